@@ -1,0 +1,133 @@
+"""Reading and checking the two arrays that every measure receives."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, is_torch_array
+
+__all__ = ["as_matrix", "as_pair", "centred", "check_count", "generator", "to_numpy"]
+
+Array = Any  # a NumPy array or a torch tensor
+
+
+def as_matrix(x: Any, name: str = "x", *, rows: int = 2) -> Array:
+    """A finite floating-point matrix of shape (n, p), in the library and on the device of ``x``.
+
+    float32 stays float32 and half precision becomes float32; every other real type becomes float64.
+
+    Parameters
+    ----------
+    x
+        Anything NumPy reads as a matrix (a list of lists, a ``DataFrame``, a memory map), or a torch tensor.
+    name
+        What the caller calls this array, for the messages.
+    rows
+        The least number of rows that the measure needs.
+
+    Raises
+    ------
+    TypeError
+        If the entries are not real numbers.
+    ValueError
+        If ``x`` is not two-dimensional, has no column, has fewer than ``rows`` rows, or has an entry that is
+        NaN or infinite (the message names the first one by row and column).
+    """
+    if is_torch_array(x):
+        import torch
+
+        if x.is_complex():
+            raise TypeError(f"{name} has dtype {x.dtype}; real numbers are needed")
+        half = x.dtype in (torch.float16, torch.bfloat16, torch.float32)
+        x = x.detach().to(torch.float32 if half else torch.float64)
+    else:
+        x = np.asarray(x)
+        if x.dtype.kind not in "biuf":
+            raise TypeError(f"{name} has dtype {x.dtype}; real numbers are needed")
+        x = x.astype(np.float32 if x.dtype in (np.float16, np.float32) else np.float64, copy=False)
+    if x.ndim != 2:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}; a representation has shape (n_objects, n_features)")
+    if x.shape[1] == 0:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}; at least one feature is needed")
+    if x.shape[0] < rows:
+        raise ValueError(f"{name} has {x.shape[0]} rows; this measure needs at least {rows}")
+    _check_finite(x, name)
+    return x
+
+
+def as_pair(x: Any, y: Any, *, rows: int = 2) -> tuple[Array, Array, ModuleType]:
+    """Both representations of the same objects, and the array namespace to compute in.
+
+    Raises as :func:`as_matrix`, and ``ValueError`` if the numbers of rows differ, ``TypeError`` if one is a torch
+    tensor and the other is not, ``ValueError`` if two tensors live on different devices.
+    """
+    if is_torch_array(x) != is_torch_array(y):
+        raise TypeError(
+            f"x is a {type(x).__name__} and y a {type(y).__name__}; pass two torch tensors or two arrays, not one of each"
+        )
+    x, y = as_matrix(x, "x", rows=rows), as_matrix(y, "y", rows=rows)
+    if is_torch_array(x) and x.device != y.device:
+        raise ValueError(f"x is on {x.device} and y on {y.device}; both must be on one device")
+    if x.shape[0] != y.shape[0]:
+        raise ValueError(f"x has {x.shape[0]} rows and y has {y.shape[0]}; both must describe the same objects")
+    if x.dtype != y.dtype:
+        xp = array_namespace(x)
+        x, y = xp.astype(x, xp.float64), xp.astype(y, xp.float64)
+    return x, y, array_namespace(x, y)
+
+
+def centred(x: Array, name: str = "x", *, varies: bool = True) -> Array:
+    """``x`` less its column means (taken in float64), in the dtype of ``x``.
+
+    Raises
+    ------
+    ValueError
+        If ``varies`` and every feature is constant: nothing is left to compare.
+    """
+    xp = array_namespace(x)
+    mean = xp.mean(xp.astype(x, xp.float64, copy=False), axis=0, keepdims=True)
+    out = xp.astype(x - mean, x.dtype, copy=False)
+    # A constant feature leaves only rounding of its own mean behind: clear it, so that it counts for nothing.
+    constant = xp.all(x == x[:1, :], axis=0)
+    if bool(xp.any(constant)):
+        if varies and bool(xp.all(constant)):
+            raise ValueError(f"{name}: every feature is constant over the {x.shape[0]} rows; the measure is undefined")
+        out = xp.where(constant[None, :], xp.zeros_like(out), out)
+    return out
+
+
+def check_count(value: Any, name: str, *, least: int = 1, most: int | None = None, why: str = "") -> int:
+    """``value`` as an int between ``least`` and ``most``, or a ``ValueError`` that says so."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {value!r}; a whole number is needed")
+    if value < least or (most is not None and value > most):
+        bounds = f"at least {least}" if most is None else f"between {least} and {most}"
+        raise ValueError(f"{name} is {value}; it must be {bounds}{' ' + why if why else ''}")
+    return int(value)
+
+
+def generator(rng: int | np.random.Generator) -> np.random.Generator:
+    """A NumPy generator from a seed or from a generator (which is used as it is)."""
+    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng)
+
+
+def to_numpy(x: Array) -> np.ndarray:
+    """A NumPy view of ``x`` (a copy only if it lives on another device)."""
+    return x.cpu().numpy() if is_torch_array(x) else np.asarray(x)
+
+
+def _check_finite(x: Array, name: str) -> None:
+    xp = array_namespace(x)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = xp.sum(x)
+    if bool(xp.isfinite(total)):
+        return
+    for start in range(0, x.shape[0], 4096):
+        block = xp.isfinite(x[start : start + 4096, :])
+        if not bool(xp.all(block)):
+            rows, columns = np.nonzero(~to_numpy(block))
+            row, column = int(rows[0]) + start, int(columns[0])
+            value = "NaN" if bool(xp.isnan(x[row, column])) else "infinite"
+            raise ValueError(f"{name}[{row}, {column}] is {value}; every entry must be finite")
