@@ -64,9 +64,7 @@ def as_pair(x: Any, y: Any, *, rows: int = 2) -> tuple[Array, Array, ModuleType]
     tensor and the other is not, ``ValueError`` if two tensors live on different devices.
     """
     if is_torch_array(x) != is_torch_array(y):
-        raise TypeError(
-            f"x is a {type(x).__name__} and y a {type(y).__name__}; pass two torch tensors or two arrays, not one of each"
-        )
+        raise TypeError(f"x is a {type(x).__name__} and y a {type(y).__name__}; pass two tensors or two arrays")
     x, y = as_matrix(x, "x", rows=rows), as_matrix(y, "y", rows=rows)
     if is_torch_array(x) and x.device != y.device:
         raise ValueError(f"x is on {x.device} and y on {y.device}; both must be on one device")
