@@ -1,0 +1,36 @@
+"""Repairs of the rendered pages, and a cache of executions that cannot be stale."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+
+def drop_repeated_scripts(app, pagename, templatename, context, doctree):
+    """Sphinx registers inline scripts twice; the second ``const`` is an error in the browser's console."""
+    seen, kept = set(), []
+    for script in context.get("script_files", []):
+        key = (script.filename or "", script.attributes.get("body", ""))
+        if key not in seen:
+            seen.add(key)
+            kept.append(script)
+    context["script_files"] = kept
+
+
+def name_cache_after_helpers(app, config):
+    """A plain ``jupyter-book build .`` caches executions by the notebook alone, whatever happens to ``helpers``.
+
+    A cache folder named after the package's contents makes every change of a helper start afresh.
+    """
+    helpers = Path(app.srcdir) / "helpers"
+    if config.nb_execution_mode == "cache" and helpers.is_dir():
+        files = [p for folder in (helpers, Path(app.srcdir) / "data") for p in folder.rglob("*") if p.is_file()]
+        code = b"".join(p.read_bytes() for p in sorted(files) if p.suffix in (".py", ".csv", ".yml"))
+        name = hashlib.sha256(code).hexdigest()[:16]
+        config.nb_execution_cache_path = str(Path(app.srcdir) / "_build" / "jupyter_cache" / name)
+
+
+def setup(app):
+    app.connect("config-inited", name_cache_after_helpers, priority=900)
+    app.connect("html-page-context", drop_repeated_scripts, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,228 @@
+"""Execute the chapters of the book, sweep a notebook over many parameters, render the pages."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from helpers import book
+from helpers.runs import Outcome, Run, execute_all, grid, parameters_of, read_parameters, results
+
+EXECUTED = book.ROOT / "_build" / "executed"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit status: 0 if all went well, 1 if a run failed, 2 if the call was wrong."""
+    args = _parser().parse_args(arguments)
+    try:
+        return {"run": _run, "sweep": _sweep, "build": _build}[args.command](args)
+    except (ValueError, FileNotFoundError) as error:
+        print(f"python -m helpers {args.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; what was done is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m helpers", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser("run", help="execute chapters, all by default; those that are up to date are kept")
+    run.add_argument("chapters", nargs="*", type=Path, metavar="CHAPTER", help="notebooks/01_same.ipynb, or 01_same")
+    run.add_argument("--profile", default="pocket", help="pocket (default), paper, or a folder of parameter files")
+    run.add_argument(
+        "-p",
+        "--parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="overrides the profile",
+    )
+    run.add_argument("-f", "--file", type=Path, help="YAML file of parameters; overrides the profile")
+    run.add_argument("-o", "--out", type=Path, default=EXECUTED, help="folder of the executed copies")
+    run.add_argument("--resource", nargs=2, action="append", default=[], metavar=("NAME", "AMOUNT"), help="GPU 0.5")
+    run.add_argument("--dry-run", action="store_true", help="only say what would run, and with which parameters")
+    run.add_argument("--record", action="store_true", help="write seconds and memory to data/results/chapters.csv")
+
+    sweep = commands.add_parser("sweep", help="execute one notebook over a grid of parameters")
+    sweep.add_argument("plan", type=Path, help="YAML: notebook, parameters, grid, resources")
+    sweep.add_argument("-o", "--out", type=Path, help="folder of the executed copies and of results.csv")
+
+    for command in (run, sweep):
+        command.add_argument("-j", "--at-once", type=int, default=os.cpu_count() or 1, help="runs at a time")
+        command.add_argument("--retries", type=int, default=0, help="how often a failed run is started again")
+        command.add_argument("--force", action="store_true", help="execute also what is up to date")
+
+    build = commands.add_parser("build", help="render the executed chapters to _build/html")
+    build.add_argument("--executed", type=Path, default=EXECUTED, help="folder of the executed copies")
+    build.add_argument("--students", action="store_true", help="the edition without solutions, to _build/students")
+    build.add_argument("--allow-stale", action="store_true", help="render chapters without a valid run unexecuted")
+    build.add_argument("-q", "--quiet", action="store_true", help="show only what goes wrong")
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    paths = [_chapter(name) for name in args.chapters] or book.chapters()
+    profile = book.profile(args.profile)
+    given = (read_parameters(args.file) if args.file else {}) | {n: yaml.safe_load(v) for n, v in args.parameter}
+    known = {path: parameters_of(path) for path in paths}
+    for name in given:
+        if not any(name in parameters for parameters in known.values()):
+            listing = "".join(f"\n{path.stem}: {', '.join(parameters)}" for path, parameters in known.items())
+            raise ValueError(f"no chapter has a parameter {name!r}. Known are{listing}")
+    runs = []
+    for path in paths:
+        chosen = profile.get(path.stem, {}) | {name: value for name, value in given.items() if name in known[path]}
+        runs.append(Run(path, args.out / path.name, chosen))
+    for run in runs:
+        run.check()
+    if args.dry_run:
+        for run in runs:
+            print(f"{'kept' if run.is_done() else 'to do':6} {run.notebook.name} {dict(run.parameters)}")
+        return 0
+    resources = {name: float(amount) for name, amount in args.resource}
+    if args.record:
+        from helpers.costs import record
+
+        record(runs)
+        return 0
+    outcomes = _execute(runs, args, what="chapters", **resources)
+    return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
+
+
+def _sweep(args: argparse.Namespace) -> int:
+    plan = read_parameters(args.plan)
+    unknown = set(plan) - {"notebook", "parameters", "grid", "resources"}
+    if unknown or "notebook" not in plan:
+        raise ValueError(
+            f"{args.plan}: a plan has the entries notebook (required), parameters, grid and resources"
+            + f"; it has {sorted(unknown)} besides" * bool(unknown)
+        )
+    out = args.out or book.ROOT / "_build" / "runs" / args.plan.stem
+    notebook = next(p for p in (args.plan.parent / plan["notebook"], book.ROOT / plan["notebook"]) if p.exists())
+    axes = {name: value if isinstance(value, list) else [value] for name, value in plan.get("grid", {}).items()}
+    runs = []
+    for point in grid(**axes):
+        name = "_".join(f"{axis}={value}" for axis, value in point.items()).replace("/", "-") or notebook.stem
+        runs.append(Run(notebook.resolve(), out / f"{name}.ipynb", plan.get("parameters", {}) | point))
+    outcomes = _execute(runs, args, what="runs", **plan.get("resources", {}))
+    order = {run.output: position for position, run in enumerate(runs)}
+    table = results(sorted(outcomes, key=lambda outcome: order[outcome.run.output]))
+    table.to_csv(out / "results.csv", index=False)
+    print(f"{out / 'results.csv'}: one row per run")
+    return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
+
+
+def _build(args: argparse.Namespace) -> int:
+    page = book.build(
+        book.ROOT, args.executed, strict=not args.allow_stale, solutions=not args.students, quiet=args.quiet
+    )
+    print(f"The book is at {page}")
+    return 0
+
+
+def _chapter(name: Path) -> Path:
+    """A notebook by its path, its name or the beginning of its name."""
+    if name.is_file():
+        return name.resolve()
+    found = [path for path in book.chapters() if path.stem == name.stem or path.stem.startswith(f"{name}_")]
+    if not found:
+        raise ValueError(f"no chapter {str(name)!r}; chapters are {[path.stem for path in book.chapters()]}")
+    return found[0]
+
+
+def _execute(runs: list[Run], args: argparse.Namespace, what: str, **resources: float) -> list[Outcome]:
+    """Execute with a bar that names what runs and tells how long the rest will take."""
+    outcomes = []
+    with _Bar(runs, what, args.at_once) as bar:
+        for outcome in execute_all(
+            runs,
+            at_once=args.at_once,
+            retries=args.retries,
+            force=args.force,
+            on_start=bar.started,
+            **resources,
+        ):
+            outcomes.append(outcome)
+            bar.ended(outcome)
+    counts = Counter(outcome.status for outcome in outcomes)
+    print(f"{what}: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    return outcomes
+
+
+class _Bar:
+    """Progress in expected seconds: of earlier runs of the same chapters where there are any, else of the average."""
+
+    def __init__(self, runs: list[Run], what: str, at_once: int):
+        from tqdm import tqdm
+
+        from helpers.costs import expected_seconds
+
+        self.left = {run.output: expected_seconds(run) for run in runs}
+        self.total, self.count, self.at_once = len(runs), 0, max(1, at_once)
+        self.running: dict[Path, float] = {}
+        self.lock = threading.Lock()
+        self.began = time.monotonic()
+        self.tqdm = tqdm
+        form = what + " {n_fmt}/{total_fmt} |{bar:20}| {elapsed}{postfix}"
+        self.bar = tqdm(total=self.total, bar_format=form, disable=None if sys.stderr.isatty() else True, leave=False)
+        self.over = threading.Event()
+
+    def __enter__(self):
+        threading.Thread(target=self._tick, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.bar.close()
+
+    def started(self, run: Run) -> None:
+        with self.lock:
+            self.running[run.output] = time.monotonic()
+        if self.bar.disable:
+            print(f"{run.output.stem} …", flush=True)
+
+    def ended(self, outcome: Outcome) -> None:
+        with self.lock:
+            self.running.pop(outcome.run.output, None)
+            self.left.pop(outcome.run.output, None)
+            self.count += 1
+        self.bar.update(1)
+        if outcome.status != "kept":
+            position = f"[{self.count}/{self.total}]"
+            words = f"{position} {outcome.run.output.stem}: {outcome.status} in {outcome.seconds:.0f} s"
+            if outcome.error:
+                words = f"{position} {outcome.run.output.stem}: FAILED, {outcome.error}\n    see {outcome.run.output}"
+            if self.bar.disable:
+                rest = self.remaining()
+                print(words + f"; about {rest:.0f} s left" * (rest > 0), flush=True)
+            else:
+                self.tqdm.write(words, file=sys.stderr)
+
+    def remaining(self) -> float:
+        """Seconds that the rest will take, as far as earlier runs tell."""
+        now = time.monotonic()
+        with self.lock:
+            rest = [max(left - (now - self.running.get(output, now)), 1.0) for output, left in self.left.items()]
+        return max(max(rest, default=0.0), sum(rest) / self.at_once)
+
+    def _tick(self) -> None:
+        while not self.over.wait(0.5):
+            with self.lock:
+                names = ", ".join(path.stem for path in self.running)
+            rest = int(self.remaining())
+            self.bar.set_postfix_str(f"about {rest // 60}:{rest % 60:02d} left; now {names}", refresh=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
