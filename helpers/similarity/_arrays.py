@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
-__all__ = ["as_matrix", "as_pair", "centred", "check_count", "generator", "to_numpy"]
+__all__ = [
+    "alike",
+    "as_matrix",
+    "as_pair",
+    "centred",
+    "check_count",
+    "generator",
+    "in_safe_range",
+    "sum_of_squares",
+    "to_numpy",
+]
 
 Array = Any  # a NumPy array or a torch tensor
 
@@ -63,9 +74,13 @@ def as_pair(x: Any, y: Any, *, rows: int = 2) -> tuple[Array, Array, ModuleType]
     Raises as :func:`as_matrix`, and ``ValueError`` if the numbers of rows differ, ``TypeError`` if one is a torch
     tensor and the other is not, ``ValueError`` if two tensors live on different devices.
     """
-    if is_torch_array(x) != is_torch_array(y):
-        raise TypeError(f"x is a {type(x).__name__} and y a {type(y).__name__}; pass two tensors or two arrays")
-    x, y = as_matrix(x, "x", rows=rows), as_matrix(y, "y", rows=rows)
+    _check_same_library(x, y)
+    return alike(as_matrix(x, "x", rows=rows), as_matrix(y, "y", rows=rows))
+
+
+def alike(x: Array, y: Array) -> tuple[Array, Array, ModuleType]:
+    """Two checked matrices in one dtype, and their namespace; raises where library, device or row numbers differ."""
+    _check_same_library(x, y)
     if is_torch_array(x) and x.device != y.device:
         raise ValueError(f"x is on {x.device} and y on {y.device}; both must be on one device")
     if x.shape[0] != y.shape[0]:
@@ -74,6 +89,25 @@ def as_pair(x: Any, y: Any, *, rows: int = 2) -> tuple[Array, Array, ModuleType]
         xp = array_namespace(x)
         x, y = xp.astype(x, xp.float64), xp.astype(y, xp.float64)
     return x, y, array_namespace(x, y)
+
+
+def in_safe_range(x: Array) -> tuple[Array, int]:
+    """``(x * 2**k, k)`` whose squares neither overflow nor vanish; ``(x, 0)`` where they already do not."""
+    xp = array_namespace(x)
+    largest = max(float(xp.max(x)), -float(xp.min(x)))
+    bound = 1e15 if x.dtype == xp.float32 else 1e100
+    if largest == 0 or 1 / bound < largest < bound:
+        return x, 0
+    k = -math.frexp(largest)[1]
+    # In two steps: 2**k itself may be out of range where the smallest numbers are scaled up.
+    return x * 2.0 ** (k // 2) * 2.0 ** (k - k // 2), k
+
+
+def sum_of_squares(x: Array) -> float:
+    """The squared Frobenius norm, accumulated in float64 over blocks of rows."""
+    xp = array_namespace(x)
+    blocks = (xp.astype(x[start : start + 4096, :], xp.float64, copy=False) for start in range(0, x.shape[0], 4096))
+    return sum(float(xp.sum(block * block)) for block in blocks)
 
 
 def centred(x: Array, name: str = "x", *, varies: bool = True) -> Array:
@@ -114,6 +148,11 @@ def generator(rng: int | np.random.Generator) -> np.random.Generator:
 def to_numpy(x: Array) -> np.ndarray:
     """A NumPy view of ``x`` (a copy only if it lives on another device)."""
     return x.cpu().numpy() if is_torch_array(x) else np.asarray(x)
+
+
+def _check_same_library(x: Any, y: Any) -> None:
+    if is_torch_array(x) != is_torch_array(y):
+        raise TypeError(f"x is a {type(x).__name__} and y a {type(y).__name__}; pass two tensors or two arrays")
 
 
 def _check_finite(x: Array, name: str) -> None:
