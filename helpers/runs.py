@@ -244,20 +244,16 @@ def execute_all(
         _check_resources(session, resources)
 
         local = client is None and not where
-        stopped = threading.Event()
-
-        def start(run: Run) -> Outcome:
-            if stopped.is_set():
-                raise InterruptedError("stopped before it began")
-            on_start(run)
-            return execute(run, force=force)
-
+        token, stopped = time.time_ns(), threading.Event()
+        if local:
+            _SESSIONS[token] = (on_start, stopped)
         futures = {
             session.submit(
-                start if local else execute,
+                _execute_here,
                 run,
-                **({} if local else {"force": force}),
-                key=f"{run.output.stem}-{run.key}-{time.time_ns()}",
+                force,
+                token,
+                key=f"{run.output.stem}-{run.key}-{token}",
                 pure=False,
                 retries=retries,
                 resources=resources or None,
@@ -274,6 +270,20 @@ def execute_all(
         finally:
             stopped.set()
             session.cancel(list(futures))
+            _SESSIONS.pop(token, None)
+
+
+#: Hooks of the sessions that live in this process, which Dask could not send to it: token → (on_start, stopped).
+_SESSIONS: dict[int, tuple] = {}
+
+
+def _execute_here(run: Run, force: bool, token: int) -> Outcome:
+    on_start, stopped = _SESSIONS.get(token, (None, None))
+    if stopped and stopped.is_set():
+        raise InterruptedError("stopped before it began")
+    if on_start:
+        on_start(run)
+    return execute(run, force=force)
 
 
 def glued(notebook: Path) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def use_book_style() -> None:
     plt.rcParams["figure.dpi"] = 110
 
 
-def heatmap(matrix, ax=None, *, low: float = 0.0, high: float = 1.0, digits: int = 2, title: str = "", bar: bool = False):
+def heatmap(matrix, ax=None, *, low=0.0, high=1.0, digits: int = 2, title: str = "", bar: bool = False):
     """Draw a labelled square matrix with its values written in the cells.
 
     Parameters
