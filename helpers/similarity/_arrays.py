@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +15,6 @@ __all__ = [
     "centred",
     "check_count",
     "generator",
-    "in_safe_range",
     "sum_of_squares",
     "to_numpy",
 ]
@@ -89,18 +87,6 @@ def alike(x: Array, y: Array) -> tuple[Array, Array, ModuleType]:
         xp = array_namespace(x)
         x, y = xp.astype(x, xp.float64), xp.astype(y, xp.float64)
     return x, y, array_namespace(x, y)
-
-
-def in_safe_range(x: Array) -> tuple[Array, int]:
-    """``(x * 2**k, k)`` whose squares neither overflow nor vanish; ``(x, 0)`` where they already do not."""
-    xp = array_namespace(x)
-    largest = max(float(xp.max(x)), -float(xp.min(x)))
-    bound = 1e15 if x.dtype == xp.float32 else 1e100
-    if largest == 0 or 1 / bound < largest < bound:
-        return x, 0
-    k = -math.frexp(largest)[1]
-    # In two steps: 2**k itself may be out of range where the smallest numbers are scaled up.
-    return x * 2.0 ** (k // 2) * 2.0 ** (k - k // 2), k
 
 
 def sum_of_squares(x: Array) -> float:
