@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from helpers.similarity._arrays import as_matrix, as_pair, centred
+from helpers.similarity._arrays import as_matrix, as_pair, centred, sum_of_squares
 from helpers.similarity._distances import distance_matrix, points, rescaled, row_blocks
 
 __all__ = ["cka", "cka_rbf", "cka_unbiased"]
@@ -122,8 +122,8 @@ def _linear(x: Array, y: Array, unbiased: bool) -> float:
     if p * q > n * n or (unbiased and max(p, q) >= n):
         # With more features than objects the diagonals, which the unbiased estimator leaves out, outweigh the rest.
         return _from_grams(xp.matmul(x, x.T), xp.matmul(y, y.T), unbiased)
-    xx, yy = (_square_sum(xp.matmul(z.T, z) if z.shape[1] < n else xp.matmul(z, z.T)) for z in (x, y))
-    xy = _square_sum(xp.matmul(x.T, y))
+    xx, yy = (sum_of_squares(xp.matmul(z.T, z) if z.shape[1] < n else xp.matmul(z, z.T)) for z in (x, y))
+    xy = sum_of_squares(xp.matmul(x.T, y))
     if unbiased:
         # On centred columns K1 = 0, so that HSIC_1 needs the diagonals k, l of the kernels and nothing else of n x n:
         # n(n-3) HSIC_1 = |X'Y|^2 - n/(n-2) k.l + (sum k)(sum l) / ((n-1)(n-2)).
@@ -145,8 +145,8 @@ def _from_grams(k: Array, m: Array, unbiased: bool) -> float:
     parts = []
     for name, gram in (("x", k), ("y", m)):
         out = _u_centred(gram) if unbiased else _double_centred(gram)
-        square = _square_sum(out)
-        _check_defined(square, noise * _square_sum(gram), name)
+        square = sum_of_squares(out)
+        _check_defined(square, noise * sum_of_squares(gram), name)
         parts.append((out, square))
     (a, aa), (b, bb) = parts
     return min(1.0, _dot(a, b) / math.sqrt(aa * bb))
@@ -204,11 +204,6 @@ def _called(kernel: Callable[[Array], Array], x: Array, name: str) -> Array:
     if float(xp.max(xp.abs(gram - gram.T))) > 1e-4 * scale:
         raise ValueError(f"kernel({name}) is not symmetric")
     return gram
-
-
-def _square_sum(a: Array) -> float:
-    """Sum of squares in float64."""
-    return _dot(a, a)
 
 
 def _dot(a: Array, b: Array) -> float:

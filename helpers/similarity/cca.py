@@ -1,0 +1,257 @@
+"""Canonical correlation and its descendants: mean CCA, SVCCA, PWCCA."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from helpers.similarity._arrays import as_pair, centred, check_count, to_numpy
+from helpers.similarity._distances import rescaled
+
+__all__ = ["cca", "pwcca", "svcca"]
+
+Array = Any
+WEIGHTS = ("x", "y", "svcca-release")
+
+
+def cca(x: Any, y: Any) -> float:
+    r"""Mean canonical correlation.
+
+    With orthonormal bases :math:`Q_X, Q_Y` of the centred columns, the canonical correlations are the singular values
+    of :math:`Q_Y^\top Q_X`; this is their mean, :math:`\|Q_Y^\top Q_X\|_* / \min(r_X, r_Y)`.
+
+    Parameters
+    ----------
+    x, y
+        Representations of shape (n, p) and (n, q). float32 is computed in float32.
+
+    Returns
+    -------
+    float
+        A similarity in [0, 1]; 1 if one column space contains the other.
+
+    Warns
+    -----
+    RuntimeWarning
+        If either side has rank n - 1 (as it has, almost always, with n <= p or n <= q). Its columns then span
+        everything, all canonical correlations are 1, and so is the value, whatever the data: take more objects, or
+        :func:`svcca` with few components.
+
+    Raises
+    ------
+    ValueError
+        If every feature of one side is constant.
+
+    Notes
+    -----
+    The mean is over min(rank of x, rank of y), not min(p, q): a constant, duplicated or linearly dependent feature
+    changes nothing. Ranks are numerical, of columns scaled to unit length. Invariant to every invertible linear map
+    and translation of either side. On independent data it is not 0 but grows with p/n.
+    Cost: O(n (p + q)²). Hotelling (1936), Relations between two sets of variates, Biometrika 28; Raghu, Gilmer,
+    Yosinski and Sohl-Dickstein (2017), SVCCA, NeurIPS.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.similarity.cca import cca
+    >>> x = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0], [0.0, 3.0], [5.0, 2.0]])
+    >>> round(cca(x, x @ np.array([[1.0, 2.0], [3.0, -1.0]]) + 7), 12)
+    1.0
+    """
+    x, y, xp = as_pair(x, y)
+    a, b = (_basis(_centred(z, name)) for z, name in ((x, "x"), (y, "y")))
+    _warn_saturated(x.shape[0], a.shape[1], b.shape[1])
+    return _mean_correlation(a, b)
+
+
+def svcca(x: Any, y: Any, *, keep: float = 0.99, components: int | None = None) -> float:
+    """Singular vector CCA: mean canonical correlation of the leading principal components.
+
+    Parameters
+    ----------
+    x, y
+        Representations of shape (n, p) and (n, q). float32 is computed in float32.
+    keep
+        Share of the variance that the components kept on each side must reach, in (0, 1].
+    components
+        In place of ``keep``, how many components to take on each side. With 1 the value is the absolute correlation
+        of the two first principal components.
+
+    Returns
+    -------
+    float
+        A similarity in [0, 1].
+
+    Warns
+    -----
+    RuntimeWarning
+        If n - 1 components were kept on a side: every canonical correlation is then 1.
+
+    Raises
+    ------
+    ValueError
+        If every feature of one side is constant, ``keep`` is not in (0, 1], or ``components`` exceeds a rank.
+
+    Notes
+    -----
+    The mean is over the smaller number of components. Invariant to orthogonal maps, translation and isotropic scaling
+    of either side. Cost: two singular value decompositions, O(n p min(n, p)) and O(n q min(n, q)).
+    Raghu, Gilmer, Yosinski and Sohl-Dickstein (2017), SVCCA, NeurIPS.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.similarity.cca import svcca
+    >>> x = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0], [0.0, 3.0], [5.0, 2.0]])
+    >>> round(svcca(x, -2 * x, components=1), 12)
+    1.0
+    """
+    if not (isinstance(keep, (int, float)) and 0 < keep <= 1):
+        raise ValueError(f"keep is {keep!r}; a share of the variance in (0, 1] is needed")
+    x, y, xp = as_pair(x, y)
+    bases = []
+    for z, name in ((x, "x"), (y, "y")):
+        left, values, _ = xp.linalg.svd(_centred(z, name), full_matrices=False)
+        variances = to_numpy(values).astype(np.float64) ** 2
+        rank = _rank(values, z.shape)
+        if components is None:
+            shares = np.cumsum(variances[:rank]) / variances[:rank].sum()
+            count = min(rank, int(np.searchsorted(shares, keep)) + 1)
+        else:
+            count = check_count(components, "components", most=rank, why=f"(the rank of {name} is {rank})")
+        bases.append(left[:, :count])
+    _warn_saturated(x.shape[0], bases[0].shape[1], bases[1].shape[1])
+    return _mean_correlation(*bases)
+
+
+def pwcca(x: Any, y: Any, *, weights: str = "x") -> float:
+    r"""Projection-weighted CCA: the mean of the canonical correlations, weighted by what they explain of one side.
+
+    The weight of the i-th canonical correlation is :math:`\alpha_i = \sum_j |\langle h_i, z_j\rangle|`, where
+    :math:`h_i` is the i-th canonical variate and :math:`z_j` the j-th centred column of the side in ``weights``.
+
+    Parameters
+    ----------
+    x, y
+        Representations of shape (n, p) and (n, q). float32 is computed in float32.
+    weights
+        The side the weights come from: ``"x"`` or ``"y"``. ``"svcca-release"`` computes what the code released with
+        the paper computes, for comparison with numbers made by it: the weights come from the narrower side (x of two
+        equal ones), the variates lack the whitening and carry the column means, are orthonormalised by QR and
+        projected on columns that are not centred.
+
+    Returns
+    -------
+    float
+        A similarity in [0, 1]; not symmetric.
+
+    Warns
+    -----
+    RuntimeWarning
+        If either side has rank n - 1: every canonical correlation is then 1, as explained in :func:`cca`.
+
+    Raises
+    ------
+    ValueError
+        If every feature of one side is constant; for ``"svcca-release"`` also if n is not larger than p and q.
+
+    Notes
+    -----
+    Invariant to translation and isotropic scaling of either side, to orthogonal maps of the side without the weights
+    and to its invertible maps, but not to rotations of the side with the weights. (``"svcca-release"`` is not
+    translation-invariant.) Cost: O(n (p + q)²). Morcos, Raghu and Bengio (2018), Insights on representational
+    similarity in neural networks with canonical correlation, NeurIPS.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.similarity.cca import pwcca
+    >>> x = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0], [0.0, 3.0], [5.0, 2.0]])
+    >>> round(pwcca(x, x @ np.array([[1.0, 2.0], [3.0, -1.0]]) + 7), 12)
+    1.0
+    """
+    if weights not in WEIGHTS:
+        raise ValueError(f"weights is {weights!r}; it must be one of {', '.join(map(repr, WEIGHTS))}")
+    x, y, xp = as_pair(x, y)
+    if weights == "svcca-release":
+        return _pwcca_release(to_numpy(x), to_numpy(y))
+    if weights == "y":
+        x, y = y, x
+    sides = [_centred(z, name) for z, name in zip((x, y), "xy" if weights == "x" else "yx", strict=True)]
+    a, b = (_basis(z) for z in sides)
+    _warn_saturated(x.shape[0], a.shape[1], b.shape[1])
+    rotation, correlations, _ = xp.linalg.svd(xp.matmul(a.T, b), full_matrices=False)
+    projections = xp.matmul(rotation.T, xp.matmul(a.T, sides[0]))
+    alpha = to_numpy(xp.sum(xp.abs(projections), axis=1, dtype=xp.float64))
+    return min(1.0, float(alpha @ to_numpy(correlations) / alpha.sum()))
+
+
+def _centred(x: Array, name: str) -> Array:
+    """Centred columns of a size that squares without overflow."""
+    return rescaled(centred(rescaled(x)[0], name))[0]
+
+
+def _rank(values: Array, shape: tuple[int, int]) -> int:
+    """Numerical rank from singular values in descending order."""
+    xp = array_namespace(values)
+    tolerance = 8 * float(xp.finfo(values.dtype).eps) * max(shape) ** 0.5 * float(values[0])
+    return int(xp.sum(xp.astype(values > tolerance, xp.int64)))
+
+
+def _basis(x: Array) -> Array:
+    """Orthonormal basis of the column space of centred columns, (n, rank)."""
+    xp = array_namespace(x)
+    # The column space does not depend on the lengths of the columns, the numerical rank does: make them equal.
+    length = xp.max(xp.abs(x), axis=0, keepdims=True)
+    x = x / xp.where(length == 0, xp.ones_like(length), length)
+    length = xp.sqrt(xp.sum(x * x, axis=0, keepdims=True))
+    x = x / xp.where(length == 0, xp.ones_like(length), length)
+    q, r = xp.linalg.qr(x, mode="reduced")
+    rank = _rank(xp.linalg.svdvals(r), x.shape)
+    if rank == q.shape[1]:
+        return q
+    left, _, _ = xp.linalg.svd(r, full_matrices=False)
+    return xp.matmul(q, left[:, :rank])
+
+
+def _mean_correlation(a: Array, b: Array) -> float:
+    """Mean canonical correlation of two orthonormal bases."""
+    xp = array_namespace(a)
+    values = to_numpy(xp.linalg.svdvals(xp.matmul(a.T, b))).astype(np.float64)
+    return float(np.minimum(values, 1.0).mean())
+
+
+def _warn_saturated(n: int, *ranks: int) -> None:
+    """Say that the value is 1 whatever the data."""
+    if max(ranks) >= n - 1:
+        warnings.warn(
+            f"{max(ranks)} components of {n} centred rows span every direction: all canonical correlations are 1 "
+            "whatever the data. Take more rows, or svcca with fewer components.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+def _pwcca_release(x: np.ndarray, y: np.ndarray) -> float:
+    """PWCCA as the released code has it, without its regularisation."""
+    n = x.shape[0]
+    for z, name in ((x, "x"), (y, "y")):
+        if n <= z.shape[1]:
+            raise ValueError(f"{name} has shape {z.shape}; weights='svcca-release' needs more rows than columns")
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    whitened = []
+    for z, name in ((x, "x"), (y, "y")):
+        z = centred(z, name)
+        values, vectors = np.linalg.eigh(z.T @ z)
+        present = values > z.shape[1] * np.finfo(np.float64).eps * values[-1]
+        inverse = np.where(present, 1 / np.sqrt(np.where(present, values, 1)), 0)
+        whitened.append(z @ (vectors * inverse) @ vectors.T)
+    left, correlations, right = np.linalg.svd(whitened[0].T @ whitened[1])
+    side, directions = (x, left.T) if x.shape[1] <= y.shape[1] else (y, right)
+    mean = side.mean(axis=0)
+    variates = (side - mean) @ directions.T + mean
+    alpha = np.abs(np.linalg.qr(variates)[0].T @ side).sum(axis=1)
+    return float(alpha @ correlations / alpha.sum())
