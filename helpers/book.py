@@ -107,7 +107,8 @@ def stage(root: Path, executed: Path, site: Path, *, solutions: bool = True) -> 
     config["execute"] = {"execute_notebooks": "off"}  # "auto" would run again whatever has a silent cell
     wanted = {Path("_config.yml"): yaml.safe_dump(config, sort_keys=False).encode()}
     wanted[Path("_toc.yml")] = (root / "_toc.yml").read_bytes()
-    for path in sorted((root / "book").rglob("*")):
+    included = [*(root / "data" / "results").glob("*.csv"), *(root / "notebooks" / "runs").glob("*.yml")]
+    for path in sorted([*(root / "book").rglob("*"), *included]):
         if path.is_file() and "__pycache__" not in path.parts:
             wanted[path.relative_to(root)] = path.read_bytes()
     missing = []

@@ -1,0 +1,54 @@
+"""Measures of how alike two representations of the same objects are.
+
+A representation is a matrix of shape (n_objects, n_features); two may differ in width, and their rows are the same
+objects in the same order. Every measure is a function ``measure(x, y, *, options) -> float`` of two NumPy arrays or two
+torch tensors. :data:`MEASURES` lists them by name with orientation, range and invariances; :func:`compare` applies many
+to one pair, :func:`similarity_matrices` many to all pairs of many representations at once.
+"""
+
+from helpers.similarity.cca import cca, pwcca, svcca
+from helpers.similarity.cka import cka, cka_rbf, cka_unbiased
+from helpers.similarity.dependence import distance_correlation, distance_correlation_unbiased
+from helpers.similarity.matching import hard_correlation_match, soft_correlation_match
+from helpers.similarity.neighbours import jaccard, mutual_knn, rank_similarity, second_order_cosine
+from helpers.similarity.rsa import mantel_test, rsa, rsm_norm_difference
+from helpers.similarity.shape import (
+    aligned_cosine,
+    angular_shape,
+    permutation_procrustes,
+    procrustes,
+    procrustes_normalized,
+)
+from helpers.similarity.statistics import concentricity_difference, magnitude_difference, uniformity_difference
+from helpers.similarity.subspace import eigenspace_overlap, gulp, linear_regression
+
+__all__ = [
+    "aligned_cosine",
+    "angular_shape",
+    "cca",
+    "cka",
+    "cka_rbf",
+    "cka_unbiased",
+    "concentricity_difference",
+    "distance_correlation",
+    "distance_correlation_unbiased",
+    "eigenspace_overlap",
+    "gulp",
+    "hard_correlation_match",
+    "jaccard",
+    "linear_regression",
+    "magnitude_difference",
+    "mantel_test",
+    "mutual_knn",
+    "permutation_procrustes",
+    "procrustes",
+    "procrustes_normalized",
+    "pwcca",
+    "rank_similarity",
+    "rsa",
+    "rsm_norm_difference",
+    "second_order_cosine",
+    "soft_correlation_match",
+    "svcca",
+    "uniformity_difference",
+]
