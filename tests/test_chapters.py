@@ -1,0 +1,98 @@
+"""Every chapter runs to its end at its smallest size, the book builds from it, and the profiles fit the chapters."""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers import costs
+from helpers.book import build, chapters, outside_loads, profile
+from helpers.runs import Run, execute_all, parameters_of
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = pytest.mark.parametrize("chapter", chapters(), ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """Every chapter at its smallest size, two at a time; the folder and the outcomes by chapter."""
+    folder = tmp_path_factory.mktemp("executed")
+    small = profile("smallest")
+    runs = [Run(path, folder / path.name, small.get(path.stem, {})) for path in chapters()]
+    return folder, {outcome.run.notebook.stem: outcome for outcome in execute_all(runs, at_once=2)}
+
+
+@pytest.mark.slow
+@CHAPTERS
+def test_chapter_runs(chapter, executed):
+    outcome = executed[1][chapter.stem]
+    assert outcome.status == "done", outcome.error
+
+
+@pytest.mark.slow
+@CHAPTERS
+def test_every_figure_has_alternative_text_and_nothing_warns(chapter, executed):
+    for cell in nbformat.read(executed[0] / chapter.name, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            assert output.get("name") != "stderr", f"{cell.id}: {output.get('text', '')[:500]}"
+            if "image/png" in output.get("data", {}) and "scrapbook" not in output.get("metadata", {}):
+                assert cell.metadata.get("mystnb", {}).get("image", {}).get("alt"), (
+                    f"cell {cell.id} draws without alt text"
+                )
+
+
+@pytest.mark.slow
+def test_the_book_builds_without_a_warning_and_loads_nothing_from_elsewhere(executed, tmp_path):
+    for name in ("_config.yml", "_toc.yml", "book", "notebooks", "data"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("encoders", "__pycache__"))
+        else:
+            shutil.copy(source, tmp_path)
+    shutil.copytree(ROOT / "helpers", tmp_path / "helpers", ignore=shutil.ignore_patterns("__pycache__"))
+    page = build(tmp_path, executed[0], quiet=True)
+    html = page.parent
+    assert outside_loads(html) == []
+    for chapter in chapters():
+        text = (html / "notebooks" / f"{chapter.stem}.html").read_text()
+        assert not re.search(r'class="[^"]*(?:problematic|system-message)', text)
+    students = build(tmp_path, executed[0], quiet=True, solutions=False).parent
+    assert len(list(students.rglob("*.html"))) == len(list(html.rglob("*.html")))
+
+
+@CHAPTERS
+def test_chapter_is_stored_without_outputs_and_with_one_parameters_cell(chapter):
+    notebook = nbformat.read(chapter, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not [cell.id for cell in code if cell.outputs or cell.execution_count]
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
+    assert set(notebook.metadata) <= {"kernelspec"} and notebook.metadata.kernelspec.name == "python3"
+
+
+@CHAPTERS
+def test_every_parameter_is_explained(chapter):
+    assert [p.name for p in parameters_of(chapter).values() if not p.help and p.name != "seed"] == []
+
+
+@CHAPTERS
+@pytest.mark.parametrize("name", ["pocket", "paper", "smallest"])
+def test_profiles_name_parameters_that_the_chapter_has(chapter, name):
+    assert chapter.stem in profile(name), f"data/profiles/{name}/{chapter.stem}.yml is missing"
+    Run(chapter, chapter, profile(name)[chapter.stem]).check()
+
+
+@CHAPTERS
+def test_the_pocket_profile_is_what_the_chapter_does_by_default(chapter):
+    defaults = {p.name: p.default for p in parameters_of(chapter).values()}
+    assert profile("pocket")[chapter.stem] == defaults
+
+
+def test_the_readme_tells_the_recorded_costs():
+    rows = re.findall(r"\(notebooks/(\w+)\.ipynb\) \|[^|]*\| ([\d.]*) *\| (\d*)", (ROOT / "README.md").read_text())
+    recorded = costs.read()
+    assert {name for name, _, _ in rows} == {path.stem for path in chapters()}
+    for name, minutes, megabytes in rows:
+        assert minutes == f"{float(recorded[name]['seconds']) / 60:.1f}", name
+        assert megabytes == recorded[name]["peak_mb"], name
