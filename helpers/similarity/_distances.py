@@ -14,6 +14,7 @@ from helpers.similarity._arrays import centred, to_numpy
 __all__ = [
     "METRICS",
     "Points",
+    "approximate_squares",
     "condensed",
     "distance_block",
     "distance_matrix",
@@ -34,8 +35,9 @@ CANCELLED = {4: 1e-2, 8: 1e-4}
 class Points(NamedTuple):
     """Rows ready for blocks of distances; made by :func:`points`."""
 
-    rows: Array  # (n, p): Euclidean distances between these give the metric
-    near: Array  # the same rows less their mean: a Gram matrix of these loses the fewest digits
+    rows: Array  # (n, p): the data but for powers of two (and the row means, for "correlation")
+    lengths: Array | None  # (n,) float64 lengths of the rows, which the metric divides them by, or None
+    near: Array  # (n, p) the rows, divided by their lengths, less their mean: a Gram matrix of these cancels least
     norms: Array  # (n,) squared norms of ``near``
     void: Array | None  # rows without a direction (zero, or constant for "correlation"), or None
     metric: str
@@ -58,22 +60,27 @@ def points(x: Array, metric: str) -> Points:
     A row without a direction has, as in scikit-learn, cosine and correlation 0 with every other row.
     """
     xp = array_namespace(x)
-    rows, scale = rescaled(x)
-    void = None
-    if metric in ("cosine", "correlation"):
-        if metric == "correlation":
-            flat = xp.all(rows == rows[:, :1], axis=1)
-            rows = rows - xp.astype(xp.mean(rows, axis=1, keepdims=True, dtype=xp.float64), rows.dtype)
-            rows = xp.where(flat[:, None], xp.zeros_like(rows), rows)
-        largest = xp.max(xp.abs(rows), axis=1, keepdims=True)
-        void = largest[:, 0] == 0
-        rows = rows / xp.where(largest == 0, xp.ones_like(largest), largest)
-        length = xp.sqrt(xp.sum(rows * rows, axis=1, keepdims=True, dtype=xp.float64))
-        rows = rows / xp.astype(xp.where(length == 0, xp.ones_like(length), length), rows.dtype)
-        void, scale = (void if bool(xp.any(void)) else None), 1.0
-    near = centred(rows, varies=False)
-    norms = xp.astype(xp.sum(near * near, axis=1, dtype=xp.float64), near.dtype)
-    return Points(rows, near, norms, void, metric, scale)
+    if metric not in METRICS:
+        raise ValueError(f"metric is {metric!r}; it must be one of {', '.join(map(repr, METRICS))}")
+    if metric in ("euclidean", "sqeuclidean"):
+        rows, scale = rescaled(x)
+        near = centred(rows, varies=False)
+        return Points(rows, None, near, _squared_norms(near), None, metric, scale)
+    size = xp.max(xp.abs(x), axis=1, keepdims=True)
+    size = xp.where(size == 0, xp.ones_like(size), size)
+    rows = x / 2 ** xp.floor(xp.log2(size))
+    if metric == "correlation":
+        flat = xp.all(rows == rows[:, :1], axis=1, keepdims=True)
+        mean = xp.mean(rows, axis=1, keepdims=True, dtype=xp.float64)
+        rows = xp.where(flat, xp.zeros_like(rows), xp.astype(rows - mean, rows.dtype))
+    lengths = xp.sqrt(_squared_norms(rows, xp.float64))
+    void = lengths == 0
+    lengths = xp.where(void, xp.ones_like(lengths), lengths)
+    mean = sum(xp.sum(unit, axis=0) for _, _, unit in _units(rows, lengths)) / rows.shape[0]
+    near = xp.empty_like(rows)
+    for start, stop, unit in _units(rows, lengths):
+        near[start:stop, :] = xp.astype(unit - mean, rows.dtype)
+    return Points(rows, lengths, near, _squared_norms(near), void if bool(xp.any(void)) else None, metric, 1.0)
 
 
 def row_blocks(n: int, width: int | None = None, entries: int = BLOCK) -> Iterator[tuple[int, int]]:
@@ -89,25 +96,32 @@ def distance_block(of: Points, rows: tuple[int, int], columns: tuple[int, int] |
     From the Gram matrix of the centred rows; the pairs that cancellation leaves without digits (near-duplicates) are
     computed again from their differences, so that duplicates are at distance 0 exactly.
     """
-    xp = array_namespace(of.near)
     a, b = slice(*rows), slice(*(columns or (0, of.near.shape[0])))
-    out = _squared(of, a, b, of.near, of.norms)
-    if of.void is not None:
-        void = of.void[a][:, None] | of.void[b][None, :]
-        out = xp.where(void, xp.full_like(out, 2.0), out)
-        same = xp.arange(a.start, a.stop, device=device(out))[:, None] == xp.arange(b.start, b.stop, device=device(out))
-        out = xp.where(same, xp.zeros_like(out), out)
-    return _finish(of, out)
+    return _finish(of, _with_void(of, a, b, _squared(of, a, b, of.near, of.norms)))
+
+
+def approximate_squares(of: Points, rows: tuple[int, int]) -> tuple[Array, Array]:
+    """Squared Euclidean distances of a range of rows to all rows of unit scale, and bounds of their errors.
+
+    For cosine and correlation these are twice the distances. The bounds are those of a matrix product in the dtype.
+    """
+    xp = array_namespace(of.near)
+    a, b = slice(*rows), slice(0, of.near.shape[0])
+    error = of.norms[a][:, None] + of.norms[None, :]
+    out = xp.matmul(of.near[a, :], of.near.T)
+    out *= -2
+    out += error
+    error *= (of.near.shape[1] + 8) * float(xp.finfo(of.near.dtype).eps)
+    if of.lengths is not None:  # dividing by the lengths has rounded the rows
+        error += 16 * float(xp.finfo(xp.float64).eps) * float(xp.max(of.norms)) ** 0.5
+    return _with_void(of, a, b, out), error
 
 
 def pair_distances(of: Points, i: Array, j: Array) -> Array:
-    """float64 distances of the pairs ``(i[m], j[m])`` from differences of rows: the same for equal rows, always."""
+    """float64 distances of the pairs ``(i[m], j[m])`` row by row: the same for equal rows, wherever they stand."""
     xp = array_namespace(of.rows)
-    out = [_differences(of.rows, i[s:e], j[s:e]) for s, e in row_blocks(i.shape[0], of.rows.shape[1], BLOCK // 4)]
-    out = xp.concat(out) if out else xp.empty(0, dtype=xp.float64, device=device(of.rows))
-    if of.void is not None:
-        out = xp.where((of.void[i] | of.void[j]) & (i != j), xp.full_like(out, 2.0), out)
-    return _finish(of, out)
+    out = [_pair_squares(of, i[s:e], j[s:e]) for s, e in row_blocks(i.shape[0], of.rows.shape[1], BLOCK // 4)]
+    return _finish(of, xp.concat(out) if out else xp.empty(0, dtype=xp.float64, device=device(of.rows)))
 
 
 def condensed(of: Points) -> Array:
@@ -166,26 +180,64 @@ def _squared(of: Points, a: slice, b: slice, near: Array, norms: Array) -> Array
     """Squared Euclidean distances of two ranges of rows, mended where they cancelled."""
     xp = array_namespace(near)
     total = norms[a][:, None] + norms[b][None, :]
-    out = total - 2 * xp.matmul(near[a, :], near[b, :].T)
-    lost = out < CANCELLED[near.dtype.itemsize] * total
-    i, j = xp.nonzero(lost)
+    out = xp.matmul(near[a, :], near[b, :].T)
+    out *= -2
+    out += total
+    total *= CANCELLED[near.dtype.itemsize]
+    i, j = xp.nonzero(out < total)
     if near.dtype == xp.float32 and 64 * i.shape[0] > out.shape[0] * out.shape[1] and i.shape[0] > 4096:
         # Tight clusters far apart: single precision loses most pairs inside them, double precision hardly any.
         wide = xp.astype(near, xp.float64)
-        return xp.astype(_squared(of, a, b, wide, xp.sum(wide * wide, axis=1)), near.dtype)
+        return xp.astype(_squared(of, a, b, wide, _squared_norms(wide)), near.dtype)
     for s, e in row_blocks(i.shape[0], near.shape[1], BLOCK // 4):
-        exact = _differences(of.rows, i[s:e] + a.start, j[s:e] + b.start)
-        out[i[s:e], j[s:e]] = xp.astype(exact, out.dtype)
+        out[i[s:e], j[s:e]] = xp.astype(_pair_squares(of, i[s:e] + a.start, j[s:e] + b.start), out.dtype)
     return out
 
 
-def _differences(rows: Array, i: Array, j: Array) -> Array:
-    """Squared Euclidean distances, in float64, of pairs of rows."""
+def _pair_squares(of: Points, i: Array, j: Array) -> Array:
+    """Squared Euclidean distances, in float64, of pairs of rows (divided by their lengths)."""
+    xp = array_namespace(of.rows)
+    u, v = (xp.astype(of.rows[m, :], xp.float64) for m in (i, j))
+    if of.lengths is None:
+        return _row_dots(u - v, u - v)
+    # Of whole numbers this is exact, and keeps ties; where it cancels, the difference has more digits.
+    out = 2 - 2 * _row_dots(u, v) / xp.sqrt(_row_dots(u, u) * _row_dots(v, v) + 1e-300)
+    close = xp.nonzero(out < 1e-6)[0]
+    gap = u[close, :] / of.lengths[i[close]][:, None] - v[close, :] / of.lengths[j[close]][:, None]
+    out[close] = _row_dots(gap, gap)
+    if of.void is not None:
+        out = xp.where(of.void[i] | of.void[j], xp.where(i == j, 0.0, 2.0), out)
+    return out
+
+
+def _row_dots(u: Array, v: Array) -> Array:
+    """Inner products of the rows of two matrices."""
+    return (u * v).sum(dim=1) if is_torch_array(u) else np.einsum("ij,ij->i", u, v)
+
+
+def _squared_norms(x: Array, dtype: Any = None) -> Array:
+    """Squared length of every row, accumulated in float64."""
+    xp = array_namespace(x)
+    out = [_row_dots(z, z) for s, e in row_blocks(*x.shape) for z in [xp.astype(x[s:e, :], xp.float64, copy=False)]]
+    return xp.astype(xp.concat(out), dtype or x.dtype, copy=False)
+
+
+def _units(rows: Array, lengths: Array) -> Iterator[tuple[int, int, Array]]:
+    """float64 blocks of the rows divided by their lengths."""
     xp = array_namespace(rows)
-    gap = xp.astype(rows[i, :], xp.float64) - xp.astype(rows[j, :], xp.float64)
-    if is_torch_array(rows):
-        return xp.sum(gap * gap, axis=1)
-    return np.einsum("ij,ij->i", gap, gap)
+    for start, stop in row_blocks(*rows.shape):
+        yield start, stop, xp.astype(rows[start:stop, :], xp.float64) / lengths[start:stop, None]
+
+
+def _with_void(of: Points, a: slice, b: slice, squared: Array) -> Array:
+    """Squared distances with cosine 0 for rows without a direction."""
+    if of.void is None:
+        return squared
+    xp = array_namespace(squared)
+    out = xp.where(of.void[a][:, None] | of.void[b][None, :], 2.0, squared)
+    at = device(squared)
+    same = xp.arange(a.start, a.stop, device=at)[:, None] == xp.arange(b.start, b.stop, device=at)[None, :]
+    return xp.where(same, 0.0, out)
 
 
 def _finish(of: Points, squared: Array) -> Array:
