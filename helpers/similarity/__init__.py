@@ -9,8 +9,10 @@ to one pair, :func:`similarity_matrices` many to all pairs of many representatio
 from helpers.similarity.cca import cca, pwcca, svcca
 from helpers.similarity.cka import cka, cka_rbf, cka_unbiased
 from helpers.similarity.dependence import distance_correlation, distance_correlation_unbiased
+from helpers.similarity.graphs import geometry_score, imd
 from helpers.similarity.matching import hard_correlation_match, soft_correlation_match
 from helpers.similarity.neighbours import jaccard, mutual_knn, rank_similarity, second_order_cosine
+from helpers.similarity.registry import MEASURES
 from helpers.similarity.rsa import mantel_test, rsa, rsm_norm_difference
 from helpers.similarity.shape import (
     aligned_cosine,
@@ -21,20 +23,25 @@ from helpers.similarity.shape import (
 )
 from helpers.similarity.statistics import concentricity_difference, magnitude_difference, uniformity_difference
 from helpers.similarity.subspace import eigenspace_overlap, gulp, linear_regression
+from helpers.similarity.topology import cross_barcode, rtd, rtd_lite, rtd_lite_barcode
 
 __all__ = [
+    "MEASURES",
     "aligned_cosine",
     "angular_shape",
     "cca",
     "cka",
     "cka_rbf",
     "cka_unbiased",
+    "cross_barcode",
     "concentricity_difference",
     "distance_correlation",
     "distance_correlation_unbiased",
     "eigenspace_overlap",
+    "geometry_score",
     "gulp",
     "hard_correlation_match",
+    "imd",
     "jaccard",
     "linear_regression",
     "magnitude_difference",
@@ -47,6 +54,9 @@ __all__ = [
     "rank_similarity",
     "rsa",
     "rsm_norm_difference",
+    "rtd",
+    "rtd_lite",
+    "rtd_lite_barcode",
     "second_order_cosine",
     "soft_correlation_match",
     "svcca",
