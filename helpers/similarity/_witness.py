@@ -16,21 +16,23 @@ def living_times(values, columns, cuts, max_holes, squared):
     """
     out = np.zeros((columns.shape[0], max_holes))
     for c in numba.prange(columns.shape[0]):
-        edges, triangles = _births(values, columns[c], cuts[c])
-        _count_holes(edges, triangles, cuts[c], squared, out[c])
+        edges, corners, born = _births(values, columns[c], cuts[c])
+        _count_holes(edges, corners, born, cuts[c], squared, out[c])
     return out
 
 
 @numba.njit(cache=True)
 def _births(values, landmarks, cut):
-    """Least relaxation that admits each edge and each triangle (inf beyond ``cut``).
+    """Least relaxation that admits each edge (inf beyond ``cut``), and the corners and least relaxations of triangles.
 
     A witness at sorted values v0 ≤ v1 ≤ … to the landmarks admits a simplex at relaxation (its largest value) - (the
     least value outside it), or 0 if that is negative.
     """
     size = landmarks.shape[0]
     edges = np.full((size, size), np.inf)
-    triangles = np.full((size, size, size), np.inf)
+    total = size * (size - 1) * (size - 2) // 6
+    triangles, corners, found = np.full(total, np.inf), np.empty((total, 3), np.int64), 0
+    place = np.empty(total, np.int64)
     near, which = np.empty(size), np.empty(size, np.int64)
     for w in range(values.shape[0]):
         v0 = v1 = v2 = np.inf
@@ -78,12 +80,17 @@ def _births(values, landmarks, cut):
                         i, j = min(which[a], which[b]), max(which[a], which[b])
                         first, last = min(i, which[k]), max(j, which[k])
                         middle = i + j + which[k] - first - last
-                        triangles[first, middle, last] = min(triangles[first, middle, last], max(born, 0.0))
-    return edges, triangles
+                        t = last * (last - 1) * (last - 2) // 6 + middle * (middle - 1) // 2 + first
+                        if triangles[t] == np.inf:
+                            corners[found, 0], corners[found, 1], corners[found, 2] = first, middle, last
+                            place[found] = t
+                            found += 1
+                        triangles[t] = min(triangles[t], max(born, 0.0))
+    return edges, corners[:found], triangles[place[:found]]
 
 
 @numba.njit(cache=True)
-def _count_holes(edges, triangles, cut, squared, out):
+def _count_holes(edges, corners, born, cut, squared, out):
     """Add to ``out[b]`` the share of [0, cut] during which the complex has b independent cycles, over Z/2."""
     size = edges.shape[0]
     ends = np.empty((size * (size - 1) // 2, 2), np.int64)
@@ -100,25 +107,16 @@ def _count_holes(edges, triangles, cut, squared, out):
         e = order[position]
         rank_of[ends[e, 0], ends[e, 1]] = position
 
-    total = 0
-    for i in range(size):
-        for j in range(i + 1, size):
-            if edges[i, j] <= cut:
-                for k in range(j + 1, size):
-                    if max(triangles[i, j, k], edges[i, k], edges[j, k]) <= cut:
-                        total += 1
-    faces = np.empty((total, 3), np.int64)
-    filled = np.empty(total)
-    total = 0
-    for i in range(size):
-        for j in range(i + 1, size):
-            if edges[i, j] <= cut:
-                for k in range(j + 1, size):
-                    born = max(triangles[i, j, k], edges[i, j], edges[i, k], edges[j, k])
-                    if born <= cut:
-                        faces[total, 0], faces[total, 1], faces[total, 2] = rank_of[i, j], rank_of[i, k], rank_of[j, k]
-                        filled[total] = born
-                        total += 1
+    # A triangle is there once its edges are too.
+    faces, filled, total = np.empty((born.shape[0], 3), np.int64), np.empty(born.shape[0]), 0
+    for t in range(born.shape[0]):
+        i, j, k = corners[t]
+        birth = max(born[t], edges[i, j], edges[i, k], edges[j, k])
+        if birth <= cut:
+            faces[total, 0], faces[total, 1], faces[total, 2] = rank_of[i, j], rank_of[i, k], rank_of[j, k]
+            filled[total] = birth
+            total += 1
+    filled = filled[:total]
     later = np.argsort(filled)
 
     words = (count + 63) // 64

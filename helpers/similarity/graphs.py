@@ -284,6 +284,8 @@ def _prepare_geometry(
     if not 0 < gamma < math.inf:
         raise ValueError(f"gamma is {gamma}; it must be above 0 and finite")
     rng = generator(rng)
+    if landmarks == n and not replace:
+        complexes = 1  # every choice is all objects
     chosen = np.stack([rng.choice(n, landmarks, replace=replace) for _ in range(complexes)])
 
     xp = array_namespace(x)
