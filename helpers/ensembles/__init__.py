@@ -1,0 +1,64 @@
+"""Ensembles: several representations of the same objects combined into one, as scikit-learn estimators.
+
+>>> import numpy as np
+>>> from helpers.ensembles import QP
+>>> rng = np.random.default_rng(0)
+>>> layers = {"first": rng.normal(size=(8, 3)), "last": rng.normal(size=(8, 3))}
+>>> combined = QP(lam=0.1).fit(layers, quality={"first": 0.6, "last": 0.7})
+>>> combined.transform(layers).shape
+(8, 3)
+
+In a cross-validation the representations are wrapped, so that rows can be selected, and the quality is a rule:
+
+>>> from sklearn.linear_model import LogisticRegression
+>>> from sklearn.model_selection import cross_val_score
+>>> from sklearn.pipeline import make_pipeline
+>>> from helpers.ensembles import Representations
+>>> pipeline = make_pipeline(QP(lam=0.1, quality="rankme"), LogisticRegression())
+>>> cross_val_score(pipeline, Representations(layers), [0, 1] * 4, cv=2).shape
+(2,)
+"""
+
+from helpers.ensembles._qp import Solution, maximise
+from helpers.ensembles.estimators import (
+    QP,
+    BestLayer,
+    BestUnsupervised,
+    CentredLast,
+    ClusterPCA,
+    ConcatPCA,
+    Ensemble,
+    Greedy,
+    LastLayer,
+    MaskedQP,
+    MeanOfLastFour,
+    MeanOfLayers,
+    QPSelectionPCA,
+    WhitenedLast,
+)
+from helpers.ensembles.representations import Representations
+from helpers.ensembles.scalar_mix import ScalarMix
+from helpers.ensembles.selection import Selection, select
+
+__all__ = [
+    "QP",
+    "BestLayer",
+    "BestUnsupervised",
+    "CentredLast",
+    "ClusterPCA",
+    "ConcatPCA",
+    "Ensemble",
+    "Greedy",
+    "LastLayer",
+    "MaskedQP",
+    "MeanOfLastFour",
+    "MeanOfLayers",
+    "QPSelectionPCA",
+    "Representations",
+    "ScalarMix",
+    "Selection",
+    "Solution",
+    "WhitenedLast",
+    "maximise",
+    "select",
+]

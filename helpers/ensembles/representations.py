@@ -1,0 +1,147 @@
+"""Several representations of the same objects, indexed by object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from array_api_compat import is_torch_array
+
+from helpers.similarity._arrays import as_matrix, to_numpy
+
+__all__ = ["Representations"]
+
+
+class Representations:
+    """Named representations of the same n objects, seen by scikit-learn as one array of n rows.
+
+    Every ensemble reads its input through this class, so that a mapping or a list can be passed to ``fit`` and
+    ``transform`` directly. Wrap the input by hand where scikit-learn itself selects rows, as in ``cross_val_score``:
+    ``len`` is the number of objects and ``[rows]`` selects objects in all representations. Nothing is copied until
+    blocks of rows are read, so memory-mapped arrays stay on the disk.
+
+    Parameters
+    ----------
+    data
+        - a mapping from names to arrays of shape (n, p_i);
+        - a list or tuple of such arrays, named "0", "1", …;
+        - one array of shape (n, L, p): n objects, L representations of equal width, named "0", "1", …
+          (pass ``list(array)`` if the representations come first: (L, n, p)).
+
+        Arrays are NumPy arrays, memory maps, torch tensors, data frames, or anything with ``shape``, ``dtype`` and
+        indexing by rows (HDF5, Zarr, Dask). float32 stays float32, half becomes float32, all else float64.
+
+    Attributes
+    ----------
+    names : list of str
+    widths : list of int
+    shape : (n, sum of widths)
+
+    Raises
+    ------
+    TypeError
+        If ``data`` is none of these, or an array does not hold real numbers.
+    ValueError
+        If a representation is not a matrix or is empty, the numbers of rows differ, or two names are equal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.ensembles import Representations
+    >>> layers = Representations({"first": np.ones((4, 2)), "second": np.zeros((4, 3))})
+    >>> len(layers), layers[[0, 2]].shape
+    (4, (2, 5))
+    """
+
+    def __init__(self, data: Any):
+        if isinstance(data, Representations):
+            self.names, self.widths, self._arrays, self._rows = data.names, data.widths, data._arrays, data._rows
+            return
+        self.names, arrays = _named(data)
+        self._arrays = [_readable(array, name) for name, array in zip(self.names, arrays, strict=True)]
+        self._rows = None
+        repeated = [name for i, name in enumerate(self.names) if name in self.names[:i]]
+        if repeated:
+            raise ValueError(f"two representations are called {repeated[0]!r}; names must differ")
+        first, n = self.names[0], self._arrays[0].shape[0]
+        for name, array in zip(self.names, self._arrays, strict=True):
+            if array.shape[0] != n:
+                raise ValueError(
+                    f"representation {name!r} has {array.shape[0]} rows and {first!r} has {n}; "
+                    "all must describe the same objects"
+                )
+        self.widths = [int(array.shape[1]) for array in self._arrays]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self), sum(self.widths)
+
+    def __len__(self) -> int:
+        return int(self._arrays[0].shape[0]) if self._rows is None else len(self._rows)
+
+    def __getitem__(self, rows: Any) -> Representations:
+        """The objects at ``rows`` (a slice, whole numbers or a boolean mask), in all representations."""
+        if isinstance(rows, tuple):
+            rows, *rest = rows
+            if any(part is not Ellipsis and part != slice(None) for part in rest):
+                raise IndexError("only objects can be selected; select representations when making the mapping")
+        rows = rows if isinstance(rows, slice) else np.asarray(rows)
+        known = np.arange(len(self)) if self._rows is None else self._rows
+        out = Representations(self)
+        out._rows = np.atleast_1d(known[rows])
+        return out
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name!r}: {width}" for name, width in zip(self.names, self.widths, strict=True))
+        return f"Representations({len(self)} objects, {{{parts}}})"
+
+    def block(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Rows ``start`` to ``stop`` of one representation as a finite float32 or float64 array."""
+        stop = len(self) if stop is None else min(stop, len(self))
+        rows = slice(start, stop) if self._rows is None else self._rows[start:stop]
+        name, part = f"representation {self.names[index]!r}", self._arrays[index][rows]
+        try:
+            return to_numpy(as_matrix(part, name, rows=0))
+        except ValueError:
+            values = to_numpy(part.detach().float() if is_torch_array(part) else part)
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            at = row + start if self._rows is None else rows[row]
+            value = "NaN" if np.isnan(values[row, column]) else "infinite"
+            raise ValueError(f"{name}: entry [{at}, {column}] is {value}; every entry must be finite") from None
+
+    def starts(self, width: int) -> Iterable[tuple[int, int]]:
+        """Bounds of blocks of rows that hold about 32 MB at ``width`` float64 columns."""
+        rows = int(np.clip(2**22 // max(width, 1), 128, 8192))
+        return ((start, min(start + rows, len(self))) for start in range(0, len(self), rows))
+
+
+def _named(data: Any) -> tuple[list[str], list[Any]]:
+    if isinstance(data, Mapping):
+        names, arrays = [str(name) for name in data], list(data.values())
+    elif getattr(data, "ndim", None) == 3 and not isinstance(data, Sequence):
+        names, arrays = [str(i) for i in range(data.shape[1])], [data[:, i, :] for i in range(data.shape[1])]
+    elif isinstance(data, (list, tuple)):
+        names, arrays = [str(i) for i in range(len(data))], list(data)
+    else:
+        shape = f" of shape {tuple(data.shape)}" if hasattr(data, "shape") else ""
+        raise TypeError(
+            f"representations is a {type(data).__name__}{shape}; a mapping from names to arrays (n, p), "
+            "a list of such arrays, or one array (n, L, p) is needed"
+        )
+    if not names:
+        raise ValueError("representations is empty; at least one is needed")
+    return names, arrays
+
+
+def _readable(array: Any, name: str) -> Any:
+    """``array`` itself if blocks of rows can be read from it, else as a NumPy array; checked but for its entries."""
+    if not (hasattr(array, "shape") and hasattr(array, "dtype")):
+        array = np.asarray(array)
+    if len(array.shape) != 2 or 0 in array.shape:
+        raise ValueError(
+            f"representation {name!r} has shape {tuple(array.shape)}; (n_objects, n_features) is needed, neither of them 0"
+        )
+    if not is_torch_array(array) and np.dtype(array.dtype).kind not in "biuf":
+        raise TypeError(f"representation {name!r} has dtype {array.dtype}; real numbers are needed")
+    return array
