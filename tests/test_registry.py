@@ -17,7 +17,8 @@ KEYS = (
     "cca svcca pwcca cka cka_rbf cka_unbiased rsa jaccard rank_similarity second_order_cosine distance_correlation "
     "distance_correlation_unbiased procrustes procrustes_normalized angular_shape permutation_procrustes "
     "aligned_cosine hard_correlation_match soft_correlation_match linear_regression rsm_norm_difference "
-    "eigenspace_overlap gulp imd geometry_score concentricity_difference magnitude_difference uniformity_difference mutual_knn rtd rtd_lite"
+    "eigenspace_overlap gulp imd geometry_score concentricity_difference magnitude_difference uniformity_difference "
+    "mutual_knn rtd rtd_lite"
 ).split()
 N_SEEDS = 4
 N_OBJECTS = {"geometry_score": 80}  # with 64 objects or fewer, the landmarks are all of them

@@ -174,7 +174,8 @@ def _uniformity(x: Any, name: str = "x", t: float = 2.0) -> float:
     of = points(as_matrix(x, name), "sqeuclidean")
     xp, n = array_namespace(of.near), of.near.shape[0]
     # Distances of unscaled points, and the scale in the exponent: squares of huge numbers would overflow.
-    factor, of = -min(t * of.scale * of.scale, 1e300), of._replace(scale=1.0)
+    most = 1e30 if of.near.dtype == xp.float32 else 1e300
+    factor, of = -min(t * of.scale * of.scale, most), of._replace(scale=1.0)
     total = 0.0
     for start, stop in row_blocks(n):
         kernel = xp.exp(distance_block(of, (start, stop), (start, n)) * factor)
