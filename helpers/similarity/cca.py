@@ -26,7 +26,8 @@ def cca(x: Any, y: Any) -> float:
     Parameters
     ----------
     x, y
-        Representations of shape (n, p) and (n, q). float32 is computed in float32.
+        Representations of shape (n, p) and (n, q). Computed in float64 whatever the dtype: features of very
+        different variance cost single precision half of its digits and more.
 
     Returns
     -------
@@ -62,7 +63,7 @@ def cca(x: Any, y: Any) -> float:
     1.0
     """
     x, y, xp = as_pair(x, y)
-    a, b = (_basis(_centred(z, name)) for z, name in ((x, "x"), (y, "y")))
+    a, b = (_basis(_centred(z, name), x.dtype) for z, name in ((x, "x"), (y, "y")))
     _warn_saturated(x.shape[0], a.shape[1], b.shape[1])
     return _mean_correlation(a, b)
 
@@ -73,7 +74,8 @@ def svcca(x: Any, y: Any, *, keep: float = 0.99, components: int | None = None) 
     Parameters
     ----------
     x, y
-        Representations of shape (n, p) and (n, q). float32 is computed in float32.
+        Representations of shape (n, p) and (n, q). Computed in float64 whatever the dtype: features of very
+        different variance cost single precision half of its digits and more.
     keep
         Share of the variance that the components kept on each side must reach, in (0, 1].
     components
@@ -115,8 +117,8 @@ def svcca(x: Any, y: Any, *, keep: float = 0.99, components: int | None = None) 
     bases = []
     for z, name in ((x, "x"), (y, "y")):
         left, values, _ = xp.linalg.svd(_centred(z, name), full_matrices=False)
-        variances = to_numpy(values).astype(np.float64) ** 2
-        rank = _rank(values, z.shape)
+        variances = to_numpy(values) ** 2
+        rank = _rank(values, z.shape, x.dtype)
         if components is None:
             shares = np.cumsum(variances[:rank]) / variances[:rank].sum()
             count = min(rank, int(np.searchsorted(shares, keep)) + 1)
@@ -136,7 +138,8 @@ def pwcca(x: Any, y: Any, *, weights: str = "x") -> float:
     Parameters
     ----------
     x, y
-        Representations of shape (n, p) and (n, q). float32 is computed in float32.
+        Representations of shape (n, p) and (n, q). Computed in float64 whatever the dtype: features of very
+        different variance cost single precision half of its digits and more.
     weights
         The side the weights come from: ``"x"`` or ``"y"``. ``"svcca-release"`` computes what the code released with
         the paper computes, for comparison with numbers made by it: the weights come from the narrower side (x of two
@@ -181,36 +184,38 @@ def pwcca(x: Any, y: Any, *, weights: str = "x") -> float:
     if weights == "y":
         x, y = y, x
     sides = [_centred(z, name) for z, name in zip((x, y), "xy" if weights == "x" else "yx", strict=True)]
-    a, b = (_basis(z) for z in sides)
+    a, b = (_basis(z, x.dtype) for z in sides)
     _warn_saturated(x.shape[0], a.shape[1], b.shape[1])
     rotation, correlations, _ = xp.linalg.svd(xp.matmul(a.T, b), full_matrices=False)
     projections = xp.matmul(rotation.T, xp.matmul(a.T, sides[0]))
-    alpha = to_numpy(xp.sum(xp.abs(projections), axis=1, dtype=xp.float64))
+    alpha = to_numpy(xp.sum(xp.abs(projections), axis=1))
     return min(1.0, float(alpha @ to_numpy(correlations) / alpha.sum()))
 
 
 def _centred(x: Array, name: str) -> Array:
-    """Centred columns of a size that squares without overflow."""
-    return rescaled(centred(rescaled(x)[0], name))[0]
+    """Centred columns in float64, of a size that squares without overflow."""
+    xp = array_namespace(x)
+    return rescaled(centred(xp.astype(rescaled(x)[0], xp.float64, copy=False), name))[0]
 
 
-def _rank(values: Array, shape: tuple[int, int]) -> int:
-    """Numerical rank from singular values in descending order."""
+def _rank(values: Array, shape: tuple[int, int], given: Any) -> int:
+    """Numerical rank from float64 singular values, in descending order, of data given in another dtype perhaps."""
     xp = array_namespace(values)
-    tolerance = 8 * float(xp.finfo(values.dtype).eps) * max(shape) ** 0.5 * float(values[0])
-    return int(xp.sum(xp.astype(values > tolerance, xp.int64)))
+    rounding = 8 * float(xp.finfo(values.dtype).eps) * max(shape) ** 0.5
+    tolerance = max(rounding, float(xp.finfo(given).eps) if given != xp.float64 else 0.0)
+    return int(xp.sum(xp.astype(values > tolerance * values[0], xp.int64)))
 
 
-def _basis(x: Array) -> Array:
+def _basis(x: Array, given: Any) -> Array:
     """Orthonormal basis of the column space of centred columns, (n, rank)."""
     xp = array_namespace(x)
     # The column space does not depend on the lengths of the columns, the numerical rank does: make them equal.
     length = xp.max(xp.abs(x), axis=0, keepdims=True)
     x = x / xp.where(length == 0, xp.ones_like(length), length)
-    length = xp.sqrt(xp.sum(x * x, axis=0, keepdims=True))
+    length = xp.linalg.vector_norm(x, axis=0, keepdims=True)
     x = x / xp.where(length == 0, xp.ones_like(length), length)
     q, r = xp.linalg.qr(x, mode="reduced")
-    rank = _rank(xp.linalg.svdvals(r), x.shape)
+    rank = _rank(xp.linalg.svdvals(r), x.shape, given)
     if rank == q.shape[1]:
         return q
     left, _, _ = xp.linalg.svd(r, full_matrices=False)
@@ -220,7 +225,7 @@ def _basis(x: Array) -> Array:
 def _mean_correlation(a: Array, b: Array) -> float:
     """Mean canonical correlation of two orthonormal bases."""
     xp = array_namespace(a)
-    values = to_numpy(xp.linalg.svdvals(xp.matmul(a.T, b))).astype(np.float64)
+    values = to_numpy(xp.linalg.svdvals(xp.matmul(a.T, b)))
     return float(np.minimum(values, 1.0).mean())
 
 

@@ -125,17 +125,12 @@ def mantel_test(
     _check_choice(alternative, "alternative", ("greater", "less", "two-sided"))
     permutations = check_count(permutations, "permutations")
     rng = generator(rng)
-    x, y, xp = as_pair(x, y, rows=3)
+    x, y, _ = as_pair(x, y, rows=3)
     n = x.shape[0]
     a, b = (_standardised(_distances(z, distance), compare, name, distance) for z, name in ((x, "x"), (y, "y")))
     statistic = _clipped(_inner(a, b))
     a, b = _square(a, n), _square(b, n)
-    null = np.empty(permutations)
-    for m in range(permutations):
-        order = rng.permutation(n)
-        if is_torch_array(a):
-            order = xp.asarray(order, device=device(a))
-        null[m] = _clipped(_inner(xp.take(xp.take(a, order, axis=0), order, axis=1), b) / 2)
+    null = np.array([_clipped(_shuffled_inner(a, b, rng.permutation(n))) for _ in range(permutations)])
     sign = {"greater": 1, "less": -1}.get(alternative)
     extreme, seen = (np.abs(null), abs(statistic)) if sign is None else (sign * null, sign * statistic)
     # Permutations that change nothing differ from the statistic by rounding only, and count.
@@ -220,26 +215,40 @@ def _standardised(distances: Array, compare: str, name: str, distance: str) -> A
     if bool(xp.all(distances == distances[0])):
         raise ValueError(f"{name}: all {distance} distances between rows are equal; their correlation is undefined")
     out = _ranks(distances) if compare == "spearman" else xp.astype(distances, xp.float64)
-    out = out / xp.max(out)
-    out = out - xp.mean(out)
-    return out / math.sqrt(_inner(out, out))
+    out /= xp.max(out)
+    out -= xp.mean(out)
+    out /= math.sqrt(_inner(out, out))
+    return out
 
 
 def _ranks(values: Array) -> Array:
-    """Ranks from 0, ties sharing their mean."""
+    """float64 ranks from 0 of numbers that are not negative, ties sharing their mean."""
     xp = array_namespace(values)
-    order = xp.argsort(values, stable=False)
+    size = values.shape[0]
+    order = _order(values)
     ordered = values[order]
-    first = xp.concat([xp.ones_like(ordered[:1], dtype=xp.bool), ordered[1:] != ordered[:-1]])
-    out = xp.empty(values.shape[0], dtype=xp.float64, device=device(values))
-    starts = xp.nonzero(first)[0]
-    if starts.shape[0] == values.shape[0]:
-        out[order] = xp.astype(starts, xp.float64)
+    new = ordered[1:] != ordered[:-1]
+    out = xp.empty(size, dtype=xp.float64, device=device(values))
+    if bool(xp.all(new)):
+        out[order] = xp.arange(size, dtype=xp.float64, device=device(values))
         return out
-    ends = xp.concat([starts[1:], xp.asarray([values.shape[0]], device=device(values))])
-    means = xp.astype(starts + ends - 1, xp.float64) / 2
-    out[order] = means[xp.cumulative_sum(xp.astype(first, xp.int64)) - 1]
+    starts = xp.concat([xp.zeros(1, dtype=xp.int64, device=device(values)), xp.nonzero(new)[0] + 1])
+    counts = xp.diff(starts, append=xp.asarray([size], device=device(values)))
+    out[order] = xp.repeat(xp.astype(starts, xp.float64) + (xp.astype(counts, xp.float64) - 1) / 2, counts)
     return out
+
+
+def _order(values: Array) -> Array:
+    """Indices that sort numbers that are not negative."""
+    if is_torch_array(values) or values.dtype != np.float32 or values.size >= 1 << 32:
+        return array_namespace(values).argsort(values, stable=False)
+    # Their bits sort like the numbers: with the index in the low half one sort of integers gives the order.
+    keys = (values + np.float32(0)).view(np.uint32).astype(np.uint64)
+    keys <<= np.uint64(32)
+    keys |= np.arange(values.size, dtype=np.uint64)
+    keys.sort()
+    keys &= np.uint64(0xFFFFFFFF)
+    return keys.view(np.int64)
 
 
 def _square(distances: Array, n: int) -> Array:
@@ -252,6 +261,16 @@ def _square(distances: Array, n: int) -> Array:
         out[i, i + 1 :] = out[i + 1 :, i] = distances[position : position + size]
         position += size
     return out
+
+
+def _shuffled_inner(a: Array, b: Array, order: np.ndarray) -> float:
+    """Sum over i < j of a[order[i], order[j]] b[i, j] for symmetric matrices."""
+    if is_torch_array(a):
+        xp = array_namespace(a)
+        order = xp.asarray(order, device=device(a))
+        return _inner(a[order, :][:, order], b) / 2
+    # Row by row, so that the entries picked stay in the cache.
+    return float(sum(a[m].take(order[i + 1 :]) @ b[i, i + 1 :] for i, m in enumerate(order[:-1])))
 
 
 def _largest_eigenvalue(matrix: Array) -> float:
