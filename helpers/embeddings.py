@@ -106,11 +106,13 @@ class _Counts:
 
 
 def _svd(matrix, width: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Leading left singular vectors and singular values of a sparse matrix; signs fixed, so that runs agree."""
-    from sklearn.utils.extmath import randomized_svd
+    """Leading left singular vectors and singular values of a sparse matrix, largest first."""
+    from scipy.sparse.linalg import svds
 
-    u, s, _ = randomized_svd(matrix, n_components=width, n_iter=5, random_state=seed)
-    return u, s
+    start = np.random.default_rng(seed).normal(size=min(matrix.shape))
+    u, s, _ = svds(matrix, k=width, v0=start)
+    order = np.argsort(-s)
+    return u[:, order], s[order]
 
 
 def _word_lsa(counts: _Counts, width: int, seed: int) -> np.ndarray:
