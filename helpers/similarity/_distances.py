@@ -23,6 +23,7 @@ __all__ = [
     "points",
     "rescaled",
     "row_blocks",
+    "well_scaled",
 ]
 
 Array = Any
@@ -35,9 +36,10 @@ CANCELLED = {4: 1e-2, 8: 1e-4}
 class Points(NamedTuple):
     """Rows ready for blocks of distances; made by :func:`points`."""
 
-    rows: Array  # (n, p): the data but for powers of two (and the row means, for "correlation")
+    rows: Array  # (n, p) the data but for powers of two
+    means: Array | None  # (n,) float64 means of the rows, which "correlation" takes off them, or None
     lengths: Array | None  # (n,) float64 lengths of the rows, which the metric divides them by, or None
-    near: Array  # (n, p) the rows, divided by their lengths, less their mean: a Gram matrix of these cancels least
+    near: Array  # (n, p) the rows less their common mean, after that: a Gram matrix of these cancels least
     norms: Array  # (n,) squared norms of ``near``
     void: Array | None  # rows without a direction (zero, or constant for "correlation"), or None
     metric: str
@@ -54,6 +56,11 @@ def rescaled(x: Array) -> tuple[Array, float]:
     return x * 2.0**-half * 2.0 ** (half - exponent), 2.0**exponent
 
 
+def well_scaled(x: Array, name: str) -> Array:
+    """Centred columns times a power of two, for measures that do not see the scale; raises if all are constant."""
+    return rescaled(centred(rescaled(x)[0], name))[0]
+
+
 def points(x: Array, metric: str) -> Points:
     """``x`` prepared for distances of one of :data:`METRICS`.
 
@@ -64,23 +71,24 @@ def points(x: Array, metric: str) -> Points:
         raise ValueError(f"metric is {metric!r}; it must be one of {', '.join(map(repr, METRICS))}")
     if metric in ("euclidean", "sqeuclidean"):
         rows, scale = rescaled(x)
-        near = centred(rows, varies=False)
-        return Points(rows, None, near, _squared_norms(near), None, metric, scale)
+        near = _centred_exactly(rows)
+        return Points(rows, None, None, near, _squared_norms(near), None, metric, scale)
     size = xp.max(xp.abs(x), axis=1, keepdims=True)
     size = xp.where(size == 0, xp.ones_like(size), size)
     rows = x / 2 ** xp.floor(xp.log2(size))
+    means = None
     if metric == "correlation":
-        flat = xp.all(rows == rows[:, :1], axis=1, keepdims=True)
-        mean = xp.mean(rows, axis=1, keepdims=True, dtype=xp.float64)
-        rows = xp.where(flat, xp.zeros_like(rows), xp.astype(rows - mean, rows.dtype))
-    lengths = xp.sqrt(_squared_norms(rows, xp.float64))
+        flat = xp.all(rows == rows[:, :1], axis=1)
+        means = xp.where(flat, xp.astype(rows[:, 0], xp.float64), xp.mean(rows, axis=1, dtype=xp.float64))
+    lengths = xp.concat([xp.sqrt(_row_dots(u, u)) for _, _, u in _units(rows, means, None)])
     void = lengths == 0
     lengths = xp.where(void, xp.ones_like(lengths), lengths)
-    mean = sum(xp.sum(unit, axis=0) for _, _, unit in _units(rows, lengths)) / rows.shape[0]
+    mean = sum(xp.sum(unit, axis=0) for _, _, unit in _units(rows, means, lengths)) / rows.shape[0]
     near = xp.empty_like(rows)
-    for start, stop, unit in _units(rows, lengths):
+    for start, stop, unit in _units(rows, means, lengths):
         near[start:stop, :] = xp.astype(unit - mean, rows.dtype)
-    return Points(rows, lengths, near, _squared_norms(near), void if bool(xp.any(void)) else None, metric, 1.0)
+    void = void if bool(xp.any(void)) else None
+    return Points(rows, means, lengths, near, _squared_norms(near), void, metric, 1.0)
 
 
 def row_blocks(n: int, width: int | None = None, entries: int = BLOCK) -> Iterator[tuple[int, int]]:
@@ -200,6 +208,8 @@ def _pair_squares(of: Points, i: Array, j: Array) -> Array:
     u, v = (xp.astype(of.rows[m, :], xp.float64) for m in (i, j))
     if of.lengths is None:
         return _row_dots(u - v, u - v)
+    if of.means is not None:
+        u, v = u - of.means[i][:, None], v - of.means[j][:, None]
     # Of whole numbers this is exact, and keeps ties; where it cancels, the difference has more digits.
     out = 2 - 2 * _row_dots(u, v) / xp.sqrt(_row_dots(u, u) * _row_dots(v, v) + 1e-300)
     close = xp.nonzero(out < 1e-6)[0]
@@ -215,18 +225,27 @@ def _row_dots(u: Array, v: Array) -> Array:
     return (u * v).sum(dim=1) if is_torch_array(u) else np.einsum("ij,ij->i", u, v)
 
 
-def _squared_norms(x: Array, dtype: Any = None) -> Array:
+def _squared_norms(x: Array) -> Array:
     """Squared length of every row, accumulated in float64."""
     xp = array_namespace(x)
-    out = [_row_dots(z, z) for s, e in row_blocks(*x.shape) for z in [xp.astype(x[s:e, :], xp.float64, copy=False)]]
-    return xp.astype(xp.concat(out), dtype or x.dtype, copy=False)
+    return xp.astype(xp.concat([_row_dots(u, u) for _, _, u in _units(x, None, None)]), x.dtype, copy=False)
 
 
-def _units(rows: Array, lengths: Array) -> Iterator[tuple[int, int, Array]]:
-    """float64 blocks of the rows divided by their lengths."""
+def _units(rows: Array, means: Array | None, lengths: Array | None) -> Iterator[tuple[int, int, Array]]:
+    """float64 blocks of the rows less their means and divided by their lengths."""
     xp = array_namespace(rows)
     for start, stop in row_blocks(*rows.shape):
-        yield start, stop, xp.astype(rows[start:stop, :], xp.float64) / lengths[start:stop, None]
+        out = xp.astype(rows[start:stop, :], xp.float64, copy=False)
+        out = out if means is None else out - means[start:stop, None]
+        yield start, stop, out if lengths is None else out / lengths[start:stop, None]
+
+
+def _centred_exactly(rows: Array) -> Array:
+    """Centred rows; whole numbers less a whole number, so that their products and the ties among them are exact."""
+    xp = array_namespace(rows)
+    if bool(xp.all(rows[0, :] == xp.round(rows[0, :]))) and bool(xp.all(rows == xp.round(rows))):
+        return rows - xp.astype(xp.round(xp.mean(rows, axis=0, keepdims=True, dtype=xp.float64)), rows.dtype)
+    return centred(rows, varies=False)
 
 
 def _with_void(of: Points, a: slice, b: slice, squared: Array) -> Array:

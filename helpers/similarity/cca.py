@@ -9,7 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from helpers.similarity._arrays import as_pair, centred, check_count, to_numpy
-from helpers.similarity._distances import rescaled
+from helpers.similarity._distances import well_scaled
 
 __all__ = ["cca", "pwcca", "svcca"]
 
@@ -163,9 +163,10 @@ def pwcca(x: Any, y: Any, *, weights: str = "x") -> float:
 
     Notes
     -----
-    Invariant to translation and isotropic scaling of either side, to orthogonal maps of the side without the weights
-    and to its invertible maps, but not to rotations of the side with the weights. (``"svcca-release"`` is not
-    translation-invariant.) Cost: O(n (p + q)²). Morcos, Raghu and Bengio (2018), Insights on representational
+    Invariant to translation and isotropic scaling of either side, and to invertible linear maps of the side without
+    the weights, but not to rotations of the side with them; ``"svcca-release"`` not even to translation. Where
+    the ranks add up to more than n - 1, some correlations are 1 whatever the data, and their weights not unique.
+    Cost: O(n (p + q)²). Morcos, Raghu and Bengio (2018), Insights on representational
     similarity in neural networks with canonical correlation, NeurIPS.
 
     Examples
@@ -195,7 +196,7 @@ def pwcca(x: Any, y: Any, *, weights: str = "x") -> float:
 def _centred(x: Array, name: str) -> Array:
     """Centred columns in float64, of a size that squares without overflow."""
     xp = array_namespace(x)
-    return rescaled(centred(xp.astype(rescaled(x)[0], xp.float64, copy=False), name))[0]
+    return well_scaled(xp.astype(x, xp.float64, copy=False), name)
 
 
 def _rank(values: Array, shape: tuple[int, int], given: Any) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from helpers.similarity._arrays import as_matrix, as_pair, centred, sum_of_squares
-from helpers.similarity._distances import distance_matrix, points, rescaled, row_blocks
+from helpers.similarity._arrays import as_matrix, as_pair, sum_of_squares
+from helpers.similarity._distances import distance_matrix, points, row_blocks, well_scaled
 
 __all__ = ["cka", "cka_rbf", "cka_unbiased"]
 
@@ -73,7 +73,7 @@ def cka(
     """
     x, y, xp = as_pair(x, y, rows=4 if unbiased else 2)
     if kernel == "linear":
-        x, y = (rescaled(centred(rescaled(z)[0], name))[0] for z, name in ((x, "x"), (y, "y")))
+        x, y = (well_scaled(z, name) for z, name in ((x, "x"), (y, "y")))
         return _linear(x, y, unbiased)
     if kernel == "rbf":
         if not (isinstance(bandwidth, (int, float)) and 0 < bandwidth < math.inf):
@@ -175,8 +175,7 @@ def _u_centred(gram: Array) -> Array:
 def _rbf(x: Array, bandwidth: float, name: str) -> Array:
     """Gaussian kernel matrix with a bandwidth in units of the median distance between different objects."""
     xp = array_namespace(x)
-    of = points(centred(rescaled(x)[0], name), "sqeuclidean")
-    squares = distance_matrix(of._replace(scale=1.0))
+    squares = distance_matrix(points(well_scaled(x, name), "sqeuclidean"))
     median = _median_distance(squares)
     if median == 0:
         raise ValueError(f"{name}: the median distance is 0 (half of the pairs are duplicates); it sets the bandwidth")

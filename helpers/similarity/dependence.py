@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from helpers.similarity._arrays import as_pair, centred
-from helpers.similarity._distances import pair_sums, points, rescaled
+from helpers.similarity._arrays import as_pair
+from helpers.similarity._distances import pair_sums, points, well_scaled
 
 __all__ = ["distance_correlation", "distance_correlation_unbiased"]
 
@@ -122,6 +122,6 @@ def distance_correlation_unbiased(x: Any, y: Any) -> float:
 def _sums(x: Any, y: Any, rows: int) -> tuple:
     """n, the row sums of both distance matrices, and the sums of their products."""
     x, y, _ = as_pair(x, y, rows=rows)
-    sides = [points(centred(rescaled(z)[0], name), "euclidean")._replace(scale=1.0) for z, name in ((x, "x"), (y, "y"))]
+    sides = [points(well_scaled(z, name), "euclidean") for z, name in ((x, "x"), (y, "y"))]
     (a, b), xy, xx, yy = pair_sums(*sides)
     return x.shape[0], a, b, xy, xx, yy
