@@ -1,0 +1,436 @@
+"""Compiled kernels on blocks of pairs of objects. All release the GIL; each writes only into what it is given.
+
+A block is described by ``squares``: squared Euclidean distances between the rows of two groups of objects, every row
+less its own mean. With a few numbers per row (the rows of ``left`` and ``right``, see :data:`VECTORS`) it gives the
+centred Gram matrix, Euclidean distances, correlations and cosines of the same pairs, so that one matrix product feeds
+every measure. In a diagonal block only the entries above the diagonal count; the others are set to 0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+# Row numbers of the vectors of a block. "Rows" are less their own mean; "objects" are as given.
+SHIFT = 0  # sqrt(p) times (mean of the row less the mean of all entries)
+ROWS = 1  # four of the rows: squared norm after centring, dot product with the centre, norm, 1 / norm
+OBJECTS = 5  # the same four of the objects
+VECTORS = 9
+
+NAME = "numpy"
+BLOCKS = (512, 384, 256, 192, 128, 64, 32)  # sizes to choose from
+CHUNK = 4096  # entries whose products are summed in single precision before double precision takes over
+# Below this share of the two squared norms, a squared distance taken from a matrix product has lost too many digits.
+CANCELLED = {"float32": 1e-2, "float64": 1e-4}
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
+_compiled = {"nogil": True, "cache": True}
+
+
+@njit(fastmath=_FAST, **_compiled)
+def column_statistics(x, total, low, high, least):
+    """Add a block's column sums, minima and maxima; ``least`` = smallest positive norm of a row, centred and not.
+
+    Returns False if an entry is not finite.
+    """
+    n, p = x.shape
+    finite = True
+    for i in range(n):
+        s = 0.0
+        for k in range(p):
+            v = x[i, k]
+            total[k] += v
+            low[k] = min(low[k], v)
+            high[k] = max(high[k], v)
+            s += v
+        if not np.isfinite(s):
+            finite = False
+        m = s / p
+        whole, centred = 0.0, 0.0
+        for k in range(p):
+            v = np.float64(x[i, k])
+            whole += v * v
+            centred += (v - m) * (v - m)
+        if whole > 0:
+            least[1] = min(least[1], np.sqrt(whole))
+            if centred > 1e-28 * whole:
+                least[0] = min(least[0], np.sqrt(centred))
+    return finite
+
+
+@njit(fastmath=_FAST, **_compiled)
+def prepare(x, mean, middle, scale, out, vectors):
+    """Rows less the column means and their own mean, times ``scale``, and the vectors of the block."""
+    n, p = x.shape
+    root = np.sqrt(np.float64(p))
+    profile2, mean2 = 0.0, 0.0
+    for k in range(p):
+        profile2 += (mean[k] - middle) ** 2
+        mean2 += mean[k] ** 2
+    for i in range(n):
+        s = 0.0
+        low, high = x[i, 0], x[i, 0]
+        for k in range(p):
+            v = x[i, k]
+            s += v
+            low = min(low, v)
+            high = max(high, v)
+        m = np.float64(low) if low == high else s / p
+        t = m - middle
+        norm, dot, length, whole, reach = 0.0, 0.0, 0.0, 0.0, 0.0
+        for k in range(p):
+            v = np.float64(x[i, k])
+            c = v - mean[k]
+            e = out.dtype.type((c - t) * scale)
+            out[i, k] = e
+            norm += np.float64(e) * np.float64(e)
+            dot += (mean[k] - middle) * (c - t)
+            length += (v - m) * (v - m)
+            whole += v * v
+            reach += mean[k] * c
+        square = scale * scale
+        if low == high:
+            length = 0.0
+        shift = root * t * scale
+        length, whole = np.sqrt(length) * scale, np.sqrt(whole) * scale
+        vectors[0, i] = shift
+        vectors[1, i] = norm
+        vectors[2, i] = (dot + profile2 / 2) * square
+        vectors[3, i] = length
+        vectors[4, i] = 1 / length if length > 0 else 0.0
+        vectors[5, i] = norm + shift * shift
+        vectors[6, i] = (reach + mean2 / 2) * square
+        vectors[7, i] = whole
+        vectors[8, i] = 1 / whole if whole > 0 else 0.0
+
+
+@njit(fastmath=_FAST, **_compiled)
+def centre(x, mean, scale, out):
+    """Rows less the column means, times ``scale``."""
+    n, p = x.shape
+    for i in range(n):
+        for k in range(p):
+            out[i, k] = (x[i, k] - mean[k]) * scale
+
+
+@njit(fastmath=_FAST, **_compiled)
+def squares(products, left, right, rows, columns, cancelled, diagonal):
+    """Turn a matrix product of prepared rows into squared distances, in place, mended where they cancelled."""
+    n, m = products.shape
+    p = rows.shape[1]
+    zero = products.dtype.type(0)
+    share = products.dtype.type(cancelled)
+    norms = right[1]
+    for i in range(n):
+        w = left[1, i]
+        lost = 0
+        for j in range(m):
+            total = w + norms[j]
+            d = total - products[i, j] - products[i, j]
+            lost += d <= share * total
+            products[i, j] = d
+        if diagonal:
+            products[i, : i + 1] = zero
+        if lost:
+            for j in range(i + 1 if diagonal else 0, m):
+                if products[i, j] <= share * (w + norms[j]):
+                    d = zero
+                    for k in range(p):
+                        gap = rows[i, k] - columns[j, k]
+                        d += gap * gap
+                    products[i, j] = d
+
+
+@njit(fastmath=_FAST, **_compiled)
+def gram(squares, left, right, out, diagonal):
+    """Gram matrix of the objects less their mean."""
+    n, m = squares.shape
+    half = squares.dtype.type(0.5)
+    for i in range(n):
+        t, w = left[0, i], left[5, i]
+        for j in range(m):
+            gap = t - right[0, j]
+            out[i, j] = half * (w + right[5, j] - squares[i, j] - gap * gap)
+        if diagonal:
+            out[i, : i + 1] = squares.dtype.type(0)
+
+
+@njit(fastmath=_FAST, **_compiled)
+def euclidean(squares, left, right, out, diagonal):
+    """Euclidean distances (in units of the scaled data)."""
+    n, m = squares.shape
+    for i in range(n):
+        t = left[0, i]
+        for j in range(m):
+            gap = t - right[0, j]
+            out[i, j] = np.sqrt(squares[i, j] + gap * gap)
+        if diagonal:
+            out[i, : i + 1] = squares.dtype.type(0)
+
+
+@njit(fastmath=_FAST, **_compiled)
+def _angular(squares, left, right, out, base, shifted, diagonal):
+    """1 - cosine of the rows (``base`` ROWS) or of the objects (``base`` OBJECTS, ``shifted`` 1)."""
+    n, m = squares.shape
+    kind = squares.dtype.type
+    zero, half, one, most, shifted = kind(0), kind(0.5), kind(1), kind(4), kind(shifted)
+    for i in range(n):
+        t, w, dot, length, inverse = left[0, i], left[base, i], left[base + 1, i], left[base + 2, i], left[base + 3, i]
+        for j in range(m):
+            gap = (t - right[0, j]) * shifted
+            d = squares[i, j] + gap * gap
+            total = w + right[base, j]
+            both = inverse * right[base + 3, j]
+            gap = length - right[base + 2, j]
+            # Alike in length: from the squared distance, which keeps its digits when all directions are nearly equal.
+            # Else from the dot product. A row without a direction has cosine 0 with every other.
+            near = half * (d - gap * gap) * both
+            far = one - (half * (total - d) + dot + right[base + 1, j]) * both
+            d = near if both > zero and total * both <= most else far
+            out[i, j] = d if d > zero else zero
+        if diagonal:
+            out[i, : i + 1] = zero
+
+
+def correlation(squares, left, right, out, diagonal):
+    """1 - Pearson correlation between rows."""
+    _angular(squares, left, right, out, ROWS, 0, diagonal)
+
+
+def cosine(squares, left, right, out, diagonal):
+    """1 - cosine between objects."""
+    _angular(squares, left, right, out, OBJECTS, 1, diagonal)
+
+
+@njit(fastmath=_FAST, **_compiled)
+def side_sums(values, rows, columns):
+    """Add the row sums and the column sums of a block, in double precision."""
+    n, m = values.shape
+    for i in range(n):
+        s = 0.0
+        for j in range(m):
+            v = np.float64(values[i, j])
+            s += v
+            columns[j] += v
+        rows[i] += s
+
+
+@njit(fastmath=_FAST, **_compiled)
+def shifted_sum(values, middle, diagonal):
+    """Subtract ``middle`` from the counting entries, in place; their sum."""
+    n, m = values.shape
+    s = 0.0
+    middle = values.dtype.type(middle)
+    for i in range(n):
+        for j in range(i + 1 if diagonal else 0, m):
+            values[i, j] -= middle
+            s += np.float64(values[i, j])
+    return s
+
+
+@njit(fastmath=_FAST, **_compiled)
+def count(values, low, step, histogram, diagonal):
+    """Count the entries in equal bins; what lies outside goes to the first or the last bin."""
+    n, m = values.shape
+    kind = values.dtype.type
+    low, step, zero, top = kind(low), kind(step), kind(0), kind(histogram.size - 1)
+    one = histogram.dtype.type(1)
+    for i in range(n):
+        for j in range(i + 1 if diagonal else 0, m):
+            histogram[np.int32(min(max((values[i, j] - low) * step, zero), top))] += one
+
+
+@njit(fastmath=_FAST, **_compiled)
+def look_up(values, low, step, table, diagonal):
+    """Replace every entry by the table's value for its bin (the bins of :func:`count`), in place."""
+    n, m = values.shape
+    kind = values.dtype.type
+    low, step, zero, top = kind(low), kind(step), kind(0), kind(table.size - 1)
+    for i in range(n):
+        for j in range(i + 1 if diagonal else 0, m):
+            values[i, j] = table[np.int32(min(max((values[i, j] - low) * step, zero), top))]
+
+
+@njit(**_compiled)
+def pack(values, out, diagonal):
+    """Copy the counting entries, row after row."""
+    n, m = values.shape
+    at = 0
+    for i in range(n):
+        for j in range(i + 1 if diagonal else 0, m):
+            out[at] = values[i, j]
+            at += 1
+
+
+@njit(**_compiled)
+def _insert(best, index, value, name):
+    t = best.size - 1
+    while t > 0 and (best[t - 1] > value or (best[t - 1] == value and index[t - 1] > name)):
+        best[t] = best[t - 1]
+        index[t] = index[t - 1]
+        t -= 1
+    best[t] = value
+    index[t] = name
+
+
+@njit(**_compiled)
+def nearest(values, best_i, index_i, best_j, index_j, first_i, first_j, diagonal):
+    """Keep the smallest entries of every row and of every column with the object they belong to; ties by index.
+
+    ``best_*`` (objects, k) ascend; ``first_*`` is the number of the block's first object on that side.
+    """
+    n, m = values.shape
+    last = best_i.shape[1] - 1
+    limits = best_j[:, last].copy()
+    for i in range(n):
+        limit = best_i[i, last]
+        for j in range(i + 1 if diagonal else 0, m):
+            v = values[i, j]
+            if v <= limit and (v < limit or first_j + j < index_i[i, last]):
+                _insert(best_i[i], index_i[i], v, first_j + j)
+                limit = best_i[i, last]
+            if v <= limits[j] and (v < limits[j] or first_i + i < index_j[j, last]):
+                _insert(best_j[j], index_j[j], v, first_i + i)
+                limits[j] = best_j[j, last]
+
+
+@njit(**_compiled)
+def merge_neighbours(best, index, more, names):
+    """Merge two lists of the k nearest; entries without an object have index -1."""
+    n, k = best.shape
+    for i in range(n):
+        for t in range(k):
+            v, name = more[i, t], names[i, t]
+            if name < 0:
+                break
+            if v < best[i, k - 1] or (v == best[i, k - 1] and name < index[i, k - 1]):
+                _insert(best[i], index[i], v, name)
+
+
+@njit(**_compiled)
+def overlaps(a, b):
+    """Sums over the objects of shared / all and of shared / k for two sorted index tables (n, k)."""
+    n, k = a.shape
+    jaccard, shared = 0.0, 0
+    for i in range(n):
+        s, u, v = 0, 0, 0
+        while u < k and v < k:
+            if a[i, u] == b[i, v]:
+                s += 1
+                u += 1
+                v += 1
+            elif a[i, u] < b[i, v]:
+                u += 1
+            else:
+                v += 1
+        shared += s
+        jaccard += s / (2 * k - s)
+    return jaccard, shared / k
+
+
+@njit(**_compiled)
+def _average_ranks(keys, order, out, scale):
+    """Centred average ranks times ``scale``, from sorted keys and their places."""
+    n = keys.size
+    start = 0
+    while start < n:
+        stop = start + 1
+        while stop < n and keys[stop] == keys[start]:
+            stop += 1
+        rank = ((start + stop) / 2 - n / 2) * scale
+        for t in range(start, stop):
+            out[order[t]] = rank
+        start = stop
+
+
+def rank(values: np.ndarray) -> None:
+    """Replace non-negative values by their centred average ranks over n, in place, exactly."""
+    n = values.size
+    if values.dtype == np.float32:
+        # The bits of non-negative floats sort as the floats do; one sort of 64-bit words carries the places along.
+        words = values.view(np.uint32).astype(np.uint64)
+        words <<= np.uint64(32)
+        words |= np.arange(n, dtype=np.uint64)
+        words.sort()
+        halves = words.view(np.uint32).reshape(n, 2)
+        keys, order = (halves[:, 1], halves[:, 0]) if np.little_endian else (halves[:, 0], halves[:, 1])
+    else:
+        order = np.argsort(values)
+        keys = values[order]
+    _average_ranks(keys, order, values, 1.0 / n)
+
+
+def sqeuclidean(squares, left, right, out, diagonal):
+    """Squared Euclidean distances."""
+    euclidean(squares, left, right, out, diagonal)
+    np.multiply(out, out, out=out)
+
+
+FILL = {
+    "gram": gram,
+    "euclidean": euclidean,
+    "sqeuclidean": sqeuclidean,
+    "correlation": correlation,
+    "cosine": cosine,
+}
+
+
+def cross(stack: np.ndarray) -> np.ndarray:
+    """Inner products (L, L) in float64 of L blocks (L, n, m): single-precision products of short chunks."""
+    flat = stack.reshape(len(stack), -1)
+    whole = flat.shape[1] // CHUNK * CHUNK
+    tail = flat[:, whole:]
+    out = np.matmul(tail, tail.T).astype(np.float64)
+    if whole:
+        chunks = flat[:, :whole].reshape(len(flat), -1, CHUNK).transpose(1, 0, 2)
+        out += np.matmul(chunks, chunks.transpose(0, 2, 1)).sum(axis=0, dtype=np.float64)
+    return out
+
+
+def multiply(rows: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
+    """``rows @ columns.T`` into ``out``."""
+    np.matmul(rows, columns.T, out=out)
+
+
+def load(source: Any, start: int, stop: int, dtype: str) -> np.ndarray:
+    """Rows of a source."""
+    return source.rows(start, stop, dtype)
+
+
+def sample(source: Any, chosen: np.ndarray, dtype: str) -> np.ndarray:
+    """Chosen rows of a source."""
+    if source.kind == "dask":
+        return source.finished(source.data[chosen].compute(), dtype)
+    return np.concatenate([source.rows(i, i + 1, dtype) for i in chosen.tolist()])
+
+
+def isfinite(x: np.ndarray) -> np.ndarray:
+    """Which entries are finite."""
+    return np.isfinite(x)
+
+
+def digest(x: np.ndarray) -> str:
+    """Digest of the bytes of a block."""
+    return hashlib.blake2b(np.ascontiguousarray(x).view(np.uint8).data, digest_size=16).hexdigest()
+
+
+def assign(out: np.ndarray, values: np.ndarray) -> None:
+    """Copy saved values back."""
+    out.view(values.dtype)[...] = values
+
+
+def from_numpy(x: np.ndarray) -> np.ndarray:
+    """The array itself."""
+    return x
+
+
+def full(shape: tuple[int, ...], value: Any, dtype: str) -> np.ndarray:
+    """A new array."""
+    return np.full(shape, value, dtype)
+
+
+def to_numpy(x: np.ndarray) -> np.ndarray:
+    """The array itself."""
+    return x
