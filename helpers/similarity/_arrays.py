@@ -105,14 +105,19 @@ def centred(x: Array, name: str = "x", *, varies: bool = True) -> Array:
         If ``varies`` and every feature is constant: nothing is left to compare.
     """
     xp = array_namespace(x)
-    mean = xp.mean(xp.astype(x, xp.float64, copy=False), axis=0, keepdims=True)
-    out = xp.astype(x - mean, x.dtype, copy=False)
-    # A constant feature leaves only rounding of its own mean behind: clear it, so that it counts for nothing.
-    constant = xp.all(x == x[:1, :], axis=0)
+    starts = range(0, x.shape[0], 4096)
+    total = sum(xp.sum(x[start : start + 4096, :], axis=0, dtype=xp.float64) for start in starts)
+    mean = total / x.shape[0]
+    # A constant feature would leave the rounding of its own mean behind: clear it, so that it counts for nothing.
+    constant = x[0, :] == x[-1, :]
     if bool(xp.any(constant)):
+        constant = xp.all(x == x[:1, :], axis=0)
         if varies and bool(xp.all(constant)):
             raise ValueError(f"{name}: every feature is constant over the {x.shape[0]} rows; the measure is undefined")
-        out = xp.where(constant[None, :], xp.zeros_like(out), out)
+        mean = xp.where(constant, xp.astype(x[0, :], xp.float64), mean)
+    out = xp.empty_like(x)
+    for start in starts:
+        out[start : start + 4096, :] = xp.astype(x[start : start + 4096, :] - mean, x.dtype, copy=False)
     return out
 
 
