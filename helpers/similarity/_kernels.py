@@ -394,6 +394,23 @@ def multiply(rows: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
     np.matmul(rows, columns.T, out=out)
 
 
+def add_product(out: np.ndarray, left: np.ndarray, right: np.ndarray, scratch: np.ndarray) -> None:
+    """Add ``left.T @ right`` in double precision."""
+    product = scratch[: out.size].reshape(out.shape)
+    np.matmul(left.T, right, out=product)
+    out += product
+
+
+def square_norms(rows: np.ndarray) -> np.ndarray:
+    """Squared norms of rows, summed in float64."""
+    return np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+
+
+def square_norm(x: np.ndarray) -> float:
+    """Squared Frobenius norm."""
+    return float(np.vdot(x, x))
+
+
 def load(source: Any, start: int, stop: int, dtype: str) -> np.ndarray:
     """Rows of a source."""
     return source.rows(start, stop, dtype)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,11 +91,6 @@ def open_sources(representations: Any) -> list[Source]:
 def common_dtype(sources: Iterable[Source]) -> str:
     """float32 if all are float32 or half precision, else float64 for all."""
     return "float32" if all(source.dtype == "float32" for source in sources) else "float64"
-
-
-def digest(block: np.ndarray) -> str:
-    """Digest of the bytes of a block."""
-    return hashlib.blake2b(np.ascontiguousarray(block).view(np.uint8).data, digest_size=16).hexdigest()
 
 
 def _named(representations: Any) -> list[tuple[str, Any]]:

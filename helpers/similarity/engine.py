@@ -19,6 +19,7 @@ Centred Gram matrices of n objects and p features also meet in feature space: :m
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import math
 import os
@@ -34,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.similarity._sources import Source, common_dtype, digest
+from helpers.similarity._sources import Source, common_dtype
 
 __all__ = ["Totals", "Wants", "feature_products", "memory_in_bytes", "stream"]
 
@@ -89,6 +90,7 @@ class Layer:
     mean: np.ndarray
     middle: float
     scale: float
+    constant: bool = False
     low: float = 0.0  # of the bins
     step: float = 1.0
     centre: float = 0.0  # subtracted from distances whose products are summed
@@ -501,10 +503,11 @@ def describe(sources, dtype, kernels, pool, marked, bar) -> tuple[tuple[Layer, .
         for start in range(0, source.shape[0], STEP * 4)
     ]
     parts: list[list[tuple]] = [[] for _ in sources]
-    statistics = getattr(pool, "statistics", None) or (
-        lambda t: pool.map(lambda s: block_statistics(sources[s[0]], s, dtype, kernels, marked), t)
-    )
-    for (number, start, stop), result in zip(tasks, statistics(tasks), strict=True):
+    if hasattr(pool, "statistics"):
+        results = pool.statistics(sources, tasks, dtype, marked)
+    else:
+        results = pool.map(lambda task: block_statistics(sources[task[0]], task, dtype, kernels, marked), tasks)
+    for (number, start, stop), result in zip(tasks, results, strict=True):
         parts[number].append(result)
         bar.advance((stop - start) * sources[number].shape[1])
     layers, least, marks = [], [], []
@@ -519,7 +522,7 @@ def describe(sources, dtype, kernels, pool, marked, bar) -> tuple[tuple[Layer, .
         mean = np.where(low == high, low, total / source.shape[0])
         reach = float(np.max(np.maximum(high - mean, mean - low)))
         scale = 2.0 ** -math.frexp(reach)[1] if reach > 0 else 1.0
-        layers.append(Layer(source.shape[1], mean, float(mean.mean()), scale))
+        layers.append(Layer(source.shape[1], mean, float(mean.mean()), scale, reach == 0))
         least.append(np.min([part[3] for part in found], axis=0))
         marks.append("".join(part[4] for part in found))
     return tuple(layers), np.array(least), marks
@@ -546,19 +549,10 @@ def check_varies(sources: list[Source], layers: tuple[Layer, ...], wants: Wants)
     if not (wants.gram or wants.distance):
         return
     for source, layer in zip(sources, layers, strict=True):
-        if getattr(layer, "scale", 1.0) == 1.0 and is_constant(source, layer):
+        if layer.constant:
             raise ValueError(
                 f"{source.name}: every feature is constant over the {source.shape[0]} rows; the measure is undefined"
             )
-
-
-def is_constant(source: Source, layer: Layer) -> bool:
-    """Whether all rows equal the first (asked only when the extremes leave it open)."""
-    for start in range(0, source.shape[0], STEP):
-        rows = source.rows(start, min(start + STEP, source.shape[0]), "float64")
-        if (rows != layer.mean).any():
-            return False
-    return True
 
 
 def _spread(layers: tuple[Layer, ...], least: np.ndarray, wants: Wants) -> float:
@@ -599,7 +593,7 @@ def make_plan(sources, layers, dtype, wants, memory, block_rows, kernels, thread
     state = (0 if cluster else n * row_state) + keep + (48 << 20 if cluster is None and memory > 1 << 30 else 0)
 
     def blocks_need(block: int) -> int:
-        return threads * (2 * count * block**2 * size + min(STEP, n) * max(l.width for l in layers) * size)
+        return threads * (2 * count * block**2 * size + min(STEP, n) * max(layer.width for layer in layers) * size)
 
     def panels_need(panel: int) -> int:
         both = 2 if panel < n or cluster else 1
@@ -698,84 +692,115 @@ def feature_cheaper(sources: list[Source], wants: Wants) -> bool:
 
 
 def feature_products(
-    sources: list[Source], *, memory: int, progress: bool = True, checkpoint: Path | None = None
+    sources: list[Source], *, memory: int, progress: bool = True, kernels: Any = None, cluster: Any = None
 ) -> Totals:
     """The Gram sums of :class:`Totals` from products in feature space: no pair of objects is ever formed.
 
     One pass over the rows in chunks; the L(L + 1)/2 products of p × p' entries are summed in float64. If they do not
-    fit in the memory together, they are taken in groups, with one pass for each group.
+    fit in the memory together, they are taken in groups, with one pass over the rows for each group.
     """
-    kernels = kernels_for([])
+    kernels = kernels or kernels_for(sources)
     n, count, dtype = sources[0].shape[0], len(sources), common_dtype(sources)
     size = np.dtype(dtype).itemsize
-    threads = available_threads()
+    threads = 1 if kernels.NAME == "torch" else available_threads()
     bar = Progress(progress)
     with one_thread_per_product(kernels), ThreadPoolExecutor(threads) as pool, bar:
         bar.start("reading", sum(math.prod(s.shape) for s in sources))
-        layers, _, marks = describe(sources, dtype, kernels, pool, checkpoint is not None, bar)
+        layers, _, _ = describe(sources, dtype, kernels, cluster or pool, False, bar)
         check_varies(sources, layers, Wants(gram=True))
         widths = [layer.width for layer in layers]
-        pairs = list(itertools.combinations_with_replacement(range(count), 2))
-        largest = max(widths) ** 2
         chunk = min(n, 4096)
         while chunk > 256 and chunk * sum(widths) * size > memory // 4:
             chunk //= 2
-        left = memory - chunk * sum(widths) * size - threads * (largest * size + STEP * max(widths) * size)
-        if left < 8 * largest:
-            least = memory - left + 8 * largest
-            raise ValueError(
-                f"max_memory is {memory / 2**20:.0f} MiB; the products of the features of {count} representations need "
-                f"at least {math.ceil(least / 2**20)} MiB"
-            )
-        groups: list[list[tuple[int, int]]] = [[]]
-        used = 0
-        for i, j in pairs:
-            if used + 8 * widths[i] * widths[j] > left:
-                groups.append([])
-                used = 0
-            groups[-1].append((i, j))
-            used += 8 * widths[i] * widths[j]
-        work = sum(widths[i] * widths[j] for i, j in pairs)
-        bar.start("products of features", n * work)
+        largest = max(widths) ** 2
+        fixed = chunk * sum(widths) * size + threads * (largest * size + STEP * max(widths) * size)
+        groups = grouped(widths, memory - fixed, memory, fixed)
+        bar.start("products of features", n * sum(widths[i] * widths[j] for group in groups for i, j in group))
         gram, diagonal, trace = np.zeros((count, count)), np.zeros((count, count)), np.zeros(count)
-        buffers = [np.empty((chunk, width), dtype) for width in widths]
-        scratch = threading.local()
         for number, group in enumerate(groups):
-            sums = {(i, j): np.zeros((widths[i], widths[j])) for i, j in group}
-
-            def add(pair: tuple[int, int], rows: int, sums: dict = sums) -> None:
-                i, j = pair
-                if not hasattr(scratch, "product"):
-                    scratch.product = np.empty(largest, dtype)
-                product = scratch.product[: widths[i] * widths[j]].reshape(widths[i], widths[j])
-                np.matmul(buffers[i][:rows].T, buffers[j][:rows], out=product)
-                sums[pair] += product
-
-            needed = sorted({m for pair in group for m in pair})
-            for start in range(0, n, chunk):
-                stop = min(start + chunk, n)
-
-                def centre(task: tuple[int, int], start: int = start, stop: int = stop) -> None:
-                    m, first = task
-                    last = min(first + STEP, stop)
-                    block = kernels.load(sources[m], first, last, dtype)
-                    out = buffers[m][first - start : last - start]
-                    kernels.centre(block, layers[m].mean, layers[m].scale, out)
-
-                list(pool.map(centre, itertools.product(needed, range(start, stop, STEP))))
-                rows = stop - start
-                if number == 0:
-                    norms = np.stack([np.einsum("ij,ij->i", b[:rows], b[:rows], dtype=np.float64) for b in buffers])
-                    diagonal += norms @ norms.T
-                    trace += norms.sum(axis=1)
-                futures = [(pair, pool.submit(add, pair, rows)) for pair in group]
-                for (i, j), future in futures:
-                    future.result()
-                    bar.advance(rows * widths[i] * widths[j])
-            for (i, j), product in sums.items():
-                gram[i, j] = gram[j, i] = float(np.vdot(product, product))
+            if cluster:
+                squares, norms, sums = cluster.feature_products(sources, layers, dtype, group, chunk)
+                bar.advance(n * sum(widths[i] * widths[j] for i, j in group))
+            else:
+                with ProductSums(layers, dtype, group, chunk, kernels, pool) as products:
+                    for start in range(0, n, chunk):
+                        products.add(sources, start, min(start + chunk, n), bar)
+                    squares, norms, sums = products.squares(), products.diagonal, products.trace
+            for (i, j), square in zip(group, squares, strict=True):
+                gram[i, j] = gram[j, i] = square
+            if number == 0:
+                diagonal, trace = norms, sums
     info = {"chunk": chunk, "groups": len(groups), "dtype": dtype}
     return Totals(n, [s.name for s in sources], (gram - diagonal) / 2, diagonal, trace, info=info)
+
+
+def grouped(widths: list[int], left: int, memory: int, fixed: int) -> list[list[tuple[int, int]]]:
+    """Pairs of layers in groups whose products of features fit into ``left`` bytes."""
+    if left < 8 * max(widths) ** 2:
+        least = math.ceil((fixed + 8 * max(widths) ** 2) / 2**20)
+        raise ValueError(
+            f"max_memory is {memory / 2**20:.0f} MiB; the products of the features of {len(widths)} representations "
+            f"need at least {least} MiB"
+        )
+    groups: list[list[tuple[int, int]]] = [[]]
+    used = 0
+    for i, j in itertools.combinations_with_replacement(range(len(widths)), 2):
+        need = 8 * widths[i] * widths[j]
+        if used + need > left:
+            groups.append([])
+            used = 0
+        groups[-1].append((i, j))
+        used += need
+    return groups
+
+
+class ProductSums:
+    """Sums in float64 of the products of centred features of some pairs of layers, chunk of rows by chunk of rows."""
+
+    def __init__(self, layers: Any, dtype: str, group: list[tuple[int, int]], chunk: int, kernels: Any, pool: Any):
+        self.layers, self.dtype, self.group, self.kernels, self.pool = layers, dtype, group, kernels, pool
+        self.buffers = [kernels.full((chunk, layer.width), 0, dtype) for layer in layers]
+        self.sums = {(i, j): kernels.full((layers[i].width, layers[j].width), 0, "float64") for i, j in group}
+        self.scratch: queue.SimpleQueue = queue.SimpleQueue()
+        self.diagonal, self.trace = np.zeros((len(layers), len(layers))), np.zeros(len(layers))
+
+    def __enter__(self) -> ProductSums:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.sums.clear()
+
+    def add(self, sources: list[Source], start: int, stop: int, bar: Any = None) -> None:
+        """Add the rows from ``start`` to ``stop``."""
+        rows, kernels = stop - start, self.kernels
+
+        def centre(task: tuple[int, int]) -> None:
+            m, first = task
+            block = kernels.load(sources[m], first, min(first + STEP, stop), self.dtype)
+            out = self.buffers[m][first - start : min(first + STEP, stop) - start]
+            kernels.centre(block, self.layers[m].mean, self.layers[m].scale, out)
+
+        def product(pair: tuple[int, int]) -> tuple[int, int]:
+            try:
+                scratch = self.scratch.get_nowait()
+            except queue.Empty:
+                scratch = kernels.full((max(layer.width for layer in self.layers) ** 2,), 0, self.dtype)
+            left, right = (self.buffers[m][:rows] for m in pair)
+            kernels.add_product(self.sums[pair], left, right, scratch)
+            self.scratch.put(scratch)
+            return pair
+
+        list(self.pool.map(centre, itertools.product(range(len(self.layers)), range(start, stop, STEP))))
+        norms = np.stack([kernels.square_norms(buffer[:rows]) for buffer in self.buffers])
+        self.diagonal += norms @ norms.T
+        self.trace += norms.sum(axis=1)
+        for i, j in self.pool.map(product, self.group):
+            if bar:
+                bar.advance(rows * self.layers[i].width * self.layers[j].width)
+
+    def squares(self) -> list[float]:
+        """Squared Frobenius norms of the sums, in the order of the group."""
+        return [self.kernels.square_norm(self.sums[pair]) for pair in self.group]
 
 
 class Checkpoint:
@@ -785,7 +810,7 @@ class Checkpoint:
         self.path, self.last = path, time.monotonic()
         if path is not None:
             described = repr((names, plan.n, plan.dtype, plan.wants, plan.block, plan.panel, plan.bins, marks))
-            self.key = digest(np.frombuffer(described.encode(), np.uint8))
+            self.key = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
 
     def due(self) -> bool:
         """Whether it is time to write."""
