@@ -331,6 +331,24 @@ def overlaps(a, b):
 
 
 @njit(**_compiled)
+def rank_agreement(a, b):
+    """Mean agreement of the ranks of shared neighbours (rank similarity) of two index tables, nearest first."""
+    n, k = a.shape
+    out = 0.0
+    for i in range(n):
+        shared, total, harmonic = 0, 0.0, 0.0
+        for u in range(k):
+            for v in range(k):
+                if a[i, u] == b[i, v]:
+                    shared += 1
+                    harmonic += 1 / shared
+                    total += 2 / ((1 + abs(u - v)) * (u + v + 2))
+        if shared:
+            out += total / harmonic
+    return out / n
+
+
+@njit(**_compiled)
 def _average_ranks(keys, order, out, scale):
     """Centred average ranks times ``scale``, from sorted keys and their places."""
     n = keys.size

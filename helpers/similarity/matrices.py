@@ -1,0 +1,653 @@
+"""Similarity of many representations at once, and many measures of one pair."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from helpers.similarity._arrays import alike, as_pair, check_count, generator
+from helpers.similarity._sources import Source, open_sources
+from helpers.similarity.engine import (
+    SAVE_EVERY,
+    Progress,
+    Totals,
+    Wants,
+    available_threads,
+    feature_cheaper,
+    feature_products,
+    memory_in_bytes,
+    stream,
+)
+from helpers.similarity.registry import MEASURES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["STREAMED", "compare", "similarity_matrices", "similarity_matrix"]
+
+#: Measures that one pass over blocks of pairs of objects computes for all pairs of representations together.
+STREAMED = (
+    "cka",
+    "cka_unbiased",
+    "rsa",
+    "jaccard",
+    "mutual_knn",
+    "rank_similarity",
+    "distance_correlation",
+    "distance_correlation_unbiased",
+)
+STUDY = ("cka", "rsa", "jaccard", "distance_correlation")
+
+
+class Request(NamedTuple):
+    """One measure of a call: what its pass must gather, and how its matrix follows."""
+
+    wants: Wants
+    finish: Callable[[Totals], np.ndarray]
+
+
+def similarity_matrix(
+    representations: Any,
+    measure: str = "cka",
+    *,
+    max_memory: int | str = "2GB",
+    block_rows: int | None = None,
+    progress: bool = True,
+    scheduler: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """One measure between all pairs of representations.
+
+    Parameters
+    ----------
+    representations
+        Mapping from names to matrices of shape (n, p), the rows of all being the same n objects: NumPy arrays, memory
+        maps, paths of ``.npy`` files (opened as memory maps), torch tensors (on a CPU or a GPU) or Dask arrays. A list
+        gets the names "0", "1", …. If all are float32 (or half precision, which becomes float32) the products are
+        taken in float32 and summed in float64; as soon as one is of another type, all is computed in float64.
+    measure
+        A name of :data:`~helpers.similarity.registry.MEASURES`.
+    max_memory
+        Bytes, or text such as ``"500MB"``: what the computation may use beyond the representations themselves; on the
+        GPU if they are there, on each worker if there is a scheduler. Kept for :data:`STREAMED` measures.
+    block_rows
+        Objects on a side of a block, in place of a size chosen for the memory.
+    progress
+        Show what runs and the time left.
+    scheduler
+        A Dask ``Client`` or the address of a scheduler (by default the variable ``DASK_SCHEDULER_ADDRESS``, if it is
+        set and a representation is a Dask array): the pairs of blocks become tasks of the cluster.
+    checkpoint
+        A file that keeps the state of a long computation every 30 seconds: the same call goes on where it was stopped.
+        It is removed at the end, and a file of other representations or options is refused.
+    **options
+        Options of the measure.
+
+    Returns
+    -------
+    DataFrame of shape (L, L)
+        Entry (a, b) is ``measure(a, b)``; rows and columns bear the names. ``attrs`` tells the orientation, and for
+        RSA in two passes ``rank_error_bound``, by which no entry is further from the exact one.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure.
+    TypeError, ValueError
+        If a representation is no finite real matrix, a file is truncated, numbers of rows differ (the message names
+        the representations), the memory does not suffice (it says for how much), or the measure is undefined.
+
+    Notes
+    -----
+    Linear CKA, RSA, kNN overlaps and distance correlation never hold n × n numbers: O(n² Σp / 2 + L² n² / 2)
+    operations (twice for RSA by ranks), or for CKA alone O(n (Σp)² / 2) if that is less. Where the shortest rows are
+    more than 30 times shorter than the mean row, float32 leaves no digits of their directions, and cosines and
+    correlations are computed in float64. All other measures are computed pair by pair, what concerns one
+    representation once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.similarity.matrices import similarity_matrix
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(50, 4))
+    >>> layers = {"first": x, "second": x + rng.normal(size=(50, 4)), "turned": x[:, ::-1]}
+    >>> similarity_matrix(layers, "cka", progress=False).round(2)
+            first  second  turned
+    first    1.00    0.45    1.00
+    second   0.45    1.00    0.45
+    turned   1.00    0.45    1.00
+    """
+    return similarity_matrices(
+        representations,
+        [measure],
+        options={measure: options},
+        max_memory=max_memory,
+        block_rows=block_rows,
+        progress=progress,
+        scheduler=scheduler,
+        checkpoint=checkpoint,
+    )[measure]
+
+
+def similarity_matrices(
+    representations: Any,
+    measures: Iterable[str] = STUDY,
+    *,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    max_memory: int | str = "2GB",
+    block_rows: int | None = None,
+    progress: bool = True,
+    scheduler: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Several measures between all pairs of representations; the :data:`STREAMED` ones share one pass.
+
+    Parameters
+    ----------
+    representations, max_memory, block_rows, progress, scheduler, checkpoint
+        As in :func:`similarity_matrix`.
+    measures
+        Names of :data:`~helpers.similarity.registry.MEASURES`.
+    options
+        Options of single measures, such as ``{"jaccard": {"k": 20}}``.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        For every measure its matrix, as :func:`similarity_matrix` gives it.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        As :func:`similarity_matrix`; if ``options`` names a measure that is not asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.similarity.matrices import similarity_matrices
+    >>> x = np.random.default_rng(0).normal(size=(50, 4))
+    >>> found = similarity_matrices({"x": x, "square": x**2}, ["cka", "distance_correlation"], progress=False)
+    >>> {name: round(float(matrix.loc["x", "square"]), 2) for name, matrix in found.items()}
+    {'cka': 0.06, 'distance_correlation': 0.54}
+    """
+    measures = [measures] if isinstance(measures, str) else list(dict.fromkeys(measures))
+    options = {name: dict(of) for name, of in (options or {}).items()}
+    for name in measures:
+        MEASURES[name]
+    if stray := set(options) - set(measures):
+        raise ValueError(f"options names {', '.join(map(repr, sorted(stray)))}, not among the measures asked for")
+    sources = open_sources(representations)
+    memory = memory_in_bytes(max_memory)
+    if block_rows is not None:
+        check_count(block_rows, "block_rows")
+    path = None if checkpoint is None else Path(checkpoint)
+    requests = {name: _request(name, options.get(name, {}), sources) for name in measures}
+    values: dict[str, np.ndarray] = {}
+    notes: dict[str, dict[str, Any]] = {name: {} for name in measures}
+    from helpers.similarity._cluster import cluster_for
+
+    with cluster_for(scheduler, sources) as cluster:
+        shared = {"memory": memory, "progress": progress, "cluster": cluster}
+        for number, names in enumerate(_passes({n: r for n, r in requests.items() if r is not None})):
+            wants = _all_wants([requests[name].wants for name in names])
+            totals = _gather(sources, wants, shared, block_rows, _numbered(path, number))
+            for name in names:
+                values[name] = requests[name].finish(totals)
+                if name == "rsa" and totals.rank_error is not None:
+                    worst = np.sort(totals.rank_error)[-2:].sum()
+                    notes[name]["rank_error_bound"] = float(worst)
+        for name in measures:
+            if requests[name] is None:
+                own = None if path is None else path.with_name(f"{path.name}.{name}")
+                values[name] = _pair_by_pair(name, options.get(name, {}), sources, progress, own, cluster)
+    labels = [source.name for source in sources]
+    return {name: _labelled(values[name], labels, name, notes[name]) for name in measures}
+
+
+def compare(
+    x: Any,
+    y: Any,
+    measures: Iterable[str] | None = None,
+    *,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    permutations: int = 0,
+    interval: str | None = None,
+    level: float = 0.95,
+    resamples: int = 200,
+    rng: int | np.random.Generator = 0,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Many measures of one pair of representations, each beside what chance gives.
+
+    Parameters
+    ----------
+    x, y
+        Representations of shape (n, p) and (n, q).
+    measures
+        Names of :data:`~helpers.similarity.registry.MEASURES`; all by default. By default a measure that is undefined
+        for this pair has a note in place of a value; a measure asked for by name raises its error.
+    options
+        Options of single measures.
+    permutations
+        How often the rows of ``y`` are shuffled: the mean value is the chance level, and the p-value is the share of
+        shuffles (the order as given counted as one) that look at least as alike. 0: neither. Measures that take no
+        notice of which row belongs to which, such as ``magnitude_difference``, have p-value 1.
+    interval
+        ``"bootstrap"``: how far the value would move with other objects from the same source, from random halves of
+        the objects, drawn without replacement. (The usual bootstrap draws objects twice, and duplicates are each
+        other's neighbours at distance 0, which biases every measure of distances or neighbours.) The deviations from
+        the mean over the halves, times √(m / (n - m)) for halves of m, are those of n objects; they are put around the
+        value, so that the interval speaks of chance in the choice of objects, not of the bias of a measure.
+        ``"permutation"``: the central range of the values under shuffling. None: no interval.
+    level
+        Probability of the interval.
+    resamples
+        Number of halves.
+    rng
+        Seed or generator.
+    progress
+        Show what runs.
+
+    Returns
+    -------
+    DataFrame
+        One row per measure: ``value``, ``orientation``; with permutations ``chance`` and ``p_value``; with an interval
+        ``low`` and ``high``; ``seconds`` for the one value; and ``note`` if any measure is undefined.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        As the measures themselves; if ``interval`` is unknown, or "permutation" without permutations.
+
+    Notes
+    -----
+    Cost: (1 + permutations + resamples) times the measure; what concerns ``x`` alone once for all shuffles. Politis
+    and Romano (1994), Large sample confidence regions based on subsamples under minimal assumptions, Annals of
+    Statistics 22.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.similarity.matrices import compare
+    >>> x = np.random.default_rng(0).normal(size=(60, 5))
+    >>> table = compare(x, x**3, ["cka", "jaccard"], permutations=99, interval="bootstrap")
+    >>> table[["value", "chance", "p_value"]].round(2)
+             value  chance  p_value
+    measure
+    cka       0.59    0.07     0.01
+    jaccard   0.47    0.10     0.01
+    """
+    import pandas as pd
+
+    permutations = check_count(permutations, "permutations", least=0)
+    resamples = check_count(resamples, "resamples", least=2)
+    if interval not in (None, "bootstrap", "permutation"):
+        raise ValueError(f"interval is {interval!r}; it must be None, 'bootstrap' or 'permutation'")
+    if interval == "permutation" and not permutations:
+        raise ValueError("interval='permutation' needs permutations")
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level!r}; it must be between 0 and 1")
+    names = list(MEASURES) if measures is None else [measures] if isinstance(measures, str) else list(measures)
+    options = options or {}
+    for name in {*names, *options}:
+        MEASURES[name]
+    x, y, _ = as_pair(x, y)
+    n, rng = x.shape[0], generator(rng)
+    shuffles = [rng.permutation(n) for _ in range(permutations)]
+    half = max(2, n // 2)
+    halves = [np.sort(rng.permutation(n)[:half]) for _ in range(resamples if interval == "bootstrap" else 0)]
+    rows: dict[str, dict[str, Any]] = {}
+    bar = Progress(progress)
+    with bar:
+        for name in names:
+            bar.start(name, 1 + len(shuffles) + len(halves))
+            try:
+                rows[name] = _compare_one(
+                    name, x, y, dict(options.get(name, {})), shuffles, halves, interval, level, bar
+                )
+            except (ValueError, TypeError) as error:
+                if measures is not None:
+                    raise type(error)(f"{name}: {error}") from error
+                rows[name] = {"orientation": MEASURES[name].orientation, "value": math.nan, "note": str(error)}
+    columns = ["value", "orientation"]
+    columns += ["chance", "p_value"] * bool(permutations) + ["low", "high"] * (interval is not None) + ["seconds"]
+    columns += ["note"] * any("note" in row for row in rows.values())
+    table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
+    return table.rename_axis("measure")
+
+
+def _compare_one(name, x, y, options, shuffles, halves, interval, level, bar) -> dict[str, Any]:
+    measure = MEASURES[name]
+    start = time.perf_counter()
+    value = measure(x, y, **options)
+    out = {"value": value, "orientation": measure.orientation, "seconds": time.perf_counter() - start}
+    bar.advance(1)
+    null = []
+    if shuffles:
+        prepared = measure.prepare(x, name="x", **options) if measure.prepare else None
+        for order in shuffles:
+            other = _take(y, order)
+            if measure.prepare:
+                null.append(measure.between(prepared, measure.prepare(other, name="y", **options)))
+            else:
+                null.append(measure(x, other, **options))
+            bar.advance(1)
+        null = np.array(null)
+        sign = 1 if measure.orientation == "similarity" else -1
+        tolerance = 1e-9 * max(abs(value), 1e-300)
+        out["chance"] = float(null.mean())
+        out["p_value"] = (1 + int((sign * null >= sign * value - tolerance).sum())) / (1 + len(null))
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    if interval == "permutation":
+        out["low"], out["high"] = (float(q) for q in np.quantile(null, tails))
+    elif interval == "bootstrap":
+        found = []
+        for chosen in halves:
+            found.append(measure(_take(x, chosen), _take(y, chosen), **options))
+            bar.advance(1)
+        m, n = len(halves[0]), x.shape[0]
+        moved = (np.array(found) - np.mean(found)) * math.sqrt(m / max(1, n - m))
+        low, high = np.quantile(moved, tails)
+        out["low"] = float(max(value - high, measure.range[0]))
+        out["high"] = float(min(value - low, measure.range[1]))
+    return out
+
+
+def _take(x: Any, rows: np.ndarray) -> Any:
+    """Rows of an array or of a tensor, in the given order."""
+    if isinstance(x, np.ndarray):
+        return x[rows]
+    import torch
+
+    return x[torch.as_tensor(rows, device=x.device)]
+
+
+def _request(name: str, options: dict[str, Any], sources: list[Source]) -> Request | None:
+    """How a pass gives this measure, or None if it must be computed pair by pair."""
+    n, names = sources[0].shape[0], [source.name for source in sources]
+    given = set(options)
+    if name in ("cka", "cka_unbiased"):
+        if (
+            given - {"kernel", "unbiased"}
+            or options.get("kernel", "linear") != "linear"
+            or (name == "cka_unbiased" and "unbiased" in given)
+        ):
+            return None
+        unbiased = name == "cka_unbiased" or options.get("unbiased", False)
+        if unbiased:
+            _need(sources, 4, name)
+        return Request(Wants(gram=True), lambda totals: _cka(totals, unbiased))
+    if name in ("distance_correlation", "distance_correlation_unbiased"):
+        if given:
+            return None
+        unbiased = name.endswith("unbiased")
+        if unbiased:
+            _need(sources, 4, name)
+        return Request(Wants(distance=True), lambda totals: _distance_correlation(totals, unbiased))
+    if name == "rsa":
+        distance, rule = options.get("distance", "correlation"), options.get("compare", "spearman")
+        known = distance in ("correlation", "cosine", "euclidean", "sqeuclidean") and rule in ("spearman", "pearson")
+        if given - {"distance", "compare"} or not known:
+            return None
+        if rule == "spearman" and distance == "sqeuclidean":
+            distance = "euclidean"
+        _need(sources, 3, name)
+        return Request(Wants(dissimilarity=distance, compare=rule), _rsa)
+    if name in ("jaccard", "mutual_knn", "rank_similarity"):
+        metric = options.get("metric", "cosine")
+        if given - {"k", "metric"} or metric not in ("cosine", "correlation", "euclidean"):
+            return None
+        k = check_count(
+            options.get("k", 10), "k", most=n - 1, why=f"({names[0]} has {n} rows, and none is its own neighbour)"
+        )
+        return Request(Wants(neighbours=k, metric=metric), lambda totals: _overlap(totals, name))
+    return None
+
+
+def _need(sources: list[Source], rows: int, measure: str) -> None:
+    if sources[0].shape[0] < rows:
+        raise ValueError(f"{sources[0].name} has {sources[0].shape[0]} rows; {measure} needs at least {rows}")
+
+
+def _passes(requests: dict[str, Request]) -> list[list[str]]:
+    """Measures in groups that one pass can serve."""
+    groups: list[tuple[Wants, list[str]]] = []
+    for name, request in requests.items():
+        for number, (wants, members) in enumerate(groups):
+            both = wants.merged(request.wants)
+            if both is not None:
+                groups[number] = both, [*members, name]
+                break
+        else:
+            groups.append((request.wants, [name]))
+    return [members for _, members in groups]
+
+
+def _all_wants(wants: list[Wants]) -> Wants:
+    out = wants[0]
+    for other in wants[1:]:
+        out = out.merged(other)
+    return out
+
+
+def _gather(sources: list[Source], wants: Wants, shared: dict, block_rows: int | None, path: Path | None) -> Totals:
+    """What the measures of one pass need, the Gram products by the cheaper way."""
+    import dataclasses
+
+    if wants.gram and feature_cheaper(sources, wants):
+        totals = feature_products(sources, **shared)
+        wants = dataclasses.replace(wants, gram=False)
+        if not wants.pairwise:
+            return totals
+        rest = stream(sources, wants, block_rows=block_rows, checkpoint=path, **shared)
+        fields = ("gram", "gram_diagonal", "gram_trace")
+        return dataclasses.replace(rest, **{field: getattr(totals, field) for field in fields})
+    return stream(sources, wants, block_rows=block_rows, checkpoint=path, **shared)
+
+
+def _numbered(path: Path | None, number: int) -> Path | None:
+    return path if path is None or number == 0 else path.with_name(f"{path.name}.{number}")
+
+
+def _cosines(products: np.ndarray, names: list[str], low: float, noise: np.ndarray | float, reason: str) -> np.ndarray:
+    """Products over the roots of their diagonal, which must stand out of the noise."""
+    squares = np.diag(products)
+    for name, square, floor in zip(names, squares, np.broadcast_to(noise, squares.shape), strict=True):
+        if not square > floor:
+            raise ValueError(f"{name}: {reason}; the measure is undefined")
+    length = np.sqrt(squares)
+    return np.clip(products / length[:, None] / length[None, :], low, 1.0)
+
+
+def _cka(totals: Totals, unbiased: bool) -> np.ndarray:
+    n, pairs, diagonal, trace = totals.n, 2 * totals.gram, totals.gram_diagonal, totals.gram_trace
+    whole = pairs + diagonal
+    if not unbiased:
+        return _cosines(whole, totals.names, 0.0, 0.0, "nothing is left of its kernel matrix after centring")
+    # Rows of a centred kernel matrix sum to 0, so those of the matrix without its diagonal sum to minus the diagonal.
+    products = pairs - 2 / (n - 2) * diagonal + np.outer(trace, trace) / ((n - 1) * (n - 2))
+    noise = 16 * float(np.finfo(totals.info["dtype"]).eps) * np.diag(whole)
+    return _cosines(products, totals.names, -1.0, noise, "nothing is left of its kernel matrix after centring")
+
+
+def _distance_correlation(totals: Totals, unbiased: bool) -> np.ndarray:
+    n, products, rows = totals.n, 2 * totals.distance, totals.distance_rows
+    sums = rows.sum(axis=1)
+    if unbiased:
+        covariance = products - 2 / (n - 2) * (rows @ rows.T) + np.outer(sums, sums) / ((n - 1) * (n - 2))
+        noise = 1e-12 * np.diag(products)
+        return _cosines(covariance, totals.names, -1.0, noise, "all objects are equally far from each other")
+    covariance = products - 2 / n * (rows @ rows.T) + np.outer(sums, sums) / n**2
+    return np.sqrt(_cosines(covariance, totals.names, 0.0, 0.0, "every feature is constant"))
+
+
+def _rsa(totals: Totals) -> np.ndarray:
+    products = totals.dissimilarity
+    noise = 0.0
+    if totals.dissimilarity_sum is not None:
+        pairs = totals.n * (totals.n - 1) / 2
+        noise = 1e-14 * np.diag(products)
+        products = products - np.outer(totals.dissimilarity_sum, totals.dissimilarity_sum) / pairs
+    return _cosines(products, totals.names, -1.0, noise, "all distances between objects are equal")
+
+
+def _overlap(totals: Totals, measure: str) -> np.ndarray:
+    from helpers.similarity._kernels import overlaps, rank_agreement
+
+    near = totals.neighbours
+    n, count = totals.n, len(near)
+    ordered = near if measure == "rank_similarity" else np.sort(near, axis=2)
+
+    def one(pair: tuple[int, int]) -> float:
+        a, b = ordered[pair[0]], ordered[pair[1]]
+        return rank_agreement(a, b) if measure == "rank_similarity" else overlaps(a, b)[measure == "mutual_knn"] / n
+
+    out = np.empty((count, count))
+    pairs = list(itertools.combinations_with_replacement(range(count), 2))
+    with ThreadPoolExecutor(available_threads()) as pool:
+        for (i, j), value in zip(pairs, pool.map(one, pairs), strict=True):
+            out[i, j] = out[j, i] = value
+    return out
+
+
+def _pair_by_pair(
+    name: str, options: dict[str, Any], sources: list[Source], progress: bool, path: Path | None, cluster: Any
+) -> np.ndarray:
+    """Any measure: what concerns one representation once, then every pair; several at a time."""
+    measure, count = MEASURES[name], len(sources)
+    labels = [source.name for source in sources]
+    # A mode chosen by name, such as a direction, may take a measure's symmetry away.
+    symmetric = measure.symmetric and not any(isinstance(value, str) for value in options.values())
+    pairs = [(i, j) for i in range(count) for j in range(i if symmetric else 0, count)]
+    if cluster:
+        return _filled(cluster.values(name, options, sources, pairs, progress), pairs, count)
+    arrays = [source.whole() for source in sources]
+    if len({source.kind == "torch" for source in sources}) == 2 and not any(source.device for source in sources):
+        arrays = [x.numpy() if source.kind == "torch" else x for x, source in zip(arrays, sources, strict=True)]
+    if name == "rtd" and count > 1 and options.get("direction", "both") == "both":
+        from helpers.similarity.topology import rtd_matrix
+
+        passed = {key: value for key, value in options.items() if key != "direction"}
+        named = dict(zip(labels, arrays, strict=True))
+        return rtd_matrix(named, checkpoint=path, progress=progress, **passed).to_numpy()
+    shared = isinstance(options.get("rng"), np.random.Generator)
+    threads = 1 if shared or any(source.device for source in sources) else min(available_threads(), len(pairs))
+    saved = _Values(path, name, options, labels, arrays, len(pairs))
+    bar = Progress(progress)
+    with _limited(threads), ThreadPoolExecutor(threads) as pool, bar:
+        states = arrays
+        if measure.prepare:
+            bar.start(f"{name}: each representation", count)
+            states = []
+            for state in pool.map(
+                lambda pair: measure.prepare(pair[1], name=pair[0], **options), zip(labels, arrays, strict=True)
+            ):
+                states.append(state)
+                bar.advance(1)
+
+        def one(pair: tuple[int, int]) -> float:
+            a, b = states[pair[0]], states[pair[1]]
+            try:
+                return float(measure.between(*_matched(a, b)) if measure.prepare else measure(a, b, **options))
+            except (ValueError, TypeError) as error:
+                raise type(error)(f"{name} of x = {labels[pair[0]]} and y = {labels[pair[1]]}: {error}") from error
+
+        bar.start(f"{name}: all pairs", len(pairs))
+        todo = [number for number in range(len(pairs)) if math.isnan(saved.values[number])]
+        bar.advance(len(pairs) - len(todo))
+        try:
+            for number, value in zip(todo, pool.map(one, [pairs[number] for number in todo]), strict=True):
+                saved.put(number, value)
+                bar.advance(1)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            saved.write()
+            raise
+    saved.remove()
+    return _filled(saved.values, pairs, count)
+
+
+def _matched(a: Any, b: Any) -> tuple[Any, Any]:
+    """Prepared matrices of different types in one type."""
+    if hasattr(a, "dtype") and hasattr(b, "dtype") and hasattr(a, "ndim") and a.ndim == 2 and a.dtype != b.dtype:
+        a, b, _ = alike(a, b)
+    return a, b
+
+
+def _filled(values: Iterable[float], pairs: list[tuple[int, int]], count: int) -> np.ndarray:
+    out = np.full((count, count), np.nan)
+    for (i, j), value in zip(pairs, values, strict=True):
+        out[i, j] = value
+    lower = np.isnan(out)
+    out[lower] = out.T[lower]
+    return out
+
+
+@contextlib.contextmanager
+def _limited(threads: int):
+    """One thread per matrix product where several pairs run at a time."""
+    if threads == 1:
+        yield
+        return
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+class _Values:
+    """Values of the pairs computed so far, in a file if there is one."""
+
+    def __init__(self, path: Path | None, name: str, options: dict, labels: list[str], arrays: list, count: int):
+        self.path, self.values, self.last = path, np.full(count, np.nan), time.monotonic()
+        if path is None:
+            return
+        key = hashlib.blake2b(repr((name, sorted(options.items()), labels)).encode(), digest_size=16)
+        for x in arrays:
+            block = np.ascontiguousarray(x if isinstance(x, np.ndarray) else x.cpu().numpy())
+            key.update(f"{block.shape} {block.dtype}".encode())
+            key.update(block.view(np.uint8).data)
+        self.key = key.hexdigest()
+        if path.exists():
+            with np.load(path, allow_pickle=False) as saved:
+                if str(saved["key"]) != self.key:
+                    raise ValueError(f"checkpoint {path} belongs to other representations or options")
+                self.values[:] = saved["values"]
+
+    def put(self, number: int, value: float) -> None:
+        self.values[number] = value
+        if self.path is not None and time.monotonic() - self.last > SAVE_EVERY:
+            self.write()
+
+    def write(self) -> None:
+        if self.path is None:
+            return
+        scratch = self.path.with_name(self.path.name + ".part")
+        with scratch.open("wb") as file:
+            np.savez(file, key=self.key, values=self.values)
+        os.replace(scratch, self.path)
+        self.last = time.monotonic()
+
+    def remove(self) -> None:
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def _labelled(values: np.ndarray, labels: list[str], name: str, notes: dict[str, Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    out = pd.DataFrame(values, index=labels, columns=labels)
+    out.attrs.update(measure=name, orientation=MEASURES[name].orientation, **notes)
+    return out
