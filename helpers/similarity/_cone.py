@@ -24,6 +24,8 @@ import numpy as np
 from numba.cpython.unsafe.numbers import leading_zeros, trailing_zeros
 
 ONE = np.uint64(1)
+SHIFT = 15  # an edge i < j has the code i << SHIFT | j
+MASK = (1 << SHIFT) - 1
 
 
 @nb.njit(inline="always")
@@ -41,15 +43,23 @@ def _lowest(bits):
 
 
 @nb.njit(nogil=True, cache=True)
+def _meet(adjacent, a, b):
+    """Whether two vertices have a common neighbour."""
+    for w in range(adjacent.shape[1]):
+        if adjacent[a, w] & adjacent[b, w]:
+            return True
+    return False
+
+
+@nb.njit(nogil=True, cache=True)
 def _flood(adjacent, front, rest):
     """Take out of ``rest`` all that is reached from ``front`` within it; ``front`` is used up."""
     k = _lowest(front)
     while k >= 0:
         front[k >> 6] ^= _bit(k)
         left = np.uint64(0)
-        row = adjacent[k]
         for w in range(len(rest)):
-            reached = rest[w] & row[w]
+            reached = rest[w] & adjacent[k, w]
             front[w] |= reached
             rest[w] ^= reached
             left |= rest[w]
@@ -99,18 +109,19 @@ def _presentation(order1, value1, order2, value2, n):
         else:
             code, t = order2[next2], value2[next2]
             next2 += 1
-        a = code // n
-        b = code - a * n
-        new = number[a, b] < 0
-        if not new and not of_l:
-            continue
-        linked = shared = np.uint64(0)
-        for w in range(words):
-            link, front[w] = in_k[a, w] & in_k[b, w], in_l[a, w] & in_l[b, w]
-            rest[w] = link ^ front[w]
-            linked |= link
-            shared |= front[w]
-        if new:
+        a, b = code >> SHIFT, code & MASK
+        if in_k[a, b >> 6] & _bit(b):
+            if not of_l:
+                continue
+            if not _meet(in_l, a, b):
+                relations.append((t, number[a, b], none, none, none))
+        else:
+            linked = shared = np.uint64(0)
+            for w in range(words):
+                link, front[w] = in_k[a, w] & in_k[b, w], in_l[a, w] & in_l[b, w]
+                rest[w] = link ^ front[w]
+                linked |= link
+                shared |= front[w]
             base = np.int64(-1)
             if of_l or shared:
                 kinds[edges] = 0
@@ -147,8 +158,6 @@ def _presentation(order1, value1, order2, value2, n):
                 centre = a
             elif degree[b] == n - 1:
                 centre = b
-        elif not shared:
-            relations.append((t, number[a, b], none, none, none))
         if of_l:
             in_l[a, b >> 6] |= _bit(b)
             in_l[b, a >> 6] |= _bit(a)
@@ -159,8 +168,7 @@ def _presentation(order1, value1, order2, value2, n):
     while parts > 1:
         code, t = order1[next1], value1[next1]
         next1 += 1
-        a = code // n
-        b = code - a * n
+        a, b = code >> SHIFT, code & MASK
         ra, rb = _find(root, a), _find(root, b)
         if ra != rb:
             root[ra] = rb
@@ -187,7 +195,7 @@ def _toggle(bits, summary, i):
 @nb.njit(nogil=True, cache=True)
 def _reduce(births, codes, kinds, number, times, sides):
     """Bars of the presentation: each relation in turn ends the youngest generator that it involves."""
-    n, generators = len(number), len(births)
+    generators = len(births)
     bits = np.zeros((len(kinds) >> 6) + 1, np.uint64)
     summary = np.zeros((len(kinds) >> 12) + 1, np.uint64)
     column = np.zeros((generators >> 6) + 1, np.uint64)
@@ -211,8 +219,7 @@ def _reduce(births, codes, kinds, number, times, sides):
             _toggle(bits, summary, e)
             kind = kinds[e]
             if kind > 0:
-                a = codes[e] // n
-                b = codes[e] - a * n
+                a, b = codes[e] >> SHIFT, codes[e] & MASK
                 _toggle(bits, summary, number[a, kind - 1])
                 _toggle(bits, summary, number[b, kind - 1])
             elif kind < 0:
@@ -255,7 +262,7 @@ def _reduce(births, codes, kinds, number, times, sides):
 def first_homology(order1, value1, order2, value2, n):
     """Bars (birth, death) of H1 of the R-cross-barcode of r1, r2, those of positive length.
 
-    ``order`` holds the edges i * n + j, i < j, from the shortest (int32), ``value`` their lengths (float64).
+    ``order`` holds the codes of the edges from the shortest (int32), ``value`` their lengths (float64).
     """
     births, codes, kinds, number, times, sides = _presentation(order1, value1, order2, value2, n)
     return _reduce(births, codes, kinds, number, times, sides)

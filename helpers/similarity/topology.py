@@ -7,12 +7,13 @@ makes it too. First homology gives RTD; the components alone (minimum spanning t
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,6 +34,7 @@ DIRECTIONS = ("both", "xy", "yx")
 NORMALIZERS = ("quantile", "median", "mean")
 # As in the original definition: distances below this share of the mean distance of r1 are 0.
 NEGLIGIBLE = 1e-6
+SORTED_AT_ONCE = 1 << 22  # distances
 
 
 def rtd(
@@ -115,7 +117,9 @@ def rtd(
     subsets = _subsets(x.shape[0], trials, batch, rng)
 
     def value(rows: np.ndarray) -> float:
-        first, second = _graph(_take(x, rows), "x", options), _graph(_take(y, rows), "y", options)
+        parts = _take(x, rows), _take(y, rows)
+        order = _central_first(parts)
+        first, second = (_graph(_take(part, order), name, options) for part, name in zip(parts, "xy", strict=True))
         return _score(first, second, options.direction)
 
     with _pool(workers, len(subsets)) as pool:
@@ -271,9 +275,12 @@ def rtd_matrix(
     with bar, _pool(workers, values.size) as pool:
         for subset, rows in enumerate(subsets):
             todo = [pairs[column] for column in np.flatnonzero(np.isnan(values[subset]))]
+            if not todo:
+                continue
             needed = sorted({i for pair in todo for i in pair})
+            order = rows[_central_first([_take(arrays[i], rows) for i in needed])]
 
-            def graph(i: int, rows: np.ndarray = rows) -> _Graph:
+            def graph(i: int, rows: np.ndarray = order) -> _Graph:
                 return _graph(_take(arrays[i], rows), f"representations[{names[i]!r}]", options)
 
             graphs = dict(zip(needed, pool.map(graph, needed), strict=True))
@@ -437,7 +444,7 @@ class _Options:
 class _Graph(NamedTuple):
     """A normalised distance graph with its edges from the shortest."""
 
-    edges: np.ndarray  # int32, i * n + j for i < j
+    edges: np.ndarray  # int32 codes of the edges
     lengths: np.ndarray  # float64
     n: int
     negligible: float  # the length below which the original definition takes 0
@@ -446,8 +453,7 @@ class _Graph(NamedTuple):
 def _graph(x: Array, name: str, options: _Options) -> _Graph:
     """Distances between the rows of x, normalised and sorted."""
     n = x.shape[0]
-    i, j = np.triu_indices(n, 1)
-    distances = _pairwise(x, options.distance, i, j)
+    distances = _pairwise(x, options.distance)
     order = np.argsort(distances)
     lengths = distances[order]
     mean = 2 * float(lengths.sum()) / n**2
@@ -456,15 +462,36 @@ def _graph(x: Array, name: str, options: _Options) -> _Graph:
     else:
         unit = _full_quantile(n, options.quantile, lambda low, high: (float(lengths[low]), float(lengths[high])))
     unit = options.check_unit(unit, name)
-    return _Graph((i * n + j).astype(np.int32)[order], lengths / unit, n, NEGLIGIBLE * mean / unit)
+    return _Graph(_codes(n)[order], lengths / unit, n, NEGLIGIBLE * mean / unit)
 
 
-def _pairwise(x: Array, distance: str, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """float64 distances of the pairs i < j of rows on the host."""
+@functools.lru_cache(maxsize=4)
+def _codes(n: int) -> np.ndarray:
+    """Codes of all edges, row by row, as the kernels take them."""
+    from helpers.similarity._cone import SHIFT
+
+    i, j = np.triu_indices(n, 1)
+    return (i << SHIFT | j).astype(np.int32)
+
+
+def _central_first(arrays: Sequence[Array]) -> np.ndarray:
+    """Rows from the centre outwards: the first have neighbours in common with most others, which saves time."""
+    away = np.zeros(arrays[0].shape[0])
+    for x in arrays:
+        xp = array_namespace(x)
+        gap = rescaled(x)[0]
+        gap = gap - xp.mean(gap, axis=0, keepdims=True)
+        far = np.sqrt(to_numpy(xp.sum(gap * gap, axis=1)).astype(np.float64))
+        away += far / (far.mean() or 1.0)
+    return np.argsort(away)
+
+
+def _pairwise(x: Array, distance: str) -> np.ndarray:
+    """float64 distances of the pairs i < j of rows, row by row, on the host."""
     xp = array_namespace(x)
     x = xp.astype(rescaled(x)[0], xp.float64, copy=False)
     if distance not in ("euclidean", "sqeuclidean") or (is_torch_array(x) and x.is_cuda):
-        return to_numpy(distance_block(points(x, distance), (0, x.shape[0])))[i, j]
+        return to_numpy(distance_block(points(x, distance), (0, x.shape[0])))[np.triu_indices(x.shape[0], 1)]
     from helpers.similarity._cone import squared_distances
 
     squared = squared_distances(np.ascontiguousarray(to_numpy(x)))
@@ -497,14 +524,15 @@ def _bars(first: _Graph, second: _Graph) -> np.ndarray:
 def _score(first: _Graph, second: _Graph, direction: str) -> float:
     """Total length of the bars, in one direction or the mean of both."""
     sides = {"xy": [(first, second)], "yx": [(second, first)], "both": [(first, second), (second, first)]}[direction]
-    totals = [float(np.sum(bars[:, 1] - bars[:, 0])) for bars in itertools.starmap(_bars, sides)]
+    # Sorted, so that the sum does not depend on the order of the rows.
+    totals = [float(np.sort(bars[:, 1] - bars[:, 0]).sum()) for bars in itertools.starmap(_bars, sides)]
     return sum(totals) / len(totals)
 
 
 def _subsets(n: int, trials: int, batch: int, rng: int | np.random.Generator) -> list[np.ndarray]:
     """Rows of every trial, in increasing order."""
     check_count(trials, "trials")
-    check_count(batch, "batch", least=2, most=46340, why="(a subset is compared with all n² distances in memory)")
+    check_count(batch, "batch", least=2, most=1 << 15, why="points")
     if n <= batch:
         return [np.arange(n)]
     rng = generator(rng)
@@ -621,7 +649,7 @@ class _Blocks:
         radius = math.sqrt(float(self.of.norms.max()))
         widest = {"euclidean": 2 * radius, "sqeuclidean": 4 * radius**2}.get(self.of.metric, 2.0)
         below, inside, left, right = 0, self.n * (self.n - 1) // 2, 0.0, 1.001 * widest + np.finfo(float).tiny
-        while inside > 1 << 22 and np.nextafter(left, right) < right:
+        while inside > SORTED_AT_ONCE and np.nextafter(left, right) < right:
             edges = np.linspace(left, right, (1 << 16) + 1)
             counts = np.zeros(len(edges) - 1, np.int64)
             for start, block in self:
