@@ -12,20 +12,6 @@ from helpers.ensembles.representations import Representations
 
 __all__ = ["as_lambda", "as_quality", "as_similarity"]
 
-SIMILARITIES = (
-    "aligned_cosine",
-    "cka",
-    "cka_rbf",
-    "cka_unbiased",
-    "distance_correlation",
-    "distance_correlation_unbiased",
-    "jaccard",
-    "mutual_knn",
-    "rank_similarity",
-    "rsa",
-    "second_order_cosine",
-)
-
 
 def as_lambda(lam: Any) -> float:
     """``lam`` as a finite float of at least 0."""
@@ -67,7 +53,7 @@ def as_similarity(similarity: Any, representations: Representations) -> np.ndarr
     """The symmetric (L, L) matrix of similarities: given, as a frame with names, or computed by name or ``f(x, y)``."""
     names = representations.names
     if isinstance(similarity, str) or callable(similarity):
-        matrix = _computed(similarity, representations)
+        matrix = np.asarray(_computed(similarity, representations))
     else:
         if _is_labelled(similarity, 2):
             rows, columns = ([str(label) for label in axis] for axis in (similarity.index, similarity.columns))
@@ -99,11 +85,15 @@ def as_similarity(similarity: Any, representations: Representations) -> np.ndarr
 def _computed(measure: str | Callable, representations: Representations) -> np.ndarray:
     """All pairs by a measure of :mod:`helpers.similarity` or by any symmetric function of two representations."""
     if isinstance(measure, str):
-        if measure not in SIMILARITIES:
-            raise ValueError(f"similarity is {measure!r}; the similarities known by name are {', '.join(SIMILARITIES)}")
-        from helpers import similarity
+        from helpers.similarity.registry import MEASURES
 
-        measure = getattr(similarity, measure)
+        known = [name for name, entry in MEASURES.items() if entry.symmetric and entry.orientation == "similarity"]
+        if measure not in known:
+            raise ValueError(f"similarity is {measure!r}; the symmetric similarities known by name are {known}")
+        from helpers.similarity.matrices import similarity_matrix
+
+        arrays = {name: representations.whole(i) for i, name in enumerate(representations.names)}
+        return similarity_matrix(arrays, measure, progress=False).to_numpy()
     size = len(representations.names)
     out = np.empty((size, size))
     for i in range(size):

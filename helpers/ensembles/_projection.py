@@ -53,7 +53,7 @@ class Axes(NamedTuple):
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
         # The mean is taken off first: of two large products little would be left in float32.
-        return (block - self.mean).astype(block.dtype, copy=False) @ self.components.astype(block.dtype, copy=False)
+        return (block - self.mean.astype(block.dtype)) @ self.components.astype(block.dtype)
 
 
 def principal_axes(
@@ -106,8 +106,8 @@ def _covariance(blocks: Iterable[np.ndarray], n: int) -> tuple[np.ndarray, np.nd
     """Mean and covariance in one pass; the mean of the first block stands in for the mean until the end."""
     first, total, square = None, 0.0, None
     for block in blocks:
-        first = block.mean(axis=0, dtype=np.float64) if first is None else first
-        block = (block - first).astype(block.dtype, copy=False)
+        first = block.mean(axis=0, dtype=np.float64).astype(block.dtype) if first is None else first
+        block = block - first
         total = total + block.sum(axis=0, dtype=np.float64)
         product = block.T @ block
         square = product.astype(np.float64, copy=False) if square is None else np.add(square, product, out=square)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 __all__ = ["Solution", "maximise"]
 
@@ -76,6 +77,13 @@ def maximise(q: Any, s: Any, lam: float) -> Solution:
         raise ValueError("q or s has an entry that is NaN or infinite")
     if not 0 <= lam < np.inf:
         raise ValueError(f"lam is {lam!r}; a finite number of at least 0 is needed")
+    # Products as small as these gain nothing from threads, and lose much where others keep the cores busy.
+    with threadpool_limits(1, user_api="blas"):
+        return _maximise(q, s, lam)
+
+
+def _maximise(q: np.ndarray, s: np.ndarray, lam: float) -> Solution:
+    n = len(q)
     # On the simplex q'w = w'(q1' + 1q')w / 2: the objective is -w'Mw. Entries of M are brought to [0, 1].
     form = lam * (s + s.T) / 2 - (q[:, None] + q[None, :]) / 2
     low, scale = form.min(), np.ptp(form)
@@ -180,8 +188,9 @@ def _minimise_nonconvex(m: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, f
     together = edge > 1e-12
     if not together[~np.eye(n, dtype=bool)].any():
         return first, float(np.diag(m).min())  # no edge has a minimum inside: a vertex is optimal
-    rng = np.random.default_rng(0)
-    starts = [first, *np.eye(n), np.full(n, 1 / n), *rng.dirichlet(np.ones(n), STARTS)]
+    starts = [_vertex(i, n) for i in np.argsort(np.diag(m), kind="stable")[:STARTS]] + [np.full(n, 1 / n)]
+    if n <= GLOBAL_UP_TO:  # a start with a large support costs O(n^4)
+        starts += list(np.random.default_rng(0).dirichlet(np.ones(n), STARTS))
     found = [_descend(m, start) for start in starts]
     w = min(found, key=lambda w: w @ m @ w)
     floor = _relaxed_bound(m)

@@ -36,23 +36,23 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     r"""What all ensembles share: L representations of the same n objects become one of shape (n, width).
 
     Every ensemble is one linear scheme. Each representation :math:`v_i` is normalised; part g of the result is
-    :math:`\sum_i C_{gi} v_i`; the parts are concatenated, and some ensembles then project on principal axes. They differ
-    in how ``fit`` finds the matrix C (``mixing_``).
+    :math:`\sum_i C_{gi} v_i`; the parts are concatenated, and some ensembles then project on principal axes. They
+    differ in how ``fit`` finds the matrix C (``mixing_``).
 
     Representations are a mapping from names to arrays (n, p_i), a list of arrays, one array (n, L, p), or
-    :class:`Representations`, which scikit-learn can cut into folds. ``transform`` wants the names and widths of ``fit`` in
-    the same order, all of them or only the ones with a part in the result (``used_``).
+    :class:`Representations`, which scikit-learn can cut into folds. ``transform`` wants the names and widths of ``fit``
+    in the same order, all of them or only the ones with a part in the result (``used_``).
 
-    Quality and similarity go to ``fit``, which takes them by name where they have names; ensembles that do not need them
-    ignore them. In a ``Pipeline`` or a cross-validation give the constructor a rule instead, so that they are computed
-    from the rows of each training fold alone:
+    Quality and similarity go to ``fit``, which takes them by name where they have names; ensembles that do not need
+    them ignore them. In a ``Pipeline`` or a cross-validation give the constructor a rule instead, so that they are
+    computed from the rows of each training fold alone:
 
     quality
         ``"rankme"``, ``"stable_rank"``, ``"isotropy"`` or a function ``f(x, y) -> float`` (larger is better) of a
         representation and of the ``y`` that ``fit`` received; also the numbers themselves.
     similarity
-        ``"cka"`` or another symmetric similarity of :mod:`helpers.similarity`, or a function ``f(x, y) -> float`` of two
-        representations; also the matrix itself.
+        ``"cka"`` or another symmetric similarity of :mod:`helpers.similarity`, or a function ``f(x, y) -> float`` of
+        two representations; also the matrix itself.
 
     Both see the representations as they come, before ``normalize``:
 
@@ -142,8 +142,8 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         quality = self.quality if quality is None else quality
         if quality is None:
             raise ValueError(
-                f"{type(self).__name__} needs quality: one number for each of {representations.names} in fit(), or a rule "
-                "in the constructor"
+                f"{type(self).__name__} needs quality: one number for each of {representations.names} in fit(), or a "
+                "rule in the constructor"
             )
         self.quality_ = as_quality(quality, representations, y)
         return self.quality_
@@ -165,7 +165,8 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             available = min(n - 1, size)
             if self.width is not None and self.width > available:
                 raise ValueError(
-                    f"width is {self.width} but {n} rows of {size} combined features have at most {available} principal axes"
+                    f"width is {self.width} but {n} rows of {size} combined features have at most {available} "
+                    "principal axes"
                 )
 
             def blocks():
@@ -186,8 +187,8 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         for i, width in zip(members, widths, strict=True):
             if width != widths[0] and self.align is None:
                 raise ValueError(
-                    f"representation {self.names_[i]!r} is {width} wide and {self.names_[members[0]]!r} {widths[0]}; to "
-                    "add them they must be equally wide, or align='pad' fills the narrower with zeros"
+                    f"representation {self.names_[i]!r} is {width} wide and {self.names_[members[0]]!r} {widths[0]}; "
+                    "to add them they must be equally wide, or align='pad' fills the narrower with zeros"
                 )
         return max(widths)
 
@@ -208,14 +209,13 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     def _mixed(self, representations: Representations, start: int, stop: int, columns: dict[int, int]) -> np.ndarray:
         """Rows ``start`` to ``stop`` of the concatenated parts."""
-        read = {i: self.normalizer_(i, representations.block(c, start, stop)) for i, c in columns.items()}
-        dtype = np.result_type(*read.values())
+        dtype = np.result_type(*(representations.block(column, 0, 0) for column in columns.values()))
         out = np.zeros((stop - start, sum(self._part_widths)), dtype)
-        left = 0
-        for part, width in zip(self.mixing_, self._part_widths, strict=True):
-            for i in np.flatnonzero(part):
-                out[:, left : left + self.widths_[i]] += dtype.type(part[i]) * read[i]
-            left += width
+        lefts = np.cumsum([0, *self._part_widths])
+        for i, column in columns.items():
+            block = self.normalizer_(i, representations.block(column, start, stop))
+            for g in np.flatnonzero(self.mixing_[:, i]):
+                out[:, lefts[g] : lefts[g] + self.widths_[i]] += dtype.type(self.mixing_[g, i]) * block
         return out
 
 
@@ -498,7 +498,7 @@ class QP(_Penalised):
     >>> layers = {"a": np.ones((2, 1)), "copy of a": np.ones((2, 1)), "b": np.zeros((2, 1))}
     >>> s = np.array([[1.0, 1.0, 0.2], [1.0, 1.0, 0.2], [0.2, 0.2, 1.0]])
     >>> w = QP(lam=1).fit(layers, quality=[0.6, 0.6, 0.6], similarity=s).weights_
-    >>> round(w["a"] + w["copy of a"], 9), round(w["b"], 9)
+    >>> float(round(w["a"] + w["copy of a"], 9)), float(round(w["b"], 9))
     (0.5, 0.5)
     """
 
@@ -678,8 +678,8 @@ class QPSelectionPCA(QP):
         weights = self._solve(representations, y, quality, similarity)
         if weights.max() < self.epsilon:
             raise ValueError(
-                f"all weights are below epsilon = {self.epsilon:g} (the largest is {weights.max():.3g}); nothing is left "
-                "to combine: lower epsilon or lam"
+                f"all weights are below epsilon = {self.epsilon:g} (the largest is {weights.max():.3g}); nothing is "
+                "left to combine: lower epsilon or lam"
             )
         weights = np.where(weights < self.epsilon, 0, weights)
         roots = np.sqrt(weights)
@@ -778,8 +778,8 @@ def _grouped(s: np.ndarray, count: int, method: str) -> tuple[np.ndarray, np.nda
 class Greedy(_Penalised):
     r"""Representations chosen one by one, each for its quality less its mean similarity to those already chosen.
 
-    The first is the best; then the one of highest :math:`q_i - \lambda\,\mathrm{mean}_{j \in \text{chosen}} S_{ij}` (the
-    first of equals) until there are k. The t-th to be chosen gets a weight proportional to 1 / t in the sum.
+    The first is the best; then the one of highest :math:`q_i - \lambda\,\mathrm{mean}_{j \in \text{chosen}} S_{ij}`
+    (the first of equals) until there are k. The t-th to be chosen gets a weight proportional to 1 / t in the sum.
 
     Parameters
     ----------

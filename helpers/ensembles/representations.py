@@ -110,9 +110,15 @@ class Representations:
             value = "NaN" if np.isnan(values[row, column]) else "infinite"
             raise ValueError(f"{name}: entry [{at}, {column}] is {value}; every entry must be finite") from None
 
+    def whole(self, index: int) -> Any:
+        """One representation: the very array or tensor that came in, unchecked, unless rows were selected."""
+        array = self._arrays[index]
+        as_it_is = self._rows is None and (isinstance(array, np.ndarray) or is_torch_array(array))
+        return array if as_it_is else self.block(index)
+
     def starts(self, width: int) -> Iterable[tuple[int, int]]:
-        """Bounds of blocks of rows that hold about 32 MB at ``width`` float64 columns."""
-        rows = int(np.clip(2**22 // max(width, 1), 128, 8192))
+        """Bounds of blocks of rows: about 16 MB at ``width`` float64 columns, but enough rows for fast products."""
+        rows = int(np.clip(2**21 // max(width, 1), 1024, 8192))
         return ((start, min(start + rows, len(self))) for start in range(0, len(self), rows))
 
 
@@ -140,7 +146,8 @@ def _readable(array: Any, name: str) -> Any:
         array = np.asarray(array)
     if len(array.shape) != 2 or 0 in array.shape:
         raise ValueError(
-            f"representation {name!r} has shape {tuple(array.shape)}; (n_objects, n_features) is needed, neither of them 0"
+            f"representation {name!r} has shape {tuple(array.shape)}; (n_objects, n_features) is needed, neither of "
+            "them 0"
         )
     if not is_torch_array(array) and np.dtype(array.dtype).kind not in "biuf":
         raise TypeError(f"representation {name!r} has dtype {array.dtype}; real numbers are needed")

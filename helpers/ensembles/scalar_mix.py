@@ -19,9 +19,9 @@ OBJECTIVES = ("auto", "classification", "regression", "pairs")
 class ScalarMix(Ensemble):
     r"""A weighted sum with softmax weights, learnt together with a linear head or from pairs.
 
-    With targets ``y`` of shape (n,) a linear head on :math:`\sum_i \mathrm{softmax}(a)_i v_i` and the a_i minimise the mean
-    loss by L-BFGS from equal weights; the head is thrown away. With ``fit(…, y, pairs=pairs)`` there is no head: the
-    cosines of the combined pairs shall correlate (Pearson) with the scores ``y``.
+    With targets ``y`` of shape (n,) a linear head on :math:`\sum_i \mathrm{softmax}(a)_i v_i` and the a_i minimise the
+    mean loss by L-BFGS from equal weights; the head is thrown away. With ``fit(…, y, pairs=pairs)`` there is no head:
+    the cosines of the combined pairs shall correlate (Pearson) with the scores ``y``.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class ScalarMix(Ensemble):
     def fit(
         self, representations: Any, y: Any = None, *, pairs: Any = None, quality: Any = None, similarity: Any = None
     ) -> ScalarMix:
-        """Learn the weights from ``y``, shape (n,), or from ``pairs``, shape (m, 2), of rows and their scores ``y``, (m,).
+        """Learn the weights from ``y`` (n,), or from ``pairs`` (m, 2) of rows and their scores ``y`` (m,).
 
         ``quality`` and ``similarity`` are not used.
         """
@@ -220,9 +220,8 @@ class _PairLoss:
         for start in range(0, len(pairs), 512):
             left, right = (gathered(pairs[start : start + 512, side]).transpose(1, 0, 2) for side in (0, 1))
             cross = left @ right.transpose(0, 2, 1)
-            parts.append(
-                (cross + cross.transpose(0, 2, 1), left @ left.transpose(0, 2, 1), right @ right.transpose(0, 2, 1))
-            )
+            own = (side @ side.transpose(0, 2, 1) for side in (left, right))
+            parts.append((cross + cross.transpose(0, 2, 1), *own))
         self.cross, self.left, self.right = (np.concatenate(part) for part in zip(*parts, strict=True))
         y = y.astype(np.float64)
         if np.ptp(y) == 0:

@@ -32,9 +32,9 @@ def select(
 ) -> Selection:
     """Fit the ensemble at every point of a grid and keep the one that scores highest on validation data.
 
-    The rule is all there is to it: the highest score wins, and of equal ones the first in the order of the grid, so list
-    the simplest values first. The score of the winner is the best of many and too good to be reported: test it on data
-    that neither ``score`` nor ``quality`` has seen.
+    The rule is all there is to it: the highest score wins, and of equal ones the first in the order of the grid, so
+    list the simplest values first. The score of the winner is the best of many and too good to be reported: test it on
+    data that neither ``score`` nor ``quality`` has seen.
 
     Parameters
     ----------
@@ -85,12 +85,9 @@ def select(
     if unknown:
         raise ValueError(f"grid names {unknown}; the parameters of {type(estimator).__name__} are {sorted(own)}")
     # A rule is evaluated once, unless the grid varies the rule or the estimator has no use for it.
-    if (
-        "quality" in own
-        and "quality" not in varied
-        and _is_rule(rule := own["quality"] if quality is None else quality)
-    ):
-        quality = as_quality(rule, representations, y)
+    if "quality" in own and "quality" not in varied:
+        rule = own["quality"] if quality is None else quality
+        quality = as_quality(rule, representations, y) if isinstance(rule, str) or callable(rule) else quality
     if "similarity" in own and "similarity" not in varied:
         similarity = as_similarity(own["similarity"] if similarity is None else similarity, representations)
     best, rows = None, []
@@ -119,7 +116,3 @@ def _points(grid: Mapping[str, Sequence]) -> list[dict]:
         values = list(values)
         points = [{**point, name: value} for point in points for value in values]
     return points
-
-
-def _is_rule(quality: Any) -> bool:
-    return isinstance(quality, str) or callable(quality)
