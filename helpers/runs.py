@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import itertools
 import json
+import logging
 import os
 import re
 import signal
@@ -352,6 +353,8 @@ def _session(client, where, make, at_once: int, resources: Mapping[str, float]):
         with make(where) as own:
             yield own
     else:
+        # An interrupted session would report every task that it drops.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
         own = make(
             n_workers=1,
             processes=False,

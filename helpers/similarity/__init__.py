@@ -11,6 +11,7 @@ from helpers.similarity.cka import cka, cka_rbf, cka_unbiased
 from helpers.similarity.dependence import distance_correlation, distance_correlation_unbiased
 from helpers.similarity.graphs import geometry_score, imd
 from helpers.similarity.matching import hard_correlation_match, soft_correlation_match
+from helpers.similarity.matrices import compare, similarity_matrices, similarity_matrix
 from helpers.similarity.neighbours import jaccard, mutual_knn, rank_similarity, second_order_cosine
 from helpers.similarity.registry import MEASURES
 from helpers.similarity.rsa import mantel_test, rsa, rsm_norm_difference
@@ -23,7 +24,7 @@ from helpers.similarity.shape import (
 )
 from helpers.similarity.statistics import concentricity_difference, magnitude_difference, uniformity_difference
 from helpers.similarity.subspace import eigenspace_overlap, gulp, linear_regression
-from helpers.similarity.topology import cross_barcode, rtd, rtd_lite, rtd_lite_barcode
+from helpers.similarity.topology import cross_barcode, rtd, rtd_lite, rtd_lite_barcode, rtd_matrix
 
 __all__ = [
     "MEASURES",
@@ -34,6 +35,7 @@ __all__ = [
     "cka_rbf",
     "cka_unbiased",
     "cross_barcode",
+    "compare",
     "concentricity_difference",
     "distance_correlation",
     "distance_correlation_unbiased",
@@ -57,7 +59,10 @@ __all__ = [
     "rtd",
     "rtd_lite",
     "rtd_lite_barcode",
+    "rtd_matrix",
     "second_order_cosine",
+    "similarity_matrices",
+    "similarity_matrix",
     "soft_correlation_match",
     "svcca",
     "uniformity_difference",
