@@ -14,7 +14,7 @@ from scipy.linalg import orthogonal_procrustes, subspace_angles
 from scipy.spatial.distance import cdist, pdist
 
 from helpers.similarity import graphs
-from helpers.similarity.graphs import _prepare_geometry, _prepare_imd, geometry_score, imd
+from helpers.similarity.graphs import _heat, _living_times, geometry_score, imd
 from helpers.similarity.matching import hard_correlation_match, soft_correlation_match
 from helpers.similarity.shape import (
     aligned_cosine,
@@ -147,8 +147,7 @@ def test_geometry_score_as_the_authors_code_computes_it(name):
     published_ = GOLDEN["stochastic"][name]["resi.GeometryScore"]
     seeds = iter(range(6))
     vectors = [
-        [_prepare_geometry(a, relaxation="distance", replace=True, rng=next(seeds)) for a in case(name)]
-        for _ in range(3)
+        [_living_times(a, relaxation="distance", replace=True, rng=next(seeds)) for a in case(name)] for _ in range(3)
     ]
     ours = np.mean([np.sum((a - b) ** 2) for a, b in vectors])
     spread = published_["std_single_run"] * math.sqrt(1 / 3 + 1 / published_["runs"])
@@ -377,8 +376,8 @@ def test_imd_of_known_spectra():
         whole = (1 + (len(space) - 1) * np.exp(-times * len(space) / (len(space) - 1))) / len(space)
         with_all = imd(space, np.random.default_rng(0).normal(size=space.shape), k=len(space) - 1)
         assert with_all == 0  # two complete graphs
-        assert _prepare_imd(space, k=k).trace == pytest.approx(heat, rel=1e-12)
-        assert _prepare_imd(space, k=len(space) - 1).trace == pytest.approx(whole, rel=1e-12)
+        assert _heat(space.astype(float), k=k).trace == pytest.approx(heat, rel=1e-12)
+        assert _heat(space.astype(float), k=len(space) - 1).trace == pytest.approx(whole, rel=1e-12)
 
 
 def test_holes_of_witness_complexes_are_those_of_gudhi():
@@ -423,10 +422,10 @@ def test_geometry_score_counts_the_holes_of_a_ring():
 
 def test_groups_of_complexes_as_for_large_n_give_the_same(monkeypatch):
     x, options = random_pair(29)[0], {"landmarks": 12, "gamma": 0.2, "complexes": 30}
-    whole = _prepare_geometry(x, **options)
+    whole = _living_times(x, **options)
     assert 0 < whole[1] < 1
     monkeypatch.setattr(graphs, "LARGEST_BLOCK", 700)
-    assert _prepare_geometry(x, **options) == pytest.approx(whole, abs=1e-6)
+    assert _living_times(x, **options) == pytest.approx(whole, abs=1e-6)
 
 
 # Input ---------------------------------------------------------------------------------------------------------------

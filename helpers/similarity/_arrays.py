@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +16,7 @@ __all__ = [
     "centred",
     "check_count",
     "generator",
+    "row_slices",
     "sum_of_squares",
     "to_numpy",
 ]
@@ -92,8 +94,14 @@ def alike(x: Array, y: Array) -> tuple[Array, Array, ModuleType]:
 def sum_of_squares(x: Array) -> float:
     """The squared Frobenius norm, accumulated in float64 over blocks of rows."""
     xp = array_namespace(x)
-    blocks = (xp.astype(x[start : start + 4096, :], xp.float64, copy=False) for start in range(0, x.shape[0], 4096))
+    blocks = (xp.astype(x[rows, :], xp.float64, copy=False) for rows in row_slices(x))
     return sum(float(xp.sum(block * block)) for block in blocks)
+
+
+def row_slices(x: Array) -> Iterator[slice]:
+    """Slices of rows with some hundred thousand entries each: blocks for work in float64."""
+    step = max(1, (1 << 18) // max(x.shape[1], 1))
+    return (slice(start, start + step) for start in range(0, x.shape[0], step))
 
 
 def centred(x: Array, name: str = "x", *, varies: bool = True) -> Array:
@@ -105,9 +113,7 @@ def centred(x: Array, name: str = "x", *, varies: bool = True) -> Array:
         If ``varies`` and every feature is constant: nothing is left to compare.
     """
     xp = array_namespace(x)
-    starts = range(0, x.shape[0], 4096)
-    total = sum(xp.sum(x[start : start + 4096, :], axis=0, dtype=xp.float64) for start in starts)
-    mean = total / x.shape[0]
+    mean = sum(xp.sum(x[rows, :], axis=0, dtype=xp.float64) for rows in row_slices(x)) / x.shape[0]
     # A constant feature would leave the rounding of its own mean behind: clear it, so that it counts for nothing.
     constant = x[0, :] == x[-1, :]
     if bool(xp.any(constant)):
@@ -116,8 +122,8 @@ def centred(x: Array, name: str = "x", *, varies: bool = True) -> Array:
             raise ValueError(f"{name}: every feature is constant over the {x.shape[0]} rows; the measure is undefined")
         mean = xp.where(constant, xp.astype(x[0, :], xp.float64), mean)
     out = xp.empty_like(x)
-    for start in starts:
-        out[start : start + 4096, :] = xp.astype(x[start : start + 4096, :] - mean, x.dtype, copy=False)
+    for rows in row_slices(x):
+        out[rows, :] = xp.astype(x[rows, :] - mean, x.dtype, copy=False)
     return out
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from helpers.similarity._arrays import as_matrix, as_pair, centred, check_count, generator, to_numpy
+from helpers.similarity._arrays import as_pair, centred, check_count, generator, to_numpy
 from helpers.similarity._distances import points, rescaled
 
 __all__ = ["geometry_score", "imd"]
@@ -100,7 +100,7 @@ def imd(
     x, y, _ = as_pair(x, y)
     seed = _seed(rng)
     options = {"k": k, "exact_up_to": exact_up_to, "probes": probes, "scale": scale, "rng": seed}
-    return _between_imd(_prepare_imd(x, "x", **options), _prepare_imd(y, "y", **options))
+    return _between_imd(_heat(x, "x", **options), _heat(y, "y", **options))
 
 
 def geometry_score(
@@ -183,11 +183,11 @@ def geometry_score(
         "replace": replace,
         "rng": _seed(rng),
     }
-    return _between_geometry(_prepare_geometry(x, "x", **options), _prepare_geometry(y, "y", **options))
+    return _between_geometry(_living_times(x, "x", **options), _living_times(y, "y", **options))
 
 
-def _prepare_imd(
-    x: Any,
+def _heat(
+    x: Array,
     name: str = "x",
     k: int = 5,
     exact_up_to: int = 3000,
@@ -195,7 +195,6 @@ def _prepare_imd(
     scale: float = 1e6,
     rng: int | np.random.Generator = 0,
 ) -> _Heat:
-    x = as_matrix(x, name)
     n = x.shape[0]
     check_count(k, "k", most=n - 1, why=f"({name} has {n} rows, and none is its own neighbour)")
     check_count(exact_up_to, "exact_up_to", least=0)
@@ -259,8 +258,8 @@ def _estimated_heat(adjacency: Any, probes: int, rng: np.random.Generator) -> np
     return terms @ moments
 
 
-def _prepare_geometry(
-    x: Any,
+def _living_times(
+    x: Array,
     name: str = "x",
     landmarks: int | None = None,
     complexes: int = 1000,
@@ -273,7 +272,6 @@ def _prepare_geometry(
     """The mean relative living times."""
     from helpers.similarity._witness import living_times
 
-    x = as_matrix(x, name)
     n = x.shape[0]
     landmarks = min(64, n) if landmarks is None else check_count(landmarks, "landmarks", most=n, why="(the rows)")
     check_count(complexes, "complexes")
@@ -327,6 +325,6 @@ def _seed(rng: int | np.random.Generator) -> int:
 
 
 _PARTS = {
-    "imd": (_prepare_imd, _between_imd),
-    "geometry_score": (_prepare_geometry, _between_geometry),
+    "imd": (_heat, _between_imd),
+    "geometry_score": (_living_times, _between_geometry),
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from helpers.similarity._arrays import alike, as_matrix, as_pair, centred, to_numpy
+from helpers.similarity._arrays import alike, as_pair, centred, row_slices, to_numpy
 from helpers.similarity._distances import rescaled
 
 __all__ = ["hard_correlation_match", "soft_correlation_match"]
@@ -57,7 +57,7 @@ def hard_correlation_match(x: Any, y: Any) -> float:
     1.0
     """
     x, y, _ = as_pair(x, y)
-    return _between_hard(_prepare(x, "x"), _prepare(y, "y"))
+    return _between_hard(_standardised(x, "x"), _standardised(y, "y"))
 
 
 def soft_correlation_match(x: Any, y: Any) -> float:
@@ -81,18 +81,27 @@ def soft_correlation_match(x: Any, y: Any) -> float:
     0.75
     """
     x, y, _ = as_pair(x, y)
-    return _between_soft(_prepare(x, "x"), _prepare(y, "y"))
+    return _between_soft(_standardised(x, "x"), _standardised(y, "y"))
 
 
-def _prepare(x: Any, name: str = "x") -> Array:
+def _standardised(x: Array, name: str = "x") -> Array:
     """The features centred and scaled to norm 1, constant ones zero."""
-    x = centred(rescaled(as_matrix(x, name))[0], name)
+    x = centred(rescaled(x)[0], name)
     xp = array_namespace(x)
-    # Every feature by its own largest entry first: squares of small ones would vanish beside a large one.
-    largest = xp.max(xp.abs(x), axis=0, keepdims=True)
-    x = x / xp.where(largest > 0, largest, xp.ones_like(largest))
-    norms = xp.astype(xp.sqrt(xp.sum(x * x, axis=0, keepdims=True, dtype=xp.float64)), x.dtype)
-    return x / xp.where(norms > 0, norms, xp.ones_like(norms))
+    norms = _norms(x)
+    if bool(xp.any(norms < (1e-12 if x.dtype == xp.float32 else 1e-140))):
+        # Squares of features that are small beside others may have vanished: each by its own largest entry first.
+        largest = xp.max(xp.abs(x), axis=0, keepdims=True)
+        x = x / xp.where(largest > 0, largest, xp.ones_like(largest))
+        norms = _norms(x)
+    x /= xp.astype(xp.where(norms > 0, norms, xp.ones_like(norms)), x.dtype)
+    return x
+
+
+def _norms(x: Array) -> Array:
+    xp = array_namespace(x)
+    squares = sum(xp.sum(x[rows, :] ** 2, axis=0, keepdims=True, dtype=xp.float64) for rows in row_slices(x))
+    return xp.sqrt(squares)
 
 
 def _between_hard(a: Array, b: Array) -> float:
@@ -114,6 +123,6 @@ def _correlations(a: Array, b: Array) -> Array:
 
 
 _PARTS = {
-    "hard_correlation_match": (_prepare, _between_hard),
-    "soft_correlation_match": (_prepare, _between_soft),
+    "hard_correlation_match": (_standardised, _between_hard),
+    "soft_correlation_match": (_standardised, _between_soft),
 }

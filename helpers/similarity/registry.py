@@ -6,6 +6,7 @@ Importing this module loads none of them; a measure's own module is imported whe
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -79,7 +80,17 @@ class Measure:
         Where it is not None, ``measure(x, y, **options)`` is ``between(prepare(x, **options), prepare(y, **options))``,
         and a matrix of all pairs prepares each representation once.
         """
-        return self._parts[0]
+        state = self._parts[0]
+        if state is None:
+            return None
+
+        @functools.wraps(state)
+        def prepare(x: Any, name: str = "x", **options: Any) -> Any:
+            from helpers.similarity._arrays import as_matrix
+
+            return state(as_matrix(x, name), name, **options)
+
+        return prepare
 
     @property
     def between(self) -> Callable[[Any, Any], float] | None:

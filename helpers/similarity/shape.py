@@ -1,7 +1,7 @@
 """Shape distances: representations compared after the best orthogonal map or permutation of the features.
 
-Every measure here is ``between(prepare(x), prepare(y))``: what belongs to one representation alone (centring, norm,
-reduction to min(n, p) columns) is done once in a matrix of all pairs.
+In a matrix of all pairs, what belongs to one representation alone (centring, norm, reduction to min(n, p) columns) is
+done once: ``Measure.prepare`` in the registry.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from helpers.similarity._arrays import alike, as_matrix, as_pair, centred, sum_of_squares, to_numpy
+from helpers.similarity._arrays import alike, as_pair, centred, row_slices, sum_of_squares, to_numpy
 from helpers.similarity._distances import rescaled
 
 __all__ = ["aligned_cosine", "angular_shape", "permutation_procrustes", "procrustes", "procrustes_normalized"]
@@ -79,7 +79,7 @@ def procrustes(x: Any, y: Any, *, centre: bool = True, alpha: float = 1.0) -> fl
     True
     """
     x, y, _ = as_pair(x, y)
-    return _between_procrustes(*(_prepare(a, name, centre, alpha) for a, name in ((x, "x"), (y, "y"))))
+    return _between_procrustes(*(_shape(a, name, centre, alpha) for a, name in ((x, "x"), (y, "y"))))
 
 
 def procrustes_normalized(x: Any, y: Any, *, centre: bool = True, alpha: float = 1.0) -> float:
@@ -111,7 +111,7 @@ def procrustes_normalized(x: Any, y: Any, *, centre: bool = True, alpha: float =
     0.7654
     """
     x, y, _ = as_pair(x, y)
-    return _chord(*(_prepare_direction(a, name, centre, alpha) for a, name in ((x, "x"), (y, "y"))))
+    return _chord(*(_direction(a, name, centre, alpha) for a, name in ((x, "x"), (y, "y"))))
 
 
 def angular_shape(x: Any, y: Any, *, centre: bool = True, alpha: float = 1.0) -> float:
@@ -148,7 +148,7 @@ def angular_shape(x: Any, y: Any, *, centre: bool = True, alpha: float = 1.0) ->
     0.25
     """
     x, y, _ = as_pair(x, y)
-    return _between_angular(*(_prepare_direction(a, name, centre, alpha) for a, name in ((x, "x"), (y, "y"))))
+    return _between_angular(*(_direction(a, name, centre, alpha) for a, name in ((x, "x"), (y, "y"))))
 
 
 def permutation_procrustes(x: Any, y: Any, *, centre: bool = False, angular: bool = False) -> float:
@@ -190,7 +190,7 @@ def permutation_procrustes(x: Any, y: Any, *, centre: bool = False, angular: boo
     0.0
     """
     x, y, _ = as_pair(x, y)
-    return _between_permutation(*(_prepare_permutation(a, name, centre, angular) for a, name in ((x, "x"), (y, "y"))))
+    return _between_permutation(*(_features(a, name, centre, angular) for a, name in ((x, "x"), (y, "y"))))
 
 
 def aligned_cosine(x: Any, y: Any, *, alignment: str = "orthogonal", centre: bool = False) -> float:
@@ -233,14 +233,14 @@ def aligned_cosine(x: Any, y: Any, *, alignment: str = "orthogonal", centre: boo
     1.0
     """
     x, y, _ = as_pair(x, y)
-    return _between_aligned(*(_prepare_aligned(a, name, alignment, centre) for a, name in ((x, "x"), (y, "y"))))
+    return _between_aligned(*(_rows(a, name, alignment, centre) for a, name in ((x, "x"), (y, "y"))))
 
 
-def _prepare(x: Any, name: str = "x", centre: bool = True, alpha: float = 1.0) -> _Shape:
+def _shape(x: Array, name: str = "x", centre: bool = True, alpha: float = 1.0) -> _Shape:
     """The shape of one representation in at most n columns (rotations of the features change nothing)."""
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha is {alpha}; it must be between 0 (whitened) and 1 (as it is)")
-    shape = _unit(as_matrix(x, name), name, centre)
+    shape = _unit(x, name, centre)
     x, xp = shape.array, array_namespace(shape.array)
     if alpha < 1 and shape.norm:
         u, s, _ = xp.linalg.svd(x, full_matrices=False)
@@ -254,26 +254,26 @@ def _prepare(x: Any, name: str = "x", centre: bool = True, alpha: float = 1.0) -
     return shape._replace(array=x)
 
 
-def _prepare_direction(x: Any, name: str = "x", centre: bool = True, alpha: float = 1.0) -> Array:
+def _direction(x: Array, name: str = "x", centre: bool = True, alpha: float = 1.0) -> Array:
     """The shape without its size; raises if there is none."""
-    return _with_direction(_prepare(x, name, centre, alpha), name).array
+    return _with_direction(_shape(x, name, centre, alpha), name).array
 
 
-def _prepare_permutation(x: Any, name: str = "x", centre: bool = False, angular: bool = False) -> tuple[_Shape, bool]:
+def _features(x: Array, name: str = "x", centre: bool = False, angular: bool = False) -> tuple[_Shape, bool]:
     """The representation at unit norm, every feature kept."""
-    shape = _unit(as_matrix(x, name), name, centre)
+    shape = _unit(x, name, centre)
     return (_with_direction(shape, name) if angular else shape), angular
 
 
-def _prepare_aligned(
-    x: Any, name: str = "x", alignment: str = "orthogonal", centre: bool = False
-) -> tuple[Array, Array, str]:
+def _rows(x: Array, name: str = "x", alignment: str = "orthogonal", centre: bool = False) -> tuple[Array, Array, str]:
     """The representation (in at most n columns where rotations may be undone), the norms of its rows, and the map."""
     if alignment not in ("orthogonal", "permutation"):
         raise ValueError(f'alignment is {alignment!r}; it must be "orthogonal" or "permutation"')
-    shape = _prepare(x, name, centre) if alignment == "orthogonal" else _unit(as_matrix(x, name), name, centre)
+    shape = _shape(x, name, centre) if alignment == "orthogonal" else _unit(x, name, centre)
     xp = array_namespace(shape.array)
-    return shape.array, xp.sqrt(xp.sum(shape.array * shape.array, axis=1, dtype=xp.float64)), alignment
+    x = shape.array
+    squares = xp.concat([xp.sum(x[i, :] ** 2, axis=1, dtype=xp.float64) for i in row_slices(x)])
+    return x, xp.sqrt(squares), alignment
 
 
 def _between_procrustes(a: _Shape, b: _Shape) -> float:
@@ -289,17 +289,21 @@ def _between_angular(a: Array, b: Array) -> float:
 
 
 def _between_permutation(a: tuple[_Shape, bool], b: tuple[_Shape, bool]) -> float:
-    """The residual of the matched features and the features without a partner, summed themselves: no cancellation."""
+    """|X|² + |Y|² - 2 · the inner products of the matched features, square root of it."""
     (a, angular), (b, _) = a, b
     if a.array.shape[1] < b.array.shape[1]:
         a, b = b, a
     wide, narrow, xp = alike(a.array, b.array)
-    rows, columns = _matching(wide, narrow)
-    alone = np.setdiff1d(np.arange(wide.shape[1]), rows)
+    rows, columns, matched = _matching(wide, narrow)
     largest = max(a.scale, b.scale)
     size_a, size_b = (1.0, 1.0) if angular else (a.norm * (a.scale / largest), b.norm * (b.scale / largest))
-    residual = sum_of_squares(_columns(wide, rows) * size_a - _columns(narrow, columns) * size_b)
-    distance = math.sqrt(residual + sum_of_squares(_columns(wide, alone)) * size_a**2)
+    square = size_a**2 + size_b**2 - 2 * size_a * size_b * matched
+    if square < (1e-2 if wide.dtype == xp.float32 else 1e-6) * (size_a**2 + size_b**2):
+        # Near 0 the difference is rounding: sum the residual itself.
+        alone = np.setdiff1d(np.arange(wide.shape[1]), rows)
+        square = sum_of_squares(_columns(wide, rows) * size_a - _columns(narrow, columns) * size_b)
+        square += sum_of_squares(_columns(wide, alone)) * size_a**2
+    distance = math.sqrt(square)
     return 2 * math.asin(min(distance, 2.0) / 2) if angular else largest * distance
 
 
@@ -310,12 +314,12 @@ def _between_aligned(a: tuple[Array, Array, str], b: tuple[Array, Array, str]) -
     if not bool(xp.any(directed)):
         raise ValueError("no object has a nonzero row in both x and y; the mean cosine is undefined")
     if alignment == "permutation":
-        rows, columns = _matching(x, y)
-        x, y = _columns(x, rows), _columns(y, columns)
+        matched = _matching(x, y)[:2]
+        parts = ((_columns(x[i, :], matched[0]), _columns(y[i, :], matched[1])) for i in row_slices(x))
     else:
         u, _, vt = xp.linalg.svd(xp.matmul(x.T, y), full_matrices=False)
-        x, y = xp.matmul(x, u), xp.matmul(y, vt.T)
-    products = xp.sum(x * y, axis=1, dtype=xp.float64)
+        parts = ((xp.matmul(x[i, :], u), xp.matmul(y[i, :], vt.T)) for i in row_slices(x))
+    products = xp.concat([xp.sum(a * b, axis=1, dtype=xp.float64) for a, b in parts])
     cosines = products[directed] / x_norms[directed] / y_norms[directed]
     return float(xp.mean(xp.clip(cosines, -1, 1)))
 
@@ -362,11 +366,13 @@ def _nuclear_norm(m: Array) -> float:
     return float(xp.sum(xp.sqrt(xp.clip(squares, 0, None))))
 
 
-def _matching(x: Array, y: Array) -> tuple[np.ndarray, np.ndarray]:
-    """The matching of columns with the largest total inner product."""
+def _matching(x: Array, y: Array) -> tuple[np.ndarray, np.ndarray, float]:
+    """The matching of columns with the largest total inner product, and that product."""
     from scipy.optimize import linear_sum_assignment
 
-    return linear_sum_assignment(to_numpy(array_namespace(x).matmul(x.T, y)), maximize=True)
+    products = to_numpy(array_namespace(x).matmul(x.T, y))
+    rows, columns = linear_sum_assignment(products, maximize=True)
+    return rows, columns, float(products[rows, columns].sum(dtype=np.float64))
 
 
 def _columns(x: Array, which: np.ndarray) -> Array:
@@ -375,9 +381,9 @@ def _columns(x: Array, which: np.ndarray) -> Array:
 
 
 _PARTS = {
-    "procrustes": (_prepare, _between_procrustes),
-    "procrustes_normalized": (_prepare_direction, _chord),
-    "angular_shape": (_prepare_direction, _between_angular),
-    "permutation_procrustes": (_prepare_permutation, _between_permutation),
-    "aligned_cosine": (_prepare_aligned, _between_aligned),
+    "procrustes": (_shape, _between_procrustes),
+    "procrustes_normalized": (_direction, _chord),
+    "angular_shape": (_direction, _between_angular),
+    "permutation_procrustes": (_features, _between_permutation),
+    "aligned_cosine": (_rows, _between_aligned),
 }

@@ -10,8 +10,8 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from helpers.similarity._arrays import as_matrix, as_pair
-from helpers.similarity._distances import distance_block, points, rescaled, row_blocks
+from helpers.similarity._arrays import as_pair, row_slices
+from helpers.similarity._distances import BLOCK, distance_block, points, rescaled, row_blocks
 
 __all__ = ["concentricity_difference", "magnitude_difference", "uniformity_difference"]
 
@@ -148,36 +148,39 @@ def uniformity_difference(x: Any, y: Any, *, t: float = 2.0) -> float:
     return _difference(_uniformity(x, "x", t), _uniformity(y, "y", t))
 
 
-def _magnitude(x: Any, name: str = "x") -> float:
-    x, scale = rescaled(as_matrix(x, name))
-    mean = array_namespace(x).mean(x, axis=0, dtype=array_namespace(x).float64)
-    return scale * _length(mean)
+def _magnitude(x: Array, name: str = "x") -> float:
+    xp = array_namespace(x)
+    # float64 sums of float32 cannot overflow, nor can their squares.
+    x, scale = rescaled(x) if x.dtype == xp.float64 else (x, 1.0)
+    return scale * _length(xp.mean(x, axis=0, dtype=xp.float64))
 
 
-def _concentricity(x: Any, name: str = "x") -> float:
-    x = rescaled(as_matrix(x, name))[0]
+def _concentricity(x: Array, name: str = "x") -> float:
+    x = rescaled(x)[0]
     xp = array_namespace(x)
     mean = xp.mean(x, axis=0, dtype=xp.float64)
-    largest = xp.max(xp.abs(x), axis=1, keepdims=True)
-    x = x / xp.where(largest > 0, largest, xp.ones_like(largest))
-    norms = xp.sqrt(xp.sum(x * x, axis=1, dtype=xp.float64))
-    noise = xp.finfo(x.dtype).eps * float(xp.max(norms * xp.astype(largest[:, 0], xp.float64)))
-    if (length := _length(mean)) <= noise:
-        return 0.0
-    along = xp.astype(xp.matmul(x, xp.astype(mean / length, x.dtype)), xp.float64)
-    return float(xp.mean(along / xp.where(norms > 0, norms, xp.ones_like(norms))))
+    length, total, longest = _length(mean), 0.0, 0.0
+    for rows in row_slices(x):
+        block = xp.astype(x[rows, :], xp.float64, copy=False)
+        largest = xp.max(xp.abs(block), axis=1)
+        block = block / xp.where(largest > 0, largest, xp.ones_like(largest))[:, None]
+        norms = xp.sqrt(xp.sum(block * block, axis=1))
+        longest = max(longest, float(xp.max(norms * largest)))
+        if length > 0:
+            total += float(xp.sum(xp.matmul(block, mean / length) / xp.where(norms > 0, norms, xp.ones_like(norms))))
+    return total / x.shape[0] if length > xp.finfo(x.dtype).eps * longest else 0.0
 
 
-def _uniformity(x: Any, name: str = "x", t: float = 2.0) -> float:
+def _uniformity(x: Array, name: str = "x", t: float = 2.0) -> float:
     if not 0 < t < math.inf:
         raise ValueError(f"t is {t}; it must be above 0 and finite")
-    of = points(as_matrix(x, name), "sqeuclidean")
+    of = points(x, "sqeuclidean")
     xp, n = array_namespace(of.near), of.near.shape[0]
     # Distances of unscaled points, and the scale in the exponent: squares of huge numbers would overflow.
     most = 1e30 if of.near.dtype == xp.float32 else 1e300
     factor, of = -min(t * of.scale * of.scale, most), of._replace(scale=1.0)
     total = 0.0
-    for start, stop in row_blocks(n):
+    for start, stop in row_blocks(n, entries=BLOCK // 4):
         kernel = xp.exp(distance_block(of, (start, stop), (start, n)) * factor)
         size = stop - start
         total += float(xp.sum(kernel[:, :size], dtype=xp.float64) + 2 * xp.sum(kernel[:, size:], dtype=xp.float64))
