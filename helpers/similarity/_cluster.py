@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -160,7 +161,10 @@ class Runner:
         shared = [delayed(plan, pure=False, traverse=False)]
         tables = None
         if phase == 2:
-            tables = delayed(self.tables, pure=False, traverse=False)
+            # The result of a task, not scattered data: a task can be repeated when the worker that holds it is lost.
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Sending large graph")
+                tables = self.cluster.client.submit(_same, self.tables, pure=False)
         size = {pair: sum(map(engine.pairs_of, plan.blocks(*pair))) for pair in pairs}
         self.bar.advance(sum(size[pair] for pair in pairs[:cursor]))
         spans = {span: [rows(source, *span) for source in self.sources] for span in plan.panels()}
@@ -260,7 +264,7 @@ def _panels(plan, phase, left, right, left_rows, right_rows, bare, tables) -> Pa
     kernels, pool = _kernels(), engine.Serial()
     spans = [left] if right_rows is None else [left, right]
     state = engine.State(plan, kernels, spans)
-    locks = engine.Locks(-(-plan.n // plan.block), len(plan.layers))
+    locks = engine.Locks()
     with engine.one_thread_per_product(kernels):
         panels = []
         for span, blocks in zip(spans, (left_rows, right_rows), strict=False):
@@ -300,6 +304,10 @@ def _added(parts: list) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
 
 def _squared(part: tuple) -> tuple[list[float], np.ndarray, np.ndarray]:
     return [float(np.vdot(product, product)) for product in part[0]], part[1], part[2]
+
+
+def _same(x: Any) -> Any:
+    return x
 
 
 def _value(name: str, options: dict, x: Any, y: Any, x_name: str, y_name: str) -> float:

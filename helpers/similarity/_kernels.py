@@ -22,6 +22,7 @@ VECTORS = 9
 
 NAME = "numpy"
 BLOCKS = (512, 384, 256, 192, 128, 64, 32)  # sizes to choose from
+SCRATCH = 0  # temporary blocks that the kernels make
 CHUNK = 4096  # entries whose products are summed in single precision before double precision takes over
 # Below this share of the two squared norms, a squared distance taken from a matrix product has lost too many digits.
 CANCELLED = {"float32": 1e-2, "float64": 1e-4}

@@ -18,6 +18,7 @@ class TorchKernels:
 
     NAME = "torch"
     BLOCKS = (8192, 4096, 2048, 1024, 512, 256, 128, 64)
+    SCRATCH = 20
     CANCELLED = CANCELLED
     OBJECTS = OBJECTS
     VECTORS = VECTORS

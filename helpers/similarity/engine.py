@@ -39,7 +39,7 @@ from helpers.similarity._sources import Source, common_dtype
 
 __all__ = ["Totals", "Wants", "feature_products", "memory_in_bytes", "stream"]
 
-SAMPLE = 1024  # objects whose distances set the range of the bins
+SAMPLE = 512  # objects whose distances set the range of the bins
 SORTED = 4096  # up to so many objects all ranks come from one sort
 STEP = 1024  # rows read at a time
 SAVE_EVERY = 30.0  # seconds between checkpoints
@@ -297,6 +297,8 @@ def stream(
         if dtype == "float32" and _spread(layers, least, wants) > WIDE_SPREAD:
             dtype = "float64"
             layers, least, _ = describe(sources, dtype, kernels, cluster or pool, False, bar)
+        if cluster:  # every thread of a worker runs a task of its own
+            memory, threads = memory // cluster.threads_per_worker(), 1
         plan = make_plan(sources, layers, dtype, wants, memory, block_rows, kernels, threads, cluster)
         if plan.bins or (wants.dissimilarity and wants.compare == "pearson"):
             plan = with_ranges(plan, sources, kernels, pool, cluster)
@@ -347,8 +349,7 @@ class Runner:
         self.plan, self.sources, self.kernels, self.bar, self.saved = plan, sources, kernels, bar, saved
         self.panels: list[Panel] | None = None
         self.tables: Any = None
-        blocks = -(-plan.n // plan.block)
-        self.locks = Locks(blocks, len(plan.layers))
+        self.locks = Locks()
 
     def run(self, phase: int, cursor: int, state: State, pool: Any, executor: Any, threads: int) -> None:
         """All blocks from number ``cursor`` on; their sums are added in order, whichever thread finishes first."""
@@ -411,9 +412,11 @@ class Runner:
 class Locks:
     """Locks of the accumulators that blocks of different threads share."""
 
-    def __init__(self, blocks: int, layers: int):
-        self.rows = [[threading.Lock() for _ in range(layers)] for _ in range(blocks)]
-        self.layers = [threading.Lock() for _ in range(layers)]
+    def __init__(self):
+        self.locks: dict[Any, threading.Lock] = {}
+
+    def of(self, *what: Any) -> threading.Lock:
+        return self.locks.setdefault(what, threading.Lock())
 
 
 def run_block(plan, kernels, phase, task, left, right, space, state, locks, tables, place) -> Partial:
@@ -463,7 +466,7 @@ def run_block(plan, kernels, phase, task, left, right, space, state, locks, tabl
         for m, layer in enumerate(plan.layers):
             fill(wants.dissimilarity, m, work[m])
             if plan.bins:
-                with locks.layers[m]:
+                with locks.of("histogram", m):
                     kernels.count(work[m], layer.low, layer.step, state.histogram[m], diagonal)
             else:
                 kernels.pack(work[m], state.store[m, place : place + size], diagonal)
@@ -475,7 +478,7 @@ def run_block(plan, kernels, phase, task, left, right, space, state, locks, tabl
             fill(wants.metric, m, work[m])
             with contextlib.ExitStack() as held:
                 for guard in guards:
-                    held.enter_context(locks.rows[guard][m])
+                    held.enter_context(locks.of(guard, m))
                 best, index = state.best[m], state.index[m]
                 kernels.nearest(work[m], best[here], index[here], best[there], index[there], i0, j0, diagonal)
     return out
@@ -590,31 +593,28 @@ def make_plan(sources, layers, dtype, wants, memory, block_rows, kernels, thread
             while bins > 1 << 16 and count * bins * counter > memory // 4:
                 bins //= 2
             keep = count * bins * counter
-    state = (0 if cluster else n * row_state) + keep + (48 << 20 if cluster is None and memory > 1 << 30 else 0)
+    state = (0 if cluster else n * row_state) + keep
+    copies, sums = (4, row_state) if cluster else (1, 0)  # a worker also holds rows as they came, and the next task's
+    per_row = copies * width * size + kernels.VECTORS * count * size + sums
 
     def blocks_need(block: int) -> int:
-        return threads * (2 * count * block**2 * size + min(STEP, n) * max(layer.width for layer in layers) * size)
+        stacks = (2 * count + kernels.SCRATCH) * block**2
+        return threads * (stacks + min(STEP, n) * max(layer.width for layer in layers)) * size
 
-    def panels_need(panel: int) -> int:
-        both = 2 if panel < n or cluster else 1
-        return both * panel * (width * size + kernels.VECTORS * count * size + (row_state if cluster else 0))
-
-    fair = max(32, 32 * round(n / (32 * 3 * math.sqrt(threads))))
-    sizes = [block_rows] if block_rows else [s for s in kernels.BLOCKS if s <= fair] or [kernels.BLOCKS[-1]]
+    # Larger panels are read and prepared less often, but that is soon too little to matter; on a cluster there must be
+    # several pairs of panels for every thread.
+    largest = n / math.sqrt(8 * cluster.threads()) if cluster else min(8 * max(kernels.BLOCKS), n / 4)
+    fair = n if cluster or kernels.NAME == "torch" else n / (5.5 * math.sqrt(threads))
+    sizes = [block_rows] if block_rows else [size for size in kernels.BLOCKS if size <= fair] or [kernels.BLOCKS[-1]]
     for block in sizes:
         block = min(block, n)
-        left = memory - state - blocks_need(block)
-        panel = min(n, max(block, 2048 // block * block))
-        if left >= panels_need(panel) or (block == min(sizes[-1], n) and left >= panels_need(block)):
-            panel = panel if left >= panels_need(panel) else block
-            if left >= panels_need(n) and not cluster:
-                panel = n
-            elif n > panel:
-                most = left // max(1, panels_need(panel) // panel)
-                panel = max(panel, min(n, most // block * block))
+        wanted = min(n, block * math.ceil(largest / block))
+        room = (memory - state - blocks_need(block)) // (2 * per_row)
+        panel = wanted if room >= wanted else room // block * block
+        if panel >= min(wanted, 4 * block) or (panel >= block and block == min(sizes[-1], n)):
             return Plan(n, dtype, wants, layers, block, panel, bins)
     block = min(sizes[-1], n)
-    least = state + blocks_need(block) + panels_need(block)
+    least = state + blocks_need(block) + 2 * block * per_row
     raise ValueError(
         f"max_memory is {memory / 2**20:.0f} MiB; {count} representations of {n} objects need at least "
         f"{math.ceil(least / 2**20)} MiB" + (f" with block_rows={block_rows}" if block_rows else "")

@@ -283,9 +283,8 @@ def compare(
     >>> from helpers.similarity.matrices import compare
     >>> x = np.random.default_rng(0).normal(size=(60, 5))
     >>> table = compare(x, x**3, ["cka", "jaccard"], permutations=99, interval="bootstrap")
-    >>> table[["value", "chance", "p_value"]].round(2)
+    >>> print(table[["value", "chance", "p_value"]].round(2).to_string(index_names=False))
              value  chance  p_value
-    measure
     cka       0.59    0.07     0.01
     jaccard   0.47    0.10     0.01
     """
