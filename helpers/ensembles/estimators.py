@@ -412,6 +412,11 @@ class ConcatPCA(Ensemble):
     width, whiten, normalize
         See :class:`Ensemble`.
 
+    Notes
+    -----
+    With P features in all: O(n P²) for the covariance, in blocks of rows, and O(P³) for its axes; P² numbers of memory
+    twice. If n ≤ P, O(n² P) and n P numbers.
+
     Examples
     --------
     >>> import numpy as np
