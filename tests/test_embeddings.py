@@ -1,62 +1,158 @@
-"""Classical embeddings are deterministic, without zero rows, and say what is wrong with their input."""
+"""Classical embeddings: what each must satisfy, on made-up and on real sentences."""
+
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
+from sklearn.feature_extraction.text import TfidfVectorizer
 
-from helpers.embeddings import CLASSICAL, classical_embeddings
+from helpers.embeddings import EMBEDDINGS, classical_embeddings
 
-WORDS = "red green blue car boat plane river road sky fast slow old new big small".split()
+SUBJECTS = "the cat|a dog|the old horse|my bird|our teacher|the doctor|a pilot|the river|a student|nobody".split("|")
+VERBS = "sees|likes|follows|hears|paints|forgets".split("|")
+OBJECTS = "the red house|a small garden|two boats|the sea|an open door|the music|this picture".split("|")
+TEXTS = [f"{s.capitalize()} {v} {o}{'!' if len(v) % 2 else '.'}" for s in SUBJECTS for v in VERBS for o in OBJECTS]
 
 
 @pytest.fixture(scope="module")
-def texts():
-    rng = np.random.default_rng(0)
-    return [" ".join(rng.choice(WORDS, size=rng.integers(3, 9))) + "." for _ in range(60)]
+def spaces():
+    return classical_embeddings(TEXTS, width=16)
 
 
-def test_all_are_made_with_the_asked_width_and_repeat_exactly(texts):
-    first, second = (classical_embeddings(texts, width=6, seed=3) for _ in range(2))
-    assert list(first) == list(CLASSICAL)
-    for name, z in first.items():
-        assert z.shape == (60, 8 if name == "surface" else 6) and z.dtype == np.float64
-        assert np.isfinite(z).all() and z.any(axis=1).all()
-        np.testing.assert_array_equal(z, second[name])
+@pytest.mark.parametrize("name", EMBEDDINGS)
+def test_every_space_has_a_finite_row_for_every_text_and_none_of_zeros(spaces, name):
+    space = spaces[name]
+    assert space.dtype == np.float64
+    assert space.shape[0] == len(TEXTS) and 1 < space.shape[1] <= 16
+    assert np.isfinite(space).all()
+    assert (np.linalg.norm(space, axis=1) > 0).all()
+    assert np.linalg.matrix_rank(space) >= min(9, space.shape[1] - 1)
 
 
-def test_equal_sentences_have_equal_rows(texts):
-    for name, z in classical_embeddings([*texts, texts[0]], width=6).items():
-        np.testing.assert_allclose(z[-1], z[0], atol=1e-10, err_msg=name)
+def test_no_two_spaces_are_the_same(spaces):
+    distances = {name: pdist(space) for name, space in spaces.items()}
+    for first in distances:
+        for second in distances:
+            if first != second:
+                assert np.corrcoef(distances[first], distances[second])[0, 1] < 0.999, (first, second)
 
 
-def test_word_lsa_reconstructs_the_best_low_rank_gram_matrix(texts):
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    full = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b").fit_transform(texts).toarray()
-    u, s, _ = np.linalg.svd(full)
-    z = classical_embeddings(texts, width=6, names=["word LSA"])["word LSA"]
-    np.testing.assert_allclose(z @ z.T, (u[:, :6] * s[:6] ** 2) @ u[:, :6].T, atol=1e-6)
+def test_one_name_alone_gives_the_same_as_among_all(spaces):
+    for name in EMBEDDINGS:
+        np.testing.assert_array_equal(classical_embeddings(TEXTS, width=16, names=[name])[name], spaces[name])
 
 
-def test_weighted_words_have_lost_their_common_direction(texts):
-    z = classical_embeddings(texts, width=6, names=["weighted words"])["weighted words"]
-    assert np.linalg.svd(z, compute_uv=False)[-1] < 1e-10
+def test_names_choose_and_order():
+    assert list(classical_embeddings(TEXTS, width=4, names=["surface", "words_svd"])) == ["surface", "words_svd"]
+    assert list(classical_embeddings(TEXTS, width=4, names="words_svd")) == ["words_svd"]
 
 
-def test_a_sentence_without_a_word_gets_the_mean_of_the_others(texts):
-    z = classical_embeddings([*texts, "?!"], width=6, names=["word LSA"])["word LSA"]
-    np.testing.assert_allclose(z[-1], z[:-1].mean(axis=0))
+def test_full_width_lsa_keeps_all_inner_products_of_tfidf():
+    space = classical_embeddings(TEXTS, width=500, names=["words_svd"])["words_svd"]
+    vectors = TfidfVectorizer(token_pattern=r"\w+", min_df=2, sublinear_tf=True).fit_transform(TEXTS)
+    np.testing.assert_allclose(space @ space.T, (vectors @ vectors.T).toarray(), atol=1e-8)
+
+
+def test_random_projection_nearly_keeps_distances():
+    space = classical_embeddings(TEXTS, width=2000, names=["words_projected"])["words_projected"]
+    vectors = TfidfVectorizer(token_pattern=r"\w+", min_df=2, sublinear_tf=True).fit_transform(TEXTS).toarray()
+    ratio = pdist(space)[pdist(vectors) > 0.1] / pdist(vectors)[pdist(vectors) > 0.1]
+    assert 0.8 < ratio.min() and ratio.max() < 1.2
+
+
+def test_hashing_needs_no_other_text():
+    few = classical_embeddings(TEXTS[:200], width=16, names=["words_hashed"])["words_hashed"]
+    all_of_them = classical_embeddings(TEXTS, width=16, names=["words_hashed"])["words_hashed"]
+    np.testing.assert_array_equal(few, all_of_them[:200])
+
+
+def test_the_order_of_words_changes_no_count_and_letter_case_only_the_surface():
+    turned = [" ".join(reversed(text.rstrip(".!").split())) for text in TEXTS]
+    plain = [text.rstrip(".!") for text in TEXTS]
+    names = ["words_svd", "presence_svd", "words_projected", "words_hashed"]
+    before, after = (classical_embeddings(texts, width=8, names=names) for texts in (plain, turned))
+    for name in names:
+        np.testing.assert_allclose(before[name], after[name], atol=1e-9)
+    mixed = [text.title() if i % 2 else text.upper() for i, text in enumerate(plain)]
+    shouted = classical_embeddings(mixed, width=8, names=[*names, "surface"])
+    for name in names:
+        np.testing.assert_allclose(before[name], shouted[name], atol=1e-9)
+    assert not np.allclose(shouted["surface"], classical_embeddings(plain, width=8, names="surface")["surface"])
+
+
+def test_words_in_like_company_get_like_vectors():
+    company = ["{} eats fresh grass daily", "{} runs across green fields", "farmers feed {} every morning"]
+    tools = ["{} drives long steel nails", "{} hangs above wooden benches", "carpenters sharpen {} each evening"]
+    texts = [c.format(w) for c in company for w in ("sheep", "goats")]
+    texts += [c.format(w) for c in tools for w in ("hammers", "chisels")]
+    probes = ["sheep", "goats", "hammers", "chisels"]
+    space = classical_embeddings(texts + probes, width=6, names=["word_vectors_mean"])["word_vectors_mean"][-4:]
+    space = space / np.linalg.norm(space, axis=1, keepdims=True)
+    cosine = space @ space.T
+    assert min(cosine[0, 1], cosine[2, 3]) > 0.95
+    assert np.abs(cosine[:2, 2:]).max() < 0.3
+
+
+def test_the_weighted_word_vectors_have_lost_their_common_direction(spaces):
+    plain, space = spaces["word_vectors_mean"], spaces["word_vectors_sif"]
+    assert np.linalg.matrix_rank(space, tol=1e-8) == np.linalg.matrix_rank(plain, tol=1e-8) - 1
+
+    def share(x):
+        return np.linalg.norm(x.mean(axis=0)) ** 2 / (x**2).sum(axis=1).mean()
+
+    assert share(space) < 0.1 < share(plain)
+
+
+def test_a_text_without_known_words_gets_the_mean_of_the_others():
+    texts = [*TEXTS[:100], "Zyxwv!"]
+    for name in ("words_svd", "presence_svd", "words_projected", "words_hashed", "word_vectors_mean"):
+        space = classical_embeddings(texts, width=8, names=[name])[name]
+        np.testing.assert_allclose(space[-1], space[:-1].mean(axis=0), atol=1e-12)
+
+
+def test_equal_in_processes_that_hash_differently(spaces):
+    code = (
+        "import hashlib, sys; from tests.test_embeddings import TEXTS; from helpers.embeddings import *\n"
+        "spaces = classical_embeddings(TEXTS, width=16)\n"
+        "print(hashlib.sha256(b''.join(x.tobytes() for x in spaces.values())).hexdigest())"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(["."] + sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1
+
+
+def test_another_seed_gives_another_projection():
+    first, second = (classical_embeddings(TEXTS, seed=s, names=["words_projected"]) for s in (0, 1))
+    assert not np.allclose(first["words_projected"], second["words_projected"])
 
 
 @pytest.mark.parametrize(
-    ("texts", "options", "error", "match"),
+    ("arguments", "error", "message"),
     [
-        ("one string", {}, TypeError, "sequence of strings"),
-        (["a b", 3], {}, TypeError, "sequence of strings"),
-        (["a b"] * 9, {"width": 9}, ValueError, "9 texts are too few for width 9; at least 10"),
-        (["a b"] * 99, {"width": 9}, ValueError, "2 different words; width 9 needs at least 10"),
-        (["a b"] * 99, {"names": ["bert"]}, ValueError, "no embedding 'bert'; there are"),
+        ({"texts": "one string"}, TypeError, "single string"),
+        ({"texts": ["a", None]}, TypeError, r"texts\[1\] is a NoneType"),
+        ({"texts": ["a b", "  ", "c"]}, ValueError, r"texts\[1\] is blank"),
+        ({"texts": ["alone"]}, ValueError, "1 texts; at least 2"),
+        ({"texts": ["one two", "three four"], "names": ["words_svd"]}, ValueError, "no word occurs in two"),
+        ({"texts": ["same", "same"], "names": ["surface"]}, ValueError, "do not differ in form"),
+        ({"texts": ["ab", "ab"], "names": ["word_vectors_mean"]}, ValueError, "no two words stand beside"),
+        ({"texts": TEXTS, "width": 0}, ValueError, "width is 0"),
+        ({"texts": TEXTS, "width": 2.5}, ValueError, "width is 2.5"),
+        ({"texts": TEXTS, "names": ["word2vec"]}, ValueError, "unknown embedding 'word2vec'; there are words_svd"),
     ],
 )
-def test_wrong_input_is_named(texts, options, error, match):
-    with pytest.raises(error, match=match):
-        classical_embeddings(texts, **options)
+def test_bad_input_is_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        classical_embeddings(arguments.pop("texts"), **arguments)
