@@ -109,9 +109,9 @@ def documentation(
     >>> table = documentation(["networkx"])
     >>> list(table.columns)
     ['library', 'module', 'object', 'kind', 'part', 'text']
-    >>> row = table[(table.module == "networkx.classes.graph") & (table.object == "Graph.add_node")].iloc[0]
+    >>> row = table[table.object == "pagerank"].iloc[0]
     >>> row.kind, row.part, row.text
-    ('method', 'summary', 'Add a single node node_for_adding and update node attributes.')
+    ('function', 'summary', 'Returns the PageRank of the nodes in the graph.')
     """
     import numpy as np
     import pandas as pd
