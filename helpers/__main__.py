@@ -92,9 +92,10 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     resources = {name: float(amount) for name, amount in args.resource}
     if args.record:
-        from helpers.costs import record
+        from helpers.costs import record, update_table
 
         record(runs)
+        update_table()
         return 0
     outcomes = _execute(runs, args, what="chapters", **resources)
     return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0

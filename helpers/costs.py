@@ -6,13 +6,14 @@ import csv
 import datetime
 import os
 import platform
+import re
 import threading
 import time
 from pathlib import Path
 
 from helpers.runs import Outcome, Run, execute_all
 
-__all__ = ["RECORD", "expected_seconds", "read", "record"]
+__all__ = ["RECORD", "expected_seconds", "read", "record", "update_table"]
 
 #: One row per chapter: what ``python -m helpers run --record`` measured last.
 RECORD = Path(__file__).parents[1] / "data" / "results" / "chapters.csv"
@@ -56,6 +57,21 @@ def record(runs: list[Run], path: Path = RECORD) -> None:
             writer.writeheader()
             writer.writerows(sorted(rows.values(), key=lambda row: row["chapter"]))
         print(f"{run.notebook.stem}: {outcome.seconds:.0f} s, {peak.megabytes:.0f} MB")
+
+
+def update_table(page: Path = RECORD.parents[2] / "README.md", path: Path = RECORD) -> None:
+    """Write the recorded minutes and megabytes into the last two columns of the README's table of chapters."""
+    rows = read(path)
+
+    def cells(match: re.Match) -> str:
+        row = rows.get(match["chapter"])
+        if row is None:
+            return match[0]
+        return f"{match['before']} {float(row['seconds']) / 60:.1f} | {row['peak_mb']} MB |"
+
+    text = page.read_text(encoding="utf-8")
+    pattern = r"(?P<before>^\|[^|\n]*\(notebooks/(?P<chapter>\w+)\.ipynb\)[^|\n]*\|[^|\n]*\|)[^|\n]*\|[^|\n]*\|"
+    page.write_text(re.sub(pattern, cells, text, flags=re.MULTILINE), encoding="utf-8")
 
 
 def _row(outcome: Outcome, megabytes: float) -> dict[str, str]:

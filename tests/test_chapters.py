@@ -89,10 +89,10 @@ def test_the_pocket_profile_is_what_the_chapter_does_by_default(chapter):
     assert profile("pocket")[chapter.stem] == defaults
 
 
-def test_the_readme_tells_the_recorded_costs():
-    rows = re.findall(r"\(notebooks/(\w+)\.ipynb\) \|[^|]*\| ([\d.]*) *\| (\d*)", (ROOT / "README.md").read_text())
-    recorded = costs.read()
-    assert {name for name, _, _ in rows} == {path.stem for path in chapters()}
-    for name, minutes, megabytes in rows:
-        assert minutes == f"{float(recorded[name]['seconds']) / 60:.1f}", name
-        assert megabytes == recorded[name]["peak_mb"], name
+def test_the_readme_tells_the_recorded_costs(tmp_path):
+    page = tmp_path / "README.md"
+    shutil.copy(ROOT / "README.md", page)
+    costs.update_table(page)
+    assert page.read_text() == (ROOT / "README.md").read_text()
+    assert {path.stem for path in chapters()} <= set(costs.read())
+    assert all(f"(notebooks/{path.name})" in page.read_text() for path in chapters())
