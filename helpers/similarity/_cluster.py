@@ -147,7 +147,6 @@ class Runner:
 
     def __init__(self, cluster: Cluster, plan, sources, bar, saved):
         self.cluster, self.plan, self.sources, self.bar, self.saved = cluster, plan, sources, bar, saved
-        self.tables: Any = None
 
     def run(self, phase: int, cursor: int, state: engine.State, *_: Any) -> None:
         """All pairs of panels from number ``cursor`` on."""
@@ -164,7 +163,7 @@ class Runner:
             # The result of a task, not scattered data: a task can be repeated when the worker that holds it is lost.
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="Sending large graph")
-                tables = self.cluster.client.submit(_same, self.tables, pure=False)
+                tables = self.cluster.client.submit(_same, state.tables, pure=False)
         size = {pair: sum(map(engine.pairs_of, plan.blocks(*pair))) for pair in pairs}
         self.bar.advance(sum(size[pair] for pair in pairs[:cursor]))
         spans = {span: [rows(source, *span) for source in self.sources] for span in plan.panels()}
@@ -202,7 +201,7 @@ def merge(state: engine.State, part: Part, plan: engine.Plan, kernels: Any) -> N
         state.products[name] = state.products.get(name, 0.0) + product
     for name in ("diagonal", "trace", "sums"):
         getattr(state, name)[...] += part.arrays[name]
-    if part.arrays["histogram"].size:
+    if part.arrays["histogram"].size:  # the second pass brings none
         state.histogram += part.arrays["histogram"].astype(state.histogram.dtype)
     offset = 0
     for start, stop in part.spans:
@@ -264,6 +263,7 @@ def _panels(plan, phase, left, right, left_rows, right_rows, bare, tables) -> Pa
     kernels, pool = _kernels(), engine.Serial()
     spans = [left] if right_rows is None else [left, right]
     state = engine.State(plan, kernels, spans)
+    state.tables = tables
     locks = engine.Locks()
     with engine.one_thread_per_product(kernels):
         panels = []
@@ -274,9 +274,8 @@ def _panels(plan, phase, left, right, left_rows, right_rows, bare, tables) -> Pa
             panels.append(panel)
         space = engine.Space(plan, kernels)
         for task in plan.blocks(left, right):
-            state.add(
-                engine.run_block(plan, kernels, phase, task, panels[0], panels[-1], space, state, locks, tables, 0)
-            )
+            state.add(engine.run_block(plan, kernels, phase, task, panels[0], panels[-1], space, state, locks, 0))
+    state.tables = None
     arrays = state.arrays()
     if phase == 2:
         arrays["histogram"] = arrays["histogram"][:, :0]

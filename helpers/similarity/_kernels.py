@@ -26,7 +26,10 @@ SCRATCH = 0  # temporary blocks that the kernels make
 CHUNK = 4096  # entries whose products are summed in single precision before double precision takes over
 # Below this share of the two squared norms, a squared distance taken from a matrix product has lost too many digits.
 CANCELLED = {"float32": 1e-2, "float64": 1e-4}
+# Sums may be reordered where a sum is all there is. Elsewhere the order stays, symmetric in the two sides: the same pair
+# of rows must give the same bits wherever it stands, or duplicates would not tie.
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
+_FIXED = {"contract", "nsz"}
 _compiled = {"nogil": True, "cache": True}
 
 
@@ -117,10 +120,18 @@ def centre(x, mean, scale, out):
 
 
 @njit(fastmath=_FAST, **_compiled)
+def _squared_distance(a, b):
+    out = a.dtype.type(0)
+    for k in range(a.size):
+        gap = a[k] - b[k]
+        out += gap * gap
+    return out
+
+
+@njit(fastmath=_FIXED, **_compiled)
 def squares(products, left, right, rows, columns, cancelled, diagonal):
     """Turn a matrix product of prepared rows into squared distances, in place, mended where they cancelled."""
     n, m = products.shape
-    p = rows.shape[1]
     zero = products.dtype.type(0)
     share = products.dtype.type(cancelled)
     norms = right[1]
@@ -137,14 +148,10 @@ def squares(products, left, right, rows, columns, cancelled, diagonal):
         if lost:
             for j in range(i + 1 if diagonal else 0, m):
                 if products[i, j] <= share * (w + norms[j]):
-                    d = zero
-                    for k in range(p):
-                        gap = rows[i, k] - columns[j, k]
-                        d += gap * gap
-                    products[i, j] = d
+                    products[i, j] = _squared_distance(rows[i], columns[j])
 
 
-@njit(fastmath=_FAST, **_compiled)
+@njit(fastmath=_FIXED, **_compiled)
 def gram(squares, left, right, out, diagonal):
     """Gram matrix of the objects less their mean."""
     n, m = squares.shape
@@ -158,7 +165,7 @@ def gram(squares, left, right, out, diagonal):
             out[i, : i + 1] = squares.dtype.type(0)
 
 
-@njit(fastmath=_FAST, **_compiled)
+@njit(fastmath=_FIXED, **_compiled)
 def euclidean(squares, left, right, out, diagonal):
     """Euclidean distances (in units of the scaled data)."""
     n, m = squares.shape
@@ -171,7 +178,7 @@ def euclidean(squares, left, right, out, diagonal):
             out[i, : i + 1] = squares.dtype.type(0)
 
 
-@njit(fastmath=_FAST, **_compiled)
+@njit(fastmath=_FIXED, **_compiled)
 def _angular(squares, left, right, out, base, shifted, diagonal):
     """1 - cosine of the rows (``base`` ROWS) or of the objects (``base`` OBJECTS, ``shifted`` 1)."""
     n, m = squares.shape
@@ -188,7 +195,7 @@ def _angular(squares, left, right, out, base, shifted, diagonal):
             # Alike in length: from the squared distance, which keeps its digits when all directions are nearly equal.
             # Else from the dot product. A row without a direction has cosine 0 with every other.
             near = half * (d - gap * gap) * both
-            far = one - (half * (total - d) + dot + right[base + 1, j]) * both
+            far = one - (half * (total - d) + (dot + right[base + 1, j])) * both
             d = near if both > zero and total * both <= most else far
             out[i, j] = d if d > zero else zero
         if diagonal:
@@ -218,7 +225,7 @@ def side_sums(values, rows, columns):
         rows[i] += s
 
 
-@njit(fastmath=_FAST, **_compiled)
+@njit(fastmath=_FIXED, **_compiled)
 def shifted_sum(values, middle, diagonal):
     """Subtract ``middle`` from the counting entries, in place; their sum."""
     n, m = values.shape
@@ -231,7 +238,7 @@ def shifted_sum(values, middle, diagonal):
     return s
 
 
-@njit(fastmath=_FAST, **_compiled)
+@njit(fastmath=_FIXED, **_compiled)
 def count(values, low, step, histogram, diagonal):
     """Count the entries in equal bins; what lies outside goes to the first or the last bin."""
     n, m = values.shape
@@ -243,7 +250,7 @@ def count(values, low, step, histogram, diagonal):
             histogram[np.int32(min(max((values[i, j] - low) * step, zero), top))] += one
 
 
-@njit(fastmath=_FAST, **_compiled)
+@njit(fastmath=_FIXED, **_compiled)
 def look_up(values, low, step, table, diagonal):
     """Replace every entry by the table's value for its bin (the bins of :func:`count`), in place."""
     n, m = values.shape
@@ -409,7 +416,9 @@ def cross(stack: np.ndarray) -> np.ndarray:
 
 
 def multiply(rows: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
-    """``rows @ columns.T`` into ``out``."""
+    """``rows @ columns.T`` into ``out``, by the same algorithm whatever the two are."""
+    if rows.ctypes.data == columns.ctypes.data:
+        columns = columns.copy()  # else NumPy would multiply a matrix with itself in another order of sums
     np.matmul(rows, columns.T, out=out)
 
 
@@ -454,7 +463,7 @@ def digest(x: np.ndarray) -> str:
 
 def assign(out: np.ndarray, values: np.ndarray) -> None:
     """Copy saved values back."""
-    out.view(values.dtype)[...] = values
+    out[...] = values
 
 
 def from_numpy(x: np.ndarray) -> np.ndarray:

@@ -160,7 +160,7 @@ class TorchKernels:
         gap = left[base + 2][:, None] - right[base + 2][None, :]
         d = squares + (left[0][:, None] - right[0][None, :]).square() if shifted else squares
         near = 0.5 * (d - gap * gap) * both
-        far = 1 - (0.5 * (total - d) + left[base + 1][:, None] + right[base + 1][None, :]) * both
+        far = 1 - (0.5 * (total - d) + (left[base + 1][:, None] + right[base + 1][None, :])) * both
         out.copy_(torch.where((both > 0) & (total * both <= 4), near, far).clamp_(min=0))
         if diagonal:
             out.triu_(1)

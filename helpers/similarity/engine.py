@@ -42,6 +42,7 @@ __all__ = ["Totals", "Wants", "feature_products", "memory_in_bytes", "stream"]
 SAMPLE = 512  # objects whose distances set the range of the bins
 SORTED = 4096  # up to so many objects all ranks come from one sort
 STEP = 1024  # rows read at a time
+UNIT = 32  # sizes of blocks are multiples of this
 SAVE_EVERY = 30.0  # seconds between checkpoints
 # Single precision is enough while no row is so much shorter than the mean that its direction drowns in rounding.
 WIDE_SPREAD = 32.0
@@ -168,6 +169,8 @@ class State:
         self.histogram = kernels.full((count, plan.bins), 0, whole)
         ranked = wants.dissimilarity and wants.compare == "spearman" and not plan.bins
         self.store = kernels.full((count, plan.pairs if ranked else 0), 0, plan.dtype)
+        self.tables: Any = None  # in a second pass, in place of the histogram
+        self.error: Any = None
 
     def at(self, start: int) -> int:
         """Where the rows from ``start`` on are in the accumulators."""
@@ -190,10 +193,9 @@ class State:
             self.sides[:, at : at + rows.shape[1]] += rows
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {
-            name: getattr(self, name)
-            for name in ("diagonal", "trace", "sums", "sides", "best", "index", "histogram", "store")
-        }
+        names = ["diagonal", "trace", "sums", "sides", "best", "index", "store"]
+        names += ["histogram"] if self.tables is None else ["tables", "error"]
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass
@@ -211,7 +213,8 @@ class Panel:
     """Rows of all layers, prepared for matrix products."""
 
     def __init__(self, plan: Plan, kernels: Any):
-        self.rows = [kernels.full((plan.panel, layer.width), 0, plan.dtype) for layer in plan.layers]
+        whole = -(-plan.panel // plan.block) * plan.block
+        self.rows = [kernels.full((whole, layer.width), 0, plan.dtype) for layer in plan.layers]
         self.vectors = [kernels.full((kernels.VECTORS, plan.panel), 0, plan.dtype) for _ in plan.layers]
         self.span = (0, 0)
 
@@ -232,9 +235,10 @@ class Panel:
         list(pool.map(part, itertools.product(range(len(sources)), range(start, stop, STEP))))
         self.span = span
 
-    def part(self, number: int, start: int, stop: int) -> tuple[Any, Any]:
-        here = slice(start - self.span[0], stop - self.span[0])
-        return self.rows[number][here], self.vectors[number][:, here]
+    def part(self, number: int, start: int, stop: int, block: int) -> tuple[Any, Any]:
+        """A whole block of rows, beyond ``stop`` without meaning, and the vectors of those that count."""
+        first = start - self.span[0]
+        return self.rows[number][first : first + block], self.vectors[number][:, first : stop - self.span[0]]
 
 
 class Space:
@@ -244,7 +248,12 @@ class Space:
         self.flat = [kernels.full((len(plan.layers) * plan.block**2,), 0, plan.dtype) for _ in range(2)]
 
     def stacks(self, count: int, rows: int, columns: int) -> list[Any]:
+        """Two stacks of blocks of this size."""
         return [flat[: count * rows * columns].reshape(count, rows, columns) for flat in self.flat]
+
+    def block(self, size: int) -> Any:
+        """A square block in the place of the second stack."""
+        return self.flat[1][: size * size].reshape(size, size)
 
 
 class Serial:
@@ -279,7 +288,7 @@ def stream(
     memory
         Bytes to use beyond the representations (on each worker of a cluster, or on the GPU).
     block_rows
-        Objects on each side of a block, in place of the size that fits the memory.
+        Objects on each side of a block, in place of the size that fits the memory; rounded up to a multiple of 32.
     checkpoint
         File for the state of the run, written every 30 seconds, read at the start, removed at the end.
     cluster
@@ -313,19 +322,18 @@ def finish(plan, sources, kernels, runner, pool, bar, saved, executor, threads) 
     state = State(plan, kernels, [(0, plan.n)])
     phase, cursor = saved.restore(state, kernels)
     passes = 2 if plan.bins else 1
-    error = None
     if phase == 1:
         bar.start(f"pass 1 of {passes}" if passes > 1 else "pairs of objects", plan.pairs + plan.n)
         runner.run(1, cursor, state, pool, executor, threads)
         cursor = 0
     out = Totals(plan.n, [source.name for source in sources])
     if plan.bins:
-        counts = kernels.to_numpy(state.histogram)
-        tables, error = rank_tables(counts, plan, [s.name for s in sources])
-        runner.tables = kernels.from_numpy(tables)
+        if state.tables is None:
+            tables, state.error = rank_tables(kernels.to_numpy(state.histogram), plan, out.names)
+            state.tables, state.histogram = kernels.from_numpy(tables), None
         bar.start("pass 2 of 2: ranks", plan.pairs + plan.n)
         runner.run(2, cursor, state, pool, executor, threads)
-        out.dissimilarity, out.rank_error = state.products["rank"], error
+        out.dissimilarity, out.rank_error = state.products["rank"], state.error
     elif wants.dissimilarity and wants.compare == "spearman":
         out.dissimilarity = ranked_products(state.store, kernels, pool, out.names)
         out.rank_error = np.zeros(len(sources))
@@ -348,7 +356,6 @@ class Runner:
     def __init__(self, plan: Plan, sources: list[Source], kernels: Any, bar: Progress, saved: Checkpoint):
         self.plan, self.sources, self.kernels, self.bar, self.saved = plan, sources, kernels, bar, saved
         self.panels: list[Panel] | None = None
-        self.tables: Any = None
         self.locks = Locks()
 
     def run(self, phase: int, cursor: int, state: State, pool: Any, executor: Any, threads: int) -> None:
@@ -372,7 +379,7 @@ class Runner:
             space = spaces.get()
             try:
                 at = places.get(task, 0)
-                return run_block(plan, kernels, phase, task, left, right, space, state, self.locks, self.tables, at)
+                return run_block(plan, kernels, phase, task, left, right, space, state, self.locks, at)
             finally:
                 spaces.put(space)
 
@@ -419,15 +426,22 @@ class Locks:
         return self.locks.setdefault(what, threading.Lock())
 
 
-def run_block(plan, kernels, phase, task, left, right, space, state, locks, tables, place) -> Partial:
+def run_block(plan, kernels, phase, task, left, right, space, state, locks, place) -> Partial:
     """One block of pairs of objects, all layers, all measures."""
     i0, i1, j0, j1 = task
     wants, diagonal, count = plan.wants, i0 == j0, len(plan.layers)
     squares, work = space.stacks(count, i1 - i0, j1 - j0)
-    sides = [(left.part(m, i0, i1), right.part(m, j0, j1)) for m in range(count)]
+    sides = [(left.part(m, i0, i1, plan.block), right.part(m, j0, j1, plan.block)) for m in range(count)]
     cancelled = kernels.CANCELLED[plan.dtype]
+    # Every product has the same shape, a multiple of what the libraries compute at a time, so that each entry is summed
+    # in the same order wherever it stands.
+    product = space.block(plan.block)
     for m, ((rows, a), (columns, b)) in enumerate(sides):
-        kernels.multiply(rows, columns, squares[m])
+        if squares[m].shape == product.shape:
+            kernels.multiply(rows, columns, squares[m])
+        else:
+            kernels.multiply(rows, columns, product)
+            squares[m][...] = product[: i1 - i0, : j1 - j0]
         kernels.squares(squares[m], a, b, rows, columns, cancelled, diagonal)
     vectors = [(a, b) for (_, a), (_, b) in sides]
     out = Partial({})
@@ -438,7 +452,7 @@ def run_block(plan, kernels, phase, task, left, right, space, state, locks, tabl
     if phase == 2:
         for m, layer in enumerate(plan.layers):
             fill(wants.dissimilarity, m, work[m])
-            kernels.look_up(work[m], layer.low, layer.step, tables[m], diagonal)
+            kernels.look_up(work[m], layer.low, layer.step, state.tables[m], diagonal)
         out.products["rank"] = kernels.cross(work)
         return out
     if wants.gram:
@@ -605,15 +619,14 @@ def make_plan(sources, layers, dtype, wants, memory, block_rows, kernels, thread
     # several pairs of panels for every thread.
     largest = n / math.sqrt(8 * cluster.threads()) if cluster else min(8 * max(kernels.BLOCKS), n / 4)
     fair = n if cluster or kernels.NAME == "torch" else n / (5.5 * math.sqrt(threads))
-    sizes = [block_rows] if block_rows else [size for size in kernels.BLOCKS if size <= fair] or [kernels.BLOCKS[-1]]
+    sizes = [UNIT * -(-block_rows // UNIT)] if block_rows else [b for b in kernels.BLOCKS if b <= fair] or [UNIT]
     for block in sizes:
-        block = min(block, n)
-        wanted = min(n, block * math.ceil(largest / block))
+        wanted = min(UNIT * -(-n // UNIT), block * math.ceil(largest / block))
         room = (memory - state - blocks_need(block)) // (2 * per_row)
         panel = wanted if room >= wanted else room // block * block
-        if panel >= min(wanted, 4 * block) or (panel >= block and block == min(sizes[-1], n)):
+        if panel >= min(wanted, 4 * block) or (panel >= block and block == sizes[-1]):
             return Plan(n, dtype, wants, layers, block, panel, bins)
-    block = min(sizes[-1], n)
+    block = sizes[-1]
     least = state + blocks_need(block) + 2 * block * per_row
     raise ValueError(
         f"max_memory is {memory / 2**20:.0f} MiB; {count} representations of {n} objects need at least "
@@ -713,7 +726,7 @@ def feature_products(
         while chunk > 256 and chunk * sum(widths) * size > memory // 4:
             chunk //= 2
         largest = max(widths) ** 2
-        fixed = chunk * sum(widths) * size + threads * (largest * size + STEP * max(widths) * size)
+        fixed = chunk * sum(widths) * size + threads * (largest + min(STEP, n) * max(widths)) * size
         groups = grouped(widths, memory - fixed, memory, fixed)
         bar.start("products of features", n * sum(widths[i] * widths[j] for group in groups for i, j in group))
         gram, diagonal, trace = np.zeros((count, count)), np.zeros((count, count)), np.zeros(count)
@@ -821,8 +834,6 @@ class Checkpoint:
         if self.path is None or not when:
             return
         arrays = {name: kernels.to_numpy(array) for name, array in state.arrays().items()}
-        if phase == 2:
-            arrays["histogram"] = arrays["histogram"].view(np.uint32)
         products = {f"product_{name}": product for name, product in state.products.items()}
         scratch = self.path.with_name(self.path.name + ".part")
         with scratch.open("wb") as file:
@@ -839,6 +850,8 @@ class Checkpoint:
                 raise ValueError(
                     f"checkpoint {self.path} belongs to other representations or options; remove it or name another"
                 )
+            if "tables" in saved.files:
+                state.tables, state.error = kernels.from_numpy(saved["tables"]), saved["error"]
             for name, array in state.arrays().items():
                 kernels.assign(array, saved[name])
             for name in saved.files:

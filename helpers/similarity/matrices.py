@@ -82,7 +82,7 @@ def similarity_matrix(
         Bytes, or text such as ``"500MB"``: what the computation may use beyond the representations themselves; on the
         GPU if they are there, on each worker if there is a scheduler. Kept for :data:`STREAMED` measures.
     block_rows
-        Objects on a side of a block, in place of a size chosen for the memory.
+        Objects on a side of a block, in place of a size chosen for the memory; rounded up to a multiple of 32.
     progress
         Show what runs and the time left.
     scheduler

@@ -1,0 +1,362 @@
+"""The streaming engine against plain dense computations, in memory, on tensors, stopped and resumed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist, squareform
+from scipy.stats import rankdata
+
+from helpers.similarity import engine
+from helpers.similarity._sources import common_dtype, open_sources
+from helpers.similarity.engine import Wants, feature_products, memory_in_bytes, stream
+
+EVERYTHING = Wants(gram=True, distance=True, dissimilarity="correlation", neighbours=5)
+PEARSON = Wants(
+    gram=True, distance=True, dissimilarity="euclidean", compare="pearson", neighbours=5, metric="euclidean"
+)
+SMALL = 6 << 20  # bytes
+TOLERANCE = {"float64": 1e-13, "float32": 2e-6}
+
+
+def layers(n: int = 330, dtype: str = "float64") -> dict[str, np.ndarray]:
+    """Three related representations with offsets, duplicates and zero rows."""
+    rng = np.random.default_rng(5)
+    base = rng.normal(size=(n, 6))
+    out = {}
+    for number, width in enumerate((8, 21, 13)):
+        x = np.tanh(base @ rng.normal(size=(6, width))) + 0.3 * rng.normal(size=(n, width)) + rng.normal(size=width)
+        x[[4, 90]] = x[30]
+        x[[7, 61]] = 0
+        out[f"layer {number}"] = x.astype(dtype)
+    return out
+
+
+def dense(named: dict[str, np.ndarray], wants: Wants) -> dict[str, np.ndarray]:
+    """What a pass gathers, from n x n matrices in double precision."""
+    data = [x.astype(np.float64) for x in named.values()]
+    upper = np.triu_indices(len(data[0]), 1)
+    centred = [x - x.mean(axis=0) for x in data]
+    grams = [x @ x.T for x in centred]
+    distances = [pdist(x) for x in data]
+    rows = np.array([squareform(d).sum(axis=0) for d in distances])
+    apart = [off_by_definition(x, wants.dissimilarity) for x in data]
+    if wants.compare == "spearman":
+        apart = [rankdata(d) - (len(d) + 1) / 2 for d in apart]
+    return {
+        "gram": np.array([[a[upper] @ b[upper] for a in grams] for b in grams]),
+        "gram_diagonal": np.array([[np.diag(a) @ np.diag(b) for a in grams] for b in grams]),
+        "distance": np.array([[a @ b for a in distances] for b in distances]),
+        "distance_rows": rows,
+        "dissimilarity": np.corrcoef(apart),
+        "neighbours": np.array([first(off_by_definition(x, wants.metric), wants.neighbours) for x in data]),
+    }
+
+
+def off_by_definition(x: np.ndarray, metric: str) -> np.ndarray:
+    """Condensed distances; a row without a direction is at distance 1 from every other."""
+    with np.errstate(invalid="ignore"):
+        return np.nan_to_num(pdist(x, metric), nan=1.0)
+
+
+def first(condensed: np.ndarray, k: int) -> np.ndarray:
+    """The k nearest, ties by index (what differs by rounding only is a tie)."""
+    matrix = squareform(np.round(condensed, 9))
+    np.fill_diagonal(matrix, np.inf)
+    return np.argsort(matrix, axis=1, kind="stable")[:, :k]
+
+
+def cosines(products: np.ndarray) -> np.ndarray:
+    length = np.sqrt(np.diag(products))
+    return products / np.outer(length, length)
+
+
+def correlations(totals: engine.Totals) -> np.ndarray:
+    products = totals.dissimilarity
+    if totals.dissimilarity_sum is not None:
+        sums = totals.dissimilarity_sum
+        products = products - np.outer(sums, sums) / (totals.n * (totals.n - 1) / 2)
+    return cosines(products)
+
+
+def check(totals: engine.Totals, expected: dict[str, np.ndarray], tolerance: float) -> None:
+    for name in ("gram", "gram_diagonal", "distance"):
+        np.testing.assert_allclose(
+            cosines(getattr(totals, name)), cosines(expected[name]), atol=tolerance, err_msg=name
+        )
+    got, rows = totals.distance_rows, expected["distance_rows"]
+    shares = got / got.sum(axis=1, keepdims=True), rows / rows.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(*shares, rtol=tolerance)
+    # Rounding to single precision may swap two neighbours at nearly the same distance.
+    swapped = (totals.neighbours != expected["neighbours"]).mean()
+    assert swapped <= (1e-3 if tolerance > 1e-7 else 0), swapped
+    bound = 0 if totals.rank_error is None else np.sort(totals.rank_error)[-2:].sum()
+    np.testing.assert_allclose(correlations(totals), expected["dissimilarity"], atol=tolerance + bound)
+
+
+def run(named, wants=EVERYTHING, memory=1 << 25, **options) -> engine.Totals:
+    return stream(open_sources(named), wants, memory=memory, progress=False, **options)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("wants", [EVERYTHING, PEARSON], ids=["ranks", "values"])
+@pytest.mark.parametrize("block_rows", [1, 96, 500])
+def test_any_block_size_gives_the_dense_sums(dtype, wants, block_rows):
+    named = layers(dtype=dtype)
+    check(run(named, wants, block_rows=block_rows), dense(named, wants), TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_two_passes_stay_within_the_bound_that_they_state(dtype, monkeypatch):
+    monkeypatch.setattr(engine, "SORTED", 0)
+    named = layers(dtype=dtype)
+    totals = run(named, memory=SMALL, block_rows=20)
+    assert totals.info["passes"] == 2 and 0 < totals.rank_error.max() < 5e-3
+    check(totals, dense(named, EVERYTHING), TOLERANCE[dtype])
+
+
+def test_coarse_bins_keep_the_bound_too(monkeypatch):
+    monkeypatch.setattr(engine, "SORTED", 0)
+    named = layers()
+    exact = dense(named, EVERYTHING)["dissimilarity"]
+    plan = engine.make_plan
+
+    def coarse(*arguments):
+        from dataclasses import replace
+
+        return replace(plan(*arguments), bins=64)
+
+    monkeypatch.setattr(engine, "make_plan", coarse)
+    totals = run(named)
+    error = np.abs(correlations(totals) - exact)
+    bound = totals.rank_error[:, None] + totals.rank_error[None, :]
+    assert 1e-6 < error.max() and (error <= bound + 1e-12).all() and bound.max() < 0.3
+
+
+def test_several_panels_give_what_one_gives(monkeypatch):
+    named = layers()
+    plan = engine.make_plan
+
+    def short(*arguments):
+        from dataclasses import replace
+
+        return replace(plan(*arguments), panel=64, block=32)
+
+    monkeypatch.setattr(engine, "make_plan", short)
+    check(run(named), dense(named, EVERYTHING), 1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_feature_space_gives_the_gram_sums(dtype):
+    named = layers(dtype=dtype)
+    expected = dense(named, EVERYTHING)
+    totals = feature_products(open_sources(named), memory=1 << 24, progress=False)
+    for name in ("gram", "gram_diagonal"):
+        np.testing.assert_allclose(cosines(getattr(totals, name)), cosines(expected[name]), atol=TOLERANCE[dtype])
+
+
+def test_feature_products_that_do_not_fit_together_take_several_passes_over_the_rows():
+    rng = np.random.default_rng(0)
+    named = [rng.normal(size=(40, 70)) for _ in range(4)]
+    whole = feature_products(open_sources(named), memory=1 << 26, progress=False)
+    parts = feature_products(open_sources(named), memory=500_000, progress=False)
+    assert parts.info["groups"] > 1 and whole.info["groups"] == 1
+    np.testing.assert_allclose(parts.gram, whole.gram, rtol=1e-12)
+    with pytest.raises(ValueError, match="need at least .* MiB"):
+        feature_products(open_sources(named), memory=1000, progress=False)
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e18])
+def test_values_near_the_limits_of_single_precision_are_no_trouble(factor):
+    named = {name: x * np.float32(factor) for name, x in layers(dtype="float32").items()}
+    assert all(np.isfinite(x).all() for x in named.values())
+    wide = {name: x.astype(np.float64) / factor for name, x in named.items()}
+    check(run(named), dense(wide, EVERYTHING), 5e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-305, 1e300])
+def test_values_near_the_limits_of_double_precision_are_no_trouble(factor):
+    named = layers()
+    scaled = {name: x * factor for name, x in named.items()}
+    check(run(scaled), dense(named, EVERYTHING), 1e-9 if factor < 1 else 1e-13)
+
+
+def test_a_large_offset_costs_no_digits_of_distances():
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 64, size=(80, 9)) / 8
+    far = (x + 4096).astype(np.float32)
+    wants = Wants(distance=True)
+    near, moved = (run({"x": z, "y": z**2 if z is x else (z - 4096) ** 2}, wants) for z in (x, far))
+    np.testing.assert_allclose(cosines(moved.distance), cosines(near.distance), atol=1e-6)
+    assert common_dtype(open_sources([far])) == "float32"
+
+
+def test_directions_of_rows_much_shorter_than_the_mean_are_computed_in_double_precision():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(100, 10)) + 3
+    x[:5] *= 1e-5
+    named = {"x": x.astype(np.float32), "y": rng.normal(size=(100, 4)).astype(np.float32)}
+    totals = run(named, Wants(neighbours=5))
+    assert totals.info["dtype"] == "float64"
+    wide = [z.astype(np.float64) for z in named.values()]
+    np.testing.assert_array_equal(totals.neighbours, [first(pdist(z, "cosine"), 5) for z in wide])
+
+
+def test_many_copies_of_an_object_are_taken_in_their_order():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(300, 40)).astype(np.float32)
+    copies = np.sort(rng.permutation(300)[:60])
+    x[copies] = x[copies[0]]
+    wants = Wants(neighbours=8)
+    near = run({"x": x}, wants, block_rows=64).neighbours[0]
+    np.testing.assert_array_equal(near[copies[20]], copies[:8])
+    seen = np.isin(near, copies).sum(axis=1)
+    for i in np.flatnonzero(seen):
+        expected = [c for c in copies if c != i][: seen[i]]
+        np.testing.assert_array_equal([c for c in near[i] if c in copies], expected)
+    others = np.setdiff1d(np.flatnonzero(seen), copies)
+    assert len(others) > 5
+
+
+def test_one_wide_type_makes_all_wide():
+    x = np.arange(24.0).reshape(8, 3)
+    assert common_dtype(open_sources([x.astype(np.float32), x.astype(np.float16)])) == "float32"
+    assert common_dtype(open_sources([x.astype(np.float32), x.astype(np.int8)])) == "float64"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("passes", [1, 2])
+@pytest.mark.parametrize("wants", [EVERYTHING, PEARSON], ids=["ranks", "values"])
+def test_tensors_give_what_arrays_give(dtype, passes, wants, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from helpers.similarity._torch_kernels import TorchKernels
+
+    monkeypatch.setattr(engine, "SORTED", 4096 if passes == 1 else 0)
+    named = layers(dtype=dtype)
+    tensors = {name: torch.as_tensor(x) for name, x in named.items()}
+    totals = run(tensors, wants, block_rows=40, kernels=TorchKernels("cpu"))
+    check(totals, dense(named, wants), TOLERANCE[dtype])
+    on_device = feature_products(open_sources(tensors), memory=1 << 26, progress=False, kernels=TorchKernels("cpu"))
+    np.testing.assert_allclose(cosines(on_device.gram), cosines(totals.gram), atol=TOLERANCE[dtype])
+
+
+def test_cuda_tensors_are_computed_where_they_are():
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    named = layers(dtype="float32")
+    tensors = {name: torch.as_tensor(x, device="cuda") for name, x in named.items()}
+    check(run(tensors, block_rows=40), dense(named, EVERYTHING), TOLERANCE["float32"])
+
+
+class Stop(Exception):
+    """Someone stops the run."""
+
+
+@pytest.mark.parametrize("after", [25, 90])
+def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch, after):
+    monkeypatch.setattr(engine, "SORTED", 0)
+    monkeypatch.setattr(engine, "SAVE_EVERY", 0.0)
+    named, path = layers(), tmp_path / "state"
+    whole = run(named, block_rows=32, memory=SMALL)
+    run_block, count = engine.run_block, []
+
+    def stopping(*arguments):
+        count.append(arguments[3])
+        if len(count) > after:
+            raise Stop
+        return run_block(*arguments)
+
+    monkeypatch.setattr(engine, "run_block", stopping)
+    with pytest.raises(Stop):
+        run(named, block_rows=32, memory=SMALL, checkpoint=path)
+    assert path.exists()
+    done = len(count)
+    count.clear()
+    monkeypatch.setattr(engine, "run_block", lambda *a: (count.append(a[3]), run_block(*a))[1])
+    resumed = run(named, block_rows=32, memory=SMALL, checkpoint=path)
+    assert not path.exists()
+    blocks = 2 * 11 * 12 // 2
+    assert 0 < len(count) < blocks - after + 10 and done + len(count) >= blocks
+    np.testing.assert_array_equal(resumed.gram, whole.gram)
+    np.testing.assert_array_equal(resumed.dissimilarity, whole.dissimilarity)
+    np.testing.assert_array_equal(resumed.distance_rows, whole.distance_rows)
+    np.testing.assert_array_equal(resumed.neighbours, whole.neighbours)
+
+
+def test_a_checkpoint_of_other_data_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "SAVE_EVERY", 0.0)
+    named, path = layers(), tmp_path / "state"
+    monkeypatch.setattr(engine.Checkpoint, "remove", lambda self: None)
+    run(named, block_rows=50, checkpoint=path)
+    named["layer 1"] = named["layer 1"][::-1]
+    with pytest.raises(ValueError, match="belongs to other representations or options"):
+        run(named, block_rows=50, checkpoint=path)
+
+
+def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
+    named = layers(dtype="float32")
+    monkeypatch.setattr(engine, "available_threads", lambda: 1)
+    one = run(named, block_rows=16)
+    monkeypatch.setattr(engine, "available_threads", lambda: 7)
+    many = run(named, block_rows=16)
+    for name in ("gram", "distance", "distance_rows", "dissimilarity", "neighbours"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(many, name))
+
+
+def test_too_little_memory_is_refused_with_the_least_that_would_do():
+    named = layers()
+    with pytest.raises(
+        ValueError, match=r"max_memory is 0 MiB; 3 representations of 330 objects need at least \d+ MiB"
+    ):
+        run(named, memory=1000)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from /proc")
+@pytest.mark.parametrize("budget", [40, 120])
+def test_the_memory_is_kept_to(budget):
+    script = """
+        import sys
+        import numpy as np
+        from helpers.similarity import engine
+        from helpers.similarity._sources import open_sources
+
+        def peak():
+            return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1]) / 1024
+
+        wants = engine.Wants(True, True, "correlation", "spearman", 10)
+        layers = [np.random.default_rng(m).standard_normal((5000, 160), dtype=np.float32) for m in range(6)]
+        engine.SORTED = 0
+        engine.stream(open_sources([x[:40, :5] for x in layers]), wants, memory=20 << 20, progress=False)
+        open("/proc/self/clear_refs", "w").write("5")
+        before = peak()
+        engine.stream(open_sources(layers), wants, memory=int(sys.argv[1]) << 20, progress=False)
+        print(peak() - before)
+    """
+    environment = os.environ | {"PYTHONPATH": str(Path(engine.__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(budget)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+        check=True,
+    )
+    assert float(done.stdout) <= budget
+
+
+@pytest.mark.parametrize(("text", "value"), [("3GB", 3 * 10**9), ("500 MiB", 500 * 2**20), (1234, 1234)])
+def test_memory_is_a_number_or_text(text, value):
+    assert memory_in_bytes(text) == value
+
+
+@pytest.mark.parametrize("wrong", ["much", -1, 0, True, None])
+def test_memory_that_is_no_amount_is_refused(wrong):
+    with pytest.raises(ValueError, match="max_memory is"):
+        memory_in_bytes(wrong)
