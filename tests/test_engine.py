@@ -312,9 +312,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
 
 def test_too_little_memory_is_refused_with_the_least_that_would_do():
     named = layers()
-    with pytest.raises(
-        ValueError, match=r"max_memory is 0 MiB; 3 representations of 330 objects need at least \d+ MiB"
-    ):
+    with pytest.raises(ValueError, match=r"max_memory is 0 MiB; 3 representations of 330 objects need at least \d+"):
         run(named, memory=1000)
 
 

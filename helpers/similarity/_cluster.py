@@ -174,16 +174,12 @@ class Runner:
             for left, right in pairs[cursor:]
         )
         done = cursor
-        try:
-            for pair, part in zip(pairs[cursor:], self.cluster.ordered(tasks), strict=True):
-                merge(state, part, plan, _kernels)
-                done += 1
-                self.bar.advance(size[pair])
-                if self.saved.due():
-                    self.saved.write(phase, done, state, _kernels)
-        except BaseException:
-            self.saved.write(phase, done, state, _kernels, when=done > 0)
-            raise
+        for pair, part in zip(pairs[cursor:], self.cluster.ordered(tasks), strict=True):
+            merge(state, part, plan, _kernels)
+            done += 1
+            self.bar.advance(size[pair])
+            if self.saved.due():
+                self.saved.write(phase, done, state, _kernels)
 
 
 @dataclass

@@ -26,8 +26,8 @@ SCRATCH = 0  # temporary blocks that the kernels make
 CHUNK = 4096  # entries whose products are summed in single precision before double precision takes over
 # Below this share of the two squared norms, a squared distance taken from a matrix product has lost too many digits.
 CANCELLED = {"float32": 1e-2, "float64": 1e-4}
-# Sums may be reordered where a sum is all there is. Elsewhere the order stays, symmetric in the two sides: the same pair
-# of rows must give the same bits wherever it stands, or duplicates would not tie.
+# Sums may be reordered where a sum is all there is. Elsewhere the order stays, symmetric in the two sides: the same
+# two rows must give the same bits wherever they stand, or duplicates would not tie.
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _FIXED = {"contract", "nsz"}
 _compiled = {"nogil": True, "cache": True}

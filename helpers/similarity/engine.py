@@ -383,37 +383,29 @@ class Runner:
             finally:
                 spaces.put(space)
 
-        try:
-            for left, right in plan.panel_pairs():
-                blocks = plan.blocks(left, right)
-                if done + len(blocks) <= cursor:
-                    done += len(blocks)
-                    self.bar.advance(sum(map(pairs_of, blocks)))
-                    continue
-                settle(0)
-                first = self.panels[0]
-                second = first if right == left else self.panels[1]
-                first.load(plan, kernels, self.sources, left, pool)
-                second.load(plan, kernels, self.sources, right, pool)
-                for task in blocks:
-                    done += 1
-                    if done <= cursor:
-                        self.bar.advance(pairs_of(task))
-                        continue
-                    running.append(
-                        (task, executor.submit(work, task, first, second) if threads > 1 else work(task, first, second))
-                    )
-                    settle(2 * threads if threads > 1 else 0)
-                    if self.saved.due():
-                        settle(0)
-                        self.saved.write(phase, done, state, kernels)
+        for left, right in plan.panel_pairs():
+            blocks = plan.blocks(left, right)
+            if done + len(blocks) <= cursor:
+                done += len(blocks)
+                self.bar.advance(sum(map(pairs_of, blocks)))
+                continue
             settle(0)
-        except BaseException:
-            # Let the blocks in flight end (they write into the state) and keep what was reached.
-            with contextlib.suppress(BaseException):
-                settle(0)
-                self.saved.write(phase, done, state, kernels, when=bool(done))
-            raise
+            first = self.panels[0]
+            second = first if right == left else self.panels[1]
+            first.load(plan, kernels, self.sources, left, pool)
+            second.load(plan, kernels, self.sources, right, pool)
+            for task in blocks:
+                done += 1
+                if done <= cursor:
+                    self.bar.advance(pairs_of(task))
+                    continue
+                part = executor.submit(work, task, first, second) if threads > 1 else work(task, first, second)
+                running.append((task, part))
+                settle(2 * threads if threads > 1 else 0)
+                if self.saved.due():
+                    settle(0)  # blocks under way write into the state
+                    self.saved.write(phase, done, state, kernels)
+        settle(0)
 
 
 class Locks:
@@ -829,10 +821,8 @@ class Checkpoint:
         """Whether it is time to write."""
         return self.path is not None and time.monotonic() - self.last > SAVE_EVERY
 
-    def write(self, phase: int, done: int, state: State, kernels: Any, when: bool = True) -> None:
+    def write(self, phase: int, done: int, state: State, kernels: Any) -> None:
         """Save the state after ``done`` blocks of a pass."""
-        if self.path is None or not when:
-            return
         arrays = {name: kernels.to_numpy(array) for name, array in state.arrays().items()}
         products = {f"product_{name}": product for name, product in state.products.items()}
         scratch = self.path.with_name(self.path.name + ".part")
