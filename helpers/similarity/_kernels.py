@@ -35,12 +35,8 @@ _compiled = {"nogil": True, "cache": True}
 
 @njit(fastmath=_FAST, **_compiled)
 def column_statistics(x, total, low, high, least):
-    """Add a block's column sums, minima and maxima; ``least`` = smallest positive norm of a row, centred and not.
-
-    Returns False if an entry is not finite.
-    """
+    """Add a block's column sums, minima and maxima; ``least`` = smallest positive norm of a row, centred and not."""
     n, p = x.shape
-    finite = True
     for i in range(n):
         s = 0.0
         for k in range(p):
@@ -49,8 +45,6 @@ def column_statistics(x, total, low, high, least):
             low[k] = min(low[k], v)
             high[k] = max(high[k], v)
             s += v
-        if not np.isfinite(s):
-            finite = False
         m = s / p
         whole, centred = 0.0, 0.0
         for k in range(p):
@@ -61,7 +55,6 @@ def column_statistics(x, total, low, high, least):
             least[1] = min(least[1], np.sqrt(whole))
             if centred > 1e-28 * whole:
                 least[0] = min(least[0], np.sqrt(centred))
-    return finite
 
 
 @njit(fastmath=_FAST, **_compiled)

@@ -67,7 +67,7 @@ class TorchKernels:
             return rows.to(device=self.device, dtype=getattr(torch, dtype)) * source.factor
         return torch.cat([self.load(source, i, i + 1, dtype) for i in chosen.tolist()])
 
-    def column_statistics(self, x: Tensor, total, low, high, least) -> bool:
+    def column_statistics(self, x: Tensor, total, low, high, least) -> None:
         wide = x.double()
         total += self.to_numpy(wide.sum(0))
         np.minimum(low, self.to_numpy(wide.amin(0)), out=low)
@@ -77,7 +77,6 @@ class TorchKernels:
         for place, norms in ((0, centred[centred > 1e-28 * whole]), (1, whole[whole > 0])):
             if norms.numel():
                 least[place] = min(least[place], float(norms.min().sqrt()))
-        return bool(torch.isfinite(wide.sum()))
 
     def prepare(self, x: Tensor, mean: np.ndarray, middle: float, scale: float, out: Tensor, vectors: Tensor) -> None:
         mean = self.from_numpy(mean)

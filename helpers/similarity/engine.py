@@ -544,7 +544,8 @@ def block_statistics(source: Source, task: tuple[int, int, int], dtype: str, ker
     p = source.shape[1]
     total, low, high = np.zeros(p), np.full(p, np.inf), np.full(p, -np.inf)
     least = np.full(2, np.inf)
-    if not kernels.column_statistics(block, total, low, high, least):
+    kernels.column_statistics(block, total, low, high, least)
+    if not np.isfinite(total).all():  # an entry that is not finite, or only too many huge ones
         finite = kernels.to_numpy(kernels.isfinite(block))
         if not finite.all():
             row, column = (int(where[0]) for where in np.nonzero(~finite))

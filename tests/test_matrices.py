@@ -1,0 +1,445 @@
+"""Matrices of representations and tables of measures: right, labelled, checked, wherever the data live."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers.similarity import engine, matrices
+from helpers.similarity.matrices import STREAMED, STUDY, compare, similarity_matrices, similarity_matrix
+from helpers.similarity.registry import MEASURES
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def representations(n: int = 90, dtype: str = "float64") -> dict[str, np.ndarray]:
+    """Three related representations of different widths."""
+    rng = np.random.default_rng(11)
+    x = rng.normal(size=(n, 6))
+    y = x @ rng.normal(size=(6, 9)) + rng.normal(size=(n, 9)) + 2
+    return {"x": x.astype(dtype), "y": y.astype(dtype), "z": (np.abs(x) + rng.normal(size=(n, 6))).astype(dtype)}
+
+
+def by_definition(measure: str, named: dict[str, np.ndarray], **options) -> np.ndarray:
+    return np.array([[MEASURES[measure](a, b, **options) for b in named.values()] for a in named.values()])
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
+def test_one_pass_gives_what_the_measures_give_pair_by_pair(dtype, tolerance):
+    named = representations(dtype=dtype)
+    found = similarity_matrices(named, STREAMED, progress=False, block_rows=32)
+    assert list(found) == list(STREAMED)
+    for name, matrix in found.items():
+        assert list(matrix.index) == list(matrix.columns) == ["x", "y", "z"]
+        np.testing.assert_allclose(matrix, by_definition(name, named), atol=tolerance, err_msg=name)
+        assert matrix.attrs["orientation"] == MEASURES[name].orientation
+
+
+@pytest.mark.parametrize(
+    ("measure", "options"),
+    [
+        ("cka", {"unbiased": True}),
+        ("cka", {"kernel": "rbf"}),
+        ("rsa", {"compare": "pearson"}),
+        ("rsa", {"distance": "euclidean"}),
+        ("rsa", {"distance": "sqeuclidean", "compare": "pearson"}),
+        ("rsa", {"distance": "sqeuclidean"}),
+        ("rsa", {"distance": "cosine"}),
+        ("rsa", {"distance": "cityblock"}),
+        ("jaccard", {"k": 3, "metric": "euclidean"}),
+        ("mutual_knn", {"k": 89}),
+        ("rank_similarity", {"k": 4, "metric": "correlation"}),
+        ("pwcca", {"weights": "y"}),
+        ("gulp", {"regularisation": 0.1}),
+    ],
+)
+def test_options_reach_the_measure(measure, options):
+    named = representations()
+    matrix = similarity_matrix(named, measure, progress=False, **options)
+    np.testing.assert_allclose(matrix, by_definition(measure, named, **options), atol=1e-12)
+
+
+def test_measures_with_different_options_take_passes_of_their_own():
+    named = representations()
+    options = {"jaccard": {"k": 3}, "mutual_knn": {"k": 5}}
+    found = similarity_matrices(named, ["jaccard", "mutual_knn", "cka"], options=options, progress=False)
+    for name, matrix in found.items():
+        np.testing.assert_allclose(matrix, by_definition(name, named, **options.get(name, {})), atol=1e-12)
+
+
+@pytest.mark.parametrize("measure", sorted(set(MEASURES) - set(STREAMED) - {"rtd", "geometry_score"}))
+def test_every_other_measure_is_computed_in_both_directions_where_they_differ(measure):
+    named = representations(60)
+    matrix = similarity_matrix(named, measure, progress=False).to_numpy()
+    np.testing.assert_allclose(matrix, by_definition(measure, named), rtol=1e-7, atol=1e-6)
+
+
+def test_rtd_is_that_of_the_pairs():
+    named = representations(40)
+    options = {"trials": 2, "batch": 25}
+    matrix = similarity_matrix(named, "rtd", progress=False, **options)
+    np.testing.assert_allclose(matrix, by_definition("rtd", named, **options), atol=1e-9)
+
+
+def test_one_pass_over_the_reference_inputs_gives_the_reference_values():
+    values = json.loads((GOLDEN / "golden.json").read_text())["values"]
+    names = {
+        "cka": "resi.CKA",
+        "rsa": "resi.RSA",
+        "jaccard": "resi.JaccardSimilarity",
+        "distance_correlation": "resi.DistanceCorrelation",
+    }
+    checked = 0
+    with np.load(GOLDEN / "golden.npz") as arrays:
+        for case in sorted({key.split("/")[0] for key in arrays.files}):
+            if case.startswith("degenerate"):
+                continue
+            x, y = (arrays[f"{case}/{side}"] for side in "XY")
+            single = x.dtype == np.float32
+            for name, matrix in similarity_matrices({"x": x, "y": y}, STUDY, progress=False).items():
+                expected = values[case][names[name]]
+                got = matrix.loc["x", "y"]
+                assert got == pytest.approx(expected, rel=2e-4 if single else 1e-6, abs=2e-5 if single else 1e-8), case
+                checked += 1
+    assert checked >= 4 * 15
+
+
+def test_files_maps_lists_tensors_and_dask_arrays_give_the_same(tmp_path):
+    torch = pytest.importorskip("torch")
+    import dask.array as da
+
+    named = representations(dtype="float32")
+    expected = similarity_matrices(named, STUDY, progress=False)
+    for name, x in named.items():
+        np.save(tmp_path / f"{name}.npy", x)
+    forms = [
+        {name: tmp_path / f"{name}.npy" for name in named},
+        {name: str(tmp_path / f"{name}.npy") for name in named},
+        {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in named},
+        {name: torch.as_tensor(x) for name, x in named.items()},
+        {name: da.from_array(x, chunks=(m, 4)) for (name, x), m in zip(named.items(), (7, 90, 31), strict=True)},
+        list(named.values()),
+        {"x": torch.as_tensor(named["x"]), "y": named["y"], "z": tmp_path / "z.npy"},
+    ]
+    for form in forms:
+        found = similarity_matrices(form, STUDY, progress=False)
+        for name, matrix in found.items():
+            np.testing.assert_array_equal(matrix.to_numpy(), expected[name].to_numpy())
+    assert list(similarity_matrix(forms[5], progress=False).index) == ["0", "1", "2"]
+
+
+def test_half_precision_is_computed_as_single_and_whole_numbers_as_double():
+    named = {name: np.round(x * 8) for name, x in representations().items()}
+    whole = similarity_matrices({name: x.astype(np.int16) for name, x in named.items()}, STUDY, progress=False)
+    half = similarity_matrices({name: x.astype(np.float16) for name, x in named.items()}, STUDY, progress=False)
+    for name in STUDY:
+        # Of distances that are equal but for rounding, it is rounding that decides which has the higher rank.
+        np.testing.assert_allclose(whole[name], by_definition(name, named), atol=1e-5 if name == "rsa" else 1e-12)
+        np.testing.assert_allclose(half[name], whole[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_few_objects(n):
+    named = representations(n)
+    options = {"jaccard": {"k": 1}}
+    measures = [name for name in STUDY if n > 2 or name != "rsa"]
+    options = {"jaccard": {"k": 1}}
+    for name, matrix in similarity_matrices(named, measures, options=options, progress=False).items():
+        np.testing.assert_allclose(matrix, by_definition(name, named, **options.get(name, {})), atol=1e-12)
+    with pytest.raises(ValueError, match="k is 10"):
+        similarity_matrix(named, "jaccard", progress=False)
+
+
+@pytest.mark.parametrize(("measure", "n"), [("rsa", 2), ("cka_unbiased", 3), ("distance_correlation_unbiased", 3)])
+def test_too_few_objects_are_refused(measure, n):
+    with pytest.raises(ValueError, match=f"x has {n} rows; {measure} needs at least {n + 1}"):
+        similarity_matrix(representations(n), measure, progress=False)
+
+
+def test_fewer_objects_than_features_and_one_feature():
+    rng = np.random.default_rng(0)
+    named = {"wide": rng.normal(size=(12, 70)), "two": rng.normal(size=(12, 2)), "one": rng.normal(size=(12, 1))}
+    for name in ("cka", "jaccard", "distance_correlation"):
+        matrix = similarity_matrix(named, name, progress=False)
+        np.testing.assert_allclose(matrix, by_definition(name, named), atol=1e-12)
+    with pytest.raises(ValueError, match="one: all distances between objects are equal"):
+        similarity_matrix(named, "rsa", progress=False)
+
+
+@pytest.mark.parametrize("measure", ["cka", "distance_correlation", "rsa", "cka_unbiased"])
+def test_a_constant_representation_is_refused_by_name(measure):
+    named = representations() | {"flat": np.full((90, 3), 7.1)}
+    with pytest.raises(ValueError, match="flat: "):
+        similarity_matrix(named, measure, progress=False)
+
+
+def test_a_constant_feature_counts_for_nothing():
+    named = representations(dtype="float32")
+    padded = {name: np.column_stack([x, np.full(90, 0.1, np.float32)]) for name, x in named.items()}
+    for name in ("cka", "distance_correlation"):
+        matrices_of = [similarity_matrix(of, name, progress=False) for of in (named, padded)]
+        np.testing.assert_allclose(*matrices_of, atol=1e-6)
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinite"), (-np.inf, "infinite")])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_entry_that_is_not_finite_is_named(value, word, dtype):
+    named = representations(dtype=dtype)
+    named["y"][70, 3] = value
+    with pytest.raises(ValueError, match=rf"y\[70, 3\] is {word}"):
+        similarity_matrix(named, progress=False)
+
+
+def test_rows_that_disagree_are_named_on_both_sides(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((5, 2)))
+    np.save(tmp_path / "b.npy", np.ones((6, 2)))
+    with pytest.raises(ValueError, match="first has 5 rows and second has 6"):
+        similarity_matrix({"first": tmp_path / "a.npy", "second": tmp_path / "b.npy"})
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, np.ones((50, 20)))
+    mapped = np.load(path, mmap_mode="r")
+    os.truncate(path, 4000)
+    with pytest.raises(ValueError, match=r"a: .*a\.npy is truncated: its header promises 8128 bytes .*has 4000"):
+        similarity_matrix({"a": path})
+    with pytest.raises(ValueError, match=r"m: .* is truncated: the memory map needs 8128 bytes, the file has 4000"):
+        similarity_matrix({"m": mapped})
+    os.truncate(path, 20)
+    with pytest.raises(ValueError, match="a: .* is not a complete .npy file"):
+        similarity_matrix({"a": path})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"a": np.ones(4)}, ValueError, r"a has shape \(4,\)"),
+        ({"a": np.ones((4, 0))}, ValueError, "at least one feature"),
+        ({"a": np.ones((1, 4))}, ValueError, "at least 2"),
+        ({"a": np.ones((4, 4), complex)}, TypeError, "a has dtype complex128"),
+        ({"a": [["x", "y"]]}, TypeError, "real numbers"),
+        ({}, ValueError, "empty"),
+        (3, TypeError, "representations is a int"),
+        ({1: np.ones((3, 3)), "1": np.ones((3, 3))}, ValueError, "two entries named '1'"),
+        ({"a": "nowhere.npy"}, FileNotFoundError, "a: there is no file nowhere.npy"),
+    ],
+)
+def test_what_is_no_set_of_matrices_is_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        similarity_matrix(wrong, progress=False)
+
+
+def test_unknown_names_and_options_are_refused():
+    named = representations()
+    with pytest.raises(KeyError, match="did you mean"):
+        similarity_matrix(named, "jacard")
+    with pytest.raises(ValueError, match="options names 'rsa'"):
+        similarity_matrices(named, ["cka"], options={"rsa": {}})
+    with pytest.raises(TypeError, match="depth"):
+        similarity_matrix(named, "cka", progress=False, depth=3)
+    with pytest.raises(ValueError, match="needs at least|need at least"):
+        similarity_matrix(named, "rsa", max_memory="10kB", progress=False)
+
+
+def test_an_error_of_one_pair_names_it():
+    named = representations() | {"flat": np.full((90, 3), 7.1)}
+    with pytest.raises(ValueError, match="flat"):
+        similarity_matrix(named, "angular_shape", progress=False)
+
+
+def test_progress_is_shown_only_where_asked(capfd):
+    named = representations()
+    similarity_matrices(named, ["rsa", "procrustes"], progress=False)
+    assert capfd.readouterr().err == ""
+    similarity_matrices(named, ["rsa", "procrustes"])
+    shown = capfd.readouterr().err
+    assert "pairs of objects" in shown and "procrustes" in shown
+
+
+def test_a_stopped_matrix_of_pairs_goes_on_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(matrices, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(matrices, "available_threads", lambda: 1)
+    named, path = representations(), tmp_path / "state"
+    whole = similarity_matrix(named, "cka_rbf", progress=False)
+    module = __import__("helpers.similarity.cka", fromlist=["cka_rbf"])
+    measure, count = module.cka_rbf, []
+
+    def stopping(x, y):
+        count.append(1)
+        if len(count) == 4:
+            raise KeyboardInterrupt
+        return measure(x, y)
+
+    monkeypatch.setattr(module, "cka_rbf", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        similarity_matrix(named, "cka_rbf", progress=False, checkpoint=path)
+    assert list(tmp_path.iterdir())
+    count[:] = [1] * 4
+    resumed = similarity_matrix(named, "cka_rbf", progress=False, checkpoint=path)
+    assert len(count) == 4 + 3 and list(tmp_path.iterdir()) == []
+    np.testing.assert_array_equal(resumed, whole)
+
+
+@pytest.fixture(scope="module")
+def client():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def lazy(named):
+    """The same as Dask arrays, each cut differently."""
+    import dask.array as da
+
+    return {name: da.from_array(x, chunks=(m, 5)) for (name, x), m in zip(named.items(), (37, 110, 400), strict=True)}
+
+
+def test_a_cluster_gives_what_one_process_gives(client, monkeypatch):
+    named = representations(330)
+    expected = similarity_matrices(named, [*STREAMED, "procrustes"], progress=False)
+    assert client.cluster.scheduler.address
+    found = similarity_matrices(lazy(named), list(expected), progress=False, scheduler=client, max_memory="50MB")
+    for name, matrix in found.items():
+        assert matrix.attrs.get("rank_error_bound", 0) < 1e-2
+        np.testing.assert_allclose(matrix, expected[name], atol=1e-6, err_msg=name)
+    by_address = similarity_matrix(lazy(named), progress=False, scheduler=client.scheduler.address)
+    np.testing.assert_allclose(by_address, expected["cka"], atol=1e-12)
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", client.scheduler.address)
+    np.testing.assert_allclose(similarity_matrix(lazy(named), progress=False), expected["cka"], atol=1e-12)
+
+
+def test_an_array_that_the_cluster_holds_stays_there(client):
+    named = representations(330)
+    held = {name: x.persist() for name, x in lazy(named).items()}
+    found = similarity_matrix(held, "distance_correlation", progress=False, scheduler=client)
+    np.testing.assert_allclose(found, similarity_matrix(named, "distance_correlation", progress=False), atol=1e-12)
+
+
+def test_a_worker_that_is_killed_changes_nothing(client, monkeypatch):
+    named = representations(330)
+    expected = similarity_matrices(named, STREAMED, progress=False)
+    from helpers.similarity import _cluster
+
+    merge, killed = _cluster.merge, threading.Event()
+
+    def merging(*arguments):
+        merge(*arguments)
+        if not killed.is_set():
+            killed.set()
+            os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+
+    monkeypatch.setattr(_cluster, "merge", merging)
+    started = time.monotonic()
+    found = similarity_matrices(lazy(named), STREAMED, progress=False, scheduler=client, block_rows=32)
+    assert killed.is_set() and time.monotonic() - started < 60
+    for name, matrix in found.items():
+        np.testing.assert_allclose(matrix, expected[name], atol=1e-6, err_msg=name)
+
+
+def test_memory_of_a_task_does_not_grow_with_the_number_of_objects():
+    class Two:
+        def threads(self):
+            return 2
+
+    from helpers.similarity import _kernels
+
+    wants = engine.Wants(True, True, "correlation", "spearman", 10)
+    panels = []
+    for n in (10**6, 10**8):
+        source = type("Huge", (), {"shape": (n, 64)})()
+        layer = engine.Layer(64, np.zeros(64), 0.0, 1.0)
+        plan = engine.make_plan([source], (layer,), "float32", wants, 200 << 20, None, _kernels, 1, Two())
+        panels.append((plan.block, plan.panel))
+    assert panels[0] == panels[1]
+
+
+def test_a_scheduler_must_be_one():
+    with pytest.raises(TypeError, match="scheduler is a int"):
+        similarity_matrix(representations(), scheduler=3, progress=False)
+
+
+def test_compare_puts_each_value_beside_chance():
+    named = representations()
+    table = compare(named["x"], named["y"], ["cka", "procrustes", "magnitude_difference"], permutations=60)
+    assert list(table.columns) == ["value", "orientation", "chance", "p_value", "seconds"]
+    for name in table.index:
+        assert table.loc[name, "value"] == MEASURES[name](named["x"], named["y"])
+        assert table.loc[name, "orientation"] == MEASURES[name].orientation
+    assert table.loc["cka", "chance"] < table.loc["cka", "value"]
+    assert table.loc["procrustes", "chance"] > table.loc["procrustes", "value"]
+    assert table.loc["cka", "p_value"] == table.loc["procrustes", "p_value"] == pytest.approx(1 / 61)
+    assert table.loc["magnitude_difference", "p_value"] == 1
+
+
+def test_independent_representations_look_like_chance():
+    rng = np.random.default_rng(3)
+    p = [
+        compare(rng.normal(size=(30, 4)), rng.normal(size=(30, 5)), "cka", permutations=19, rng=rng).loc[
+            "cka", "p_value"
+        ]
+        for _ in range(40)
+    ]
+    assert 0.3 < np.mean(p) < 0.7 and min(p) < 0.3 and max(p) > 0.7
+
+
+def test_half_sample_intervals_cover_the_value_of_the_source():
+    rng = np.random.default_rng(4)
+
+    def draw(n):
+        x = rng.normal(size=(n, 2))
+        return x, x + rng.normal(size=(n, 2))
+
+    truth = MEASURES["cka_unbiased"](*draw(20_000))
+    inside = []
+    for _ in range(60):
+        row = compare(*draw(80), "cka_unbiased", interval="bootstrap", level=0.9, resamples=80, rng=rng).iloc[0]
+        assert row["low"] < row["value"] < row["high"]
+        inside.append(row["low"] <= truth <= row["high"])
+    assert 0.75 <= np.mean(inside) <= 1.0
+
+
+def test_all_measures_in_one_table_with_notes_where_undefined():
+    named = representations(8)
+    options = {"geometry_score": {}, "rtd": {"trials": 1, "batch": 8}}
+    table = compare(named["x"], named["y"], options={"rtd": options["rtd"]})
+    assert list(table.index) == list(MEASURES)
+    assert "k is 10" in table.loc["jaccard", "note"] and np.isnan(table.loc["jaccard", "value"])
+    assert table["value"].isna().eq(table["note"].notna()).all()
+    with pytest.raises(ValueError, match="jaccard: k is 10"):
+        compare(named["x"], named["y"], ["jaccard"])
+
+
+def test_compare_on_tensors_gives_what_arrays_give():
+    torch = pytest.importorskip("torch")
+    named = representations(50)
+    arguments = {"measures": ["cka", "jaccard"], "permutations": 9, "interval": "permutation"}
+    arrays = compare(named["x"], named["y"], **arguments)
+    tensors = compare(torch.as_tensor(named["x"]), torch.as_tensor(named["y"]), **arguments)
+    columns = ["value", "chance", "p_value", "low", "high"]
+    np.testing.assert_allclose(arrays[columns], tensors[columns], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"interval": "jackknife"}, "interval is 'jackknife'"),
+        ({"interval": "permutation"}, "needs permutations"),
+        ({"level": 2}, "level is 2"),
+        ({"permutations": -1}, "permutations is -1"),
+    ],
+)
+def test_wrong_arguments_of_compare_are_refused(options, message):
+    named = representations()
+    with pytest.raises(ValueError, match=message):
+        compare(named["x"], named["y"], "cka", **options)
