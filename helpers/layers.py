@@ -235,12 +235,11 @@ def resolve(name: str | os.PathLike[str]) -> Path | str:
     folder = Path(text).expanduser()
     if folder.is_dir():
         return folder
-    if os.environ.get("BOOK_MODELS"):
-        for stand_in in (text, text.rsplit("/", 1)[-1]):
-            if stand_in and (Path(os.environ["BOOK_MODELS"]) / stand_in).is_dir():
-                return Path(os.environ["BOOK_MODELS"]) / stand_in
     if not isinstance(name, str) or text.count("/") > 1 or text[:1] in ("", ".", "/", "~"):
-        raise FileNotFoundError(f"model is {text!r}; there is no such folder, and it is no name of the hub")
+        raise FileNotFoundError(f"model is {text!r}; there is no such folder, and it cannot be a name on the hub")
+    for stand_in in (text, text.split("/")[-1]) if os.environ.get("BOOK_MODELS") else ():
+        if (folder := Path(os.environ["BOOK_MODELS"]) / stand_in).is_dir():
+            return folder
     return text
 
 
@@ -514,8 +513,8 @@ def _batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
         start = stop
 
 
-# The store: a folder per model; in it one per pooling, length and dtype; in it segments, each with a file per layer, the
-# digests of the texts, the tokens that they lost and which rows are done. A segment has its size from the beginning,
+# The store: a folder per model; in it one per pooling, length and dtype; in it segments, each with a file per layer and
+# the digests of its texts, the tokens that they lost and which rows are done. A segment has its size from the outset,
 # rows are filled in any order, and a row counts only when it is marked, after all its vectors are on the disk.
 
 
