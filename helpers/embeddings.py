@@ -49,7 +49,7 @@ def classical_embeddings(
         Number of features. A factorisation has at most as many as there are texts or words, and ``surface`` may have
         fewer.
     seed
-        Of the random projections and of the randomised SVD.
+        Of the random projection; nothing else is random, and the factorisations are exact.
     names
         Which of them, in which order; all of them by default.
 
@@ -57,8 +57,9 @@ def classical_embeddings(
     -------
     dict of str to numpy.ndarray
         float64, rows not normalised, finite. No row is all zero: a text without a known word gets the mean of the
-        other rows, and so does one whose features cancel out. Equal arguments give equal arrays, to the last bit on one
-        machine; the sign of an SVD feature makes its largest entry positive.
+        other rows, and so does one whose features cancel out. Equal arguments give equal arrays up to rounding: the
+        sign of an SVD feature makes its largest entry positive. (Where two singular values coincide, as they may in
+        made-up texts, their two features are defined only up to a rotation.)
 
     Raises
     ------
@@ -167,10 +168,15 @@ class _Corpus:
     def reduced(self, matrix: csr_matrix, *, symmetric: bool = False) -> np.ndarray:
         """The leading left singular vectors, scaled by the singular values (by their roots if ``symmetric``)."""
         import numpy as np
-        from sklearn.utils.extmath import randomized_svd
+        from scipy.sparse.linalg import svds
 
-        rank = min(self.width, *matrix.shape)
-        u, s, _ = randomized_svd(matrix, rank, n_iter=4, random_state=self.seed)
+        if self.width < min(matrix.shape):
+            # Lanczos iteration is exact; randomised methods blur the last features, which measures of similarity see.
+            start = np.random.default_rng(0).standard_normal(min(matrix.shape))
+            u, s, _ = svds(matrix.astype(float), k=self.width, v0=start)
+            u, s = u[:, ::-1], s[::-1]
+        else:
+            u, s, _ = np.linalg.svd(matrix.toarray(), full_matrices=False)
         u = u[:, s > s[0] * 1e-10]
         s = s[: u.shape[1]]
         u = u * np.sign(u[np.abs(u).argmax(axis=0), np.arange(len(s))])
