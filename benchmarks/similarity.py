@@ -13,6 +13,7 @@ import datetime
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
@@ -85,12 +86,16 @@ def floor(measure: str, n: int, layers: int, flops: float, bandwidth: float) -> 
 def contest(python: Path, measure: str, package: str, folder: Path, count: int, seconds: float) -> dict | str:
     """The cost of one contestant, or why there is none."""
     command = [python, HERE / "contestants.py", measure, package, folder, str(count), str(seconds)]
+    limit = 900 if package == "helpers" else 6 * seconds + 60
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=6 * seconds + 60, cwd=HERE)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=limit, cwd=HERE, preexec_fn=_limit_memory
+        )
     except subprocess.TimeoutExpired:
-        return f"more than {6 * seconds + 60:.0f} s"
+        return f"more than {limit:.0f} s"
     if done.returncode:
-        return "out of memory" if done.returncode == -9 else done.stderr.strip().splitlines()[-1][:100]
+        last = (done.stderr.strip().splitlines() or ["killed"])[-1]
+        return "out of memory" if done.returncode == -9 or "emory" in last else last[:100]
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
@@ -126,13 +131,19 @@ def main() -> None:
                         write(rows)
 
 
+def _limit_memory() -> None:
+    """Let a contestant fail alone where its memory does not suffice, instead of the whole machine."""
+    share = int(0.7 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    resource.setrlimit(resource.RLIMIT_DATA, (share, share))
+
+
 def table(measure, scope, n, count, theirs, folder, seconds, flops, bandwidth) -> list[dict]:
     """Run, print and return all contestants of one measure."""
     least = floor(measure, n, 2 if scope == "pair" else LAYERS, flops, bandwidth)
     rows = []
     for package in sorted(CONTESTANTS[measure], key=lambda name: (name != "helpers", name)):
         python = Path(sys.executable) if package == "helpers" else theirs
-        if python is None or not CONTESTANTS[measure]:
+        if python is None:
             continue
         cost = contest(python, measure, package, folder, count, seconds)
         row = dict.fromkeys(FIELDS.split(), "")

@@ -353,6 +353,9 @@ def _session(client, where, make, at_once: int, resources: Mapping[str, float]):
         with make(where) as own:
             yield own
     else:
+        share = str(max(1, (os.cpu_count() or 1) // at_once))
+        before = {name: os.environ.get(name) for name in _THREADS}
+        os.environ.update(dict.fromkeys(_THREADS, share))  # kernels that fight for cores are slower than one at a time
         # An interrupted session would report every task that it drops.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         own = make(
@@ -368,6 +371,11 @@ def _session(client, where, make, at_once: int, resources: Mapping[str, float]):
         finally:
             _end_kernels()  # first: the client waits for threads, and these wait for their kernels
             own.close(timeout=5)
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
 
 def _check_resources(session, resources: Mapping[str, float]) -> None:
@@ -382,6 +390,7 @@ def _check_resources(session, resources: Mapping[str, float]) -> None:
 
 
 _KERNELS_BEFORE: list[int] = []
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @contextmanager
