@@ -260,6 +260,7 @@ def main(measure: str, package: str, folder: str, count: int, seconds: float) ->
     done, value = run(layers, pairs, seconds)
     elapsed = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    value = float(value) if np.ndim(value) == 0 else value
     return {"seconds": elapsed, "pairs": done, "peak_mb": max(0.0, peak - before), "value": value}
 
 
