@@ -61,7 +61,7 @@ def extract(
         Tokens that are read of a text, special ones included; what the model can read by default. Longer texts lose
         their end, which is counted in ``tokens_lost`` and warned of.
     batch_tokens
-        Tokens of a batch, padding included: 4096 by default on a CPU, 32768 on a GPU. Less needs less memory. Texts are
+        Tokens of a batch, padding included: 2048 by default on a CPU, 32768 on a GPU. Less needs less memory. Texts are
         batched by their length, the longest first.
     dtype
         ``"float32"``, ``"float16"`` or ``"bfloat16"``, in which the model computes: by default float16 on a GPU and
@@ -144,7 +144,7 @@ def extract(
     if any(len(rows) < len(wanted) for rows in found.values()):
         with _writing(home, model):
             encoder = encoder or _Encoder(folder, dtype, device)
-            budget = batch_tokens or (4096 if torch.device(device).type == "cpu" else 32768)
+            budget = batch_tokens or (2048 if torch.device(device).type == "cpu" else 32768)
             encoded = _encode(encoder, wanted, spaces, max_length, int(budget), progress)
         found = {pooling: _rows(space, wanted)[0] for pooling, space in spaces.items()}
     layers = Layers(str(model), files, poolings, max_length, dtype, encoded, _arrays(found, keys, card), home)
