@@ -62,10 +62,8 @@ def cca(x: Any, y: Any) -> float:
     >>> round(cca(x, x @ np.array([[1.0, 2.0], [3.0, -1.0]]) + 7), 12)
     1.0
     """
-    x, y, xp = as_pair(x, y)
-    a, b = (_basis(_centred(z, name), x.dtype) for z, name in ((x, "x"), (y, "y")))
-    _warn_saturated(x.shape[0], a.shape[1], b.shape[1])
-    return _mean_correlation(a, b)
+    x, y, _ = as_pair(x, y)
+    return _mean_correlation(_span(x, "x"), _span(y, "y"))
 
 
 def svcca(x: Any, y: Any, *, keep: float = 0.99, components: int | None = None) -> float:
@@ -111,22 +109,8 @@ def svcca(x: Any, y: Any, *, keep: float = 0.99, components: int | None = None) 
     >>> round(svcca(x, -2 * x, components=1), 12)
     1.0
     """
-    if not (isinstance(keep, (int, float)) and 0 < keep <= 1):
-        raise ValueError(f"keep is {keep!r}; a share of the variance in (0, 1] is needed")
-    x, y, xp = as_pair(x, y)
-    bases = []
-    for z, name in ((x, "x"), (y, "y")):
-        left, values, _ = xp.linalg.svd(_centred(z, name), full_matrices=False)
-        variances = to_numpy(values) ** 2
-        rank = _rank(values, z.shape, x.dtype)
-        if components is None:
-            shares = np.cumsum(variances[:rank]) / variances[:rank].sum()
-            count = min(rank, int(np.searchsorted(shares, keep)) + 1)
-        else:
-            count = check_count(components, "components", most=rank, why=f"(the rank of {name} is {rank})")
-        bases.append(left[:, :count])
-    _warn_saturated(x.shape[0], bases[0].shape[1], bases[1].shape[1])
-    return _mean_correlation(*bases)
+    x, y, _ = as_pair(x, y)
+    return _mean_correlation(_leading(x, "x", keep, components), _leading(y, "y", keep, components))
 
 
 def pwcca(x: Any, y: Any, *, weights: str = "x") -> float:
@@ -177,19 +161,52 @@ def pwcca(x: Any, y: Any, *, weights: str = "x") -> float:
     >>> round(pwcca(x, x @ np.array([[1.0, 2.0], [3.0, -1.0]]) + 7), 12)
     1.0
     """
+    x, y, _ = as_pair(x, y)
+    return _weighted_correlation(_explained(x, "x", weights), _explained(y, "y", weights))
+
+
+def _span(x: Array, name: str) -> Array:
+    """Orthonormal basis of the space that the centred features span."""
+    return _basis(_centred(x, name), x.dtype)
+
+
+def _leading(x: Array, name: str, keep: float = 0.99, components: int | None = None) -> Array:
+    """Leading principal components, of length 1."""
+    if not (isinstance(keep, (int, float)) and 0 < keep <= 1):
+        raise ValueError(f"keep is {keep!r}; a share of the variance in (0, 1] is needed")
+    xp = array_namespace(x)
+    left, values, _ = xp.linalg.svd(_centred(x, name), full_matrices=False)
+    variances = to_numpy(values) ** 2
+    rank = _rank(values, x.shape, x.dtype)
+    if components is None:
+        shares = np.cumsum(variances[:rank]) / variances[:rank].sum()
+        count = min(rank, int(np.searchsorted(shares, keep)) + 1)
+    else:
+        count = check_count(components, "components", most=rank, why=f"(the rank of {name} is {rank})")
+    return left[:, :count]
+
+
+def _explained(x: Array, name: str, weights: str = "x") -> tuple[str, Array, Array | None]:
+    """``weights``, a basis, and the centred features in its coordinates (the data alone for the released variant)."""
     if weights not in WEIGHTS:
         raise ValueError(f"weights is {weights!r}; it must be one of {', '.join(map(repr, WEIGHTS))}")
-    x, y, xp = as_pair(x, y)
     if weights == "svcca-release":
-        return _pwcca_release(to_numpy(x), to_numpy(y))
-    if weights == "y":
-        x, y = y, x
-    sides = [_centred(z, name) for z, name in zip((x, y), "xy" if weights == "x" else "yx", strict=True)]
-    a, b = (_basis(z, x.dtype) for z in sides)
-    _warn_saturated(x.shape[0], a.shape[1], b.shape[1])
+        return weights, to_numpy(x), None
+    xp = array_namespace(x)
+    side = _centred(x, name)
+    basis = _basis(side, x.dtype)
+    return weights, basis, xp.matmul(basis.T, side)
+
+
+def _weighted_correlation(x: tuple, y: tuple) -> float:
+    """PWCCA of two prepared sides."""
+    if x[0] == "svcca-release":
+        return _pwcca_release(x[1], y[1])
+    (_, a, explained), (_, b, _) = (y, x) if x[0] == "y" else (x, y)
+    xp = array_namespace(a)
+    _warn_saturated(a.shape[0], a.shape[1], b.shape[1])
     rotation, correlations, _ = xp.linalg.svd(xp.matmul(a.T, b), full_matrices=False)
-    projections = xp.matmul(rotation.T, xp.matmul(a.T, sides[0]))
-    alpha = to_numpy(xp.sum(xp.abs(projections), axis=1))
+    alpha = to_numpy(xp.sum(xp.abs(xp.matmul(rotation.T, explained)), axis=1))
     return min(1.0, float(alpha @ to_numpy(correlations) / alpha.sum()))
 
 
@@ -226,6 +243,7 @@ def _basis(x: Array, given: Any) -> Array:
 def _mean_correlation(a: Array, b: Array) -> float:
     """Mean canonical correlation of two orthonormal bases."""
     xp = array_namespace(a)
+    _warn_saturated(a.shape[0], a.shape[1], b.shape[1])
     values = to_numpy(xp.linalg.svdvals(xp.matmul(a.T, b)))
     return float(np.minimum(values, 1.0).mean())
 
@@ -237,7 +255,7 @@ def _warn_saturated(n: int, *ranks: int) -> None:
             f"{max(ranks)} components of {n} centred rows span every direction: all canonical correlations are 1 "
             "whatever the data. Take more rows, or svcca with fewer components.",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -261,3 +279,11 @@ def _pwcca_release(x: np.ndarray, y: np.ndarray) -> float:
     variates = (side - mean) @ directions.T + mean
     alpha = np.abs(np.linalg.qr(variates)[0].T @ side).sum(axis=1)
     return float(alpha @ correlations / alpha.sum())
+
+
+#: What depends on one side alone, and the value of two sides; a matrix of all pairs prepares each side once.
+_PARTS = {
+    "cca": (_span, _mean_correlation),
+    "svcca": (_leading, _mean_correlation),
+    "pwcca": (_explained, _weighted_correlation),
+}
