@@ -7,6 +7,7 @@ run that is already there and still valid is not executed again, and one that is
 from __future__ import annotations
 
 import ast
+import contextvars
 import itertools
 import json
 import logging
@@ -168,7 +169,9 @@ def execute(run: Run, *, force: bool = False) -> Outcome:
         # Unix sockets of its own: parallel kernels would race for TCP ports, and with the default name they would all
         # share one socket.
         ipc = {"transport": "ipc", "ip": f"{sockets}/kernel"} if os.name == "posix" else {}
-        executed = papermill.execute_notebook(
+        # An empty context: Jupyter keeps its event loop in a context variable, which threads of Dask inherit and share.
+        executed = contextvars.Context().run(
+            papermill.execute_notebook,
             str(run.notebook),
             str(run.output),
             parameters=dict(run.parameters),
