@@ -82,20 +82,24 @@ def graft(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
 
 def without_solutions(notebook: NotebookNode) -> NotebookNode:
     """The students' edition: no cell between ``solution-start`` and ``solution-end``, none tagged ``solution``."""
-    kept, inside = [], False
+    kept, state = [], "outside"
     for cell in notebook.cells:
-        prose = cell.source if cell.cell_type == "markdown" else ""
-        if "{solution-start}" in prose:
-            inside = True
-            if before := re.split(r"^[:`]{3,}\{solution-start\}", prose, flags=re.MULTILINE)[0].rstrip():
-                kept.append(_with(cell, source=before))
-        elif not inside and "solution" not in cell.metadata.get("tags", []):
-            kept.append(cell)
-        if "{solution-end}" in prose:
-            inside = False
-            after = re.split(r"^[:`]{3,}\{solution-end\}\s*^[:`]{3,}\s*$", prose, flags=re.MULTILINE)[-1].strip()
-            if after and after != prose.strip():
-                kept.append(nbformat.v4.new_markdown_cell(after, id=f"{cell.id}-after"))
+        if cell.cell_type != "markdown":
+            if state == "outside" and "solution" not in cell.metadata.get("tags", []):
+                kept.append(cell)
+            continue
+        lines = []
+        for line in cell.source.splitlines():
+            if state == "outside" and re.match(r"[:`]{3,}\{solution-start\}", line):
+                state = "inside"
+            elif state == "inside" and re.match(r"[:`]{3,}\{solution-end\}", line):
+                state = "closing"
+            elif state == "closing" and re.match(r"[:`]{3,}\s*$", line):
+                state = "outside"
+            elif state == "outside":
+                lines.append(line)
+        if text := "\n".join(lines).strip():
+            kept.append(_with(cell, source=text))
     return _with(notebook, cells=kept)
 
 

@@ -46,7 +46,8 @@ def test_students_see_no_solution():
     cells = [
         md("Exercise.\n\n:::{solution-start} ex\n:::\nAnswer."),
         code("42"),
-        md(":::{solution-end}\n:::\n\nAfter."),
+        md(":::{solution-end}\n:::\n\nAfter.\n\n:::{solution-start} other\n:class: dropdown\n:::\nHidden."),
+        md("Hidden too.\n\n:::{solution-end}\n:::"),
         code("43", metadata={"tags": ["solution"]}),
         md("Next."),
     ]
