@@ -172,11 +172,20 @@ def table(measure, scope, n, count, theirs, folder, seconds, flops, bandwidth) -
 
 
 def write(rows: list[dict]) -> None:
+    """Put the rows in place of earlier ones of the same contest; the rest of the record stays."""
+    columns = FIELDS.split()
+    contest = columns[:4]
+    rows = [{name: str(row[name]) for name in columns} for row in rows]
+    new = {tuple(row[name] for name in contest) for row in rows}
+    old = []
+    if RECORD.exists():
+        with RECORD.open(newline="", encoding="utf-8") as file:
+            old = [row for row in csv.DictReader(file) if tuple(row[name] for name in contest) not in new]
     RECORD.parent.mkdir(parents=True, exist_ok=True)
     with RECORD.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS.split(), lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(old + rows)
 
 
 def _timed(function) -> float:
