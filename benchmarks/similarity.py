@@ -86,7 +86,7 @@ def floor(measure: str, n: int, layers: int, flops: float, bandwidth: float) -> 
 def contest(python: Path, measure: str, package: str, folder: Path, count: int, seconds: float) -> dict | str:
     """The cost of one contestant, or why there is none."""
     command = [python, HERE / "contestants.py", measure, package, folder, str(count), str(seconds)]
-    limit = 900 if package == "helpers" else 6 * seconds + 60
+    limit = 900 if package == "helpers" else 6 * seconds + 20
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=limit, cwd=HERE, preexec_fn=_limit_memory
@@ -172,9 +172,9 @@ def table(measure, scope, n, count, theirs, folder, seconds, flops, bandwidth) -
 
 
 def write(rows: list[dict]) -> None:
-    """Put the rows in place of earlier ones of the same contest; the rest of the record stays."""
+    """Put whole contests (measure, scope, n) in place of earlier ones, so that all of a contest come from one run."""
     columns = FIELDS.split()
-    contest = columns[:4]
+    contest = columns[:3]
     rows = [{name: str(row[name]) for name in columns} for row in rows]
     new = {tuple(row[name] for name in contest) for row in rows}
     old = []
