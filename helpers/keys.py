@@ -182,10 +182,8 @@ class Reach:
             self._symbol(name, symbol) if symbol else self._whole(name)
         elif value.isidentifier():
             self._library(value)
-        elif re.fullmatch(r"[\w./ -]+\.\w+", value):
-            path = self.data / value.removeprefix("data/")
-            if path.is_file():
-                self.files.add(path)
+        elif re.fullmatch(r"[\w./ -]+", value) and ("/" in value or "." in value) and ".." not in value:
+            self.files.update(_files(self.data / value.removeprefix("data/").strip("/"), self.data))
 
 
 class _Module:
@@ -226,20 +224,36 @@ def key(code: Iterable[str], parameters: Mapping[str, Any], reached: Reach | Non
         "parameters": {name: [value, *_contents(value)] for name, value in parameters.items()},
         "definitions": reached.definitions,
         "libraries": reached.libraries,
-        "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(reached.files)},
+        "files": {str(path.relative_to(reached.data)): _digest(path) for path in sorted(reached.files)},
         "python": list(sys.version_info[:2]),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def _files(path: Path, data: Path) -> list[Path]:
+    """The file, or all files of the folder, if it lies below ``data``; hidden ones do not count."""
+    if path.is_file():
+        return [path]
+    found = sorted(path.rglob("*")) if path.is_dir() and path != data else []
+    return [p for p in found if p.is_file() and not any(part.startswith(".") for part in p.relative_to(data).parts)]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _contents(value: Any) -> list[str]:
-    """What stands in the file or folder that a parameter names."""
-    if not isinstance(value, str) or not value or len(value) > 1000:
+    """What stands in the files or folders that a parameter names, one or a list of them."""
+    if isinstance(value, (list, tuple)):
+        return [content for item in value for content in _contents(item)]
+    if not isinstance(value, str) or not value or len(value) > 1000 or "\0" in value:
         return []
     path = Path(value).expanduser()
+    if not path.is_absolute() and "/" in value and (inside := _files(DATA / path, DATA)):
+        return [_digest(p) for p in inside]
     if path.is_file():
-        with path.open("rb") as file:
-            return [hashlib.file_digest(file, "sha256").hexdigest()]
+        return [_digest(path)]
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.is_file())
         return [f"{p.relative_to(path)} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in files]

@@ -122,6 +122,38 @@ def test_a_data_file_named_in_the_code_counts_by_its_contents(package):
     assert [path.name for path in reached(package, "from toolbox.table import load").files] == ["table.csv"]
 
 
+def test_a_folder_below_data_counts_by_the_contents_of_its_files(package):
+    folder = package.parent / "data" / "models" / "small"
+    (folder / ".cache").mkdir(parents=True)
+    (folder / "weights.bin").write_bytes(b"1")
+    source = "from toolbox.measures import near\nMODEL = 'models/small'"
+    before = digest(package, source)
+    assert [path.name for path in reached(package, source).files] == ["weights.bin"]
+    (folder / ".cache" / "lock").write_bytes(b"")
+    (folder / "weights.bin").touch()
+    assert digest(package, source) == before
+    (folder / "weights.bin").write_bytes(b"2")
+    assert digest(package, source) != before
+
+
+def test_files_of_one_name_in_two_folders_both_count(package):
+    for name in ("first", "second"):
+        (package.parent / "data" / name).mkdir()
+        (package.parent / "data" / name / "table.csv").write_text(name)
+    source = "A, B = 'first/table.csv', 'second/table.csv'"
+    before = digest(package, source)
+    (package.parent / "data" / "first" / "table.csv").write_text("changed")
+    assert digest(package, source) != before
+
+
+def test_a_list_of_files_as_a_parameter_counts_by_contents(package, tmp_path):
+    file = tmp_path / "one.csv"
+    file.write_text("1")
+    before = digest(package, inputs=[str(file)])
+    file.write_text("2")
+    assert digest(package, inputs=[str(file)]) != before
+
+
 def test_versions_of_imported_libraries_count(package):
     assert set(reached(package, "from toolbox.measures import near").libraries) == {"numpy"}
     assert "papermill" in reached(package, "NAMES = ('papermill', 'no_such_library')").libraries
