@@ -1,0 +1,328 @@
+"""Comparisons of methods: worked examples from the papers, hand-computed cases, and error rates by simulation."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from helpers.inference import (
+    bootstrap_mean_ranks,
+    critical_difference,
+    critical_difference_diagram,
+    friedman,
+    holm,
+    interval,
+    mean_ranks,
+    nemenyi,
+    paired,
+    power,
+    ranks,
+)
+
+matplotlib.use("Agg")
+
+#: Demšar (2006), table 6: AUC of C4.5 with four settings on 14 data sets. The paper ranks 0.975 of the third setting
+#: before 0.975 of the fourth, so they differ behind the printed digits.
+DEMSAR = pd.DataFrame(
+    [
+        [0.763, 0.768, 0.771, 0.798],
+        [0.599, 0.591, 0.590, 0.569],
+        [0.954, 0.971, 0.968, 0.967],
+        [0.628, 0.661, 0.654, 0.657],
+        [0.882, 0.888, 0.886, 0.898],
+        [0.936, 0.931, 0.916, 0.931],
+        [0.661, 0.668, 0.609, 0.685],
+        [0.583, 0.583, 0.563, 0.625],
+        [0.775, 0.838, 0.866, 0.875],
+        [1.000, 1.000, 1.000, 1.000],
+        [0.940, 0.962, 0.965, 0.962],
+        [0.619, 0.666, 0.614, 0.669],
+        [0.972, 0.981, 0.97501, 0.975],
+        [0.957, 0.978, 0.946, 0.970],
+    ],
+    columns=["C4.5", "C4.5+m", "C4.5+cf", "C4.5+m+cf"],
+)
+
+
+def test_demsars_example_has_his_mean_ranks_and_statistics():
+    found = mean_ranks(DEMSAR)
+    assert found.round(3).tolist() == [3.143, 2.0, 2.893, 1.964]
+    n, k = DEMSAR.shape
+    without_ties = 12 * n / (k * (k + 1)) * (np.sum(found**2) - k * (k + 1) ** 2 / 4)
+    assert without_ties == pytest.approx(9.28, abs=0.01)
+    test = friedman(DEMSAR)
+    assert test.chi_squared == pytest.approx(stats.friedmanchisquare(*DEMSAR.to_numpy().T).statistic)
+    assert test.chi_squared > without_ties  # ties are corrected for
+    assert test.f_df == (3, 39) and test.f_p < 0.05
+    assert stats.f.isf(0.05, *test.f_df) == pytest.approx(2.85, abs=0.01)
+
+
+def test_iman_and_davenport_is_as_in_demsars_example_where_no_ranks_are_tied():
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(14, 4))
+    test = friedman(table)
+    assert test.f == pytest.approx(13 * test.chi_squared / (14 * 3 - test.chi_squared))
+    assert 13 * 9.28 / (14 * 3 - 9.28) == pytest.approx(3.69, abs=0.005)
+    assert test.kendall_w == pytest.approx(test.chi_squared / 42)
+    # F of ranks is the F of a two-way analysis of variance of the ranks
+    r = ranks(table).to_numpy()
+    between = 14 * np.sum((r.mean(0) - 2.5) ** 2) / 3
+    within = np.sum((r - r.mean(0)) ** 2) / 39
+    assert test.f == pytest.approx(between / within)
+
+
+def test_critical_differences_are_those_of_demsars_table():
+    # q for alpha = 0.05: 1.960, 2.343, 2.569, 2.728, 2.850 ... for k = 2, 3, 4, 5, 6
+    for k, q in zip(range(2, 11), (1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164), strict=True):
+        assert critical_difference(k, 1) == pytest.approx(q * np.sqrt(k * (k + 1) / 6), rel=4e-4)
+    assert critical_difference(4, 14) == pytest.approx(1.25, abs=0.005)
+    assert critical_difference(4, 14, level=0.9) == pytest.approx(1.12, abs=0.005)
+
+
+def test_nemenyi_decides_demsars_example_as_he_does():
+    at_five = nemenyi(DEMSAR).pairs
+    assert set(at_five.verdict) == {"not distinguishable"}  # 3.143 - 1.964 = 1.18 < 1.25
+    pairs = nemenyi(DEMSAR, level=0.9).pairs.set_index(["a", "b"])  # 1.143 and 1.179 > 1.12
+    assert pairs.verdict["C4.5", "C4.5+m"] == pairs.verdict["C4.5", "C4.5+m+cf"] == "worse"
+    assert (pairs.verdict == "not distinguishable").sum() == 4
+    assert ((pairs.p < 0.1) == (pairs.verdict != "not distinguishable")).all()
+    assert pairs.difference["C4.5", "C4.5+m"] == pytest.approx(3.1429 - 2.0, abs=1e-4)
+
+
+def test_ties_share_the_mean_of_their_ranks_and_every_row_has_the_same_sum():
+    assert ranks([[1, 3, 3, 2], [5, 5, 5, 5]]).to_numpy().tolist() == [[4, 1.5, 1.5, 3], [2.5] * 4]
+    assert (ranks(DEMSAR).sum(axis=1) == 10).all()
+
+
+def test_missing_cells_are_refused_or_treated_as_asked():
+    table = pd.DataFrame({"a": [3.0, 3.0, 1.0], "b": [2.0, np.nan, 2.0], "c": [1.0, 1.0, 3.0]}, index=["x", "y", "z"])
+    with pytest.raises(ValueError, match=r"cell 'y', method 'b' is missing.*missing="):
+        mean_ranks(table)
+    assert mean_ranks(table, missing="rows").tolist() == [2, 2, 2]
+    assert mean_ranks(table, missing="columns").to_dict() == pytest.approx({"a": 4 / 3, "c": 5 / 3})
+    assert mean_ranks(table, missing="present").to_dict() == pytest.approx({"a": 5 / 3, "b": 2, "c": 2})
+    for test in (friedman, nemenyi):
+        with pytest.raises(ValueError, match="complete cells"):
+            test(table, missing="present")
+    assert nemenyi(table, missing="rows").cells == 2
+
+
+def test_friedman_is_extreme_where_all_cells_agree_and_undefined_where_all_tie():
+    unanimous = friedman(np.tile([3.0, 2.0, 1.0], (5, 1)))
+    assert unanimous.kendall_w == pytest.approx(1) and unanimous.f == np.inf and unanimous.f_p == 0
+    with pytest.raises(ValueError, match="equal scores in every cell"):
+        friedman(np.ones((4, 3)))
+
+
+def test_holm_is_the_step_down_by_hand():
+    # sorted 0.01, 0.02, 0.03, 0.5 times 4, 3, 2, 1, then made monotone
+    p = pd.Series([0.02, 0.5, 0.01, 0.03], list("abcd"))
+    assert holm(p).to_dict() == pytest.approx({"a": 0.06, "b": 0.5, "c": 0.04, "d": 0.06})
+    assert holm([0.6, 0.7]).tolist() == [1, 1]
+
+
+def test_sign_flips_of_few_items_are_enumerated():
+    d = np.array([1.0, 2.0, 3.0, 4.0])
+    found = paired(d, np.zeros(4))
+    assert found.p == pytest.approx(2 / 16) and found.verdict == "not distinguishable"
+    by_scipy = stats.permutation_test((np.array([1, 2, 3, -1.5]),), np.mean, permutation_type="samples")
+    assert paired([1, 2, 3, -1.5], [0, 0, 0, 0]).p == pytest.approx(by_scipy.pvalue)
+    assert paired([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])[:5] == (0, 0, 0, 1, "not distinguishable")
+
+
+def test_sampled_sign_flips_are_near_the_exact_value():
+    d = np.random.default_rng(1).normal(0.4, 1, size=13)
+    exact = paired(d, np.zeros(13), resamples=2**13).p
+    sampled = paired(d, np.zeros(13), resamples=2**13 - 2).p
+    assert sampled == pytest.approx(exact, abs=4 * np.sqrt(exact / 2**13)) and sampled != exact
+
+
+def test_a_and_b_exchanged_turn_the_verdict_around():
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(0.5, 1, 100), rng.normal(0, 1, 100)
+    one, other = paired(a, b), paired(b, a)
+    assert (one.verdict, other.verdict) == ("better", "worse") and one.p == other.p
+    assert one.difference == -other.difference == one.estimate
+
+
+def test_the_corrected_t_is_as_by_hand():
+    d = np.array([0.02, 0.01, 0.03, 0.00, 0.02])
+    found = paired(0.7 + d, np.full(5, 0.7), overlap=1 / 4)
+    t = d.mean() / np.sqrt((1 / 5 + 1 / 4) * d.var(ddof=1))
+    assert found.p == pytest.approx(2 * stats.t.sf(t, 4)) and found.verdict == "not distinguishable"
+    plain = paired(0.7 + d, np.full(5, 0.7), overlap=0)
+    assert plain.p == pytest.approx(stats.ttest_1samp(d, 0).pvalue) and plain.verdict == "better"
+
+
+def test_draws_of_two_scores_give_the_interval_of_their_difference():
+    draws = np.arange(1, 1000) / 1000
+    found = paired(0.8, 0.5, draws=(draws, np.full(999, 0.01)))
+    assert found.difference == pytest.approx(0.3) and found.low == pytest.approx(0.01595, abs=1e-5)
+    assert found.p == pytest.approx(2 * 11 / 1000) and found.verdict == "better"
+    assert f"{interval(draws, None, estimate=0.4):.3f}" == "0.400 [0.026, 0.974]"
+
+
+def test_intervals_agree_with_scipy_and_degenerate_to_a_point():
+    values = np.random.default_rng(3).exponential(size=60)
+    ours = interval(values, resamples=999, rng=np.random.default_rng(5))
+    theirs = stats.bootstrap((values,), np.mean, n_resamples=999, rng=np.random.default_rng(5)).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
+    assert interval(np.ones(20))[:3] == (1, 1, 1)
+
+
+def test_rows_are_resampled_whole_and_groups_too():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=80)
+    pairs = np.column_stack([x, x + rng.normal(size=80)])
+    found = interval(pairs, lambda rows: np.corrcoef(rows.T)[0, 1], resamples=499)
+    assert found.low < found.estimate < found.high and found.estimate == pytest.approx(np.corrcoef(pairs.T)[0, 1])
+    copies = interval(np.repeat(x, 4), groups=np.repeat(np.arange(80), 4), resamples=1999)
+    once = interval(x, resamples=1999)
+    assert copies.high - copies.low == pytest.approx(once.high - once.low, rel=0.1)
+    assert paired(np.repeat(x, 4), np.zeros(320), groups=np.repeat(np.arange(80), 4)).p == pytest.approx(
+        paired(x, np.zeros(80)).p, abs=0.02
+    )
+
+
+def test_the_level_of_every_paired_test_is_held_without_a_difference():
+    rng = np.random.default_rng(6)
+    n_tests, wrong = 200, {"sign-flip": 0, "bootstrap": 0}
+    for _ in range(n_tests):
+        a, b = rng.exponential(size=(2, 40))
+        for test in wrong:
+            wrong[test] += paired(a, b, test=test, resamples=299, rng=rng).verdict != "not distinguishable"
+    slack = 3 * np.sqrt(0.05 * 0.95 / n_tests)
+    assert all(count / n_tests < 0.05 + slack for count in wrong.values()), wrong
+    assert wrong["sign-flip"] > 0  # and the test is not asleep
+
+
+def test_overlapping_folds_need_the_correction():
+    # Folds correlate as n_test / (n_test + n_train), the assumption under which Nadeau and Bengio derive the variance.
+    rng, k, n_tests = np.random.default_rng(7), 5, 2000
+    rho = 1 / k
+    d = np.sqrt(rho) * rng.normal(size=(n_tests, 1)) + np.sqrt(1 - rho) * rng.normal(size=(n_tests, k))
+    corrected, naive = (
+        np.mean([paired(row, np.zeros(k), overlap=overlap).p <= 0.05 for row in d]) for overlap in (1 / (k - 1), 0)
+    )
+    assert corrected == pytest.approx(0.05, abs=0.015)
+    assert naive > 0.12
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    rng, n_tests = np.random.default_rng(8), 200
+    for level in (0.8, 0.95):
+        found = [interval(rng.exponential(size=50), level=level, resamples=299, rng=rng) for _ in range(n_tests)]
+        covered = np.mean([low <= 1 <= high for _, low, high, _ in found])
+        assert covered == pytest.approx(level, abs=0.03 + 3 * np.sqrt(level * (1 - level) / n_tests))
+
+
+def test_friedman_and_nemenyi_hold_their_level():
+    rng, n_tests = np.random.default_rng(9), 300
+    tables = rng.normal(size=(n_tests, 18, 6)) + rng.normal(size=(n_tests, 18, 1))
+    rejected = np.mean([friedman(table).f_p <= 0.05 for table in tables])
+    assert rejected == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / n_tests))
+    limit = critical_difference(6, 18)
+    spread = [np.ptp(mean_ranks(table)) for table in tables]
+    assert np.mean(np.array(spread) >= limit) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n_tests)
+
+
+def test_mean_ranks_are_drawn_by_cells_by_groups_and_by_both_ways():
+    index = pd.MultiIndex.from_product([list("mno"), list("stuv")], names=["model", "task"])
+    table = pd.DataFrame(np.random.default_rng(10).normal(size=(12, 3)), index, ["a", "b", "c"])
+    for by in (None, "model", "task", ["model", "task"], list(range(12))):
+        draws = bootstrap_mean_ranks(table, by=by, resamples=1500)
+        assert draws.shape == (1500, 3) and np.allclose(draws.sum(axis=1), 6)
+        assert np.allclose(draws.mean(), mean_ranks(table), atol=0.05)
+    by_model = bootstrap_mean_ranks(table, by="model", resamples=500)
+    assert len(by_model.round(9).drop_duplicates()) <= 10  # multisets of 3 from 3 models
+    with pytest.raises(ValueError, match="levels of the index"):
+        bootstrap_mean_ranks(table, by="language")
+    with pytest.raises(ValueError, match="1 group"):
+        bootstrap_mean_ranks(table, by=["x"] * 12)
+
+
+def test_bootstrap_of_mean_ranks_respects_missing_methods():
+    table = pd.DataFrame({"a": [2.0, 2.0, 2.0], "b": [1.0, np.nan, 3.0]}, index=list("xyz"))
+    draws = bootstrap_mean_ranks(table.assign(c=0.0), missing="present", resamples=400)
+    assert draws["b"].isna().mean() == pytest.approx(1 / 27, abs=0.03)
+    assert draws["a"].between(1, 2).all()
+
+
+def test_power_is_the_level_without_a_difference_and_grows_to_one_with_it():
+    rng = np.random.default_rng(11)
+    table = pd.DataFrame(rng.normal(size=(40, 3)), columns=["a", "b", "c"])
+    table["c"] += 1.0
+    for test in ("nemenyi", "t"):
+        found = power(table, [5, 20, 80], test=test, resamples=500)
+        assert found.index.tolist() == [5, 20, 80]
+        assert found["a", "c"].is_monotonic_increasing and found["a", "c"].iloc[-1] > 0.95
+    even = pd.DataFrame(np.vstack([np.eye(3), 1 - np.eye(3)]), columns=list("abc"))
+    assert power(even, [30], test="t", resamples=4000).to_numpy() == pytest.approx(0.05, abs=0.02)
+
+
+@pytest.mark.parametrize("width", [3.0, 6.0])
+@pytest.mark.parametrize("k", [2, 6, 12])
+def test_labels_of_the_diagram_never_overlap_and_stay_on_the_canvas(k, width):
+    import matplotlib.pyplot as plt
+
+    rng = np.random.default_rng(k)
+    table = pd.DataFrame(rng.normal(size=(20, k)), columns=[f"method number {i}" for i in range(k)])
+    table.iloc[:, : k // 2] *= 0.01  # several almost equal mean ranks
+    ax = critical_difference_diagram(table, width=width)
+    ax.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts if text.get_text()]
+    assert len(boxes) == k + 1
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+        assert box.x0 >= 0 and box.x1 <= ax.figure.bbox.x1 and box.y0 >= 0 and box.y1 <= ax.figure.bbox.y1
+    plt.close(ax.figure)
+
+
+def test_bars_of_the_diagram_join_exactly_what_cannot_be_told_apart():
+    import matplotlib.pyplot as plt
+
+    from helpers.inference import _cliques
+
+    assert _cliques(np.array([1.0, 2.0, 2.5, 4.0]), 1.6) == [(0, 2), (2, 3)]
+    assert _cliques(np.array([1.0, 3.0, 5.0]), 1.0) == []
+    assert _cliques(np.array([1.0, 1.0, 1.5]), 1.0) == [(0, 2)]
+    fig, ax = plt.subplots(layout="constrained")
+    assert critical_difference_diagram(DEMSAR, ax, labels={"C4.5": "plain"}) is ax
+    assert any(text.get_text().endswith("plain") or text.get_text().startswith("plain") for text in ax.texts)
+    plt.close(fig)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: paired([1.0, 2.0], [1.0]), ValueError, "a has 2 values and b has 1"),
+        (lambda: paired([1.0, np.nan], [1.0, 2.0]), ValueError, r"a\[1\] is nan"),
+        (lambda: paired([1.0], [2.0]), ValueError, "at least 2"),
+        (lambda: paired(["x", "y"], [1, 2]), TypeError, "a has dtype"),
+        (lambda: paired([1.0, 2.0], [1.0, 3.0], overlap=-0.1), ValueError, "overlap is -0.1"),
+        (lambda: paired([1.0, 2.0], [1.0, 3.0], overlap=0.1, groups=[0, 1]), ValueError, "exclude"),
+        (lambda: paired([1.0, 2.0], [1.0, 3.0], test="z"), ValueError, "sign-flip"),
+        (lambda: paired([1.0, 2.0], [1.0, 3.0], groups=[0, 0]), ValueError, "at least 2 groups"),
+        (lambda: paired([1.0, 2.0], [1.0, 3.0], groups=[0]), ValueError, "one label for each of the 2 items"),
+        (lambda: paired([1.0, 2.0], [1.0, 2.0], draws=([1, 2], [1, 2])), ValueError, "the two scores"),
+        (lambda: paired(1.0, 2.0, draws=([1, 2], [1, 2, 3])), ValueError, "lengths 2 and 3"),
+        (lambda: interval([1.0, 2.0], level=1.0), ValueError, "level is 1.0"),
+        (lambda: interval([1.0, 2.0], resamples=-1), ValueError, "resamples is -1"),
+        (lambda: interval([1.0, 2.0], method="student"), ValueError, "bca"),
+        (lambda: interval([[[1.0]]]), ValueError, "shape"),
+        (lambda: interval([1.0, 2.0], estimate=1.0), ValueError, "estimate is for draws"),
+        (lambda: mean_ranks([[1.0], [2.0]]), ValueError, "2 cells and 1 methods"),
+        (lambda: mean_ranks([[1.0, np.inf]]), ValueError, "cell 0, method 1 is infinite"),
+        (lambda: mean_ranks([["a", "b"]]), TypeError, "dtype"),
+        (lambda: mean_ranks(pd.DataFrame([[1, 2]], columns=["a", "a"])), ValueError, "'a' occurs twice"),
+        (lambda: mean_ranks([[1, 2]], missing="skip"), ValueError, "missing is 'skip'"),
+        (lambda: friedman([[1, 2], [2, 1]]), ValueError, "at least 3"),
+        (lambda: nemenyi([[1, 2, 3]]), ValueError, "1 cell"),
+        (lambda: power([[1, 2], [2, 1]], [1]), ValueError, "sizes is 1"),
+        (lambda: holm([0.5, 1.5]), ValueError, r"p\[1\] is 1.5"),
+    ],
+)
+def test_bad_input_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
