@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from helpers.data import FOLDER
+
 __all__ = ["POOLINGS", "Layers", "extract", "resolve"]
 
 POOLINGS = ("mean", "cls", "last", "pooler")
@@ -218,8 +220,8 @@ class Layers(Mapping):
 def resolve(name: str | os.PathLike[str]) -> Path | str:
     """The folder of a model, or its name on the hub.
 
-    A folder is taken as it is. Else ``$BOOK_MODELS/<name>``, or that of the last part of ``owner/name``, stands for the
-    hub where there is such a folder.
+    A folder is taken as it is, or as it lies below ``data/`` of the book, such as ``"encoders/bert"``. Else
+    ``$BOOK_MODELS/<name>``, or that of the last part of ``owner/name``, stands for the hub where there is such a folder.
 
     Raises
     ------
@@ -234,6 +236,8 @@ def resolve(name: str | os.PathLike[str]) -> Path | str:
     text = os.fspath(name)
     folder = Path(text).expanduser()
     if folder.is_dir():
+        return folder
+    if "/" in text and (folder := FOLDER / text).is_dir():
         return folder
     if not isinstance(name, str) or text.count("/") > 1 or text[:1] in ("", ".", "/", "~"):
         raise FileNotFoundError(f"model is {text!r}; there is no such folder, and it cannot be a name on the hub")

@@ -457,3 +457,10 @@ def test_the_last_layer_of_gte_small_scores_on_stsb_as_published(tmp_path, read)
     left, right = np.split(unit, 2)
     assert len(scores) == 1379
     assert spearmanr((left * right).sum(1), scores).statistic * 100 == pytest.approx(85.6, abs=0.3)
+
+
+def test_a_folder_below_data_goes_by_its_relative_name(monkeypatch, tmp_path):
+    (tmp_path / "encoders" / "bert").mkdir(parents=True)
+    monkeypatch.setattr("helpers.layers.FOLDER", tmp_path)
+    assert resolve("encoders/bert") == tmp_path / "encoders" / "bert"
+    assert resolve("encoders/other") == "encoders/other"
