@@ -220,8 +220,8 @@ class Layers(Mapping):
 def resolve(name: str | os.PathLike[str]) -> Path | str:
     """The folder of a model, or its name on the hub.
 
-    A folder is taken as it is, or as it lies below ``data/`` of the book, such as ``"encoders/bert"``. Else
-    ``$BOOK_MODELS/<name>``, or that of the last part of ``owner/name``, stands for the hub where there is such a folder.
+    A folder is taken as it is, or as it lies below the book's ``data/``, such as ``"encoders/bert"``. Else
+    ``$BOOK_MODELS/<name>``, or that of the last part of ``owner/name``, stands for the hub where it is a folder.
 
     Raises
     ------
