@@ -42,8 +42,11 @@ def whole(compute):
 
 def ours(name):
     def run(layers, pairs, seconds):
-        from helpers.similarity import similarity_matrix
+        from helpers.similarity import MEASURES, similarity_matrix
 
+        if len(pairs) == 1:
+            (i, j), measure = pairs[0], MEASURES[name]
+            return 1, measure(layers[i], layers[j])
         used = sorted({index for pair in pairs for index in pair})
         matrix = similarity_matrix({str(i): layers[i] for i in used}, name, progress=False)
         return len(pairs), float(matrix.iloc[0, 1])
@@ -256,12 +259,14 @@ def main(measure: str, package: str, folder: str, count: int, seconds: float) ->
     small = [np.ascontiguousarray(layer[:64, :16]) for layer in layers[:2]]
     run(small, [(0, 1)], 1.0)  # imports and compilation
     before = resident()
-    began = time.perf_counter()
-    done, value = run(layers, pairs, seconds)
-    elapsed = time.perf_counter() - began
+    times = []
+    while not times or (len(times) < 5 and sum(times) < 2):  # what is short is repeated, and its best counts
+        began = time.perf_counter()
+        done, value = run(layers, pairs, seconds)
+        times.append(time.perf_counter() - began)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     value = float(value) if np.ndim(value) == 0 else value
-    return {"seconds": elapsed, "pairs": done, "peak_mb": max(0.0, peak - before), "value": value}
+    return {"seconds": min(times), "pairs": done, "peak_mb": max(0.0, peak - before), "value": value}
 
 
 if __name__ == "__main__":
