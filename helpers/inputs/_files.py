@@ -1,0 +1,216 @@
+"""Where the files of one reading lie, and the work folder of what is converted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+FORMATS = (".npy", ".npz", ".safetensors", ".parquet", ".csv", ".tsv")
+
+TABLES = (".parquet", ".csv", ".tsv")
+
+SAVED = 1  # of the converted arrays; part of every key
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A representation, or a column of values, as its file holds it."""
+
+    name: str
+    file: str
+    array: np.ndarray
+    ids: np.ndarray | None
+    stored: str = ""
+    columns: Sequence[str] | None = None
+    path: Path | None = None
+    key: str = ""
+
+
+class Offer(NamedTuple):
+    """A representation that has not been opened yet."""
+
+    name: str
+    path: Path | None
+    open: Callable[[], Part]
+
+
+class Place(NamedTuple):
+    """The folder and the files of the source, and where the ids are."""
+
+    base: Path
+    files: list[Path]
+    single: bool
+    ids: str | None  # None: found by themselves; "": not wanted
+    id_file: Path | None
+    id_column: str | None
+
+    @classmethod
+    def of(cls, source: Any, ids: str | None) -> Place:
+        if isinstance(source, Mapping):
+            place = cls(Path(), [], False, ids, None, None)
+        elif isinstance(source, (str, os.PathLike)):
+            path = Path(source).expanduser()
+            if path.is_dir():
+                files = [p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path))]
+                place = cls(path, sorted(files, key=lambda p: natural(str(p))), False, ids, None, None)
+            elif path.is_file():
+                place = cls(path.parent, [path], True, ids, None, None)
+            else:
+                raise FileNotFoundError(f"source is {str(source)!r}; there is no such file or folder")
+        elif isinstance(source, Sequence) and all(isinstance(p, (str, os.PathLike)) for p in source) and source:
+            files = [Path(p).expanduser() for p in source]
+            for path in files:
+                if not path.is_file():
+                    raise FileNotFoundError(f"source lists {str(path)!r}; there is no such file")
+            place = cls(Path(os.path.commonpath([p.absolute().parent for p in files])), files, False, ids, None, None)
+        else:
+            raise TypeError(
+                f"source is a {type(source).__name__}; a folder, a file, a list of files, or a mapping from names to "
+                "arrays is needed"
+            )
+        if ids:
+            path, column = place.find(ids, "ids")
+            place = place._replace(id_file=path, id_column=column)
+        return place
+
+    def find(self, spec: Any, role: str) -> tuple[Path | None, str | None]:
+        """``"file"``, ``"file:column"`` or ``"column"`` as a file (None: those of the source) and a column."""
+        spec = os.fspath(spec)
+        path, _, column = spec.rpartition(":")
+        for file, name in ((spec, None), (path, column)):
+            for folder in (self.base, Path()):
+                if file and (folder / file).is_file():
+                    return folder / file, name
+        if Path(path or spec).suffix.lower() in (*FORMATS, ".txt"):
+            raise FileNotFoundError(f"{role} is {spec!r}; there is no such file in {self.base} or {Path().absolute()}")
+        return None, spec
+
+    def file(self, spec: Any, role: str) -> Path:
+        path, column = self.find(spec, role)
+        if path is None or column is not None:
+            raise FileNotFoundError(f"{role} is {os.fspath(spec)!r}; there is no such file in {self.base} or here")
+        return path
+
+    def shown(self, path: Path) -> str:
+        """A file as messages name it."""
+        return str(path.relative_to(self.base)) if path.is_relative_to(self.base) else str(path)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith((".", "__")) for part in path.parts)
+
+
+def natural(text: str) -> list:
+    """Key that sorts "layer 2" before "layer 10"."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text)]
+
+
+class Shelf:
+    """The work folder: what was converted of a file lies there until the file changes."""
+
+    def __init__(self, work: Any, progress: bool, roles: set[str]):
+        self.work, self.progress, self.roles = work, progress, roles
+
+    def folder(self, path: Path) -> Path:
+        """The folder of one file; emptied when the file is another than before."""
+        if self.work is None:
+            from platformdirs import user_cache_path
+
+            self.work = user_cache_path("comparing-representations") / "inputs"
+        path, status = path.resolve(), path.stat()
+        stamp = json.dumps([SAVED, str(path), status.st_size, status.st_mtime_ns])
+        folder = Path(self.work).expanduser() / f"{path.stem}-{sha(str(path))[:12]}"
+        if folder.exists() and (not (folder / "stamp").exists() or (folder / "stamp").read_text() != stamp):
+            shutil.rmtree(folder)
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            (folder / "stamp").write_text(stamp)
+        return folder
+
+    def streamed(
+        self, path: Path, keys: Sequence[str], blocks: Callable[[], Iterator[Sequence[np.ndarray]]], rows: int | None
+    ) -> list[np.ndarray]:
+        """Matrices that arrive in blocks of rows, one for each key, as memory maps; written once."""
+        from tqdm import tqdm
+
+        folder = self.folder(path)
+        targets = [folder / f"{sha(key)[:24]}.npy" for key in keys]
+        if not all(target.exists() for target in targets):
+            drafts = [tempfile.NamedTemporaryFile(dir=folder, suffix=".draft", delete=False) for _ in targets]
+            try:
+                count, kinds = 0, None
+                with tqdm(total=rows, desc=path.name, unit="row", delay=1, disable=not self.progress) as bar:
+                    for group in blocks():
+                        if kinds is None:
+                            kinds = [(block.dtype, block.shape[1:]) for block in group]
+                            for draft, kind in zip(drafts, kinds, strict=True):
+                                _write_header(draft, 0, *kind)
+                        for draft, block in zip(drafts, group, strict=True):
+                            draft.write(np.ascontiguousarray(block).data)
+                        count += len(group[0])
+                        bar.update(len(group[0]))
+                if kinds is None:
+                    raise ValueError(f"{path.name} has no rows")
+                for draft, kind, target in zip(drafts, kinds, targets, strict=True):
+                    draft.seek(0)
+                    _write_header(draft, count, *kind)
+                    draft.close()
+                    os.replace(draft.name, target)
+            finally:
+                for draft in drafts:
+                    draft.close()
+                    Path(draft.name).unlink(missing_ok=True)
+        return [np.load(target, mmap_mode="r") for target in targets]
+
+
+def _write_header(file: Any, rows: int, dtype: np.dtype, rest: tuple[int, ...]) -> None:
+    # NumPy leaves room for 21 digits of rows, so that the header can be written again with their final number.
+    description = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (rows, *rest)}
+    np.lib.format.write_array_header_1_0(file, description)
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@contextmanager
+def reading(file: str) -> Iterator[None]:
+    """Errors of the libraries that read files, named by the file."""
+    import pyarrow as pa
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except (pa.ArrowException, SafetensorError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"{file} cannot be read, it is damaged or no {Path(file).suffix}: {error}") from error
+
+
+def real_dtype(dtype: np.dtype) -> np.dtype:
+    """The floating-point type in which entries of this type are exact."""
+    small = dtype.kind == "f" and dtype.itemsize <= 4 or dtype.kind in "iu" and dtype.itemsize <= 2 or dtype.kind == "b"
+    return np.dtype(np.float32 if small else np.float64)
+
+
+def bounds(rows: int, width: int) -> Iterable[tuple[int, int]]:
+    """Blocks of about 16 MB in float64."""
+    step = max(1, (1 << 21) // max(width, 1))
+    return ((start, min(start + step, rows)) for start in range(0, rows, step))
+
+
+def short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")

@@ -1,0 +1,183 @@
+"""Which representations there are."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from helpers.inputs._arrays import check_matrix, in_npy, in_npz, in_safetensors, matrix_of
+from helpers.inputs._columns import LIKE_IDS, array_values, as_ids, file_values, id_name, ids_beside
+from helpers.inputs._files import FORMATS, TABLES, Offer, Part, Place, Shelf, natural, reading, real_dtype
+from helpers.inputs._tables import head_of, kind_of, number_blocks, vector_blocks
+
+PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
+
+# Files that are no embeddings unless they are named: what accompanies embeddings is called so.
+COMPANIONS = ("ids", "labels", "groups", "pairs", "judgements", "qrels", "texts")
+
+LIKE_LABELS = re.compile(r"(^|[_\-. ])(labels?|targets?|class|groups?)$", re.IGNORECASE)
+
+
+def offers_of(source: Any, place: Place, apart: set, shelf: Shelf) -> tuple[list[Offer], list[tuple[str, str]]]:
+    """Every representation of the source, and what is no representation."""
+    offers, ignored = [], []
+    if isinstance(source, Mapping):
+        for name, given in source.items():
+            if isinstance(given, (str, os.PathLike)):
+                inner = Place.of(given, None)._replace(ids=place.ids)
+                found = _of_file(inner.files[0], inner, shelf, ignored) if len(inner.files) == 1 else []
+                if len(found) != 1:
+                    raise ValueError(f"{name!r} is {str(given)!r} with {len(found)} representations; one is needed")
+                offers.append(found[0]._replace(name=str(name), open=_renamed(found[0].open, str(name))))
+            else:
+                offers.append(Offer(str(name), None, _given(str(name), given)))
+        if not offers:
+            raise ValueError("source is an empty mapping; at least one representation is needed")
+    for path in place.files:
+        file, suffix = place.shown(path), path.suffix.lower()
+        if path in apart or re.search(r"\.ids\.(npy|txt)$", path.name):
+            continue
+        if path.stem.lower() in COMPANIONS and not place.single:
+            role = {"qrels": "judgements", "texts": "text"}.get(path.stem.lower(), path.stem.lower())
+            ignored.append((file, f"not read for its name; to use it pass {role}={file!r}"))
+        elif suffix in FORMATS:
+            offers += _of_file(path, place, shelf, ignored)
+        elif suffix in PICKLES:
+            ignored.append((file, "may be pickled, and pickles are never loaded; save arrays as .npy or .safetensors"))
+        else:
+            ignored.append((file, f"format {suffix or 'without a name'!s}; read are {', '.join(FORMATS)}"))
+    taken: dict[str, Offer] = {}
+    for offer in offers:
+        if offer.name in taken:
+            both = " and ".join(place.shown(o.path) for o in (taken[offer.name], offer))
+            raise ValueError(f"{both} would both be called {offer.name!r}; rename one of them, or pass a list of files")
+        taken[offer.name] = offer
+    return offers, ignored
+
+
+def chosen_of(offers: list[Offer], names: Any, models: list, place: Place, ignored: list) -> list[Offer]:
+    """The representations asked for, in order; complains if there is nothing."""
+    by_name = {offer.name: offer for offer in offers}
+    if isinstance(names, str):
+        raise TypeError(f"names is the string {names!r}; a list of names is needed")
+    if names is not None:
+        if models:
+            return [by_name[name] for name in names if name in by_name]
+        absent = [name for name in names if name not in by_name]
+        if absent or not list(names):
+            raise ValueError(f"names lists {absent or 'nothing'}; there are {sorted(by_name, key=natural)}")
+        return [by_name[name] for name in names]
+    if not offers and not models:
+        seen = "".join(f"\n  {file}: {reason}" for file, reason in ignored[:20])
+        raise FileNotFoundError(
+            f"no embedding in {place.base if not place.single else place.files[0]}; files of vectors are "
+            f"{', '.join(FORMATS)}{seen or '; it is empty'}"
+        )
+    return offers
+
+
+def _given(name: str, given: Any) -> Callable[[], Part]:
+    def opened() -> Part:
+        from helpers.similarity._arrays import to_numpy
+
+        array = to_numpy(given.detach() if hasattr(given, "detach") else given)
+        check_matrix(array.shape, array.dtype, f"source[{name!r}]")
+        return Part(name, "", array.astype(real_dtype(array.dtype), copy=False), None, str(array.dtype))
+
+    return opened
+
+
+def _renamed(opened: Callable[[], Part], name: str) -> Callable[[], Part]:
+    return lambda: replace(opened(), name=name)
+
+
+def _of_file(path: Path, place: Place, shelf: Shelf, ignored: list) -> list[Offer]:
+    """The representations of one file, by name."""
+    file = place.shown(path)
+    with reading(file):
+        if path.suffix.lower() in TABLES:
+            found = table_of(path, file, place, shelf, ignored)
+        else:
+            found = arrays_of(path, file, place, shelf, ignored)
+    stem = str(Path(file).with_suffix("")) if not Path(file).is_absolute() else path.stem
+    stem = stem.replace(os.sep, "/")
+
+    def name(inner: str) -> str:
+        return stem if len(found) == 1 else inner if place.single else f"{stem}/{inner}"
+
+    return [Offer(name(inner), path, _renamed(opened, name(inner))) for inner, opened in found]
+
+
+def arrays_of(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) -> list[tuple[str, Callable]]:
+    suffix = path.suffix.lower()
+    stored = {".npy": in_npy, ".npz": in_npz, ".safetensors": in_safetensors}[suffix](path, file)
+    ids = id_name(list(stored), place, file) if suffix != ".npy" else None
+    matrices = {name: s for name, s in stored.items() if len(s.shape) == 2} if len(stored) > 1 else stored
+    for name in stored.keys() - matrices.keys() - {ids} - shelf.roles:
+        ignored.append((file, f"array {name!r} has shape {stored[name].shape} and is no matrix"))
+
+    def opener(name: str) -> Callable[[], Part]:
+        def opened() -> Part:
+            with reading(file):
+                where = file if suffix == ".npy" else f"{file}, array {name!r}"
+                own = as_ids(array_values(path, ids), f"{file}, array {ids!r}") if ids else None
+                own = own if ids else ids_beside(path, place)
+                array, kind = matrix_of(stored[name], where, shelf)
+                if own is not None and len(own) != len(array):
+                    raise ValueError(f"{where} has {len(array)} rows and {len(own)} ids; one id a row is needed")
+                return Part(name, file, array, own, kind, path=path, key=f"array {name}")
+
+        return opened
+
+    return [(name, opener(name)) for name in matrices]
+
+
+def table_of(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) -> list[tuple[str, Callable]]:
+    head = head_of(path)
+    ids = id_name(head.schema.names, place, file)
+    vectors, numbers, widths = [], [], []
+    skipped: list[tuple[str, str]] = []
+    for name, column in zip(head.schema.names, head.columns, strict=True):
+        kind, width = ("taken", 0) if name == ids or name in shelf.roles else kind_of(column)
+        if kind == "vectors":
+            vectors.append(name)
+            widths.append(width)
+        elif kind == "numbers" and (not name.strip() or re.fullmatch(r"Unnamed: \d+|__index_level_\d+__", name)):
+            skipped.append((name, "has no name (an index?)"))
+        elif kind == "numbers" and LIKE_IDS.search(name):
+            skipped.append((name, f"is called like ids; pass ids={name!r} to align rows by it"))
+        elif kind == "numbers" and LIKE_LABELS.search(name):
+            skipped.append((name, f"is called like labels; pass labels={name!r} or groups={name!r} to use it"))
+        elif kind == "numbers":
+            numbers.append(name)
+        elif kind != "taken":
+            skipped.append((name, f"holds {kind}"))
+    skipped += [(name, "is one number a row, beside columns of vectors") for name in numbers if vectors]
+    ignored += [(file, f"column {name!r} {reason}") for name, reason in skipped]
+    if not vectors and not numbers:
+        if not shelf.roles.intersection(head.schema.names):
+            ignored.append((file, f"no column of vectors or numbers among {head.schema.names}"))
+        return []
+    own: list = []
+
+    def opened(index: int) -> Part:
+        with reading(file):
+            if ids and not own:
+                own.append(as_ids(file_values(path, ids, None), f"{file}, column {ids!r}"))
+            if vectors:
+                keys = [f"vectors {name}" for name in vectors]
+                stream = lambda: vector_blocks(path, file, vectors, widths)  # noqa: E731
+                array = shelf.streamed(path, keys, stream, None)[index]
+                name, columns = vectors[index], None
+            else:
+                keys = [f"numbers {json.dumps(numbers)}"]
+                array = shelf.streamed(path, keys, lambda: number_blocks(path, file, numbers), None)[0]
+                name, columns = path.stem, numbers
+            return Part(name, file, array, own[0] if own else None, str(array.dtype), columns, path, keys[index])
+
+    return [(name, lambda i=i: opened(i)) for i, name in enumerate(vectors or [path.stem])]

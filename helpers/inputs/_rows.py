@@ -1,0 +1,151 @@
+"""Rows of the same objects: aligned, complete, described."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helpers.inputs._files import Part, Shelf, bounds
+
+
+def aligned(parts: list[Part], series: list[Part]) -> tuple[np.ndarray, list[np.ndarray], list[tuple]]:
+    """The ids of the objects that all have, the rows of each, and what is lost."""
+    import pandas as pd
+
+    things = parts + series
+    named = [thing for thing in things if thing.ids is not None]
+    bare = [thing for thing in things if thing.ids is None]
+    if named and bare:
+        same = all(np.array_equal(thing.ids, named[0].ids) for thing in named)
+        if any(thing in parts for thing in bare) or not same or any(len(t.array) != len(named[0].ids) for t in bare):
+            raise ValueError(
+                f"{titled(named[0])} has ids and {titled(bare[0])} ({len(bare[0].array)} rows) has none; give ids to "
+                "both (a column 'id', or a file a.ids.txt beside a.npy), or pass ids='' to align by position"
+            )
+        things = [replace(thing, ids=named[0].ids) if thing.ids is None else thing for thing in things]
+    if not named:
+        counts = [len(thing.array) for thing in things]
+        if len(set(counts)) > 1:
+            listing = ", ".join(f"{titled(thing)} has {count}" for thing, count in zip(things, counts, strict=True))
+            raise ValueError(
+                f"numbers of rows differ and there are no ids to align by: {listing}; add a column 'id', or a file "
+                "a.ids.txt beside a.npy, to each"
+            )
+        return np.arange(counts[0]), [np.arange(counts[0]) for _ in things], []
+    indexes = [pd.Index(thing.ids) for thing in things]
+    base = indexes[0]
+    rows = [index.get_indexer(base) for index in indexes]
+    keep = np.all([found >= 0 for found in rows], axis=0)
+    losses = []
+    indexed = dict(zip(map(titled, things), indexes, strict=True))
+    for thing, index in zip(things, indexes, strict=True):
+        lacking = {title: other.get_indexer(index) < 0 for title, other in indexed.items()}
+        lost = np.any(list(lacking.values()), axis=0)
+        for row in np.flatnonzero(lost):
+            absent = ", ".join(title for title, mask in lacking.items() if mask[row])
+            losses.append((thing.name, index[row], f"not in {absent}"))
+    if not keep.any():
+        raise ValueError(
+            f"no id is in all of {', '.join(map(titled, things))}; ids of the first look like {list(base[:3])}, of the "
+            f"last like {list(indexes[-1][:3])}"
+        )
+    return base.to_numpy()[keep], [found[keep] for found in rows], losses
+
+
+def complete(
+    parts: list[Part], series: list[Part], rows: list[np.ndarray], ids: np.ndarray, drop: bool
+) -> tuple[np.ndarray, list[tuple]]:
+    """Which objects miss nothing, and what the others miss."""
+    keep, losses, words = np.ones(len(ids), bool), [], []
+    for thing, chosen in zip(parts + series, rows, strict=True):
+        whole = _whole(thing) if thing in parts else _present(thing.array)
+        lost = np.flatnonzero(~whole[chosen])
+        keep[lost] = False
+        reason = "NaN or infinite entries" if thing in parts else f"no {thing.name.removesuffix('s')}"
+        losses += [(thing.name, ids[at], reason) for at in lost]
+        if len(lost):
+            first = ", ".join(str(row) for row in chosen[lost[:10]]) + ", …" * (len(lost) > 10)
+            words.append(f"{titled(thing)}: {len(lost)} rows ({first}): {reason}")
+    if words and not drop:
+        raise ValueError("; ".join(words) + "; mend them, or leave these objects out by drop_missing=True")
+    return keep, losses
+
+
+def selected(part: Part, rows: np.ndarray, shelf: Shelf) -> np.ndarray:
+    """These rows of a representation: a view where they follow each other, else a copy, on the disk if it is there."""
+    if len(rows) and (np.diff(rows) == 1).all():
+        return part.array[rows[0] : rows[-1] + 1]
+    if part.path is None:
+        return part.array[rows]
+    width = part.array.shape[1]
+
+    def blocks() -> Iterator[list[np.ndarray]]:
+        return ([part.array[rows[start:stop]]] for start, stop in bounds(len(rows), width))
+
+    key = f"{part.key} rows {hashlib.sha256(rows.astype(np.int64).tobytes()).hexdigest()}"
+    return shelf.streamed(part.path, [key], blocks, len(rows))[0]
+
+
+def survey(part: Part, array: np.ndarray) -> dict[str, Any]:
+    """One pass over a representation: what is odd about it, and its digest."""
+    import pandas as pd
+
+    rows, width = array.shape
+    first, digests = array[:1].copy(), []
+    varies, nonzero = np.zeros(width, bool), np.zeros(width, bool)
+    zero_rows, norms = 0, np.empty(rows)
+    for start, stop in bounds(rows, width):
+        block = np.ascontiguousarray(array[start:stop]) + array.dtype.type(0)  # -0.0 is 0.0
+        varies |= (block != first).any(axis=0)
+        nonzero |= block.any(axis=0)
+        zero_rows += int((~block.any(axis=1)).sum())
+        norms[start:stop] = np.linalg.norm(block.astype(np.float64), axis=1)
+        data, size = memoryview(block).cast("B"), block.itemsize * width
+        digests += [hashlib.blake2b(data[at : at + size], digest_size=16).digest() for at in range(0, len(data), size)]
+    constant = [str(part.columns[i] if part.columns else i) for i in np.flatnonzero(~varies)]
+    return {
+        "file": part.file,
+        "rows": len(part.array),
+        "lost": len(part.array) - rows,
+        "missing": 0 if part.ids is None and part.path is None else int((~_whole(part)).sum()),
+        "width": width,
+        "dtype": part.stored,
+        "constant_columns": len(constant),
+        "constant": ", ".join(constant[:20]) + ", …" * (len(constant) > 20),
+        "zero_columns": int((~nonzero).sum()),
+        "zero_rows": zero_rows,
+        "duplicates": int(pd.Series(digests).duplicated().sum()),
+        "norm_mean": float(norms.mean()),
+        "norm_std": float(norms.std()),
+        "digest": hashlib.sha256(b"".join(digests)).hexdigest(),
+    }
+
+
+def titled(part: Part) -> str:
+    return f"{part.name} ({part.file})" if part.file and Path(part.file).stem != part.name else part.file or part.name
+
+
+def _whole(part: Part) -> np.ndarray:
+    """Which rows are finite; a column that is nowhere finite is an error."""
+    rows, width = part.array.shape
+    whole, ever = np.ones(rows, bool), np.zeros(width, bool)
+    for start, stop in bounds(rows, width):
+        finite = np.isfinite(part.array[start:stop])
+        whole[start:stop] = finite.all(axis=1)
+        ever |= finite.any(axis=0)
+    if not ever.all():
+        empty = [repr(part.columns[i]) if part.columns else str(i) for i in np.flatnonzero(~ever)]
+        raise ValueError(
+            f"{titled(part)}: column {', '.join(empty[:10])} is empty (NaN or infinite in all {rows} rows); remove it"
+        )
+    return whole
+
+
+def _present(values: np.ndarray) -> np.ndarray:
+    """Which values are there."""
+    return np.array([value is not None and value == value and str(value).strip() != "" for value in values], dtype=bool)

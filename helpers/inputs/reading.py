@@ -1,0 +1,246 @@
+"""Embeddings as people have them, in arrays, tables or by the name of a model, as matrices of the same objects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helpers.inputs._columns import Objects, columns_of, large_classes, values_of
+from helpers.inputs._files import Part, Place, Shelf, sha
+from helpers.inputs._offers import chosen_of, offers_of
+from helpers.inputs._rows import aligned, complete, selected, survey
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What :func:`read` found: representations of the same n objects, and what is known of the objects.
+
+    Attributes
+    ----------
+    representations : dict of str to numpy.ndarray
+        Matrices (n, p_i), float32 or float64, in the order of names asked for; read-only memory maps where they come
+        from files.
+    ids : numpy.ndarray of shape (n,)
+        Strings where rows are aligned by ids, else the numbers of the rows in the files.
+    labels, groups : numpy.ndarray of shape (n,), or None
+        Whole numbers if all are, else numbers if all are, else strings.
+    texts : numpy.ndarray of shape (n,), or None
+        Strings.
+    pairs : pandas.DataFrame, or None
+        ``left`` and ``right``, row numbers of ``representations``, and ``score``.
+    judgements : pandas.DataFrame, or None
+        ``query`` and ``document``, row numbers of ``representations``, and ``grade``.
+    losses : pandas.DataFrame
+        Each row of an input that is not among the n: ``input``, ``id``, ``reason``.
+    findings : pandas.DataFrame
+        For each representation: ``file``; ``rows`` there, ``lost`` of them and how many have ``missing`` (NaN or
+        infinite) entries; and of the n that are left: ``width``, ``dtype`` as stored, ``constant_columns`` and which
+        these are (``constant``), ``zero_columns``, ``zero_rows``, ``duplicates`` (rows equal to an earlier one),
+        ``norm_mean`` and ``norm_std``.
+    ignored : pandas.DataFrame
+        ``file`` and ``reason`` of what lay there but is no representation.
+    digest : str
+        SHA-256 of names, ids and all entries, and of labels, groups, pairs and judgements.
+    """
+
+    representations: dict[str, np.ndarray]
+    ids: np.ndarray
+    labels: np.ndarray | None
+    groups: np.ndarray | None
+    texts: np.ndarray | None
+    pairs: Any
+    judgements: Any
+    losses: Any
+    findings: Any
+    ignored: Any
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        widths = ", ".join(f"{name!r}: {x.shape[1]}" for name, x in self.representations.items())
+        return f"Inputs({len(self)} objects, {{{widths}}})"
+
+
+def read(
+    source: Any,
+    *,
+    names: Sequence[str] | None = None,
+    ids: str | None = None,
+    labels: Any = None,
+    groups: Any = None,
+    pairs: str | os.PathLike[str] | None = None,
+    judgements: str | os.PathLike[str] | None = None,
+    models: str | Sequence[str] = (),
+    text: str | None = None,
+    layers: str = "last",
+    drop_missing: bool = False,
+    drop_rare: int = 0,
+    work: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> Inputs:
+    """Read several embeddings of the same objects, and what is known of these objects.
+
+    Parameters
+    ----------
+    source
+        - a folder with ``.npy``, ``.npz``, ``.safetensors``, ``.parquet``, ``.csv`` or ``.tsv`` files, searched with
+          its subfolders; hidden files are passed over, other formats are listed in ``ignored``;
+        - one such file, or a list of files;
+        - a mapping from names to arrays (n, p) or to files.
+
+        Representations are called by their files (``a.npy`` is ``a``, ``sub/a.npy`` is ``sub/a``); several of one file
+        by file and array or column (``file/array``), or by array or column alone if ``source`` is that one file. They
+        come in natural order (``layer 2`` before ``layer 10``).
+
+        In a table each column of vectors is a representation: a list column, or text such as ``[0.1, 0.2]`` or
+        ``0.1 0.2``. Without such a column all columns of numbers are together one representation; columns of text, of
+        no name, or with a name like a label are not part of it and listed in ``ignored``. Of an ``.npz`` or
+        ``.safetensors`` file all matrices are read. Files called ids, labels, groups, pairs, judgements, qrels or texts
+        are only read if a parameter names them.
+    names
+        Which representations, in which order; all by default.
+    ids
+        What aligns rows: the name of a column or of an array of ids, or a file that gives ids to arrays without them.
+        The objects kept are those that all inputs have, in the order of the first. By default a column or array called
+        ``id`` or ``ids``, else the files ``a.ids.npy`` or ``a.ids.txt`` (an id a line) beside ``a.npy``, else none:
+        rows are aligned by position and must be equally many. ``""`` aligns by position whatever is there.
+    labels, groups
+        A column of the tables (or an array in the files); or a file, ``"labels.csv"``, if it has one column besides
+        ids, or ``"labels.csv:column"``; or an array (n,) in the order of the first representation. Paths are relative
+        to the folder of ``source`` or to the current folder.
+    pairs
+        A table with two columns of ids (row numbers where there are no ids) and a score; by the names ``left``,
+        ``right``, ``score`` if it has more than three columns.
+    judgements
+        A table with the ids of a query and of a document and, optionally, a grade (1 by default); by the names
+        ``query``, ``document``, ``grade`` if it has more than three columns.
+    models, text, layers
+        Encode ``text`` (a column of the tables, or a file as for ``labels``) by these models, see
+        :func:`helpers.layers.extract` with mean pooling: the ``"last"`` layer, called by the last part of the name of
+        the model, or ``"all"``, called ``model/layer 0`` and so on.
+    drop_missing
+        Leave out the objects that have a NaN or infinite entry in a representation, or no label, group or text. Else
+        they are an error that lists them.
+    drop_rare
+        Leave out the objects of classes with fewer members than this. At 0 a class with one member is an error.
+    work
+        Folder for what is converted; by default one below the user's cache folder. It is used again until the file
+        changes, and may be deleted at any time.
+    progress
+        Show a bar where a file takes long to convert.
+
+    Returns
+    -------
+    Inputs
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, or no file that can be read.
+    ValueError
+        If a file is damaged, truncated or holds pickled objects (which are never loaded); an array is not a matrix of
+        real numbers; a vector has another length than the first; a number cannot be read; rows are not equally many
+        and there are no ids; an id is missing or there twice; two representations have one name; a column is empty;
+        values are missing; there is one class, or a class with one member. The message names file, row (from 0, headers
+        not counted) and column, and what is accepted.
+
+    Notes
+    -----
+    float32 and float64 are mapped as they lie in ``.npy`` and ``.safetensors`` files and in uncompressed ``.npz`` files
+    (copied if they are not aligned there). float16, bfloat16, bool and whole numbers up to 16 bits become float32;
+    other whole numbers and the numbers of a CSV file become float64. Whatever must be converted, extracted or brought
+    into another order is streamed to a ``.npy`` file in the work folder and mapped from there, so that memory holds
+    blocks of rows and some 100 bytes for each object. Cost: all entries are read twice, to find what is missing and to
+    describe it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.inputs import read
+    >>> inputs = read({"a": np.eye(4), "b": np.ones((4, 2))}, labels=["x", "y", "x", "y"])
+    >>> inputs
+    Inputs(4 objects, {'a': 4, 'b': 2})
+    >>> inputs.findings[["width", "constant_columns", "duplicates"]].to_numpy().tolist()
+    [[4, 0, 0], [2, 2, 3]]
+    """
+    import pandas as pd
+
+    if layers not in ("last", "all"):
+        raise ValueError(f"layers is {layers!r}; it must be 'last' or 'all'")
+    models = [models] if isinstance(models, (str, os.PathLike)) else list(models)
+    if models and text is None:
+        raise ValueError("models are given without text; name the column of texts, as in text='sentence'")
+    place = Place.of(source, ids)
+    tables = {"pairs": (pairs, ("left", "right", "score")), "judgements": (judgements, ("query", "document", "grade"))}
+    tables = {role: (place.file(spec, role), columns) for role, (spec, columns) in tables.items() if spec is not None}
+    wanted = {
+        role: spec for role, spec in (("labels", labels), ("groups", groups), ("texts", text)) if spec is not None
+    }
+    specs = {role: place.find(spec, role) for role, spec in wanted.items() if isinstance(spec, (str, os.PathLike))}
+    apart = {path for path, _ in (*tables.values(), *specs.values())} | {place.id_file}
+    shelf = Shelf(work, progress, roles={column for path, column in specs.values() if path is None})
+
+    offers, ignored = offers_of(source, place, apart, shelf)
+    series = [part for role, spec in wanted.items() for part in columns_of(role, spec, specs.get(role), place, offers)]
+    parts = [offer.open() for offer in chosen_of(offers, names, models, place, ignored)]
+    joined, rows, losses = aligned(parts, series)
+    keep, lost = complete(parts, series, rows, joined, drop_missing)
+    losses, joined, rows = losses + lost, joined[keep], [r[keep] for r in rows]
+    values = values_of(series, rows[len(parts) :], joined)
+    if "labels" in values:
+        keep, lost = large_classes(values["labels"], joined, drop_rare)
+        losses, joined, rows = losses + lost, joined[keep], [r[keep] for r in rows]
+        values = {role: column[keep] for role, column in values.items()}
+    if not len(joined):
+        raise ValueError(f"no object is left of {len(losses)}; the last one lost: {losses[-1] if losses else 'none'}")
+
+    arrays = {part.name: selected(part, chosen, shelf) for part, chosen in zip(parts, rows, strict=False)}
+    for model in models:
+        encoded = _encoded(model, values["texts"], layers, arrays, progress)
+        arrays |= encoded
+        parts += [Part(name, str(model), x, None, stored="float32") for name, x in encoded.items()]
+    if names is not None:
+        arrays = {name: arrays[name] for name in names}
+    surveys = {part.name: survey(part, arrays[part.name]) for part in parts if part.name in arrays}
+    objects = Objects(joined, place, {loss[1] for loss in losses})
+    found = {role: objects.table(path, role, columns, losses) for role, (path, columns) in tables.items()}
+    content = [[name, surveys[name].pop("digest")] for name in arrays]
+    content += [[role, _digest(column)] for role, column in {"ids": joined, **values}.items()]
+    content += [[f"{role} {name}", _digest(table[name].to_numpy())] for role, table in found.items() for name in table]
+    return Inputs(
+        representations=arrays,
+        ids=joined,
+        **{role: values.get(role) for role in ("labels", "groups", "texts")},
+        **{role: found.get(role) for role in ("pairs", "judgements")},
+        losses=pd.DataFrame(losses, columns=["input", "id", "reason"]),
+        findings=pd.DataFrame([surveys[name] for name in arrays], index=pd.Index(list(arrays), name="representation")),
+        ignored=pd.DataFrame(ignored, columns=["file", "reason"]),
+        digest=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
+    )
+
+
+def _encoded(model: Any, texts: np.ndarray, layers: str, taken: Iterable[str], progress: bool) -> dict[str, np.ndarray]:
+    """Representations of the texts by a model."""
+    from helpers.layers import extract
+
+    found = extract(model, list(texts), progress=progress)
+    name = Path(str(model)).name
+    last = list(found)[-1]
+    arrays = {name: found[last]} if layers == "last" else {f"{name}/{layer}": x for layer, x in found.items()}
+    for name in arrays:
+        if name in taken:
+            raise ValueError(f"two representations are called {name!r}; rename the file, or the folder of the model")
+    return arrays
+
+
+def _digest(column: np.ndarray) -> str:
+    return sha(json.dumps([str(value) for value in column]))
