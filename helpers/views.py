@@ -23,9 +23,11 @@ __all__ = [
     "block_name",
     "block_test",
     "blocks",
+    "claimed",
     "contiguous",
     "cut",
     "drift",
+    "ends",
     "interval",
     "likeness",
     "study",
@@ -47,6 +49,15 @@ class Study(NamedTuple):
     matrices: dict[str, Any]
     draws: dict[str, np.ndarray]
     chance: dict[str, Any]
+
+    def of(self, names: Sequence[str]) -> Study:
+        """The same of some of the layers."""
+        at = [list(next(iter(self.matrices.values())).index).index(name) for name in names]
+        return Study(
+            {name: matrix.iloc[at, at] for name, matrix in self.matrices.items()},
+            {name: draws[:, at][:, :, at] for name, draws in self.draws.items()},
+            {name: matrix.iloc[at, at] for name, matrix in self.chance.items()},
+        )
 
 
 def study(
@@ -311,6 +322,54 @@ def blocks(found: Study, partitions: Mapping[str, Sequence[int]], measures: Sequ
         row["tree"] = tree
         row["tree_support"] = float(np.mean([block_name(cut(draw, count)) == tree for draw in draws]))
         rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def claimed(size: int) -> dict[str, list[int]]:
+    """What the original study says of the layers 0 to ``size`` - 1 of an encoder, as partitions.
+
+    Popov (2025): the central layers form a block, the embedding layer and the last one stand apart; BERT, whose 12
+    layers follow the embedding layer, falls into four blocks.
+
+    >>> {name: block_name(groups) for name, groups in claimed(13).items()}
+    {'centre and two ends': '[0] [1–11] [12]', 'four blocks': '[0] [1–3] [4–8] [9–12]'}
+    """
+    out = {"centre and two ends": [0, *[1] * (size - 2), 2]}
+    return out | ({"four blocks": [0, *[1] * 3, *[2] * 5, *[3] * 4]} if size == 13 else {})
+
+
+def ends(found: Study, measures: Sequence[str] = VIEWS) -> Any:
+    """Whether the first and the last layer stand apart: their steps to the next layer among all steps.
+
+    Returns
+    -------
+    DataFrame
+        Two rows for each measure: ``step``, one less the similarity of the first (last) layer to its neighbour;
+        ``others``, the median of the steps between the other neighbours; ``rank``, 1 for the largest of the L - 1
+        steps; ``support``, the share of the draws in which it is one of the two largest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.views import ends, study
+    >>> x, y = np.random.default_rng(0).normal(size=(2, 60, 4))
+    >>> layers = {"a": x, "b": x + y / 9, "c": x + y / 5, "d": x + y / 3, "e": y}
+    >>> found = study(layers, k=5, rtd_batch=20, rtd_trials=2, halves=3)
+    >>> ends(found, ["cka"])[["layer", "rank"]].values.tolist()
+    [['a', 3], ['e', 1]]
+    """
+    import pandas as pd
+
+    rows = []
+    for measure in measures:
+        matrix, draws = likeness(found, measure)
+        names, every = list(found.matrices[measure].index), np.stack([matrix, *draws])
+        steps = 1 - np.diagonal(every, 1, axis1=1, axis2=2)
+        for layer, at in ((names[0], 0), (names[-1], -1)):
+            ranks = 1 + (steps > steps[:, [at]]).sum(axis=1)
+            row = {"measure": measure, "layer": layer, "step": float(steps[0, at])}
+            row |= {"others": float(np.median(steps[0, 1:-1])), "rank": int(ranks[0])}
+            rows.append(row | {"support": float(np.mean(ranks[1:] <= 2))})
     return pd.DataFrame(rows)
 
 

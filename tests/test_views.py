@@ -14,9 +14,11 @@ from helpers.views import (
     block_name,
     block_test,
     blocks,
+    claimed,
     contiguous,
     cut,
     drift,
+    ends,
     interval,
     likeness,
     study,
@@ -69,6 +71,25 @@ def test_the_intervals_hold_the_values_and_the_table_has_every_pair(found):
 def test_an_interval_turns_skewed_draws_around():
     low, high = interval(0.5, [0.0, 0.1, 0.1, 0.8], level=1.0)
     assert low == pytest.approx(0.5 - 0.55) and high == pytest.approx(0.5 + 0.25)
+
+
+def test_a_part_of_a_study_is_the_study_of_some_layers(found):
+    part = found.of(["layer 1", "layer 4"])
+    assert part.matrices["rsa"].iat[0, 1] == found.matrices["rsa"].loc["layer 1", "layer 4"]
+    assert np.array_equal(part.draws["rtd"][:, 1, 0], found.draws["rtd"][:, 4, 1])
+
+
+def test_a_layer_that_stands_apart_makes_the_largest_step():
+    matrix = two_blocks(at=1)
+    table = ends(Study({"cka": pd.DataFrame(matrix)}, {"cka": matrix[None]}, {"cka": pd.DataFrame(matrix)}), ["cka"])
+    assert table["rank"].tolist() == [1, 2] and table["step"].tolist() == pytest.approx([0.8, 0.1])
+    assert table["support"].tolist() == [1.0, 1.0]
+
+
+def test_the_claims_fit_the_number_of_layers():
+    assert (
+        set(claimed(7)) == {"centre and two ends"} and block_name(claimed(7)["centre and two ends"]) == "[0] [1–5] [6]"
+    )
 
 
 def test_a_distance_becomes_the_share_below_chance(found):
