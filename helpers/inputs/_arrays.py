@@ -35,7 +35,15 @@ class Stored(NamedTuple):
         return self.offset + int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
 
-def in_npy(path: Path, file: str) -> dict[str, Stored]:
+def stored_in(path: Path, file: str) -> dict[str, Stored]:
+    """The arrays of a file by name."""
+    found = {".npy": _in_npy, ".npz": _in_npz, ".safetensors": _in_safetensors}[path.suffix.lower()](path, file)
+    if not found:
+        raise ValueError(f"{file} holds no array")
+    return found
+
+
+def _in_npy(path: Path, file: str) -> dict[str, Stored]:
     with path.open("rb") as stream:
         shape, fortran, dtype = _npy_header(stream, file)
         stored = Stored(path, stream.tell(), shape, dtype, fortran)
@@ -43,7 +51,7 @@ def in_npy(path: Path, file: str) -> dict[str, Stored]:
     return {path.stem: stored}
 
 
-def in_npz(path: Path, file: str) -> dict[str, Stored]:
+def _in_npz(path: Path, file: str) -> dict[str, Stored]:
     out = {}
     with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
         for info in archive.infolist():
@@ -58,14 +66,11 @@ def in_npz(path: Path, file: str) -> dict[str, Stored]:
             offset = info.header_offset + 30 + int(lengths.sum()) + header
             member = "" if info.compress_type == zipfile.ZIP_STORED else info.filename
             out[name] = Stored(path, offset, shape, dtype, fortran, member=member)
-            size = info.file_size + offset - header
-            _check_length(out[name], size, f"{file}, array {name!r}")
-    if not out:
-        raise ValueError(f"{file} holds no array")
+            _check_length(out[name], info.file_size + offset - header, f"{file}, array {name!r}")
     return out
 
 
-def in_safetensors(path: Path, file: str) -> dict[str, Stored]:
+def _in_safetensors(path: Path, file: str) -> dict[str, Stored]:
     from safetensors import safe_open
 
     with safe_open(path, framework="np") as archive:  # checks the header
@@ -83,17 +88,21 @@ def in_safetensors(path: Path, file: str) -> dict[str, Stored]:
         shape = tuple(header[name]["shape"])
         stored = Stored(path, 8 + size + start, shape, np.dtype(known[kind]), kind="bfloat16" * (kind == "BF16"))
         out[name] = stored
-    if not out:
-        raise ValueError(f"{file} holds no array")
     return out
 
 
 def check_matrix(shape: tuple[int, ...], dtype: np.dtype, where: str) -> None:
-    if len(shape) != 2:
+    """Complain unless these are the shape and the dtype of a matrix of real numbers."""
+    if len(shape) != 2 and not dtype.hasobject:
         hint = "; a column of labels goes to labels=, of ids to ids=" if len(shape) == 1 else ""
         raise ValueError(f"{where} has shape {tuple(shape)}; (n_objects, n_features) is needed{hint}")
     if 0 in shape:
         raise ValueError(f"{where} has shape {tuple(shape)}; at least one row and one column are needed")
+    if dtype.hasobject:
+        raise ValueError(
+            f"{where} holds Python objects (dtype {dtype}), pickled; pickles are never loaded: save numbers, as in "
+            "np.save(file, np.asarray(x, dtype=np.float32)), which needs rows of equal length"
+        )
     if dtype.kind not in "biuf":
         raise ValueError(f"{where} has dtype {dtype}; real numbers are needed")
 
@@ -117,22 +126,18 @@ def matrix_of(stored: Stored, where: str, shelf: Shelf) -> tuple[np.ndarray, str
 
 
 def _npy_header(stream: Any, file: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether columns come first, and dtype."""
     try:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream)
     except ValueError as error:
         raise ValueError(f"{file} is not a complete .npy file: {error}") from error
-    if dtype.hasobject:
-        raise ValueError(
-            f"{file} holds Python objects (dtype {dtype}), pickled; pickles are never loaded: save numbers, as in "
-            "np.save(file, np.asarray(x, dtype=np.float32)), which needs rows of equal length"
-        )
     return shape, fortran, dtype
 
 
 def _check_length(stored: Stored, size: int, file: str) -> None:
-    if stored.end > size:
+    if stored.end > size and not stored.dtype.hasobject:
         raise ValueError(
             f"{file} is truncated: its header promises {stored.end} bytes (shape {stored.shape}, {stored.dtype}), "
             f"there are {size}"

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from helpers.inputs._arrays import in_npz, in_safetensors
-from helpers.inputs._files import TABLES, Offer, Part, Place, reading
+from helpers.inputs._arrays import stored_in
+from helpers.inputs._files import FORMATS, TABLES, Part, Place, reading, short
 from helpers.inputs._tables import batches, head_of
 
 LIKE_IDS = re.compile(r"(^|[_\-. ])(ids?|uuid|idx|index|key)$", re.IGNORECASE)
 
 
-def columns_of(role: str, spec: Any, found: tuple | None, place: Place, offers: list[Offer]) -> list[Part]:
+def columns_of(role: str, spec: Any, found: tuple | None, place: Place, files: Iterable[Path]) -> list[Part]:
     """The columns that a parameter names: of one file, of each file of the source that has it, or an array itself."""
     if found is None:
         values = np.array(list(spec), dtype=object)
@@ -23,157 +24,53 @@ def columns_of(role: str, spec: Any, found: tuple | None, place: Place, offers: 
             raise ValueError(f"{role} has shape {values.shape}; one value for each object is needed")
         return [Part(role, "", values, None)]
     path, column = found
+    place = place._replace(single=True)  # a column that is only called like ids is no obstacle here
     if path is not None:
-        file = place.shown(path)
-        own = None
-        names = head_of(path).schema.names if path.suffix.lower() in TABLES else []
-        if names and (name := id_name(names, place._replace(single=True), file) if has_ids(names, place) else None):
-            own = as_ids(file_values(path, name, None), f"{file}, column {name!r}")
-        return [Part(role, file, file_values(path, column, name if names and own is not None else None), own)]
+        names = _names(path, place.shown(path))
+        own = names and id_column(names, place._replace(by_position=False), place.shown(path), needed=False)
+        if column is None and path.suffix.lower() in TABLES:
+            others = [name for name in names if name != own and not name.startswith("Unnamed: ")]
+            if len(others) != 1:
+                example = f"{path.name}:{others[-1] if others else 'column'}"
+                raise ValueError(f"{role}: {path.name} has the columns {others}; say which, as in {example!r}")
+            column = others[0]
+        ids = ids_of(path, None if place.by_position else own, place._replace(id_file=None))
+        return [_part(role, path, column, ids, place)]
     parts = []
-    for path in place.files:
-        file = place.shown(path)
-        with reading(file):
-            if path.suffix.lower() in TABLES:
-                names = head_of(path).schema.names
-            elif path.suffix.lower() in (".npz", ".safetensors"):
-                names = list((in_npz if path.suffix.lower() == ".npz" else in_safetensors)(path, file))
-            else:
-                continue
+    for path in files:
+        if path.suffix.lower() in FORMATS and path.suffix.lower() != ".npy":
+            names = _names(path, place.shown(path))
             if column in names:
-                name = id_name(names, place._replace(single=True), file)
-                own = as_ids(file_values(path, name, None), f"{file}, column {name!r}") if name else None
-                own = own if name or path.suffix.lower() in TABLES else ids_beside(path, place)
-                parts.append(Part(role, file, file_values(path, column, None), own))
+                own = id_column(names, place, place.shown(path))
+                parts.append(_part(role, path, column, ids_of(path, own, place), place))
     if not parts:
-        raise ValueError(
-            f"{role} is {column!r}; no file of the source has such a column or array, and there is no such file"
-        )
+        raise ValueError(f"{role} is {column!r}; no file of the source has such a column or array, nor is it a file")
     return parts
 
 
-def values_of(series: list[Part], rows: list[np.ndarray], ids: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns in the order of the objects; files that have the same column must agree."""
-    out: dict[str, np.ndarray] = {}
-    files: dict[str, str] = {}
-    for part, chosen in zip(series, rows, strict=True):
-        column = np.asarray(part.array)[chosen]
-        column = column.astype(object).astype(str).astype(object) if part.name == "texts" else _typed(column)
-        if part.name in out:
-            different = np.flatnonzero(out[part.name] != column)
-            if len(different):
-                at = different[0]
-                raise ValueError(
-                    f"{part.name} of {ids[at]!r} is {out[part.name][at]!r} in {files[part.name]} and {column[at]!r} in "
-                    f"{part.file}; name the file, as in '{part.file}:column'"
-                )
-        out[part.name], files[part.name] = column, part.file
-    return out
+def _names(path: Path, file: str) -> list[str]:
+    """The columns of a table, or the arrays of a file."""
+    with reading(file):
+        if path.suffix.lower() in TABLES:
+            return head_of(path).schema.names
+        return list(stored_in(path, file)) if path.suffix.lower() in (".npz", ".safetensors") else []
 
 
-def large_classes(labels: np.ndarray, ids: np.ndarray, least: int) -> tuple[np.ndarray, list[tuple]]:
-    """Which objects are of classes with enough members; numbers with fractions are no classes."""
-    if labels.dtype.kind == "f":
-        return np.ones(len(labels), bool), []
-    classes, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    keep = counts[which] >= least
-    losses = [
-        ("labels", ids[at], f"class {labels[at]} has {counts[which[at]]} members") for at in np.flatnonzero(~keep)
-    ]
-    left = classes[counts >= least]
-    if len(left) < 2:
-        rare = f" of at least {least} members" if least else ""
-        raise ValueError(f"labels have {len(left)} class{rare} ({', '.join(map(str, left))}); at least 2 are needed")
-    if least == 0 and counts.min() == 1:
-        single = np.flatnonzero(counts == 1)
-        where = ", ".join(f"{classes[c]} ({ids[np.flatnonzero(which == c)[0]]})" for c in single[:10])
-        raise ValueError(
-            f"labels: {len(single)} classes have one member: {where}{', …' * (len(single) > 10)} (the id or row in "
-            "brackets); merge them, or leave them out by drop_rare=2"
-        )
-    return keep, losses
+def _part(role: str, path: Path, column: str | None, ids: np.ndarray | None, place: Place) -> Part:
+    values = _file_values(path, column)
+    if ids is not None and len(ids) != len(values):
+        raise ValueError(f"{place.shown(path)} has {len(values)} {role} and {len(ids)} ids")
+    return Part(role, place.shown(path), values, ids)
 
 
-def file_values(path: Path, column: str | None, ids: str | None) -> np.ndarray:
-    """One column of a file as an array of values, None where there is none."""
-    suffix = path.suffix.lower()
-    with reading(path.name):
-        if suffix == ".txt":
-            return np.array(path.read_text(encoding="utf-8-sig").splitlines(), dtype=object)
-        if suffix not in TABLES:
-            return array_values(path, column)
-        names = head_of(path).schema.names
-        if column is None:
-            others = [name for name in names if name != ids and not name.startswith("Unnamed: ")]
-            if len(others) != 1:
-                raise ValueError(
-                    f"{path.name} has the columns {others}; say which, as in {path.name + ':' + others[-1]!r}"
-                )
-            column = others[0]
-        if column not in names:
-            raise ValueError(f"{path.name} has no column {column!r}; it has {names[:20]}")
-        parts = [batch.column(column).to_pandas().to_numpy(object) for batch in batches(path, [column], 1 << 16)]
-    values = np.concatenate(parts)
-    values[[value is None or value != value for value in values]] = None
-    return values
-
-
-def array_values(path: Path, name: str | None) -> np.ndarray:
-    """A one-dimensional array of a file."""
-    if path.suffix.lower() == ".safetensors":
-        from safetensors import safe_open
-
-        with safe_open(path, framework="np") as archive:
-            arrays = {key: archive.get_tensor(key) for key in archive.keys() if name in (None, key)}
-    else:
-        try:
-            loaded = np.load(path, allow_pickle=False)
-            arrays = {path.stem: loaded} if isinstance(loaded, np.ndarray) else loaded
-            arrays = {key: arrays[key] for key in arrays if name in (None, key) or path.suffix.lower() == ".npy"}
-        except ValueError as error:
-            raise ValueError(
-                f"{path.name}: {error}; pickled objects are never loaded, save strings or numbers"
-            ) from None
-    if len(arrays) != 1:
-        raise ValueError(f"{path.name} has no single array {name or ''!r}; it has {sorted(arrays)}")
-    values = next(iter(arrays.values()))
-    values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
-    if values.ndim != 1:
-        raise ValueError(f"{path.name} has shape {values.shape}; one value a row is needed")
-    return values
-
-
-def as_ids(values: np.ndarray, where: str) -> np.ndarray:
-    """Ids as strings, none missing, none twice."""
-    import pandas as pd
-
-    values = np.asarray(values)
-    for row, value in enumerate(values):
-        if value is None or value != value:
-            raise ValueError(f"{where}, row {row}: the id is missing; each row needs one")
-    whole = [isinstance(v, float) and v.is_integer() for v in values] if values.dtype.kind in "fO" else [False]
-    if values.dtype.kind == "f" or any(whole):
-        values = [int(v) if isinstance(v, (float, np.floating)) and float(v).is_integer() else v for v in values]
-    words = np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], dtype=object)
-    twice = pd.Series(words).duplicated()
-    if twice.any():
-        row = int(np.flatnonzero(twice)[0])
-        first = int(np.flatnonzero(words == words[row])[0])
-        raise ValueError(
-            f"{where}: the id {words[row]!r} is in rows {first} and {row} ({int(twice.sum())} ids are there again); "
-            "ids must differ"
-        )
-    return words
-
-
-def id_name(names: list[str], place: Place, file: str) -> str | None:
-    """The column of ids, if there is one and it is wanted."""
-    if place.ids == "" or place.id_file is not None:
+def id_column(names: list[str], place: Place, file: str, needed: bool = True) -> str | None:
+    """The name of the column or array of ids, if there is one and it is wanted."""
+    if place.by_position:
         return None
-    if place.id_column is not None:
-        if place.id_column not in names:
-            raise ValueError(f"{file} has no {place.id_column!r} to align rows by; it has {names[:20]}")
-        return place.id_column
+    if place.id_name is not None:
+        if needed and place.id_name not in names:
+            raise ValueError(f"{file} has no {place.id_name!r} to align rows by; it has {names[:20]}")
+        return place.id_name if place.id_name in names else None
     found = [name for name in names if name.strip().lower() in ("id", "ids")]
     if len(found) > 1:
         raise ValueError(f"{file} has {found}; say by ids= which of them aligns rows")
@@ -185,76 +82,179 @@ def id_name(names: list[str], place: Place, file: str) -> str | None:
     return found[0] if found else None
 
 
-def has_ids(names: list[str], place: Place) -> bool:
-    return place.id_column in names if place.id_column else any(n.strip().lower() in ("id", "ids") for n in names)
-
-
-def ids_beside(path: Path, place: Place) -> np.ndarray | None:
-    """Ids of an array without ids of its own: of the file that ``ids`` names, or beside it."""
+def ids_of(path: Path, column: str | None, place: Place) -> np.ndarray | None:
+    """The ids of the rows of a file: in its column, else in the file that ``ids`` names, else in one beside it."""
+    if column is not None:
+        return _as_ids(_file_values(path, column), f"{place.shown(path)}, column {column!r}")
     if place.id_file is not None:
-        return as_ids(file_values(place.id_file, place.id_column, None), place.shown(place.id_file))
-    if place.ids is None:
+        return _as_ids(_file_values(place.id_file, place.id_column), place.shown(place.id_file))
+    if not place.by_position and place.id_name is None:
         for beside in (path.with_name(f"{path.stem}.ids.npy"), path.with_name(f"{path.stem}.ids.txt")):
             if beside.is_file():
-                return as_ids(file_values(beside, None, None), place.shown(beside))
+                return _as_ids(_file_values(beside, None), place.shown(beside))
     return None
 
 
-class Objects(NamedTuple):
-    """The objects that were kept, by what people call them."""
-
-    ids: np.ndarray
-    place: Place
-    lost: set
-
-    def table(self, path: Path, role: str, columns: tuple[str, str, str], losses: list) -> Any:
-        """Pairs with scores, or judgements, as row numbers; rows of objects that were lost go to ``losses``."""
-        import pandas as pd
-
-        file = self.place.shown(path)
-        if path.suffix.lower() not in TABLES:
-            raise ValueError(f"{role} is {file!r}; a table is needed: {', '.join(TABLES)}")
-        with reading(file):
-            names = [name for name in head_of(path).schema.names if not name.startswith("Unnamed: ")]
-            if not set(columns) <= set(names):
-                if not 2 + (role == "pairs") <= len(names) <= 3:
-                    raise ValueError(f"{file} has the columns {names}; {columns} are needed, or exactly these in order")
-            else:
-                names = list(columns)
-            left, right = (file_values(path, name, None) for name in names[:2])
-            grade = file_values(path, names[2], None) if len(names) == 3 else np.ones(len(left), object)
-        scores = pd.to_numeric(pd.Series(grade, dtype=object), errors="coerce").to_numpy(np.float64)
-        for row in np.flatnonzero(~np.isfinite(scores)):
-            raise ValueError(f"{file}, row {row}, column {names[2]!r}: {grade[row]!r} is no finite number")
-        index = pd.Index([str(i) for i in self.ids])
-        places = [index.get_indexer([_word(value) for value in side]) for side in (left, right)]
-        known = (places[0] >= 0) & (places[1] >= 0)
-        for row in np.flatnonzero(~known):
-            unknown = [_word(s[row]) for s, at in zip((left, right), places, strict=True) if at[row] < 0]
-            losses.append((role, f"row {row}", f"no object {', '.join(unknown)}"))
-        if not known.any():
-            raise ValueError(
-                f"{file}: none of its {len(known)} rows is of objects that were read; its first are {_word(left[0])!r} "
-                f"and {_word(right[0])!r}, objects are called {list(index[:3])}"
-            )
-        if role == "pairs" and len(set(scores[known])) < 2:
-            raise ValueError(
-                f"{file}, column {names[2]!r}: all scores are {scores[known][0]:g}; nothing can be compared"
-            )
-        return pd.DataFrame(dict(zip(columns, (places[0][known], places[1][known], scores[known]), strict=True)))
-
-
-def _typed(column: np.ndarray) -> np.ndarray:
-    """Values as whole numbers if all are, else as numbers if all are, else as strings."""
+def _as_ids(values: np.ndarray, where: str) -> np.ndarray:
+    """Ids as strings, none missing, none twice."""
     import pandas as pd
 
-    if all(isinstance(value, (bool, np.bool_)) for value in column):
-        return column.astype(str)
-    numbers = pd.to_numeric(pd.Series(column), errors="coerce").to_numpy(np.float64)
-    if np.isfinite(numbers).all():
-        return numbers.astype(np.int64) if (numbers == np.round(numbers)).all() else numbers
-    return np.array([str(value) for value in column])
+    words = np.array([_word(value) for value in values], dtype=object)
+    for row in np.flatnonzero(words == ""):
+        raise ValueError(f"{where}, row {row}: the id is missing; each row needs one")
+    twice = pd.Series(words).duplicated()
+    for row in np.flatnonzero(twice):
+        first = int(np.flatnonzero(words == words[row])[0])
+        raise ValueError(
+            f"{where}: the id {words[row]!r} is in rows {first} and {row} ({int(twice.sum())} rows have an id that was "
+            "there before); ids must differ"
+        )
+    return words
 
 
 def _word(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    """An id as a string, empty if it is missing."""
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        value = int(value)
+    if value is None or value != value:
+        return ""
+    return (value.decode() if isinstance(value, bytes) else str(value)).strip()
+
+
+def _file_values(path: Path, column: str | None) -> np.ndarray:
+    """One column of a file as an array of values, None where there is none."""
+    with reading(path.name):
+        if path.suffix.lower() == ".txt":
+            return np.array(path.read_text(encoding="utf-8-sig").splitlines(), dtype=object)
+        if path.suffix.lower() not in TABLES:
+            return _array_values(path, column)
+        names = head_of(path).schema.names
+        if column is None and len(names) != 1:
+            raise ValueError(f"{path.name} has the columns {names[:20]}; say which, as in '{path.name}:{names[0]}'")
+        if column not in (*names, None):
+            raise ValueError(f"{path.name} has no column {column!r}; it has {names[:20]}")
+        parts = [batch.column(0).to_pandas().to_numpy(object) for batch in batches(path, [column or names[0]], 1 << 16)]
+    values = np.concatenate(parts)
+    values[[value is None or value != value or value in ("nan", "NaN") for value in values]] = None
+    return values
+
+
+def _array_values(path: Path, name: str | None) -> np.ndarray:
+    """A one-dimensional array of a file."""
+    arrays = stored_in(path, path.name)
+    name = next(iter(arrays)) if len(arrays) == 1 and name is None else name
+    if name not in arrays:
+        example = f"{path.name}:{next(iter(arrays))}"
+        raise ValueError(f"{path.name} has the arrays {list(arrays)}; say which, as in {example!r}")
+    if arrays[name].dtype.hasobject:
+        raise ValueError(
+            f"{path.name}, array {name!r} holds Python objects, pickled; pickles are never loaded: save numbers, or "
+            "strings as np.asarray(x, dtype=str)"
+        )
+    if path.suffix.lower() == ".safetensors":
+        from safetensors import safe_open
+
+        with safe_open(path, framework="np") as archive:
+            values = archive.get_tensor(name)
+    else:
+        loaded = np.load(path, allow_pickle=False)
+        values = loaded if isinstance(loaded, np.ndarray) else loaded[name]
+    values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    if values.ndim != 1:
+        raise ValueError(f"{path.name}, array {name!r} has shape {values.shape}; one value a row is needed")
+    return values
+
+
+def values_of(series: list[Part], rows: list[np.ndarray], ids: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns in the order of the objects; files that have the same column must agree."""
+    out: dict[str, np.ndarray] = {}
+    files: dict[str, str] = {}
+    for part, chosen in zip(series, rows, strict=True):
+        column = np.asarray(part.array)[chosen]
+        column = np.array([str(text) for text in column], dtype=object) if part.name == "texts" else _typed(column)
+        if part.name in out:
+            for at in np.flatnonzero(out[part.name] != column):
+                raise ValueError(
+                    f"{part.name} of {ids[at]!r}: {short(str(out[part.name][at]))} in {files[part.name]} and "
+                    f"{short(str(column[at]))} in {part.file}; say which counts, as in '{part.file}:column'"
+                )
+        out[part.name], files[part.name] = column, part.file
+    return out
+
+
+def _typed(column: np.ndarray) -> np.ndarray:
+    """Values as whole numbers if all are (and are about as few as classes), else as numbers if all are, else words."""
+    import pandas as pd
+
+    if not any(isinstance(value, (bool, np.bool_)) for value in column):
+        numbers = pd.to_numeric(pd.Series(column, dtype=object), errors="coerce").to_numpy(np.float64)
+        if np.isfinite(numbers).all():
+            classes = (numbers == np.round(numbers)).all() and 2 * len(np.unique(numbers)) <= len(numbers)
+            return numbers.astype(np.int64) if classes else numbers
+    return np.array([str(value).strip() for value in column])
+
+
+def large_classes(labels: np.ndarray, ids: np.ndarray, least: int) -> tuple[np.ndarray, list[tuple]]:
+    """Which objects are of classes with enough members; numbers with fractions are no classes."""
+    classes, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    least = 0 if labels.dtype.kind == "f" else least
+    keep = counts[which] >= least
+    left = classes[counts >= least]
+    if len(left) < 2:
+        of = f" of at least {least} members" * (least > 1)
+        raise ValueError(f"labels: {len(left)} class{of} among {len(labels)} objects {left.tolist()}; 2 are needed")
+    if labels.dtype.kind != "f" and not least and counts.min() == 1:
+        single = [f"{classes[c]!s} ({ids[np.flatnonzero(which == c)[0]]})" for c in np.flatnonzero(counts == 1)[:10]]
+        raise ValueError(
+            f"labels: {int((counts == 1).sum())} classes have one member: {', '.join(single)}"
+            f"{', …' * ((counts == 1).sum() > 10)} (in brackets the id or row); merge them, or leave them out by "
+            "drop_rare=2"
+        )
+    small = np.flatnonzero(~keep)
+    return keep, [("labels", ids[at], f"class {labels[at]} has {counts[which[at]]} members") for at in small]
+
+
+def table_of(
+    path: Path, role: str, columns: tuple[str, str, str], ids: np.ndarray, rows: int | None, place: Place
+) -> tuple[Any, list[tuple]]:
+    """Pairs with scores, or judgements, as row numbers, and what is lost with objects that are not there.
+
+    ``rows`` is how many rows there were where ids are their numbers.
+    """
+    import pandas as pd
+
+    file = place.shown(path)
+    if path.suffix.lower() not in TABLES:
+        raise ValueError(f"{role} is {file!r}; a table is needed: {', '.join(TABLES)}")
+    names = [name for name in _names(path, file) if not name.startswith("Unnamed: ")]
+    if set(columns) <= set(names):
+        names = list(columns)
+    elif not 2 + (role == "pairs") <= len(names) <= 3:
+        raise ValueError(f"{file} has the columns {names}; {', '.join(columns)} are needed, or three in this order")
+    sides = [np.array([_word(v) for v in _file_values(path, name)], dtype=object) for name in names[:2]]
+    scores = np.ones(len(sides[0]))
+    if len(names) == 3:
+        given = _file_values(path, names[2])
+        scores = pd.to_numeric(pd.Series(given, dtype=object), errors="coerce").to_numpy(np.float64)
+        for row in np.flatnonzero(~np.isfinite(scores)):
+            raise ValueError(f"{file}, column {names[2]!r}, row {row}: {given[row]!r} is no finite number")
+    index = pd.Index([str(i) for i in ids])
+    places = [index.get_indexer(side) for side in sides]
+    known = (places[0] >= 0) & (places[1] >= 0)
+    losses = []
+    for row in np.flatnonzero(~known):
+        unknown = [side[row] for side, at in zip(sides, places, strict=True) if at[row] < 0]
+        if rows is not None and not all(word.isdecimal() and int(word) < rows for word in unknown):
+            raise ValueError(
+                f"{file}, row {row}: {unknown[0]!r} is no row; rows are 0 to {rows - 1}, as there are no ids"
+            )
+        losses.append((role, f"row {row}", f"{' and '.join(unknown)} not among the objects"))
+    if not known.any():
+        raise ValueError(
+            f"{file}: no row is of objects that were read; its first are {sides[0][:2].tolist()} and "
+            f"{sides[1][:2].tolist()}, objects are called {list(index[:3])}"
+        )
+    if role == "pairs" and len(set(scores[known])) < 2:
+        raise ValueError(f"{file}, column {names[2]!r}: all scores are {scores[known][0]:g}; they must differ")
+    found = (places[0][known], places[1][known], scores[known])
+    return pd.DataFrame(dict(zip(columns, found, strict=True))), losses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -19,9 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 FORMATS = (".npy", ".npz", ".safetensors", ".parquet", ".csv", ".tsv")
-
 TABLES = (".parquet", ".csv", ".tsv")
-
 SAVED = 1  # of the converted arrays; part of every key
 
 
@@ -53,38 +52,40 @@ class Place(NamedTuple):
     base: Path
     files: list[Path]
     single: bool
-    ids: str | None  # None: found by themselves; "": not wanted
-    id_file: Path | None
-    id_column: str | None
+    by_position: bool = False
+    id_name: str | None = None  # the column of ids; None: one called id or ids
+    id_file: Path | None = None  # ids of arrays that have none
+    id_column: str | None = None  # in that file
 
     @classmethod
     def of(cls, source: Any, ids: str | None) -> Place:
         if isinstance(source, Mapping):
-            place = cls(Path(), [], False, ids, None, None)
+            place = cls(Path().absolute(), [], False)
         elif isinstance(source, (str, os.PathLike)):
-            path = Path(source).expanduser()
+            path = Path(source).expanduser().absolute()
             if path.is_dir():
                 files = [p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path))]
-                place = cls(path, sorted(files, key=lambda p: natural(str(p))), False, ids, None, None)
+                place = cls(path, sorted(files, key=lambda p: natural(str(p.with_suffix("")))), False)
             elif path.is_file():
-                place = cls(path.parent, [path], True, ids, None, None)
+                place = cls(path.parent, [path], True)
             else:
                 raise FileNotFoundError(f"source is {str(source)!r}; there is no such file or folder")
         elif isinstance(source, Sequence) and all(isinstance(p, (str, os.PathLike)) for p in source) and source:
-            files = [Path(p).expanduser() for p in source]
+            files = [Path(p).expanduser().absolute() for p in source]
             for path in files:
                 if not path.is_file():
                     raise FileNotFoundError(f"source lists {str(path)!r}; there is no such file")
-            place = cls(Path(os.path.commonpath([p.absolute().parent for p in files])), files, False, ids, None, None)
+            place = cls(Path(os.path.commonpath([p.parent for p in files])), files, False)
         else:
             raise TypeError(
                 f"source is a {type(source).__name__}; a folder, a file, a list of files, or a mapping from names to "
                 "arrays is needed"
             )
-        if ids:
-            path, column = place.find(ids, "ids")
-            place = place._replace(id_file=path, id_column=column)
-        return place
+        if ids is not None and not isinstance(ids, str):
+            raise TypeError(f"ids is a {type(ids).__name__}; the name of a column or of a file is needed")
+        path, column = place.find(ids, "ids") if ids else (None, None)
+        name = column if path is None else None
+        return place._replace(by_position=ids == "", id_name=name, id_file=path, id_column=column)
 
     def find(self, spec: Any, role: str) -> tuple[Path | None, str | None]:
         """``"file"``, ``"file:column"`` or ``"column"`` as a file (None: those of the source) and a column."""
@@ -93,12 +94,13 @@ class Place(NamedTuple):
         for file, name in ((spec, None), (path, column)):
             for folder in (self.base, Path()):
                 if file and (folder / file).is_file():
-                    return folder / file, name
+                    return (folder / file).absolute(), name
         if Path(path or spec).suffix.lower() in (*FORMATS, ".txt"):
             raise FileNotFoundError(f"{role} is {spec!r}; there is no such file in {self.base} or {Path().absolute()}")
         return None, spec
 
     def file(self, spec: Any, role: str) -> Path:
+        """A file without a column."""
         path, column = self.find(spec, role)
         if path is None or column is not None:
             raise FileNotFoundError(f"{role} is {os.fspath(spec)!r}; there is no such file in {self.base} or here")
@@ -110,6 +112,7 @@ class Place(NamedTuple):
 
 
 def _hidden(path: Path) -> bool:
+    """Whether a file is none of the user's."""
     return any(part.startswith((".", "__")) for part in path.parts)
 
 
@@ -136,7 +139,7 @@ class Shelf:
         if folder.exists() and (not (folder / "stamp").exists() or (folder / "stamp").read_text() != stamp):
             shutil.rmtree(folder)
         if not folder.exists():
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             (folder / "stamp").write_text(stamp)
         return folder
 
@@ -183,6 +186,7 @@ def _write_header(file: Any, rows: int, dtype: np.dtype, rest: tuple[int, ...]) 
 
 
 def sha(text: str) -> str:
+    """SHA-256 of a text."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -196,7 +200,9 @@ def reading(file: str) -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} is not UTF-8 text ({error.reason} at byte {error.start})") from error
-    except (pa.ArrowException, SafetensorError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (pa.ArrowException, SafetensorError, zipfile.BadZipFile, zlib.error, csv.Error, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the system, not of Parquet
+            raise
         raise ValueError(f"{file} cannot be read, it is damaged or no {Path(file).suffix}: {error}") from error
 
 
@@ -213,4 +219,5 @@ def bounds(rows: int, width: int) -> Iterable[tuple[int, int]]:
 
 
 def short(text: str) -> str:
+    """The text in quotes, cut if it is long."""
     return repr(text if len(text) <= 40 else f"{text[:37]}...")

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from helpers.inputs._arrays import check_matrix, in_npy, in_npz, in_safetensors, matrix_of
-from helpers.inputs._columns import LIKE_IDS, array_values, as_ids, file_values, id_name, ids_beside
+import numpy as np
+
+from helpers.inputs._arrays import check_matrix, matrix_of, stored_in
+from helpers.inputs._columns import LIKE_IDS, id_column, ids_of
 from helpers.inputs._files import FORMATS, TABLES, Offer, Part, Place, Shelf, natural, reading, real_dtype
 from helpers.inputs._tables import head_of, kind_of, number_blocks, vector_blocks
 
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
-
-# Files that are no embeddings unless they are named: what accompanies embeddings is called so.
-COMPANIONS = ("ids", "labels", "groups", "pairs", "judgements", "qrels", "texts")
-
+COMPANIONS = {name: name for name in ("ids", "labels", "groups", "pairs", "judgements")}
+COMPANIONS |= {"qrels": "judgements", "texts": "text"}  # files that are no embeddings, and the parameter they are for
 LIKE_LABELS = re.compile(r"(^|[_\-. ])(labels?|targets?|class|groups?)$", re.IGNORECASE)
 
 
@@ -29,7 +30,8 @@ def offers_of(source: Any, place: Place, apart: set, shelf: Shelf) -> tuple[list
     if isinstance(source, Mapping):
         for name, given in source.items():
             if isinstance(given, (str, os.PathLike)):
-                inner = Place.of(given, None)._replace(ids=place.ids)
+                inner = Place.of(given, None)
+                inner = place._replace(base=inner.base, files=inner.files)
                 found = _of_file(inner.files[0], inner, shelf, ignored) if len(inner.files) == 1 else []
                 if len(found) != 1:
                     raise ValueError(f"{name!r} is {str(given)!r} with {len(found)} representations; one is needed")
@@ -43,8 +45,7 @@ def offers_of(source: Any, place: Place, apart: set, shelf: Shelf) -> tuple[list
         if path in apart or re.search(r"\.ids\.(npy|txt)$", path.name):
             continue
         if path.stem.lower() in COMPANIONS and not place.single:
-            role = {"qrels": "judgements", "texts": "text"}.get(path.stem.lower(), path.stem.lower())
-            ignored.append((file, f"not read for its name; to use it pass {role}={file!r}"))
+            ignored.append((file, f"not read for its name; to use it pass {COMPANIONS[path.stem.lower()]}={file!r}"))
         elif suffix in FORMATS:
             offers += _of_file(path, place, shelf, ignored)
         elif suffix in PICKLES:
@@ -82,6 +83,8 @@ def chosen_of(offers: list[Offer], names: Any, models: list, place: Place, ignor
 
 
 def _given(name: str, given: Any) -> Callable[[], Part]:
+    """What opens an array of a mapping."""
+
     def opened() -> Part:
         from helpers.similarity._arrays import to_numpy
 
@@ -101,11 +104,10 @@ def _of_file(path: Path, place: Place, shelf: Shelf, ignored: list) -> list[Offe
     file = place.shown(path)
     with reading(file):
         if path.suffix.lower() in TABLES:
-            found = table_of(path, file, place, shelf, ignored)
+            found = _in_table(path, file, place, shelf, ignored)
         else:
-            found = arrays_of(path, file, place, shelf, ignored)
-    stem = str(Path(file).with_suffix("")) if not Path(file).is_absolute() else path.stem
-    stem = stem.replace(os.sep, "/")
+            found = _in_arrays(path, file, place, shelf, ignored)
+    stem = Path(file).with_suffix("").as_posix()
 
     def name(inner: str) -> str:
         return stem if len(found) == 1 else inner if place.single else f"{stem}/{inner}"
@@ -113,10 +115,11 @@ def _of_file(path: Path, place: Place, shelf: Shelf, ignored: list) -> list[Offe
     return [Offer(name(inner), path, _renamed(opened, name(inner))) for inner, opened in found]
 
 
-def arrays_of(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) -> list[tuple[str, Callable]]:
-    suffix = path.suffix.lower()
-    stored = {".npy": in_npy, ".npz": in_npz, ".safetensors": in_safetensors}[suffix](path, file)
-    ids = id_name(list(stored), place, file) if suffix != ".npy" else None
+def _in_arrays(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) -> list[tuple[str, Callable]]:
+    """The matrices of a file of arrays, with what opens them."""
+    stored = stored_in(path, file)
+    lonely = path.suffix.lower() == ".npy"
+    ids = None if lonely else id_column(list(stored), place, file)
     matrices = {name: s for name, s in stored.items() if len(s.shape) == 2} if len(stored) > 1 else stored
     for name in stored.keys() - matrices.keys() - {ids} - shelf.roles:
         ignored.append((file, f"array {name!r} has shape {stored[name].shape} and is no matrix"))
@@ -124,10 +127,9 @@ def arrays_of(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) 
     def opener(name: str) -> Callable[[], Part]:
         def opened() -> Part:
             with reading(file):
-                where = file if suffix == ".npy" else f"{file}, array {name!r}"
-                own = as_ids(array_values(path, ids), f"{file}, array {ids!r}") if ids else None
-                own = own if ids else ids_beside(path, place)
+                where = file if lonely else f"{file}, array {name!r}"
                 array, kind = matrix_of(stored[name], where, shelf)
+                own = ids_of(path, ids, place)
                 if own is not None and len(own) != len(array):
                     raise ValueError(f"{where} has {len(array)} rows and {len(own)} ids; one id a row is needed")
                 return Part(name, file, array, own, kind, path=path, key=f"array {name}")
@@ -137,9 +139,10 @@ def arrays_of(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) 
     return [(name, opener(name)) for name in matrices]
 
 
-def table_of(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) -> list[tuple[str, Callable]]:
+def _in_table(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) -> list[tuple[str, Callable]]:
+    """The representations of a table, with what opens them."""
     head = head_of(path)
-    ids = id_name(head.schema.names, place, file)
+    ids = id_column(head.schema.names, place, file)
     vectors, numbers, widths = [], [], []
     skipped: list[tuple[str, str]] = []
     for name, column in zip(head.schema.names, head.columns, strict=True):
@@ -147,7 +150,7 @@ def table_of(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) -
         if kind == "vectors":
             vectors.append(name)
             widths.append(width)
-        elif kind == "numbers" and (not name.strip() or re.fullmatch(r"Unnamed: \d+|__index_level_\d+__", name)):
+        elif re.fullmatch(r"\s*|Unnamed: \d+|__index_level_\d+__", name):
             skipped.append((name, "has no name (an index?)"))
         elif kind == "numbers" and LIKE_IDS.search(name):
             skipped.append((name, f"is called like ids; pass ids={name!r} to align rows by it"))
@@ -163,21 +166,22 @@ def table_of(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) -
         if not shelf.roles.intersection(head.schema.names):
             ignored.append((file, f"no column of vectors or numbers among {head.schema.names}"))
         return []
-    own: list = []
+    keys = [f"vectors {name}" for name in vectors] or [f"numbers {json.dumps(numbers)}"]
 
-    def opened(index: int) -> Part:
+    def blocks() -> Iterator[list[np.ndarray]]:
+        return vector_blocks(path, file, vectors, widths) if vectors else number_blocks(path, file, numbers)
+
+    @cache
+    def opened() -> tuple[list[np.ndarray], np.ndarray | None]:
         with reading(file):
-            if ids and not own:
-                own.append(as_ids(file_values(path, ids, None), f"{file}, column {ids!r}"))
-            if vectors:
-                keys = [f"vectors {name}" for name in vectors]
-                stream = lambda: vector_blocks(path, file, vectors, widths)  # noqa: E731
-                array = shelf.streamed(path, keys, stream, None)[index]
-                name, columns = vectors[index], None
-            else:
-                keys = [f"numbers {json.dumps(numbers)}"]
-                array = shelf.streamed(path, keys, lambda: number_blocks(path, file, numbers), None)[0]
-                name, columns = path.stem, numbers
-            return Part(name, file, array, own[0] if own else None, str(array.dtype), columns, path, keys[index])
+            return shelf.streamed(path, keys, blocks, None), ids_of(path, ids, place)
 
-    return [(name, lambda i=i: opened(i)) for i, name in enumerate(vectors or [path.stem])]
+    def opener(index: int, name: str) -> Callable[[], Part]:
+        def part() -> Part:
+            arrays, own = opened()
+            stored = str(arrays[index].dtype)
+            return Part(name, file, arrays[index], own, stored, None if vectors else numbers, path, keys[index])
+
+        return part
+
+    return [(name, opener(index, name)) for index, name in enumerate(vectors or [path.stem])]

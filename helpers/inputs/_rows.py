@@ -20,6 +20,9 @@ def aligned(parts: list[Part], series: list[Part]) -> tuple[np.ndarray, list[np.
     things = parts + series
     named = [thing for thing in things if thing.ids is not None]
     bare = [thing for thing in things if thing.ids is None]
+    if named and not any(thing in parts for thing in named) and parts:
+        things = [_counted(thing, named) for thing in things]
+        bare = [thing for thing in things if thing.ids is None]
     if named and bare:
         same = all(np.array_equal(thing.ids, named[0].ids) for thing in named)
         if any(thing in parts for thing in bare) or not same or any(len(t.array) != len(named[0].ids) for t in bare):
@@ -58,15 +61,14 @@ def aligned(parts: list[Part], series: list[Part]) -> tuple[np.ndarray, list[np.
 
 
 def complete(
-    parts: list[Part], series: list[Part], rows: list[np.ndarray], ids: np.ndarray, drop: bool
+    things: list[Part], whole: list[np.ndarray], rows: list[np.ndarray], ids: np.ndarray, drop: bool
 ) -> tuple[np.ndarray, list[tuple]]:
     """Which objects miss nothing, and what the others miss."""
     keep, losses, words = np.ones(len(ids), bool), [], []
-    for thing, chosen in zip(parts + series, rows, strict=True):
-        whole = _whole(thing) if thing in parts else _present(thing.array)
-        lost = np.flatnonzero(~whole[chosen])
+    for thing, present, chosen in zip(things, whole, rows, strict=True):
+        lost = np.flatnonzero(~present[chosen])
         keep[lost] = False
-        reason = "NaN or infinite entries" if thing in parts else f"no {thing.name.removesuffix('s')}"
+        reason = "NaN or infinite entries" if thing.array.ndim == 2 else f"no {thing.name.removesuffix('s')}"
         losses += [(thing.name, ids[at], reason) for at in lost]
         if len(lost):
             first = ", ".join(str(row) for row in chosen[lost[:10]]) + ", …" * (len(lost) > 10)
@@ -91,7 +93,7 @@ def selected(part: Part, rows: np.ndarray, shelf: Shelf) -> np.ndarray:
     return shelf.streamed(part.path, [key], blocks, len(rows))[0]
 
 
-def survey(part: Part, array: np.ndarray) -> dict[str, Any]:
+def survey(part: Part, array: np.ndarray, missing: int) -> dict[str, Any]:
     """One pass over a representation: what is odd about it, and its digest."""
     import pandas as pd
 
@@ -112,7 +114,7 @@ def survey(part: Part, array: np.ndarray) -> dict[str, Any]:
         "file": part.file,
         "rows": len(part.array),
         "lost": len(part.array) - rows,
-        "missing": 0 if part.ids is None and part.path is None else int((~_whole(part)).sum()),
+        "missing": missing,
         "width": width,
         "dtype": part.stored,
         "constant_columns": len(constant),
@@ -126,11 +128,20 @@ def survey(part: Part, array: np.ndarray) -> dict[str, Any]:
     }
 
 
+def _counted(thing: Part, named: list[Part]) -> Part:
+    """A thing without ids, with the numbers of its rows as ids if these are the very ids of the others."""
+    words = [str(row) for row in range(len(thing.array))]
+    same = thing.ids is None and all(sorted(other.ids) == sorted(words) for other in named)
+    return replace(thing, ids=np.array(words, dtype=object)) if same else thing
+
+
 def titled(part: Part) -> str:
-    return f"{part.name} ({part.file})" if part.file and Path(part.file).stem != part.name else part.file or part.name
+    """A representation or column as messages name it."""
+    plain = Path(part.file).with_suffix("").as_posix() == part.name
+    return part.name if not part.file else part.file if plain else f"{part.name} ({part.file})"
 
 
-def _whole(part: Part) -> np.ndarray:
+def finite_rows(part: Part) -> np.ndarray:
     """Which rows are finite; a column that is nowhere finite is an error."""
     rows, width = part.array.shape
     whole, ever = np.ones(rows, bool), np.zeros(width, bool)
@@ -146,6 +157,6 @@ def _whole(part: Part) -> np.ndarray:
     return whole
 
 
-def _present(values: np.ndarray) -> np.ndarray:
+def present(values: np.ndarray) -> np.ndarray:
     """Which values are there."""
     return np.array([value is not None and value == value and str(value).strip() != "" for value in values], dtype=bool)

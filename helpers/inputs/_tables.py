@@ -11,8 +11,7 @@ import numpy as np
 
 from helpers.inputs._files import real_dtype, short
 
-MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "null", "None", "none"]
-
+MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "null", "None", "none"]  # numbers
 HEAD = 1000  # rows that decide what a column of a table is
 
 
@@ -45,7 +44,7 @@ def batches(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[An
         arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
-            null_values=MISSING,
+            null_values=[""],
             strings_can_be_null=True,
             include_columns=list(columns) if columns is not None else None,
         ),
@@ -64,10 +63,11 @@ def kind_of(column: Any) -> tuple[str, int]:
         if not (pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_boolean(inner)):
             return f"lists of {inner}", 0
         return "vectors", next((len(row) for row in column if row.is_valid), 0)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_text(column):
         values = [value for value in column.to_pylist() if value is not None]
-        if values and (numbers := _split(values[0])) is not None:
-            return "vectors", len(numbers)
+        vectors = [vector for vector in map(_split, values[:20]) if vector is not None]
+        if 2 * len(vectors) > len(values[:20]):
+            return "vectors", len(vectors[0])
         readable = sum(map(is_number, values))
         return ("numbers" if readable * 2 > len(values) or not values else "text"), 0
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
@@ -76,6 +76,7 @@ def kind_of(column: Any) -> tuple[str, int]:
 
 
 def vector_blocks(path: Path, file: str, names: list[str], widths: list[int]) -> Iterator[list[np.ndarray]]:
+    """Columns of vectors, block by block a matrix for each."""
     start, rows = 0, max(1, min(4096, (1 << 21) // max(sum(widths), 1)))
     for batch in batches(path, names, rows):
         yield [_vectors(batch.column(n), w, f"{file}, column {n!r}", start) for n, w in zip(names, widths, strict=True)]
@@ -83,6 +84,7 @@ def vector_blocks(path: Path, file: str, names: list[str], widths: list[int]) ->
 
 
 def number_blocks(path: Path, file: str, names: list[str]) -> Iterator[list[np.ndarray]]:
+    """Columns of numbers, block by block one matrix."""
     start, real = 0, None
     for batch in batches(path, names, max(1, min(4096, (1 << 21) // len(names)))):
         if real is None:
@@ -96,6 +98,7 @@ def number_blocks(path: Path, file: str, names: list[str]) -> Iterator[list[np.n
 
 
 def is_number(text: str) -> bool:
+    """Whether a cell reads as a number."""
     try:
         float(text)
     except ValueError:
@@ -113,13 +116,22 @@ def _csv_header(path: Path) -> tuple[list[str], str, bool]:
     if not names:
         raise ValueError(f"{path.name} is empty")
     counted = [name for name in names if name]
-    if all(map(is_number, counted)) and counted != [str(i) for i in range(len(counted))]:
+    if any(map(_is_entry, names)) or (all(map(str.isdecimal, counted)) and not _consecutive(counted)):
         return [str(i) for i in range(len(names))], delimiter, False
     repeated = [name for i, name in enumerate(names) if name and name in names[:i]]
     if repeated:
         raise ValueError(f"{path.name} has two columns called {repeated[0]!r}; names must differ")
     # An index has an empty name, and so has what follows a delimiter at the end of each line.
     return [name or f"Unnamed: {i}" for i, name in enumerate(names)], delimiter, True
+
+
+def _is_entry(cell: str) -> bool:
+    """Whether a cell can be no name of a column: a number with a fraction, or a vector."""
+    return (is_number(cell) and not cell.strip().isalnum()) or _split(cell) is not None
+
+
+def _consecutive(numbers: list[str]) -> bool:
+    return all(int(b) == int(a) + 1 for a, b in zip(numbers, numbers[1:], strict=False))
 
 
 def _split(text: str) -> np.ndarray | None:
@@ -136,14 +148,13 @@ def _split(text: str) -> np.ndarray | None:
 
 def _vectors(column: Any, width: int, where: str, start: int) -> np.ndarray:
     """A column of vectors as a matrix; a vector that is missing is a row of NaN."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     if width == 0:
         raise ValueError(f"{where}: the first {HEAD} rows hold no vector")
     column = getattr(column, "storage", column)
     valid = column.is_valid().to_numpy(zero_copy_only=False)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    if is_text(column):
         out = np.full((len(column), width), np.nan)
         for row, text in enumerate(column.to_pylist()):
             if text is not None:
@@ -183,25 +194,21 @@ def _numbers(column: Any, where: str, start: int = 0) -> np.ndarray:
         try:
             column = pc.cast(column, pa.float64())
         except pa.ArrowInvalid:
-            out = np.full(len(column), np.nan)
-            for row, text in enumerate(column.to_pylist()):
-                if text is not None:
-                    if not is_number(text):
-                        raise ValueError(
-                            f"{where}, row {start + row}: {short(text)} is not a number; numbers are written as 0.5 "
-                            "or -1e-3, and an empty cell is missing"
-                        ) from None
-                    out[row] = float(text)
-            return out
+            cells = [None if text is None or text.strip() in MISSING else text for text in column.to_pylist()]
+            for row, text in enumerate(cells):
+                if text is not None and not is_number(text):
+                    raise ValueError(
+                        f"{where}, row {start + row}: {short(text)} is not a number; numbers are written as 0.5 or "
+                        "-1e-3, and an empty cell is missing"
+                    ) from None
+            return np.array([np.nan if text is None else float(text) for text in cells])
     column = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
-    return (
-        column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        if column.null_count
-        else column.to_numpy(zero_copy_only=False)
-    )
+    column = column.cast(pa.float64()) if column.null_count else column
+    return column.to_numpy(zero_copy_only=False)
 
 
 def is_text(column: Any) -> bool:
+    """Whether a column holds strings."""
     import pyarrow as pa
 
     return pa.types.is_string(column.type) or pa.types.is_large_string(column.type)

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from helpers.inputs._columns import Objects, columns_of, large_classes, values_of
+from helpers.inputs._columns import columns_of, large_classes, table_of, values_of
 from helpers.inputs._files import Part, Place, Shelf, sha
 from helpers.inputs._offers import chosen_of, offers_of
-from helpers.inputs._rows import aligned, complete, selected, survey
+from helpers.inputs._rows import aligned, complete, finite_rows, present, selected, survey
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Inputs:
     ids : numpy.ndarray of shape (n,)
         Strings where rows are aligned by ids, else the numbers of the rows in the files.
     labels, groups : numpy.ndarray of shape (n,), or None
-        Whole numbers if all are, else numbers if all are, else strings.
+        Whole numbers if all are (and half as many values as objects at most), else numbers if all are, else strings.
     texts : numpy.ndarray of shape (n,), or None
         Strings.
     pairs : pandas.DataFrame, or None
@@ -173,6 +173,7 @@ def read(
     [[4, 0, 0], [2, 2, 3]]
     """
     import pandas as pd
+    from tqdm import tqdm
 
     if layers not in ("last", "all"):
         raise ValueError(f"layers is {layers!r}; it must be 'last' or 'all'")
@@ -182,26 +183,33 @@ def read(
     place = Place.of(source, ids)
     tables = {"pairs": (pairs, ("left", "right", "score")), "judgements": (judgements, ("query", "document", "grade"))}
     tables = {role: (place.file(spec, role), columns) for role, (spec, columns) in tables.items() if spec is not None}
-    wanted = {
-        role: spec for role, spec in (("labels", labels), ("groups", groups), ("texts", text)) if spec is not None
-    }
+    wanted = {"labels": labels, "groups": groups, "texts": text}
+    wanted = {role: spec for role, spec in wanted.items() if spec is not None}
     specs = {role: place.find(spec, role) for role, spec in wanted.items() if isinstance(spec, (str, os.PathLike))}
     apart = {path for path, _ in (*tables.values(), *specs.values())} | {place.id_file}
     shelf = Shelf(work, progress, roles={column for path, column in specs.values() if path is None})
 
     offers, ignored = offers_of(source, place, apart, shelf)
-    series = [part for role, spec in wanted.items() for part in columns_of(role, spec, specs.get(role), place, offers)]
+    files = dict.fromkeys([path for path in [*place.files, *(offer.path for offer in offers)] if path])
+    series = [part for role, spec in wanted.items() for part in columns_of(role, spec, specs.get(role), place, files)]
     parts = [offer.open() for offer in chosen_of(offers, names, models, place, ignored)]
+    things = parts + series
     joined, rows, losses = aligned(parts, series)
-    keep, lost = complete(parts, series, rows, joined, drop_missing)
+    total = len(parts[0].array) if parts and parts[0].ids is None else None
+
+    def through(what: str, items: Sequence[Any]) -> Iterable[Any]:
+        return tqdm(items, desc=what, delay=1, disable=not progress)
+
+    whole = [finite_rows(part) for part in through("checking", parts)] + [present(part.array) for part in series]
+    keep, lost = complete(things, whole, rows, joined, drop_missing)
     losses, joined, rows = losses + lost, joined[keep], [r[keep] for r in rows]
+    if not len(joined):
+        raise ValueError(f"no object is left: each of {len(keep)} misses something, such as {losses[-1]}")
     values = values_of(series, rows[len(parts) :], joined)
     if "labels" in values:
         keep, lost = large_classes(values["labels"], joined, drop_rare)
         losses, joined, rows = losses + lost, joined[keep], [r[keep] for r in rows]
         values = {role: column[keep] for role, column in values.items()}
-    if not len(joined):
-        raise ValueError(f"no object is left of {len(losses)}; the last one lost: {losses[-1] if losses else 'none'}")
 
     arrays = {part.name: selected(part, chosen, shelf) for part, chosen in zip(parts, rows, strict=False)}
     for model in models:
@@ -209,11 +217,17 @@ def read(
         arrays |= encoded
         parts += [Part(name, str(model), x, None, stored="float32") for name, x in encoded.items()]
     if names is not None:
+        if absent := [name for name in names if name not in arrays]:
+            raise ValueError(f"names lists {absent}; there are {list(arrays)}")
         arrays = {name: arrays[name] for name in names}
-    surveys = {part.name: survey(part, arrays[part.name]) for part in parts if part.name in arrays}
-    objects = Objects(joined, place, {loss[1] for loss in losses})
-    found = {role: objects.table(path, role, columns, losses) for role, (path, columns) in tables.items()}
-    content = [[name, surveys[name].pop("digest")] for name in arrays]
+    missing = {part.name: int((~present).sum()) for part, present in zip(parts, whole, strict=False)}
+    chosen = [part for part in parts if part.name in arrays]
+    surveys = {p.name: survey(p, arrays[p.name], missing.get(p.name, 0)) for p in through("describing", chosen)}
+    found = {}
+    for role, (path, columns) in tables.items():
+        found[role], lost = table_of(path, role, columns, joined, total, place)
+        losses += lost
+    content = [[name, str(arrays[name].dtype), arrays[name].shape, surveys[name].pop("digest")] for name in arrays]
     content += [[role, _digest(column)] for role, column in {"ids": joined, **values}.items()]
     content += [[f"{role} {name}", _digest(table[name].to_numpy())] for role, table in found.items() for name in table]
     return Inputs(
