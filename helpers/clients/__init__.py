@@ -1,0 +1,27 @@
+"""Bank clients: simulated or read, embedded by contrastive learning, scored.
+
+>>> from helpers.clients import simulate, split
+>>> clients = simulate(200, seed=0)
+>>> clients.events.columns.tolist()
+['client', 'time', 'category', 'amount', 'channel']
+>>> sorted(split(clients, experiment=0).unique())
+['test', 'train', 'validation']
+"""
+
+from helpers.clients.reading import Clients, load, read, read_age_groups, read_berka, split, take
+from helpers.clients.simulator import bank, ideal_accuracy, ideal_posterior, ideal_table, simulate
+
+__all__ = [
+    "Clients",
+    "bank",
+    "ideal_accuracy",
+    "ideal_posterior",
+    "ideal_table",
+    "load",
+    "read",
+    "read_age_groups",
+    "read_berka",
+    "simulate",
+    "split",
+    "take",
+]
