@@ -37,6 +37,7 @@ from helpers.ensembles.estimators import (
     WhitenedLast,
 )
 from helpers.ensembles.representations import Representations
+from helpers.ensembles.saving import load
 from helpers.ensembles.scalar_mix import ScalarMix
 from helpers.ensembles.selection import Selection, select
 
@@ -59,6 +60,7 @@ __all__ = [
     "Selection",
     "Solution",
     "WhitenedLast",
+    "load",
     "maximise",
     "select",
 ]

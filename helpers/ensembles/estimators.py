@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,6 +80,8 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     mixing_ : ndarray of shape (G, L)
     normalizer_, axes_
         What was learnt from the rows: plain arrays (``axes_`` is None without projection).
+    fitted_on_ : dict
+        The number of ``rows`` and their ``digest``, see :meth:`Representations.digest`.
     """
 
     normalize: str | None = None
@@ -111,6 +115,12 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             out = np.empty((len(representations), width), block.dtype) if out is None else out
             out[start:stop] = block
         return np.empty((0, width)) if out is None else out
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False, digest: str | None = None) -> Path:
+        """Write the fitted ensemble to a folder, see :func:`helpers.ensembles.saving.save`."""
+        from helpers.ensembles.saving import save
+
+        return save(self, folder, overwrite=overwrite, digest=digest)
 
     @property
     def weights_(self) -> Any:
@@ -176,6 +186,7 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             self.axes_ = principal_axes(blocks, n, size, self.width, most, self.whiten)
             size = self.axes_.components.shape[1]
         self._n_features_out = size
+        self.fitted_on_ = {"rows": len(representations), "digest": representations.digest(self._used())}
         return self
 
     def _used(self) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -115,6 +116,15 @@ class Representations:
         array = self._arrays[index]
         as_it_is = self._rows is None and (isinstance(array, np.ndarray) or is_torch_array(array))
         return array if as_it_is else self.block(index)
+
+    def digest(self, indices: Iterable[int], rows: int = 256) -> str:
+        """SHA-256 of the number of objects, and of names, widths and ``rows`` evenly spaced rows of some of them."""
+        sample = self[np.unique(np.linspace(0, len(self) - 1, rows).astype(int))]
+        out = hashlib.sha256(repr(len(self)).encode())
+        for i in indices:
+            out.update(repr((self.names[i], self.widths[i])).encode())
+            out.update(np.ascontiguousarray(sample.block(i)))
+        return out.hexdigest()
 
     def starts(self, width: int) -> Iterable[tuple[int, int]]:
         """Bounds of blocks of rows: about 16 MB at ``width`` float64 columns, but enough rows for fast products."""
