@@ -1,0 +1,137 @@
+"""Where tasks come from: the documentation, a folder, or the hub, by one parameter."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mteb.abstasks import AbsTask
+
+__all__ = ["describe", "load", "names"]
+
+DOCUMENTATION = (
+    "DocumentationLibraryClassification",
+    "DocumentationSubmoduleClassification",
+    "DocumentationRelatednessSTS",
+    "DocumentationSameFunctionPairClassification",
+    "DocumentationDescriptionRetrieval",
+    "DocumentationCrossLibraryRetrieval",
+)
+FOLDER = (
+    "Banking77Classification",
+    "TweetSentimentExtractionClassification",
+    "STSBenchmark",
+    "NFCorpus",
+    "QuoraDuplicates",
+    "QuoraDuplicatesRetrieval",
+)
+HUB = (
+    "Banking77Classification",
+    "TweetSentimentExtractionClassification",
+    "STSBenchmark",
+    "SprintDuplicateQuestions",
+    "QuoraRetrieval",
+    "NFCorpus",
+)
+
+
+def load(
+    source: str | os.PathLike, names: str | Iterable[str] | None = None, *, size: int | None = None
+) -> dict[str, AbsTask]:
+    """Tasks of one source by name, each with splits ``"train"``, ``"validation"`` and ``"test"``, data loaded.
+
+    Parameters
+    ----------
+    source
+        ``"documentation"``: six tasks made of the documentation of the installed libraries, see
+        :mod:`helpers.tasks.documentation`; a folder of public data sets, see :mod:`helpers.tasks.folder`; or ``"hub"``:
+        tasks of MTEB, see :mod:`helpers.tasks.hub`.
+    names
+        Which; by default all of the source, of the hub the six of the original study.
+    size
+        Of the documentation: how many items the test split of each task has at most (600 by default; validation has
+        half of it, and the texts number about ten times it); the items of a smaller size are among those of a larger.
+
+    Returns
+    -------
+    dict
+        From names to task objects of MTEB, which ``mteb.evaluate`` runs as they are.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown (the message lists those there are), a size is asked of another source, or a file of a
+        folder is not as it should be (the message names the file, the row and the column).
+    FileNotFoundError
+        If there is no such folder, or files are missing (all of them are named).
+    """
+    wanted = _wanted(source, names)
+    if size is not None and source != "documentation":
+        raise ValueError(
+            f"size is {size!r}; only the tasks of 'documentation' have a size, {str(source)!r} has its own"
+        )
+    if source == "hub":
+        from helpers.tasks.hub import load_task
+
+        return {name: load_task(name) for name in wanted}
+    if source == "documentation":
+        from helpers.tasks.documentation import TASKS
+
+        found = {name: TASKS[name](**({} if size is None else {"size": size})) for name in wanted}
+    else:
+        from helpers.tasks.folder import TASKS
+
+        found = {name: TASKS[name](source) for name in wanted}
+    for task in found.values():
+        task.load_data()
+    return found
+
+
+def names(source: str | os.PathLike) -> list[str]:
+    """The names of the tasks of a source, as :func:`load` takes them."""
+    if source == "documentation":
+        return list(DOCUMENTATION)
+    if source == "hub":
+        return list(HUB)
+    if not Path(source).is_dir():
+        raise FileNotFoundError(
+            f"source is {str(source)!r}; it is 'documentation', 'hub' or a folder, and there is none"
+        )
+    return list(FOLDER)
+
+
+def _wanted(source: str | os.PathLike, wanted: str | Iterable[str] | None) -> list[str]:
+    """The names that are asked for, known to the source."""
+    there = names(source)
+    wanted = there if wanted is None else list(dict.fromkeys([wanted] if isinstance(wanted, str) else wanted))
+    unknown = [name for name in wanted if name not in there and source != "hub"]  # MTEB has many more
+    if unknown:
+        raise ValueError(f"no task {', '.join(map(repr, unknown))} in {str(source)!r}; there are {', '.join(there)}")
+    return wanted
+
+
+def describe(tasks: Mapping[str, AbsTask]) -> pd.DataFrame:
+    """What tasks ask, how large they are and what chance would reach.
+
+    Parameters
+    ----------
+    tasks
+        As :func:`load` gives them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per task: ``type``, ``metric``, ``train``, ``validation`` and ``test`` (items: texts, pairs or queries),
+        ``corpus`` (documents of the test split), ``texts`` (distinct ones that validation and test need), ``chance``
+        (the expected main score of vectors that know nothing, on the test split) and ``label`` (what is asked).
+    """
+    import pandas as pd
+
+    from helpers.tasks.evaluation import overview
+
+    rows = {name: overview(task) for name, task in tasks.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("task")
