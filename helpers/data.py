@@ -66,7 +66,7 @@ def record(name: str, rows: pd.DataFrame, by: Sequence[str]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_name(f".{target.name}.lock")):
         if target.exists():
-            known = pd.read_csv(target)
+            known = pd.read_csv(target, float_precision="round_trip")
             if list(known.columns) != list(rows.columns):
                 raise ValueError(f"{target} has the columns {list(known.columns)}; the new rows {list(rows.columns)}")
             new = set(rows[list(by)].astype(str).itertuples(index=False, name=None))
