@@ -12,7 +12,7 @@ none. Everything is chosen by hashes of names and texts, so equal versions of th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -124,20 +124,9 @@ class Object(NamedTuple):
     module: str
     name: str  # qualified
     kind: str
+    split: str
+    area: str
     sentences: tuple[str, ...]
-
-    @property
-    def simple(self) -> str:
-        return self.name.rpartition(".")[2]
-
-    @property
-    def split(self) -> str:
-        return split_of(self.simple)
-
-    @property
-    def area(self) -> str:
-        """The library and the first public part of the module below it."""
-        return area_of(self.module)
 
 
 @cache
@@ -189,12 +178,15 @@ def masked(text: str, names: Iterable[str]) -> str:
 
 _WORD = re.compile(r"\w+(?:[.\-]\w+)*")
 _SENTENCE = re.compile(r"""[A-Z].*[a-z0-9)"'\]%][.!?]*$""")
-_CODE = re.compile(r"[\\{}<>|=_^#@$`\[\]]|::|->|://|\w\(|\.\.\.|\balias\b|\bdeprecated\b", re.I)
+_SIGNS = frozenset("\\{}<>|=_^#@$`[]")
+_CODE = re.compile(r"::|://|\w\(|\.\.\.|\b[Aa]lias|[Dd]eprecated")
 
 
 def readable(text: str, shortest: int = 4, longest: int = 40) -> bool:
     """Whether a sentence is prose from its beginning, of a moderate length."""
-    return shortest <= text.count(" ") + 1 <= longest and bool(_SENTENCE.match(text)) and not _CODE.search(text)
+    if not shortest <= text.count(" ") + 1 <= longest or not _SIGNS.isdisjoint(text):
+        return False
+    return bool(_SENTENCE.match(text)) and not _CODE.search(text)
 
 
 @cache
@@ -209,7 +201,10 @@ def objects(libraries: tuple[str, ...] = (*LIBRARIES, "dask")) -> tuple[Object, 
     columns = (table[name] for name in ("library", "module", "object", "kind", "text"))
     for library, module, name, kind, text in zip(*columns, strict=True):
         found.setdefault((library, module, name, kind), []).append(text)
-    return tuple(Object(*key, tuple(dict.fromkeys(sentences))) for key, sentences in found.items())
+    return tuple(
+        Object(*key, split_of(key[2].rpartition(".")[2]), area_of(key[1]), tuple(dict.fromkeys(sentences)))
+        for key, sentences in found.items()
+    )
 
 
 def _least(items: Iterable, n: int, key: Callable[[Any], str]) -> list:
@@ -275,13 +270,20 @@ class Function(NamedTuple):
     longer: str
 
 
-def functions(things: Iterable[Object]) -> list[Function]:
+@cache
+def functions() -> tuple[Function, ...]:
     """One function, or method of a principal class, for each name in each numeric library; no text twice."""
+    return tuple(chosen_functions(objects()))
+
+
+def chosen_functions(things: Collection[Object]) -> list[Function]:
+    """As :func:`functions`, among some objects."""
     libraries = re.compile(rf"\b(?:{'|'.join(LIBRARIES)}|dask|tensors? ?flow|jax)\b", re.I)
     candidates: dict[tuple[str, str], tuple] = {}
+    public = {module: not INTERNAL.match(module) for module in {thing.module for thing in things}}
     for thing in things:
         owner, _, simple = thing.name.rpartition(".")
-        if thing.library not in NUMERIC or INTERNAL.match(thing.module) or canonical(simple) in GENERIC:
+        if thing.library not in NUMERIC or not public[thing.module] or canonical(simple) in GENERIC:
             continue
         if thing.kind == "class":
             if not CLASSES.match(thing.module):
@@ -325,7 +327,7 @@ def same_functions(found: Iterable[Function]) -> list[tuple[Function, Function]]
     ]
 
 
-def related(found: list[Function], size: int) -> dict[str, list[tuple[str, str, int]]]:
+def related(found: Sequence[Function], size: int) -> dict[str, list[tuple[str, str, int]]]:
     """Pairs of texts with the grade of their relatedness: each anchor has one partner of each grade where there is."""
     rows: dict[str, list] = {}
     for split in SPLITS:
@@ -341,13 +343,13 @@ def related(found: list[Function], size: int) -> dict[str, list[tuple[str, str, 
             }
             rows.setdefault(split, []).append((a.text, b.text, 3))
             for grade, pool in pools.items():
-                chosen = min(pool, key=lambda f: digest(a.text, b.text, f.text), default=None)
-                if chosen:
+                if pool:
+                    chosen = pool[int(digest(a.text, b.text, str(grade))[:12], 16) % len(pool)]
                     rows[split].append((a.text, chosen.text, grade))
     return {split: list(dict.fromkeys(rows.get(split, []))) for split in SPLITS}
 
 
-def duplicates(found: list[Function], size: int) -> dict[str, list[tuple[str, str, int]]]:
+def duplicates(found: Sequence[Function], size: int) -> dict[str, list[tuple[str, str, int]]]:
     """Pairs of texts: the same function in two libraries (1); for each of the two the lexically nearest text of
     another function in the other's library (0)."""
     rows = {}
@@ -380,9 +382,11 @@ def descriptions(things: Iterable[Object], size: int, words: int = 50) -> dict[s
     """First sentence of a docstring → the beginning of the rest of it."""
     pairs = []
     for thing in things:
+        if len(thing.sentences) < 2 or not readable(thing.sentences[0]):
+            continue
         rest = [sentence for sentence in thing.sentences[1:] if readable(sentence, 3)]
         text = " ".join(" ".join(rest).split()[:words])
-        if rest and readable(thing.sentences[0]) and text.count(" ") >= 12:
+        if text.count(" ") >= 12:
             pairs.append((thing.sentences[0], text, thing))
     first = _of_one_split((a, thing) for a, _, thing in pairs)
     second = _of_one_split((b, thing) for _, b, thing in pairs)
@@ -403,7 +407,7 @@ def descriptions(things: Iterable[Object], size: int, words: int = 50) -> dict[s
     return found
 
 
-def counterparts(found: list[Function], size: int) -> dict[str, Searches]:
+def counterparts(found: Sequence[Function], size: int) -> dict[str, Searches]:
     """First sentence of a function → the documentation of the functions of that name in the other libraries.
 
     What documents the query itself is in the corpus under the name of the query, for MTEB to leave out.
@@ -554,7 +558,7 @@ class RelatednessSTS(_Documentation, AbsTaskSTS):
     min_score, max_score = 0, 3
 
     def _built(self, things):
-        return self._rows(("sentence1", "sentence2", "score"), related(functions(things), self.size))
+        return self._rows(("sentence1", "sentence2", "score"), related(functions(), self.size))
 
 
 class SameFunctionPairClassification(_Documentation, AbsTaskPairClassification):
@@ -570,7 +574,7 @@ class SameFunctionPairClassification(_Documentation, AbsTaskPairClassification):
     )
 
     def _built(self, things):
-        return self._rows(("sentence1", "sentence2", "labels"), duplicates(functions(things), self.size))
+        return self._rows(("sentence1", "sentence2", "labels"), duplicates(functions(), self.size))
 
 
 class DescriptionRetrieval(_Searching, AbsTaskRetrieval):
@@ -599,7 +603,7 @@ class CrossLibraryRetrieval(_Searching, AbsTaskRetrieval):
     ignore_identical_ids = True
 
     def _built(self, things):
-        return self._searches(counterparts(functions(things), self.size))
+        return self._searches(counterparts(functions(), self.size))
 
 
 TASKS = {
