@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status: 0 if all went well, 1 if a run failed, 2 if the call was wrong."""
     args = _parser().parse_args(arguments)
     try:
-        return {"run": _run, "sweep": _sweep, "build": _build}[args.command](args)
-    except (ValueError, FileNotFoundError) as error:
+        return {"run": _run, "sweep": _sweep, "build": _build, "apply": _apply}[args.command](args)
+    except (ValueError, FileNotFoundError, FileExistsError) as error:
         print(f"python -m helpers {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -68,6 +68,18 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--students", action="store_true", help="the edition without solutions, to _build/students")
     build.add_argument("--allow-stale", action="store_true", help="render chapters without a valid run unexecuted")
     build.add_argument("-q", "--quiet", action="store_true", help="show only what goes wrong")
+
+    apply = commands.add_parser("apply", help="combine new rows of embeddings by a saved ensemble")
+    apply.add_argument("ensemble", type=Path, metavar="ENSEMBLE", help="folder of the saved ensemble")
+    apply.add_argument("input", type=Path, metavar="INPUT", help="folder or file with the embeddings of the new rows")
+    apply.add_argument("-o", "--out", type=Path, required=True, help="the file to write, such as combined.npy")
+    apply.add_argument("--ids", help="column of ids (default: id, if there is one), or '' to align rows by position")
+    apply.add_argument("--drop-missing", action="store_true", help="leave out rows with NaN or infinite entries")
+    apply.add_argument("--model", action="append", default=[], help="also encode --text by this model; repeatable")
+    apply.add_argument("--text", help="column of texts, or a file of them")
+    apply.add_argument("--layers", default="last", choices=("last", "all"), help="of the models")
+    apply.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
+    apply.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
     return parser
 
 
@@ -129,6 +141,18 @@ def _build(args: argparse.Namespace) -> int:
         book.ROOT, args.executed, strict=not args.allow_stale, solutions=not args.students, quiet=args.quiet
     )
     print(f"The book is at {page}")
+    return 0
+
+
+def _apply(args: argparse.Namespace) -> int:
+    from helpers.ensembles.applying import apply
+
+    options = {"ids": args.ids, "models": args.model, "text": args.text, "layers": args.layers}
+    options |= {"drop_missing": args.drop_missing, "overwrite": args.overwrite, "progress": not args.quiet}
+    inputs = apply(args.ensemble, args.input, args.out, **options)
+    for name, lost in inputs.losses.groupby("input", sort=False):
+        print(f"{name}: {len(lost)} rows left out, such as {lost['id'].iloc[0]} ({lost['reason'].iloc[0]})")
+    print(f"{args.out}: {len(inputs)} rows")
     return 0
 
 

@@ -160,7 +160,7 @@ class Shelf:
                         if kinds is None:
                             kinds = [(block.dtype, block.shape[1:]) for block in group]
                             for draft, kind in zip(drafts, kinds, strict=True):
-                                _write_header(draft, 0, *kind)
+                                write_header(draft, 0, *kind)
                         for draft, block in zip(drafts, group, strict=True):
                             draft.write(np.ascontiguousarray(block).data)
                         count += len(group[0])
@@ -169,7 +169,7 @@ class Shelf:
                     raise ValueError(f"{path.name} has no rows")
                 for draft, kind, target in zip(drafts, kinds, targets, strict=True):
                     draft.seek(0)
-                    _write_header(draft, count, *kind)
+                    write_header(draft, count, *kind)
                     draft.close()
                     os.replace(draft.name, target)
             finally:
@@ -179,7 +179,8 @@ class Shelf:
         return [np.load(target, mmap_mode="r") for target in targets]
 
 
-def _write_header(file: Any, rows: int, dtype: np.dtype, rest: tuple[int, ...]) -> None:
+def write_header(file: Any, rows: int, dtype: np.dtype, rest: tuple[int, ...]) -> None:
+    """Header of a .npy file that can be written again with another number of rows."""
     # NumPy leaves room for 21 digits of rows, so that the header can be written again with their final number.
     description = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (rows, *rest)}
     np.lib.format.write_array_header_1_0(file, description)
