@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,9 +17,19 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["EXTRA", "PUBLISHED", "VERDICTS", "Fusion", "Method", "claims", "experiment", "methods", "record", "scores"]
+__all__ = [
+    "EXTRA",
+    "PUBLISHED",
+    "VERDICTS",
+    "Fusion",
+    "Method",
+    "claims",
+    "experiment",
+    "methods",
+    "scores",
+    "with_provenance",
+]
 
-RESULTS = Path(__file__).parents[1] / "data" / "results"
 PUBLISHED = ("last_layer", "best_layer", "qp_weighted", "qp_pca", "cluster_pca", "greedy", "qp_masked")
 """The methods of the published table, by the names that it uses."""
 EXTRA = (
@@ -193,9 +202,10 @@ def experiment(
     among the texts of ``fit``; test queries never are.
     """
     import pandas as pd
+    from sklearn.base import clone
 
     from helpers import inference, tasks
-    from helpers.ensembles import BestLayer, Representations
+    from helpers.ensembles import BestLayer, Representations, ScalarMix, select
     from helpers.similarity.matrices import similarity_matrix
 
     learnt = _learnt_from(task, n_fit, seed)
@@ -228,10 +238,23 @@ def experiment(
     )
     searches: dict[str, pd.DataFrame] = {}
     seconds = dict.fromkeys(layers, 0.0)
-    for name, method in methods.items():
-        fitted[name], seconds[name] = _fitted(
-            method, name, searches, fit, quality, similarity, evaluated, learnt, taken(learnt.pool)
-        )
+    for name, (ensemble, grid) in methods.items():
+        if grid:
+            ensemble, searches[name] = select(
+                ensemble,
+                grid,
+                lambda candidate: evaluated(candidate, "validation")[0].score,
+                fit,
+                quality=quality,
+                similarity=similarity,
+            )
+        began = time.perf_counter()
+        if isinstance(ensemble, ScalarMix):
+            again = clone(ensemble).fit(taken(learnt.pool), learnt.y, pairs=learnt.pairs)
+        else:
+            again = clone(ensemble).fit(fit, quality=quality, similarity=similarity)
+        seconds[name] = time.perf_counter() - began
+        fitted[name] = ensemble if grid else again
 
     results = {name: evaluated(one, "validation", "test") for name, one in fitted.items()}
     draws = pd.DataFrame({name: test.bootstrap(seed, resamples) for name, (_, test) in results.items()}).dropna()
@@ -287,18 +310,21 @@ class _Learnt(NamedTuple):
 
 
 def _learnt_from(task: Any, n: int, seed: int) -> _Learnt:
-    """Training texts; labelled ones of them or, where the task is about pairs, pairs of validation texts."""
+    """Training texts; labelled ones of them or, where the task is about pairs, pairs of validation texts.
+
+    A task without training texts gives its validation texts in their place.
+    """
     from helpers import tasks
 
-    rng = np.random.default_rng(seed)
+    rng, validation = np.random.default_rng(seed), tasks.texts(task, "validation")
+    data = task.dataset.get("default", task.dataset)
     if task.metadata.type == "Classification":
-        tasks.texts(task, "validation")  # loads the data
-        data = task.dataset.get("default", task.dataset)[task.train_split]
-        texts, labels = list(data[task.input_column_name]), np.array(list(data[task.label_column_name]))
+        train = data[task.train_split]
+        texts, labels = list(train[task.input_column_name]), np.array(list(train[task.label_column_name]))
         rows = np.sort(rng.permutation(len(texts))[:n])
         texts = [texts[row] for row in rows]
         return _Learnt(list(dict.fromkeys(texts)), texts, labels[rows], None)
-    texts = tasks.texts(task, "train")
+    texts = tasks.texts(task, "train") if "train" in data else validation
     texts = [texts[row] for row in np.sort(rng.permutation(len(texts))[:n])]
     left, right, y = _pairs(task, rng)
     pool = list(dict.fromkeys([*left, *right]))
@@ -326,32 +352,6 @@ def _default_methods(n_layers: int, seed: int) -> dict[str, Method]:
     return methods(n_layers, seed=seed)
 
 
-def _fitted(method, name, searches, fit, quality, similarity, evaluated, learnt, pool) -> tuple[Any, float]:
-    """The method with the parameters that validation chooses, and the seconds that fitting it takes."""
-    from sklearn.base import clone
-
-    from helpers.ensembles import ScalarMix, select
-
-    ensemble = method.ensemble
-    if method.grid:
-        found = select(
-            ensemble,
-            method.grid,
-            lambda candidate: evaluated(candidate, "validation")[0].score,
-            fit,
-            quality=quality,
-            similarity=similarity,
-        )
-        ensemble, searches[name] = found
-    began = time.perf_counter()
-    if isinstance(ensemble, ScalarMix):
-        fitted = clone(ensemble).fit(pool, learnt.y, pairs=learnt.pairs)
-    else:
-        fitted = clone(ensemble).fit(fit, quality=quality, similarity=similarity)
-    seconds = time.perf_counter() - began
-    return (ensemble if method.grid else fitted), seconds
-
-
 def _limits(prefix: str, found: Any) -> dict[str, float]:
     return {f"{prefix}low": found.low, f"{prefix}high": found.high}
 
@@ -363,7 +363,7 @@ def _chosen(ensemble: Any, grid: Mapping[str, Sequence]) -> dict[str, Any]:
 
 
 def with_provenance(found: Fusion, encoder: str, source: str, minutes: float, seed: int = 0) -> pd.DataFrame:
-    """The table of a fusion with what one has to know to make it again, ready for :func:`record`.
+    """The table of a fusion with all that one has to know to make it again, as it is recorded.
 
     Parameters
     ----------
@@ -409,43 +409,13 @@ def with_provenance(found: Fusion, encoder: str, source: str, minutes: float, se
         "date": datetime.date.today().isoformat(),
         "minutes": round(minutes, 2),
     }
-    table = found.table.assign(**behind)
+    table = found.table.copy()
+    numbers = table.select_dtypes("float").columns
+    table[numbers] = table[numbers].map(lambda value: float(f"{value:.5g}"))
+    table = table.assign(**behind)
     table.insert(0, "encoder", encoder)
     table.insert(1, "source", source)
     return table
-
-
-def record(rows: pd.DataFrame, name: str, folder: Path = RESULTS) -> Path:
-    """Write rows into a recorded table, in place of those of the same encoders on the same tasks.
-
-    Parameters
-    ----------
-    rows
-        From :func:`with_provenance`.
-    name
-        Of the table, without its ending.
-    folder
-        Where it lies.
-
-    Returns
-    -------
-    Path
-        The table, its rows in the order of encoder, source and task. Several processes may write at a time.
-    """
-    import pandas as pd
-    from filelock import FileLock
-
-    path = folder / f"{name}.csv"
-    cell = ["encoder", "source", "task"]
-    with FileLock(folder / f".{name}.lock"):
-        old = pd.read_csv(path) if path.exists() else rows.iloc[:0]
-        new = pd.MultiIndex.from_frame(rows[cell])
-        kept = old[~pd.MultiIndex.from_frame(old[cell]).isin(new)]
-        both = pd.concat([part for part in (kept, rows) if len(part)]).sort_values(cell, kind="stable")
-        draft = path.with_suffix(".part")
-        both.to_csv(draft, index=False, float_format="%.5g", lineterminator="\n")
-        draft.replace(path)
-    return path
 
 
 def scores(table: pd.DataFrame, kind: str | Sequence[str] = "published", *, split: str = "test") -> pd.DataFrame:
