@@ -1,0 +1,49 @@
+"""From several embeddings of the same objects to a decision: how alike, which can go, how to combine the rest.
+
+The functions are what ``python -m helpers report`` and the chapter "Your own embeddings" are made of:
+
+>>> import numpy as np
+>>> from helpers.report import alike, by_labels, gains, relations
+>>> rng = np.random.default_rng(0)
+>>> y = np.arange(120) % 2
+>>> x = rng.normal(size=(120, 4)) + 2 * y[:, None]
+>>> embeddings = {"x": x, "turned": x[:, ::-1], "noise": rng.normal(size=(120, 4))}
+>>> found = relations(embeddings, alike(embeddings))
+>>> dict(zip(found["embedding"], found["finding"]))
+{'noise': 'noise', 'turned': 'rotated copy'}
+>>> verdicts = gains(by_labels(embeddings, y)).set_index(["method", "against"])["verdict"]
+>>> verdicts["concatenation + PCA", "best single"]
+'not distinguishable'
+"""
+
+from helpers.report.evaluation import (
+    BEST,
+    LAMBDAS,
+    PLAIN,
+    Evaluation,
+    by_judgements,
+    by_labels,
+    by_pairs,
+    ensembles,
+    gains,
+    scores,
+)
+from helpers.report.spaces import alike, describe, matrix_of, relations, same_groups
+
+__all__ = [
+    "BEST",
+    "LAMBDAS",
+    "PLAIN",
+    "Evaluation",
+    "alike",
+    "by_judgements",
+    "by_labels",
+    "by_pairs",
+    "describe",
+    "ensembles",
+    "gains",
+    "matrix_of",
+    "relations",
+    "same_groups",
+    "scores",
+]
