@@ -11,7 +11,7 @@ import numpy as np
 
 from helpers.inputs._arrays import stored_in
 from helpers.inputs._files import FORMATS, TABLES, Part, Place, reading, short
-from helpers.inputs._tables import batches, head_of
+from helpers.inputs._tables import batches, names_of
 
 LIKE_IDS = re.compile(r"(^|[_\-. ])(ids?|uuid|idx|index|key)$", re.IGNORECASE)
 
@@ -27,7 +27,7 @@ def columns_of(role: str, spec: Any, found: tuple | None, place: Place, files: I
     place = place._replace(single=True)  # a column that is only called like ids is no obstacle here
     if path is not None:
         names = _names(path, place.shown(path))
-        own = names and id_column(names, place._replace(by_position=False), place.shown(path), needed=False)
+        own = id_column(names, place._replace(by_position=False), place.shown(path), needed=False) if names else None
         if column is None and path.suffix.lower() in TABLES:
             others = [name for name in names if name != own and not name.startswith("Unnamed: ")]
             if len(others) != 1:
@@ -52,7 +52,7 @@ def _names(path: Path, file: str) -> list[str]:
     """The columns of a table, or the arrays of a file."""
     with reading(file):
         if path.suffix.lower() in TABLES:
-            return head_of(path).schema.names
+            return names_of(path)
         return list(stored_in(path, file)) if path.suffix.lower() in (".npz", ".safetensors") else []
 
 
@@ -128,7 +128,7 @@ def _file_values(path: Path, column: str | None) -> np.ndarray:
             return np.array(path.read_text(encoding="utf-8-sig").splitlines(), dtype=object)
         if path.suffix.lower() not in TABLES:
             return _array_values(path, column)
-        names = head_of(path).schema.names
+        names = names_of(path)
         if column is None and len(names) != 1:
             raise ValueError(f"{path.name} has the columns {names[:20]}; say which, as in '{path.name}:{names[0]}'")
         if column not in (*names, None):
@@ -204,11 +204,11 @@ def large_classes(labels: np.ndarray, ids: np.ndarray, least: int) -> tuple[np.n
         of = f" of at least {least} members" * (least > 1)
         raise ValueError(f"labels: {len(left)} class{of} among {len(labels)} objects {left.tolist()}; 2 are needed")
     if labels.dtype.kind != "f" and not least and counts.min() == 1:
-        single = [f"{classes[c]!s} ({ids[np.flatnonzero(which == c)[0]]})" for c in np.flatnonzero(counts == 1)[:10]]
+        single = np.flatnonzero(counts == 1)
+        words = [f"{classes[c]} ({ids[np.flatnonzero(which == c)[0]]})" for c in single[:10]]
         raise ValueError(
-            f"labels: {int((counts == 1).sum())} classes have one member: {', '.join(single)}"
-            f"{', …' * ((counts == 1).sum() > 10)} (in brackets the id or row); merge them, or leave them out by "
-            "drop_rare=2"
+            f"labels: {len(single)} classes have one member: {', '.join(words)}{', …' * (len(single) > 10)} (in brackets "
+            "the id or row); merge them, or leave them out by drop_rare=2"
         )
     small = np.flatnonzero(~keep)
     return keep, [("labels", ids[at], f"class {labels[at]} has {counts[which[at]]} members") for at in small]

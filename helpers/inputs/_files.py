@@ -214,8 +214,8 @@ def real_dtype(dtype: np.dtype) -> np.dtype:
 
 
 def bounds(rows: int, width: int) -> Iterable[tuple[int, int]]:
-    """Blocks of about 16 MB in float64."""
-    step = max(1, (1 << 21) // max(width, 1))
+    """Blocks of about 2 MB in float64."""
+    step = max(1, (1 << 18) // width)
     return ((start, min(start + step, rows)) for start in range(0, rows, step))
 
 

@@ -137,8 +137,10 @@ def _counted(thing: Part, named: list[Part]) -> Part:
 
 def titled(part: Part) -> str:
     """A representation or column as messages name it."""
+    if not part.file:
+        return part.name
     plain = Path(part.file).with_suffix("").as_posix() == part.name
-    return part.name if not part.file else part.file if plain else f"{part.name} ({part.file})"
+    return part.file if plain else f"{part.name} ({part.file})"
 
 
 def finite_rows(part: Part) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,16 @@ import numpy as np
 from helpers.inputs._files import real_dtype, short
 
 MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "null", "None", "none"]  # numbers
-HEAD = 1000  # rows that decide what a column of a table is
+HEAD = 200  # rows that decide what a column of a table is
+
+
+def names_of(path: Path) -> list[str]:
+    """The columns of a table."""
+    if path.suffix.lower() == ".parquet":
+        from pyarrow.parquet import read_schema
+
+        return read_schema(path).names
+    return _csv_header(path)[0]
 
 
 def head_of(path: Path) -> Any:
@@ -40,7 +50,7 @@ def batches(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[An
     names, delimiter, header = _csv_header(path)
     with arrow_csv.open_csv(
         path,
-        arrow_csv.ReadOptions(column_names=names, skip_rows=int(header), block_size=1 << 23),
+        arrow_csv.ReadOptions(column_names=names, skip_rows=int(header), block_size=1 << 22),
         arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
@@ -68,8 +78,10 @@ def kind_of(column: Any) -> tuple[str, int]:
         vectors = [vector for vector in map(_split, values[:20]) if vector is not None]
         if 2 * len(vectors) > len(values[:20]):
             return "vectors", len(vectors[0])
-        readable = sum(map(is_number, values))
-        return ("numbers" if readable * 2 > len(values) or not values else "text"), 0
+        if 2 * sum(map(is_number, values)) > len(values) or not values:
+            return "numbers", 0
+        commas = all(re.fullmatch(r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*", value) for value in values)
+        return "numbers with a decimal comma; a decimal point is needed" if commas else "text", 0
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return "numbers", 0
     return str(kind), 0
@@ -138,8 +150,8 @@ def _split(text: str) -> np.ndarray | None:
     """The numbers of a vector in text, or None if it is no vector."""
     stripped = text.strip()
     parts = stripped.strip("[]()").replace(",", " ").replace(";", " ").split()
-    if len(parts) < 2 and not stripped.startswith("["):
-        return None
+    if not stripped.startswith(("[", "(")) and (len(parts) < 2 or re.fullmatch(r"[^\s;,]+,[^\s;,]+", stripped)):
+        return None  # a number, be it with a decimal comma
     try:
         return np.array(parts, dtype=np.float64)
     except ValueError:
