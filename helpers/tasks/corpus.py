@@ -8,7 +8,7 @@ none. Everything is chosen by hashes of names and texts, so equal versions of th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -212,28 +212,28 @@ def _least(items: Iterable, n: int, key: Callable[[Any], str]) -> list:
     return sorted(items, key=lambda item: digest(key(item)))[:n]
 
 
-def _of_one_split(texts: Iterable[tuple[str, Any]]) -> dict[str, list]:
-    """Texts, without case, whose objects all lie in one split, with those objects."""
-    found: dict[str, list] = {}
-    for text, thing in texts:
-        found.setdefault(text.lower(), []).append((text, thing))
-    return {key: things for key, things in found.items() if len({thing.split for _, thing in things}) == 1}
+@cache
+def owners(things: tuple[Object, ...]) -> dict[str, set[str]]:
+    """For each sentence, without case, the splits of the objects that it documents."""
+    found: dict[str, set[str]] = {}
+    for thing in things:
+        for sentence in thing.sentences:
+            found.setdefault(sentence.lower(), set()).add(thing.split)
+    return found
 
 
 # Classification
 
 
 def labelled(
-    things: Iterable[Object], label: Callable[[Object], str | None], hidden: Iterable[str], size: int
+    things: tuple[Object, ...], label: Callable[[Object], str | None], hidden: Iterable[str], size: int
 ) -> dict[str, list[tuple[str, str]]]:
     """For each split texts with their labels, as many of each label; at most two sentences of an object."""
-    things, hidden = [thing for thing in things if label(thing)], set(hidden)
+    splits, hidden = owners(things), set(hidden)
+    things = [thing for thing in things if label(thing)]
     labels = sorted({label(thing) for thing in things})
-    limits = {split: max(8, int(size * SIZES[split]) // len(labels)) for split in SPLITS}
-    splits: dict[str, set[str]] = {}
-    for thing in things:
-        for sentence in thing.sentences:
-            splits.setdefault(sentence.lower(), set()).add(thing.split)
+    limits = {split: max(1, int(size * SIZES[split]) // len(labels)) for split in SPLITS}
+    limits["train"] = max(8, limits["train"])  # what MTEB's classification draws of each label
     rows: dict[str, list] = {split: [] for split in SPLITS}
     seen, taken = set(), dict.fromkeys(((split, name) for split in SPLITS for name in labels), 0)
     for thing in sorted(things, key=lambda thing: digest(thing.module, thing.name)):
@@ -276,7 +276,7 @@ def functions() -> tuple[Function, ...]:
     return tuple(chosen_functions(objects()))
 
 
-def chosen_functions(things: Collection[Object]) -> list[Function]:
+def chosen_functions(things: tuple[Object, ...]) -> list[Function]:
     """As :func:`functions`, among some objects."""
     libraries = re.compile(rf"\b(?:{'|'.join(LIBRARIES)}|dask|tensors? ?flow|jax)\b", re.I)
     candidates: dict[tuple[str, str], tuple] = {}
@@ -303,8 +303,11 @@ def chosen_functions(things: Collection[Object]) -> list[Function]:
         key = thing.library, function.name
         if key not in candidates or rank < candidates[key][0]:
             candidates[key] = rank, function
-    unique = _of_one_split((function.text, function) for _, function in candidates.values())
-    return sorted(owners[0][1] for owners in unique.values() if len({f.name for _, f in owners}) == 1)
+    splits, names = owners(things), {}
+    for _, function in sorted(candidates.values(), key=lambda candidate: candidate[1]):
+        names.setdefault(function.text.lower(), []).append(function)
+    unique = (found[0] for found in names.values() if len({function.name for function in found}) == 1)
+    return sorted(function for function in unique if len(splits[function.text.lower()]) == 1)
 
 
 _ASIDE = re.compile(  # sentences that do not say what a function does
@@ -378,23 +381,19 @@ def duplicates(found: Sequence[Function], size: int) -> dict[str, list[tuple[str
 Searches = tuple[dict[str, str], dict[str, str], dict[str, dict[str, int]]]
 
 
-def descriptions(things: Iterable[Object], size: int, words: int = 50) -> dict[str, Searches]:
-    """First sentence of a docstring → the beginning of the rest of it."""
-    pairs = []
+def descriptions(things: tuple[Object, ...], size: int, words: int = 50) -> dict[str, Searches]:
+    """First sentence of a docstring → the beginning of the rest of it; neither is of another object."""
+    splits, pairs, often = owners(things), [], {}
     for thing in things:
-        if len(thing.sentences) < 2 or not readable(thing.sentences[0]):
-            continue
-        rest = [sentence for sentence in thing.sentences[1:] if readable(sentence, 3)]
-        text = " ".join(" ".join(rest).split()[:words])
-        if text.count(" ") >= 12:
-            pairs.append((thing.sentences[0], text, thing))
-    first = _of_one_split((a, thing) for a, _, thing in pairs)
-    second = _of_one_split((b, thing) for _, b, thing in pairs)
-    alone = [
-        (a, b, thing)
-        for a, b, thing in pairs
-        if len(first.get(a.lower(), ())) == len(second.get(b.lower(), ())) == 1 and a.lower() not in second
-    ]
+        first = thing.sentences[0]
+        if len(thing.sentences) > 1 and readable(first) and len(splits[first.lower()]) == 1:
+            rest = [sentence for sentence in thing.sentences[1:] if readable(sentence, 3)]
+            text = " ".join(" ".join(rest).split()[:words])
+            if text.count(" ") >= 12:
+                pairs.append((first, text, thing))
+                for part in (first, text):
+                    often[part.lower()] = often.get(part.lower(), 0) + 1
+    alone = [pair for pair in pairs if often[pair[0].lower()] == often[pair[1].lower()] == 1]
     found = {}
     for split in SPLITS:
         here = [row for row in alone if row[2].split == split]

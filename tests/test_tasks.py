@@ -1,0 +1,711 @@
+"""Tasks: what their labels are, that nothing leaks, and that scores are MTEB's."""
+
+import csv
+import hashlib
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.metrics import average_precision_score
+
+from helpers import tasks
+from helpers.tasks import corpus, evaluation
+from helpers.tasks.corpus import Object
+
+SPLITS = ("train", "validation", "test")
+REAL = os.environ.get("BOOK_DATA")
+needs_data = pytest.mark.skipif(not REAL, reason="BOOK_DATA names no folder of data sets")
+
+
+@cache
+def vector(text, width=24):
+    """A text as the mean of random vectors of its words, in whole numbers so that some scores are equal."""
+    words = [int(hashlib.md5(word.encode()).hexdigest()[:8], 16) for word in text.lower().split()]
+    return np.sum([np.random.default_rng(word).integers(-3, 4, width) for word in words], axis=0).astype(np.float32)
+
+
+def encode(texts):
+    return np.stack([vector(text) for text in texts])
+
+
+def by_mteb(task, split="test"):
+    """What MTEB says of the same vectors."""
+    from mteb.models.abs_encoder import AbsEncoder
+    from mteb.models.model_meta import ModelMeta
+
+    class Lookup(AbsEncoder):
+        mteb_model_meta = ModelMeta.create_empty()
+
+        def __init__(self):
+            pass
+
+        def encode(self, inputs, **_):
+            return encode([text for batch in inputs for text in batch["text"]])
+
+    return task.evaluate(Lookup(), split, encode_kwargs={"show_progress_bar": False})["default"]["main_score"]
+
+
+@pytest.fixture(scope="module")
+def documentation():
+    return tasks.load("documentation", size=96)
+
+
+# The documentation: labels of handmade objects
+
+
+def thing(library, name, *sentences, module=None, kind="function"):
+    module = module or library
+    split = corpus.split_of(name.rpartition(".")[2])
+    return Object(library, module, name, kind, split, corpus.area_of(module), sentences)
+
+
+def names_in(split, n, prefix="word"):
+    """Names of objects that belong to a split."""
+    return [name for name in (f"{prefix}{i}" for i in range(60 * n)) if corpus.split_of(name) == split][:n]
+
+
+def test_one_name_is_in_one_split_wherever_it_is_defined_and_so_are_its_synonyms():
+    assert corpus.split_of("arcsin") == corpus.split_of("asin") == corpus.split_of("ASIN")
+    assert corpus.split_of("linalg_det") == corpus.split_of("det")
+    shares = [corpus.split_of(f"name{i}") for i in range(5000)]
+    assert shares.count("train") / 5000 == pytest.approx(0.4, abs=0.03)
+    assert shares.count("validation") / 5000 == pytest.approx(0.2, abs=0.03)
+
+
+def test_names_are_covered_as_words_and_within_dotted_names_only():
+    text = "Like scipy.stats.norm, norms of SciPy-style statistics are normal; norm is one."
+    assert corpus.masked(text, ["scipy", "norm"]) == "Like NAME, norms of NAME statistics are normal; NAME is one."
+
+
+def test_classification_has_the_label_of_the_object_and_covers_its_names():
+    a, b = names_in("test", 2)
+    things = (
+        thing("numpy", a, f"Return what {a} finds in every numpy array of numbers."),
+        thing("torch", b, f"Move the tensor to the device that {b} was asked for."),
+    )
+    rows = corpus.labelled(things, lambda t: t.library, {"numpy", "torch"}, 40)
+    assert set(rows["test"]) == {
+        ("Return what NAME finds in every NAME array of numbers.", "numpy"),
+        ("Move the tensor to the device that NAME was asked for.", "torch"),
+    }
+    assert not rows["train"] and not rows["validation"]
+
+
+def test_a_text_that_documents_objects_of_two_splits_is_used_by_none():
+    (a,), (b,) = names_in("test", 1), names_in("train", 1)
+    shared = "Fit the model to the training data and return it."
+    own = "Draw a sample of the rows without replacing any of them."
+    things = thing("numpy", a, shared, own), thing("torch", b, shared.upper()[0] + shared[1:].lower())
+    rows = corpus.labelled(things, lambda t: t.library, set(), 40)
+    assert [text for split in SPLITS for text, _ in rows[split]] == [own]
+    long = "It is the second sentence of both of them and has as many words as are needed here, or a few more."
+    found = corpus.descriptions((thing("numpy", a, shared, long), thing("torch", b, own, long)), 40)
+    assert all(not queries for queries, _, _ in found.values())
+
+
+def test_texts_that_differ_by_covered_names_alone_are_in_one_split():
+    (a,), (b,) = names_in("test", 1), names_in("train", 1)
+    things = tuple(thing("numpy", name, f"Return the value of {name} for each of the rows.") for name in (a, b))
+    rows = corpus.labelled(things, lambda t: t.library, set(), 40)
+    assert sum(len(rows[split]) for split in SPLITS) == 1
+
+
+def functions():
+    """Two functions in two libraries each, and others, all in one split."""
+    shared, other, third, fourth = names_in("test", 4)
+    return (
+        thing("numpy", shared, "Sort the values of an array along an axis.", module="numpy.linalg"),
+        thing("torch", shared, "Sorts the elements of the input along a dimension."),
+        thing("numpy", other, "Sort the keys of a mapping along an axis.", module="numpy.linalg"),
+        thing("torch", third, "Sort the values of an array along a path.", module="torch.nn"),
+        thing("numpy", fourth, "Invert a matrix that is not singular.", module="numpy.fft"),
+    ), shared
+
+
+def test_same_function_pairs_are_positive_and_the_lexically_nearest_other_negative():
+    things, _ = functions()
+    rows = corpus.duplicates(corpus.chosen_functions(things), 96)["test"]
+    one, two = things[0].sentences[0], things[1].sentences[0]
+    assert {frozenset(row[:2]) for row in rows if row[2] == 1} == {frozenset((one, two))}
+    assert (one, things[3].sentences[0], 0) in rows  # of torch, like the positive partner, and nearly the same words
+    assert {a for a, _, label in rows if label == 0} == {one, two}
+
+
+def test_relatedness_counts_name_then_submodule_then_library():
+    things, _ = functions()
+    rows = corpus.related(corpus.chosen_functions(things), 96)["test"]
+    area = {t.sentences[0]: t.area for t in things}
+    library = {t.sentences[0]: t.library for t in things}
+    assert {grade for _, _, grade in rows} >= {3, 1, 0}
+    for a, b, grade in rows:
+        same = {a, b} == {things[0].sentences[0], things[1].sentences[0]}
+        expected = 3 if same else 2 if area[a] == area[b] else 1 if library[a] == library[b] else 0
+        assert grade == expected
+
+
+def test_counterparts_are_relevant_and_the_functions_own_text_goes_by_the_name_of_the_query():
+    things, shared = functions()
+    queries, documents, relevant = corpus.counterparts(corpus.chosen_functions(things), 96)["test"]
+    assert set(queries) == {f"numpy:{shared}", f"torch:{shared}"}
+    assert relevant == {f"numpy:{shared}": {f"torch:{shared}": 1}, f"torch:{shared}": {f"numpy:{shared}": 1}}
+    assert set(queries) <= set(documents) and len(documents) == 5
+
+
+def test_the_rest_of_a_docstring_is_the_one_relevant_document_of_its_first_sentence():
+    a, b = names_in("validation", 2)
+    rest = "The rest has at least a dozen words, since a few words say nothing of what is done."
+    things = (
+        thing("numpy", a, "Add the numbers of two arrays.", rest),
+        thing("torch", b, "Divide the numbers of two tensors.", rest.replace("rest", "remainder")),
+        thing("torch", a, "Two words are a first sentence.", "Too short."),
+    )
+    queries, documents, relevant = corpus.descriptions(things, 40)["validation"]
+    assert len(queries) == len(documents) == 2
+    for query, text in queries.items():
+        (document,) = relevant[query]
+        assert documents[document] == (rest if text.startswith("Add") else rest.replace("rest", "remainder"))
+
+
+def test_the_order_in_which_objects_are_read_changes_nothing():
+    things, _ = functions()
+    label = lambda t: t.library  # noqa: E731
+    assert corpus.labelled(things, label, set(), 40) == corpus.labelled(things[::-1], label, set(), 40)
+    chosen, turned = corpus.chosen_functions(things), corpus.chosen_functions(things[::-1])
+    assert chosen == turned
+    assert corpus.descriptions(things, 40) == corpus.descriptions(things[::-1], 40)
+
+
+# The documentation: as it is
+
+
+def test_no_text_is_in_two_splits_of_any_task(documentation):
+    parts = {split: set() for split in SPLITS}
+    for task in documentation.values():
+        for split, data in evaluation._splits(task).items():
+            if isinstance(data, dict):
+                found = [*data["queries"]["text"], *data["corpus"]["text"]]
+            else:
+                found = [
+                    text
+                    for name in data.column_names
+                    if name not in ("label", "labels", "score")
+                    for text in data[name]
+                ]
+            parts[split].update(text.lower() for text in found)
+    assert all(len(texts) > 500 for texts in parts.values())
+    assert not parts["train"] & parts["test"] and not parts["validation"] & (parts["train"] | parts["test"])
+
+
+def test_no_object_is_in_two_splits(documentation):
+    owners = {}
+    for one in corpus.objects():
+        for sentence in one.sentences:
+            owners.setdefault(sentence, set()).add(one.split)
+    names = ("DocumentationRelatednessSTS", "DocumentationSameFunctionPairClassification")
+    for name in names:
+        for split, data in documentation[name].dataset.items():
+            assert {frozenset(owners[text]) for text in data["sentence1"]} == {frozenset({split})}
+            assert {frozenset(owners[text]) for text in data["sentence2"]} == {frozenset({split})}
+    for split, data in documentation["DocumentationDescriptionRetrieval"].dataset["default"].items():
+        assert {frozenset(owners[text]) for text in data["queries"]["text"]} == {frozenset({split})}
+
+
+def test_equal_corpora_give_equal_tasks_and_a_digest_says_so(documentation):
+    again = tasks.load("documentation", ["DocumentationLibraryClassification"], size=96)
+    (name, task), known = *again.items(), documentation
+    assert task.metadata.revision == known[name].metadata.revision
+    assert task.dataset["test"].to_dict() == known[name].dataset["test"].to_dict()
+    smaller = tasks.load("documentation", name, size=48)[name]
+    assert smaller.metadata.revision != task.metadata.revision
+
+
+def test_documentation_tasks_are_tasks_of_mteb_with_all_that_is_to_be_said(documentation):
+    from mteb.abstasks import AbsTask
+
+    kinds = [task.metadata.type for task in documentation.values()]
+    assert kinds == ["Classification", "Classification", "STS", "PairClassification", "Retrieval", "Retrieval"]
+    for task in documentation.values():
+        assert isinstance(task, AbsTask) and task.metadata.is_filled() and "is" in task.metadata.description
+        assert set(evaluation._splits(task)) == set(SPLITS)
+
+
+def test_classes_are_of_equal_size_and_negatives_twice_the_positives(documentation):
+    labels = documentation["DocumentationLibraryClassification"].dataset["test"]["label"]
+    assert {list(labels).count(label) for label in set(labels)} == {8} and len(set(labels)) == 12
+    pairs = np.array(documentation["DocumentationSameFunctionPairClassification"].dataset["test"]["labels"])
+    assert np.mean(pairs) == pytest.approx(1 / 3, abs=0.03)
+    grades = list(documentation["DocumentationRelatednessSTS"].dataset["test"]["score"])
+    assert all(abs(grades.count(grade) - len(grades) / 4) <= 2 for grade in range(4))
+
+
+# Scores
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DocumentationLibraryClassification",
+        "DocumentationRelatednessSTS",
+        "DocumentationSameFunctionPairClassification",
+        "DocumentationDescriptionRetrieval",
+        "DocumentationCrossLibraryRetrieval",
+    ],
+)
+def test_scores_are_those_of_mteb_on_the_same_vectors(documentation, name):
+    task = documentation[name]
+    found = tasks.evaluate(task, encode, ["validation", "test"])
+    rounding = 5.1e-6 if task.metadata.type == "Retrieval" else 1e-6  # MTEB rounds nDCG to five digits
+    for split, result in found.items():
+        assert result.score == pytest.approx(by_mteb(task, split), abs=rounding)
+        assert (result.task, result.split, result.metric) == (name, split, task.metadata.main_score)
+
+
+def test_mteb_evaluates_them_offline(documentation):
+    import mteb
+    from mteb.models.abs_encoder import AbsEncoder
+    from mteb.models.model_meta import ModelMeta
+
+    class Lookup(AbsEncoder):
+        mteb_model_meta = ModelMeta.create_empty()
+
+        def __init__(self):
+            pass
+
+        def encode(self, inputs, **_):
+            return encode([text for batch in inputs for text in batch["text"]])
+
+    chosen = [documentation[name] for name in ("DocumentationRelatednessSTS", "DocumentationCrossLibraryRetrieval")]
+    results = mteb.evaluate(Lookup(), chosen, cache=None, show_progress_bar=False)
+    for task, result in zip(chosen, results.task_results, strict=True):
+        assert result.get_score() == pytest.approx(tasks.evaluate(task, encode).score, abs=1e-5)
+
+
+def test_a_function_is_called_once_with_distinct_texts_and_mapping_and_array_do_as_well(documentation):
+    task, calls = documentation["DocumentationSubmoduleClassification"], []
+
+    def counted(texts):
+        calls.append(texts)
+        return encode(texts)
+
+    both = tasks.evaluate(task, counted, ["validation", "test"])
+    assert len(calls) == 1 and len(set(calls[0])) == len(calls[0])
+    assert calls[0] == tasks.texts(task, ["validation", "test"])
+    wanted = tasks.texts(task, "test")
+    assert set(wanted) < set(calls[0])
+    for given in ({text: vector(text) for text in wanted}, encode(wanted)):
+        result = tasks.evaluate(task, given, "test")
+        assert result.score == both["test"].score and (result.items == both["test"].items).all()
+
+
+def test_knowing_the_answers_gives_the_best_score(documentation):
+    task = documentation["DocumentationLibraryClassification"]
+    label = {t: name for data in task.dataset.values() for t, name in zip(data["text"], data["label"], strict=True)}
+    place = {name: i for i, name in enumerate(sorted(set(label.values())))}
+    perfect = tasks.evaluate(task, {text: np.eye(12)[place[name]] for text, name in label.items()})
+    assert perfect.score == 1 and (perfect.items == 1).all()
+
+
+def evaluated(documentation, name):
+    return tasks.evaluate(documentation[name], encode)
+
+
+def test_items_have_the_score_as_their_mean(documentation):
+    for name in ("DocumentationLibraryClassification", "DocumentationDescriptionRetrieval"):
+        result = evaluated(documentation, name)
+        assert result.items.shape == (result.n,) and result.items.mean() == pytest.approx(result.score)
+
+
+def test_equal_seeds_draw_equal_items_so_that_differences_are_paired(documentation):
+    task = documentation["DocumentationLibraryClassification"]
+    one, two = tasks.evaluate(task, encode), tasks.evaluate(task, lambda texts: encode(texts) + 0.01)
+    difference = one.bootstrap(0, 200) - two.bootstrap(0, 200)
+    items = np.random.default_rng(0).integers(0, one.n, (200, one.n))
+    assert difference == pytest.approx((one.items - two.items)[items].mean(axis=1))
+    assert (one.bootstrap(3, 50) == one.bootstrap(np.random.default_rng(3), 50)).all()
+    assert (one.bootstrap(3, 50) != one.bootstrap(4, 50)).any()
+
+
+@pytest.mark.parametrize("name", ["DocumentationRelatednessSTS", "DocumentationSameFunctionPairClassification"])
+def test_bootstrap_of_pairs_is_the_score_computed_anew_for_each_sample(documentation, name):
+    result = evaluated(documentation, name)
+    draws, truth = result.bootstrap(1, 20), result.items[:, 0]
+    for draw, items in zip(draws, np.random.default_rng(1).integers(0, result.n, (20, result.n)), strict=True):
+        if name.endswith("STS"):
+            expected = spearmanr(truth[items], result.items[items, 1])[0]
+        else:
+            scores = result.items[items, 1:].T
+            expected = max(average_precision_score(truth[items], score) for score in scores)
+        assert draw == pytest.approx(expected, abs=1e-9)
+    assert result.bootstrap(0, 300).mean() == pytest.approx(result.score, abs=4 * result.bootstrap(0, 300).std())
+
+
+def test_ties_count_as_in_scipy_and_scikit_learn():
+    rng = np.random.default_rng(0)
+    for n in (5, 40):
+        x, y = rng.integers(0, 4, n).astype(float), rng.integers(0, 3, n).astype(float)
+        once = np.ones((1, n), int)
+        assert evaluation._spearman(x, y, once)[0] == pytest.approx(spearmanr(x, y)[0])
+        labels = (x > 1).astype(float)
+        assert evaluation._average_precision(labels, y, once)[0] == pytest.approx(average_precision_score(labels, y))
+
+
+def test_training_samples_are_those_of_mteb(documentation):
+    task = documentation["DocumentationSubmoduleClassification"]
+    train, order = task.dataset["train"], None
+    found = evaluation._samples(list(train["label"]), task.samples_per_label, 3, task.seed)
+    for i in range(3):
+        _, order, chosen = task._undersample_data(train, i, order)
+        assert found[i] == chosen
+
+
+# Bad input
+
+
+def test_wrong_vectors_are_refused_with_the_text_they_belong_to(documentation):
+    task = documentation["DocumentationRelatednessSTS"]
+    wanted = tasks.texts(task)
+    right = encode(wanted)
+    with pytest.raises(ValueError, match=rf"shape \({len(wanted) - 1}, 24\).* for {len(wanted)} texts"):
+        tasks.evaluate(task, right[:-1])
+    broken = right.copy()
+    broken[7, 3] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinity for 1 of .* text 7, ") as error:
+        tasks.evaluate(task, broken)
+    assert wanted[7][:40] in str(error.value)
+    lacking = {text: vector(text) for text in wanted[1:]}
+    with pytest.raises(ValueError, match=f"lacks 1 of {len(wanted)} texts") as error:
+        tasks.evaluate(task, lacking)
+    assert wanted[0][:40] in str(error.value)
+    with pytest.raises(ValueError, match=r"vector of shape \(3,\)"):
+        tasks.evaluate(task, {**lacking, wanted[0]: vector(wanted[0]), wanted[5]: np.ones(3)})
+    with pytest.raises(ValueError, match="dtype"):
+        tasks.evaluate(task, np.full((len(wanted), 2), "a"))
+
+
+def test_unknown_names_splits_and_sources_are_answered_with_what_there_is(documentation, tmp_path):
+    with pytest.raises(ValueError, match="no task 'Sorting' in 'documentation'; there are DocumentationLibrary"):
+        tasks.load("documentation", ["Sorting"])
+    with pytest.raises(FileNotFoundError, match="not 'documentation', not 'hub'"):
+        tasks.load("documentations")
+    with pytest.raises(ValueError, match="no split 'dev'; it has"):
+        tasks.texts(documentation["DocumentationRelatednessSTS"], "dev")
+    with pytest.raises(ValueError, match="the probes learn from these texts"):
+        tasks.evaluate(documentation["DocumentationLibraryClassification"], encode, "train")
+    with pytest.raises(TypeError, match="task is a str"):
+        tasks.texts("DocumentationRelatednessSTS")
+    with pytest.raises(ValueError, match="size is 3"):
+        tasks.load("documentation", size=3)
+    with pytest.raises(ValueError, match="only the tasks of 'documentation' take a size"):
+        tasks.load(tmp_path, size=100)
+    with pytest.raises(ValueError, match="MTEB has no task 'NFCorpsu'.*NFCorpus"):
+        tasks.load("hub", "NFCorpsu")
+    with pytest.raises(ValueError, match="n is 0"):
+        evaluated(documentation, "DocumentationRelatednessSTS").bootstrap(0, 0)
+
+
+def test_blank_texts_and_equal_labels_are_refused(documentation):
+    from datasets import Dataset, DatasetDict
+
+    task = tasks.load("documentation", "DocumentationRelatednessSTS", size=48)["DocumentationRelatednessSTS"]
+    columns = {"sentence1": ["one", " "], "sentence2": ["two", "three"], "score": [1, 2]}
+    task.dataset = DatasetDict(
+        test=Dataset.from_dict(columns), train=Dataset.from_dict({**columns, "sentence1": ["a", "b"], "score": [1, 1]})
+    )
+    with pytest.raises(ValueError, match="split 'test': row 1 of sentence1 is ' '; texts must not be blank"):
+        tasks.texts(task, "test")
+    with pytest.raises(ValueError, match="score is 1 in all rows"):
+        tasks.texts(task, "train")
+
+
+# Folders
+
+
+def write_table(path, header, rows, delimiter=","):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows([header, *rows])
+
+
+def write_lines(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Every data set, tiny."""
+    here, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    words = "red green blue old new fast slow large small kind warm cold".split()
+
+    def phrases(n, topic):
+        return [" ".join([topic, *rng.choice(words, 4), str(i)]) for i in range(n)]
+
+    for part, n in (("train", 40), ("test", 10)):
+        rows = [(text, label) for label in ("card", "cash") for text in phrases(n, f"{label} {part}")]
+        write_table(here / f"banking77/{part}.csv", ("text", "category"), rows)
+    for part, n in (("train", 900), ("test", 12)):
+        rows = [
+            (text, label) for label in ("negative", "neutral", "positive") for text in phrases(n, f"{label} {part}")
+        ]
+        cells = [(str(i), text, text, label) for i, (text, label) in enumerate(rows)]
+        if part == "train":
+            write_table(
+                here / "tweet_sentiment_extraction/train.csv",
+                ("textID", "text", "selected_text", "sentiment"),
+                [*cells, ("x", "", "", "neutral")],
+            )
+        else:
+            cells = [(i, text, label) for i, text, _, label in cells]
+            write_table(here / "tweet_sentiment_extraction/test.csv", ("textID", "text", "sentiment"), cells)
+    for part in ("train", "dev", "test"):
+        lines = [
+            "\t".join(("news", "a", "2012", "1", f"{score:.3f}", one, two, "source", "extra"))
+            for one, two, score in zip(phrases(30, part), phrases(30, part), rng.uniform(0, 5, 30), strict=True)
+        ]
+        (here / "stsbenchmark").mkdir(exist_ok=True)
+        (here / f"stsbenchmark/sts-{part}.csv").write_text("\n".join(lines) + "\n")
+    documents = [
+        {"_id": f"d{i}", "title": "A title" if i % 2 else "", "text": t} for i, t in enumerate(phrases(40, "x"))
+    ]
+    queries = [{"_id": f"q{i}", "text": text} for i, text in enumerate(phrases(31, "x"))]
+    write_lines(here / "nfcorpus_beir_format/corpus.jsonl", documents)
+    write_lines(here / "nfcorpus_beir_format/queries.jsonl", queries)
+    for i, part in enumerate(("train", "dev", "test")):
+        rows = [(f"q{q}", f"d{d}", int(rng.integers(0, 3))) for q in range(i, 30, 3) for d in rng.permutation(40)[:15]]
+        write_table(here / f"nfcorpus_beir_format/qrels/{part}.tsv", ("query-id", "corpus-id", "score"), rows, "\t")
+    texts = phrases(400, "why")
+    rows = [(i, 2 * i, 2 * i + 1, texts[2 * i], texts[2 * i + 1], 1) for i in range(200)]
+    rows.append((999, 0, 3, texts[0], texts[3], 1))  # groups of more than two
+    write_table(here / "quora_pairs/eval.csv", ("id", "qid1", "qid2", "question1", "question2", "is_duplicate"), rows)
+    return here
+
+
+@pytest.fixture(scope="module")
+def from_folder(folder):
+    return tasks.load(folder)
+
+
+def test_a_folder_gives_tasks_with_three_splits_that_share_no_text(from_folder):
+    assert list(from_folder) == tasks.names("hub")[:3] + ["NFCorpus", "QuoraDuplicates", "QuoraDuplicatesRetrieval"]
+    for name, task in from_folder.items():
+        data = evaluation._splits(task)
+        assert set(data) == set(SPLITS)
+        if name == "NFCorpus":  # its splits share the corpus
+            queries = [set(data[split]["queries"]["text"]) for split in SPLITS]
+        elif name == "QuoraDuplicatesRetrieval":
+            queries = [set(data[split]["corpus"]["text"]) for split in SPLITS]
+        else:
+            columns = [c for c in data["test"].column_names if c.startswith(("text", "sentence"))]
+            queries = [{text for column in columns for text in data[split][column]} for split in SPLITS]
+        assert not queries[0] & queries[2] and not queries[1] & (queries[0] | queries[2])
+
+
+def test_validation_is_the_published_split_or_a_part_of_train(from_folder):
+    banking, tweets = (from_folder[name].dataset for name in list(from_folder)[:2])
+    assert [len(banking[split]) for split in SPLITS] == [40, 40, 20]
+    assert sorted(banking["validation"]["label"]) == ["card"] * 20 + ["cash"] * 20
+    assert [len(tweets[split]) for split in SPLITS] == [702, 1998, 36]  # the row without text is left out
+    assert [len(from_folder["STSBenchmark"].dataset[split]) for split in SPLITS] == [30, 30, 30]
+
+
+@pytest.mark.parametrize("name", ["Banking77Classification", "STSBenchmark", "NFCorpus", "QuoraDuplicatesRetrieval"])
+def test_scores_on_a_folder_are_those_of_mteb(from_folder, name):
+    for split in ("validation", "test"):
+        found = tasks.evaluate(from_folder[name], encode, split).score
+        assert found == pytest.approx(by_mteb(from_folder[name], split), abs=5.1e-6)
+
+
+def test_protocols_are_those_of_mteb(from_folder):
+    import mteb
+
+    for name in ("Banking77Classification", "TweetSentimentExtractionClassification", "STSBenchmark", "NFCorpus"):
+        ours, theirs = from_folder[name], mteb.get_task(name)
+        assert isinstance(ours, type(theirs)) and ours.metadata.main_score == theirs.metadata.main_score
+        assert getattr(ours, "samples_per_label", 0) == getattr(theirs, "samples_per_label", 0)
+
+
+def test_whole_groups_of_duplicates_stay_together_and_negatives_are_of_other_groups(folder, from_folder):
+    with (folder / "quora_pairs/eval.csv").open(newline="") as file:
+        known = {frozenset((row["question1"], row["question2"])) for row in csv.DictReader(file)}
+    for data in from_folder["QuoraDuplicates"].dataset.values():
+        pairs = [
+            (frozenset((a, b)), y) for a, b, y in zip(data["sentence1"], data["sentence2"], data["labels"], strict=True)
+        ]
+        assert all((pair in known) == (label == 1) for pair, label in pairs)
+        assert sum(label for _, label in pairs) * 3 == len(pairs)
+
+
+def replaced(file, old, new):
+    """A change of the first occurrence in a file."""
+
+    def change(folder):
+        path = folder / file
+        content = path.read_bytes()
+        assert old in content
+        path.write_bytes(content.replace(old, new, 1))
+
+    return change
+
+
+BAD = {
+    "a file is missing": (
+        "Banking77Classification",
+        lambda folder: (folder / "banking77/test.csv").unlink(),
+        "needs banking77/test.csv below",
+    ),
+    "a column is missing": (
+        "Banking77Classification",
+        replaced("banking77/train.csv", b"category", b"intent"),
+        r"train.csv has no column 'category'; its columns are \['text', 'intent'\]",
+    ),
+    "a row is too long": (
+        "Banking77Classification",
+        replaced("banking77/train.csv", b",cash", b",,cash"),
+        "train.csv, row 41: 3 cells under 2 columns",
+    ),
+    "a text is blank": (
+        "TweetSentimentExtractionClassification",
+        lambda folder: write_table(
+            folder / "tweet_sentiment_extraction/test.csv", ("text", "sentiment"), [("a", "neutral"), (" ", "neutral")]
+        ),
+        "test.csv, row 2: text is blank",
+    ),
+    "a label is unknown": (
+        "TweetSentimentExtractionClassification",
+        replaced("tweet_sentiment_extraction/test.csv", b",neutral", b",bored"),
+        "row 13: sentiment is 'bored', which no row of train has",
+    ),
+    "a score is no number": (
+        "STSBenchmark",
+        replaced("stsbenchmark/sts-dev.csv", b"2012\t1\t", b"2012\t1\tabout "),
+        "sts-dev.csv, row 1: field 5, the score, is 'about .*'; a number from 0 to 5",
+    ),
+    "a field is missing": (
+        "STSBenchmark",
+        replaced("stsbenchmark/sts-test.csv", b"news\ta\t2012\t1\t", b""),
+        "sts-test.csv, row 1: 5 fields; at least 7",
+    ),
+    "a line is no JSON": (
+        "NFCorpus",
+        replaced("nfcorpus_beir_format/queries.jsonl", b'"}\n', b'"\n'),
+        "queries.jsonl, line 1: ",
+    ),
+    "a key is missing": (
+        "NFCorpus",
+        replaced("nfcorpus_beir_format/corpus.jsonl", b'"text"', b'"body"'),
+        "corpus.jsonl, line 1: no text under 'text'",
+    ),
+    "a document is unknown": (
+        "NFCorpus",
+        replaced("nfcorpus_beir_format/qrels/dev.tsv", b"\td", b"\tnone"),
+        "dev.tsv, row 1: there is no corpus-id 'none",
+    ),
+    "a label is neither 0 nor 1": (
+        "QuoraDuplicates",
+        replaced("quora_pairs/eval.csv", b",1\r\n", b",yes\r\n"),
+        "eval.csv, row 1: is_duplicate is 'yes'; it is 0 or 1",
+    ),
+    "a file is not UTF-8": (
+        "QuoraDuplicatesRetrieval",
+        replaced("quora_pairs/eval.csv", b"why", b"\xff\xfe"),
+        "eval.csv, line 2: byte 0xff is not UTF-8",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_folder_is_refused_with_file_row_and_column(folder, tmp_path, case):
+    import shutil
+
+    name, spoil, message = BAD[case]
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    spoil(tmp_path)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        tasks.load(tmp_path, name)
+
+
+# The hub, with a folder in its place
+
+
+def test_names_of_the_hub_are_read_from_a_folder_where_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOOK_DATA", str(tmp_path))
+    for part, n in (("train", 40), ("test", 5)):
+        rows = [{"text": f"{part} question {i} of {label}", "label": label} for label in range(3) for i in range(n)]
+        write_lines(tmp_path / f"mteb/banking77/{part}.jsonl", rows)
+    task = tasks.load("hub", "Banking77Classification")["Banking77Classification"]
+    assert [len(task.dataset[split]) for split in SPLITS] == [96, 24, 15]
+    assert not set(task.dataset["train"]["text"]) & set(task.dataset["validation"]["text"])
+    assert task.metadata.dataset["path"] == "mteb/banking77"
+    assert 0 <= tasks.evaluate(task, encode, "validation").score <= 1
+
+
+def test_retrieval_of_the_hub_has_its_dev_split_as_validation(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOOK_DATA", str(tmp_path))
+    here = tmp_path / "mteb/nfcorpus"
+    write_lines(
+        here / "corpus.jsonl", [{"_id": f"d{i}", "title": "", "text": f"text {i} of {i % 7}"} for i in range(30)]
+    )
+    write_lines(here / "queries.jsonl", [{"_id": f"q{i}", "text": f"of {i}"} for i in range(6)])
+    for part, queries in (("train", (0, 1)), ("dev", (2, 3)), ("test", (4, 5))):
+        rows = [{"query-id": f"q{i}", "corpus-id": f"d{d}", "score": 1} for i in queries for d in range(i, 30, 7)]
+        write_lines(here / f"qrels/{part}.jsonl", rows)
+    config = [
+        *("---", "configs:", "- config_name: default", "  data_files:"),
+        *(f"  - {{split: {part}, path: qrels/{part}.jsonl}}" for part in ("train", "dev", "test")),
+        *("- config_name: corpus", "  data_files: [{split: corpus, path: corpus.jsonl}]"),
+        *("- config_name: queries", "  data_files: [{split: queries, path: queries.jsonl}]", "---"),
+    ]
+    (here / "README.md").write_text("\n".join(config))
+    task = tasks.load("hub", ["NFCorpus"])["NFCorpus"]
+    assert set(task.dataset["default"]) == set(SPLITS)
+    assert set(task.dataset["default"]["validation"]["relevant_docs"]) == {"q2", "q3"}
+    assert tasks.evaluate(task, encode, "validation").score == pytest.approx(by_mteb(task, "validation"), abs=5.1e-6)
+
+
+def test_pairs_of_the_hub_in_one_row_are_read_as_mteb_does(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOOK_DATA", str(tmp_path))
+    rng = np.random.default_rng(0)
+    for part in ("validation", "test"):
+        row = {"sent1": [f"a {i}" for i in range(30)], "sent2": [f"b {i}" for i in range(30)]}
+        write_lines(
+            tmp_path / f"mteb/sprintduplicatequestions-pairclassification/{part}.jsonl",
+            [{**row, "labels": rng.integers(0, 2, 30).tolist()}],
+        )
+    task = tasks.load("hub", "SprintDuplicateQuestions")["SprintDuplicateQuestions"]
+    for split in ("validation", "test"):
+        result = tasks.evaluate(task, encode, split)
+        assert result.n == 30 and result.score == pytest.approx(by_mteb(task, split), abs=1e-6)
+
+
+# The overview
+
+
+def test_the_overview_says_sizes_chance_and_labels(from_folder):
+    table = tasks.describe(from_folder)
+    assert table.loc["Banking77Classification", ["train", "validation", "test", "chance"]].tolist() == [40, 40, 20, 0.5]
+    assert table.loc["STSBenchmark", "texts"] == len(tasks.texts(from_folder["STSBenchmark"], ["validation", "test"]))
+    assert table.loc["NFCorpus", "corpus"] == 40 and table.loc["QuoraDuplicates", "chance"] == pytest.approx(1 / 3)
+    rng, found = np.random.default_rng(0), []
+    for _ in range(200):
+        found.append(tasks.evaluate(from_folder["NFCorpus"], lambda texts: rng.normal(size=(len(texts), 9))).score)
+    assert np.mean(found) == pytest.approx(table.loc["NFCorpus", "chance"], abs=4 * np.std(found) / np.sqrt(200))
+
+
+# Real data
+
+
+@needs_data
+def test_the_public_data_sets_are_as_published():
+    found = tasks.load(Path(REAL))
+    table = tasks.describe(found)
+    assert table.loc["Banking77Classification", ["validation", "test"]].tolist() == [1540, 3080]
+    assert table.loc["TweetSentimentExtractionClassification", ["validation", "test"]].tolist() == [1998, 3534]
+    assert table.loc["STSBenchmark", ["train", "validation", "test"]].tolist() == [5749, 1500, 1379]
+    assert table.loc["NFCorpus", ["train", "validation", "test"]].tolist() == [2563, 324, 323]
+    banking = found["Banking77Classification"].dataset
+    parts = [{text.strip().lower() for text in banking[split]["text"]} for split in SPLITS]
+    assert not parts[0] & parts[2] and not parts[1] & (parts[0] | parts[2])
