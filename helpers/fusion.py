@@ -155,7 +155,7 @@ def experiment(
     encode: Callable[[list[str]], Mapping[str, Any]],
     task: Any,
     *,
-    methods: Mapping[str, Method] | None = None,
+    methods: Callable[[int], Mapping[str, Method]] = methods,
     n_fit: int = 2000,
     resamples: int = 1000,
     level: float = 0.95,
@@ -172,7 +172,8 @@ def experiment(
         From :func:`helpers.tasks.load`, or any that :func:`helpers.tasks.evaluate` takes and that has the splits
         ``"train"``, ``"validation"`` and ``"test"``.
     methods
-        By default those of :func:`methods`; ``last_layer`` and ``best_layer`` have to be among them.
+        From the number of representations to methods by name: :func:`methods`, or that with other grids by
+        ``functools.partial``; ``last_layer`` and ``best_layer`` have to be among them.
     n_fit
         Training texts, drawn at random, from which similarities, means and principal axes are learnt; all if fewer.
     resamples, level, seed
@@ -213,9 +214,9 @@ def experiment(
     representations = encode(everything)
     layers = {str(name): np.asarray(array) for name, array in representations.items()}
     at = {text: i for i, text in enumerate(everything)}
-    methods = _default_methods(len(layers), seed) if methods is None else methods
-    if missing := [name for name in ("last_layer", "best_layer") if name not in methods]:
-        raise ValueError(f"methods lacks {missing}, to which the others are compared; it has {list(methods)}")
+    compared = methods(len(layers))
+    if missing := [name for name in ("last_layer", "best_layer") if name not in compared]:
+        raise ValueError(f"methods lacks {missing}, to which the others are compared; it has {list(compared)}")
 
     def taken(texts: Iterable[str]) -> Representations:
         return Representations(layers)[[at[text] for text in texts]]
@@ -238,7 +239,7 @@ def experiment(
     )
     searches: dict[str, pd.DataFrame] = {}
     seconds = dict.fromkeys(layers, 0.0)
-    for name, (ensemble, grid) in methods.items():
+    for name, (ensemble, grid) in compared.items():
         if grid:
             ensemble, searches[name] = select(
                 ensemble,
@@ -274,7 +275,7 @@ def experiment(
             "fit_seconds": round(seconds[name], 4),
             "seconds_per_1000": round(1000 * (time.perf_counter() - began) / len(fit), 4),
             "weights": json.dumps(ensemble.weights_.round(4).tolist()),
-            "chosen": json.dumps(_chosen(ensemble, methods[name].grid if name in methods else {})),
+            "chosen": json.dumps(_chosen(ensemble, compared[name].grid if name in compared else {})),
             "n_fit": len(fit),
         }
         few = "" if name in layers else " ".join(f"{1e4 * draw:.0f}" for draw in draws[name][:200])
@@ -346,10 +347,6 @@ def _pairs(task: Any, rng: np.random.Generator) -> tuple[list[str], list[str], n
     random = rng.integers(len(right), size=len(rows))
     left = [left[i] for i in [*queries, *queries]]
     return left, [right[i] for i in [*documents, *random]], np.repeat([1.0, 0.0], len(rows))
-
-
-def _default_methods(n_layers: int, seed: int) -> dict[str, Method]:
-    return methods(n_layers, seed=seed)
 
 
 def _limits(prefix: str, found: Any) -> dict[str, float]:

@@ -121,9 +121,7 @@ KINDS = ["Classification", "STS", "PairClassification", "Retrieval"]
 
 @pytest.fixture(scope="module", params=KINDS)
 def found(request, mteb_task):
-    return fusion.experiment(
-        encode, mteb_task(request.param, made_up(request.param)), methods=small(LAYERS), resamples=50
-    )
+    return fusion.experiment(encode, mteb_task(request.param, made_up(request.param)), methods=small, resamples=50)
 
 
 def test_every_layer_and_method_has_a_row_of_each_split(found):
@@ -166,7 +164,7 @@ def test_labels_of_the_test_split_change_no_weight(kind, mteb_task):
         return np.random.default_rng(5).permutation(labels).tolist()
 
     honest, other = (
-        fusion.experiment(encode, mteb_task(kind, made_up(kind, change)), methods=small(LAYERS), resamples=2)
+        fusion.experiment(encode, mteb_task(kind, made_up(kind, change)), methods=small, resamples=2)
         for change in (lambda labels: labels, shuffled)
     )
     pd.testing.assert_series_equal(honest.quality, other.quality)
@@ -184,8 +182,7 @@ def test_texts_of_the_test_split_change_no_weight(mteb_task):
     changed = made_up("STS")
     changed["test"]["sentence1"] = [each + " 7" for each in changed["test"]["sentence1"]]
     honest, other = (
-        fusion.experiment(encode, mteb_task("STS", data), methods=small(LAYERS), resamples=2)
-        for data in (splits, changed)
+        fusion.experiment(encode, mteb_task("STS", data), methods=small, resamples=2) for data in (splits, changed)
     )
     pd.testing.assert_frame_equal(honest.similarity, other.similarity)
     for name, ensemble in honest.ensembles.items():
@@ -199,19 +196,21 @@ def test_texts_are_encoded_in_one_call(mteb_task):
         calls.append(texts)
         return encode(texts)
 
-    fusion.experiment(counted, mteb_task("STS", made_up("STS")), methods=small(LAYERS), resamples=2)
+    fusion.experiment(counted, mteb_task("STS", made_up("STS")), methods=small, resamples=2)
     assert len(calls) == 1 and len(set(calls[0])) == len(calls[0])
 
 
 def test_a_task_without_training_texts_learns_from_validation(mteb_task):
     splits = made_up("PairClassification")
     del splits["train"]
-    found = fusion.experiment(encode, mteb_task("PairClassification", splits), methods=small(LAYERS), resamples=2)
+    found = fusion.experiment(encode, mteb_task("PairClassification", splits), methods=small, resamples=2)
     assert set(found.table["n_fit"]) == {120}
 
 
 def test_comparisons_need_last_and_best(mteb_task):
-    chosen = {name: method for name, method in small(LAYERS).items() if name != "best_layer"}
+    def chosen(n_layers):
+        return {name: method for name, method in small(n_layers).items() if name != "best_layer"}
+
     with pytest.raises(ValueError, match="best_layer"):
         fusion.experiment(encode, mteb_task("STS", made_up("STS")), methods=chosen)
 
@@ -352,7 +351,7 @@ def test_the_recorded_table_is_made_again(table):
     assert "gte-small" in plan["grid"]["encoder"] and "STSBenchmark" in plan["grid"]["task"]
     task = tasks.load(folders[1], ["STSBenchmark"])["STSBenchmark"]
     read = partial(extract, "gte-small", max_length=128, progress=False)
-    methods = fusion.methods(13, lams=[0.02, 0.1, 0.5], groups=[2, 4], chosen=[2, 4])
+    methods = partial(fusion.methods, lams=[0.02, 0.1, 0.5], groups=[2, 4], chosen=[2, 4])
     again = fusion.experiment(read, task, methods=methods).table
     old = table[(table["encoder"] == "gte-small") & (table["task"] == "STSBenchmark")]
     keys = ["representation", "split"]
