@@ -1,4 +1,4 @@
-"""Execute the chapters of the book, sweep a notebook over many parameters, render the pages."""
+"""Execute the chapters of the book, sweep a notebook over many parameters, render the pages, report on embeddings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status: 0 if all went well, 1 if a run failed, 2 if the call was wrong."""
     args = _parser().parse_args(arguments)
     try:
-        return {"run": _run, "sweep": _sweep, "build": _build, "apply": _apply}[args.command](args)
+        return {"run": _run, "sweep": _sweep, "build": _build, "apply": _apply, "report": _report}[args.command](args)
     except (ValueError, FileNotFoundError, FileExistsError) as error:
         print(f"python -m helpers {args.command}: {error}", file=sys.stderr)
         return 2
@@ -80,6 +80,35 @@ def _parser() -> argparse.ArgumentParser:
     apply.add_argument("--layers", default="last", choices=("last", "all"), help="of the models")
     apply.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
     apply.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
+
+    report = commands.add_parser(
+        "report",
+        help="how alike several embeddings are, which can go, what combining the rest gains",
+        description="Run the chapter 'Your own embeddings' on your files and leave a folder: a page (index.html), tables "
+        "as CSV, the fitted ensemble, the combined embedding. Stopped, the same command goes on where it was.",
+    )
+    report.add_argument("input", metavar="INPUT", nargs="?", default="", help="folder or file with the embeddings")
+    report.add_argument("-o", "--out", type=Path, required=True, help="the folder to leave; empty or not there")
+    report.add_argument("--target", dest="labels", metavar="LABELS", help="column, file or file:column of labels")
+    report.add_argument("--pairs", help="table of two ids and a score, instead of a target")
+    report.add_argument("--judgements", help="table of query, document and grade, instead of a target")
+    report.add_argument("--groups", help="column or file: rows that belong together; alone: what is relevant to what")
+    report.add_argument("--ids", help="column of ids (default: id, if there is one), or '' to align rows by position")
+    report.add_argument("--names", nargs="+", help="which embeddings, in which order (default: all)")
+    report.add_argument("--model", dest="models", action="append", help="also encode --text by this one; repeatable")
+    report.add_argument("--text", help="column of texts, or a file of them")
+    report.add_argument("--layers", default="last", choices=("last", "all"), help="of the models")
+    report.add_argument("--rerun", nargs=2, metavar=("A", "B"), help="two embeddings that are one model trained twice")
+    report.add_argument("--threshold", type=float, help="similarity that counts as redundant (default: 0.95)")
+    report.add_argument("--width", type=int, help="of the ensembles (default: of the widest embedding)")
+    report.add_argument("--folds", type=int, help="of the cross-validation (default: 5)")
+    report.add_argument("--normalize", choices=("unit", "none"), help="rows to length 1 (default), or as they are")
+    report.add_argument("--added", action="store_true", help="layers of one model: also ensembles that add them up")
+    report.add_argument("--drop-missing", action="store_true", help="leave out rows with NaN or infinite entries")
+    report.add_argument("--drop-rare", type=int, metavar="N", help="leave out classes with fewer members than N")
+    report.add_argument("--objects", dest="n_objects", type=int, help="on which likeness is measured (default: 4000)")
+    report.add_argument("--seed", type=int, help="of everything that is random (default: 0)")
+    report.add_argument("--overwrite", action="store_true", help="replace a report that is there")
     return parser
 
 
@@ -153,6 +182,18 @@ def _apply(args: argparse.Namespace) -> int:
     for name, lost in inputs.losses.groupby("input", sort=False):
         print(f"{name}: {len(lost)} rows left out, such as {lost['id'].iloc[0]} ({lost['reason'].iloc[0]})")
     print(f"{args.out}: {len(inputs)} rows")
+    return 0
+
+
+def _report(args: argparse.Namespace) -> int:
+    from helpers.report.command import make
+
+    apart = ("command", "input", "out", "overwrite")
+    chosen = {name: value for name, value in vars(args).items() if name not in apart and value is not None}
+    if not args.input and not args.models:
+        raise ValueError("name the folder or file of the embeddings, or models that read --text")
+    page = make(args.input, args.out, {"n_objects": 4000} | chosen, overwrite=args.overwrite)
+    print(f"The report is at {page}")
     return 0
 
 

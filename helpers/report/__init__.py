@@ -16,6 +16,13 @@ The functions are what ``python -m helpers report`` and the chapter "Your own em
 'not distinguishable'
 """
 
+from helpers.report.conclusions import (
+    chosen_ensemble,
+    costs,
+    fit_chosen,
+    redundancy_in_words,
+    verdict_in_words,
+)
 from helpers.report.evaluation import (
     BEST,
     LAMBDAS,
@@ -25,25 +32,40 @@ from helpers.report.evaluation import (
     by_labels,
     by_pairs,
     ensembles,
+    evaluate,
     gains,
+    kind_of,
     scores,
 )
+from helpers.report.folder import save_tables, write_combined
 from helpers.report.spaces import alike, describe, matrix_of, relations, same_groups
+from helpers.report.steps import Steps, expected_seconds
 
 __all__ = [
     "BEST",
     "LAMBDAS",
     "PLAIN",
     "Evaluation",
+    "Steps",
     "alike",
     "by_judgements",
     "by_labels",
     "by_pairs",
+    "chosen_ensemble",
+    "costs",
     "describe",
     "ensembles",
+    "evaluate",
+    "expected_seconds",
+    "fit_chosen",
     "gains",
+    "kind_of",
     "matrix_of",
+    "redundancy_in_words",
     "relations",
     "same_groups",
+    "save_tables",
     "scores",
+    "verdict_in_words",
+    "write_combined",
 ]

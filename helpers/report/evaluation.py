@@ -33,8 +33,10 @@ __all__ = [
     "by_labels",
     "by_pairs",
     "ensembles",
+    "evaluate",
     "folds_of",
     "gains",
+    "kind_of",
     "scores",
 ]
 
@@ -165,6 +167,53 @@ def folds_of(
     return fold[group]
 
 
+def evaluate(inputs: Any, **options: Any) -> Evaluation | None:
+    """The evaluation that the input allows: by labels, by pairs, by judgements or by groups; ``None`` without any.
+
+    Parameters
+    ----------
+    inputs : helpers.inputs.Inputs
+        The first that it has of labels, pairs, judgements and groups counts. Beside labels, groups say which rows stay
+        in one fold; alone they are judgements: the members of the group of an object are relevant to it, for at most
+        1000 objects drawn at random.
+    **options
+        Of :func:`by_labels`, :func:`by_pairs` and :func:`by_judgements`.
+    """
+    kind = kind_of(inputs)
+    if kind == "labels":
+        return by_labels(inputs.representations, inputs.labels, together=inputs.groups, **options)
+    if kind == "pairs":
+        pairs = inputs.pairs
+        return by_pairs(inputs.representations, pairs[["left", "right"]].to_numpy(), pairs["score"], **options)
+    if kind == "judgements":
+        judgements = inputs.judgements if inputs.judgements is not None else _judged(inputs.groups)
+        return by_judgements(inputs.representations, judgements, **options)
+    return None
+
+
+def kind_of(inputs: Any) -> str | None:
+    """``"labels"``, ``"pairs"``, ``"judgements"`` or ``None``: what :func:`evaluate` goes by."""
+    if inputs.labels is not None:
+        return "labels"
+    if inputs.pairs is not None:
+        return "pairs"
+    return "judgements" if inputs.judgements is not None or inputs.groups is not None else None
+
+
+def _judged(groups: np.ndarray, queries: int = 1000) -> pd.DataFrame:
+    """Judgements by which the members of a group are relevant to each other."""
+    import pandas as pd
+
+    codes = np.unique(groups, return_inverse=True)[1]
+    asked = generator(0).permutation(np.flatnonzero(np.bincount(codes)[codes] > 1))[:queries]
+    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    parts = [
+        pd.DataFrame({"query": query, "document": np.setdiff1d(members[codes[query]], [query]), "grade": 1.0})
+        for query in asked
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["query", "document", "grade"])
+
+
 def by_labels(
     representations: Mapping[str, Any],
     labels: Any,
@@ -177,7 +226,7 @@ def by_labels(
     normalize: str | None = "unit",
     added: bool = False,
     rng: int | np.random.Generator = 0,
-    step: Callable[[str, float, Callable[[], Any]], Any] | None = None,
+    step: Callable[[str, Callable[[], Any]], Any] | None = None,
 ) -> Evaluation:
     """Nested cross-validation of a linear probe on every embedding and on every ensemble.
 
@@ -190,8 +239,9 @@ def by_labels(
     representations
         Name → array of shape (n, p).
     labels : array_like of shape (n,)
-        Classes (strings, whole numbers): accuracy of penalised linear discriminant analysis. Numbers with fractions:
-        R² of ridge regression. See :func:`helpers.report.moments.fit_probe`.
+        Classes (strings, whole numbers): accuracy of penalised linear discriminant analysis. Floating-point numbers
+        with fractions, or with more values than half the objects: R² of ridge regression. For both see
+        :func:`helpers.report.moments.fit_probe`.
     groups
         As :func:`helpers.report.same_groups` gives them; each embedding for itself by default.
     together : ndarray of shape (n,)
@@ -207,7 +257,7 @@ def by_labels(
     rng
         Of the folds.
     step
-        ``step(what, seconds, function)`` calls a function, or gives what it gave before.
+        ``step(what, function)`` calls a function, or gives what it gave before, as :class:`helpers.report.Steps` does.
 
     Returns
     -------
@@ -225,7 +275,7 @@ def by_labels(
     """
     import pandas as pd
 
-    step = step or (lambda what, seconds, function: function())
+    step = step or (lambda what, function: function())
     check_count(folds, "folds", least=LEAST_FOLDS)
     representations = Representations(representations)
     n, names, widths = len(representations), representations.names, representations.widths
@@ -249,16 +299,14 @@ def by_labels(
             f"width is {width}; {least} training rows of {sum(widths)} features have at most {most} principal axes"
         )
     width = min(max(widths), most) if width is None else width
-    work = used.sum() * (sum(widths) / 1e3) ** 2 / 3e4
     moments = _Once(lambda: Moments(representations, fold, targets, normalize, lambda rows: None))
-    inner = step("quality inside the training folds", work + 2, lambda: _inner(moments(), folds))
+    inner = step("quality inside the training folds", lambda: _inner(moments(), folds))
     parts = []
     for k in range(folds):
         quality = inner[inner["outer"] == k].set_index("embedding")["quality"].reindex(names).to_numpy()
         parts.append(
             step(
                 f"ensembles on fold {k + 1} of {folds}",
-                work / folds + 1,
                 lambda k=k, quality=quality: _outer(moments(), folds, k, quality, groups, width, lams, added),
             )
         )
@@ -505,7 +553,7 @@ def _targets(labels: np.ndarray, folds: int) -> tuple[np.ndarray, np.ndarray, in
     if labels.dtype.kind == "f":
         if not np.isfinite(labels).all():
             raise ValueError(f"labels[{int(np.flatnonzero(~np.isfinite(labels))[0])}] is not finite")
-        if np.any(labels != np.round(labels)):
+        if np.any(labels != np.round(labels)) or 2 * len(np.unique(labels)) > n:
             if np.ptp(labels) == 0:
                 raise ValueError("labels has one value only; nothing can be learnt from it")
             if n < 2 * folds:
@@ -573,7 +621,7 @@ def by_pairs(
     normalize: str | None = "unit",
     added: bool = False,
     rng: int | np.random.Generator = 0,
-    step: Callable[[str, float, Callable[[], Any]], Any] | None = None,
+    step: Callable[[str, Callable[[], Any]], Any] | None = None,
 ) -> Evaluation:
     """Rank correlation of cosines with the scores of pairs, on pairs that no quality, weight or axis has seen.
 
@@ -656,7 +704,7 @@ def by_judgements(
     normalize: str | None = "unit",
     added: bool = False,
     rng: int | np.random.Generator = 0,
-    step: Callable[[str, float, Callable[[], Any]], Any] | None = None,
+    step: Callable[[str, Callable[[], Any]], Any] | None = None,
 ) -> Evaluation:
     """nDCG@10 of a search by cosine, on queries that no quality, weight or axis has seen.
 
@@ -744,7 +792,7 @@ def _by_cosine(
     """Fold by fold: qualities on training items, ensembles fitted on training rows, values of the held-out items."""
     import pandas as pd
 
-    step = step or (lambda what, seconds, function: function())
+    step = step or (lambda what, function: function())
     names, widths = representations.names, representations.widths
     groups = {name: [name] for name in names} if groups is None else groups
     most = min(sum(widths), min(len(train_rows(k)) for k in range(folds)) - 1)
@@ -793,8 +841,7 @@ def _by_cosine(
         about |= {f"quality of {name}": q for name, q in zip(names, of, strict=True)}
         return {"items": items, "folds": pd.DataFrame([about]), "weights": pd.DataFrame(weights)}
 
-    size = len(representations) * (sum(widths) / 1e3) ** 2 / 1e4
-    parts = [step(f"ensembles on fold {k + 1} of {folds}", size + 1, lambda k=k: one(k)) for k in range(folds)]
+    parts = [step(f"ensembles on fold {k + 1} of {folds}", lambda k=k: one(k)) for k in range(folds)]
     items = pd.concat([part["items"] for part in parts]).set_index("row").sort_index()
     chosen = pd.concat([part["folds"] for part in parts], ignore_index=True)
     return {"items": items, "folds": chosen, "weights": pd.concat([part["weights"] for part in parts])}
