@@ -122,10 +122,10 @@ def natural(text: str) -> list:
 
 
 class Shelf:
-    """The work folder: what was converted of a file lies there until the file changes."""
+    """The work folder, where what was converted of a file lies until the file changes; and which columns are taken."""
 
-    def __init__(self, work: Any, progress: bool, roles: set[str]):
-        self.work, self.progress, self.roles = work, progress, roles
+    def __init__(self, work: Any, progress: bool, roles: set[str], texts: str | None):
+        self.work, self.progress, self.roles, self.texts = work, progress, roles, texts
 
     def folder(self, path: Path) -> Path:
         """The folder of one file; emptied when the file is another than before."""

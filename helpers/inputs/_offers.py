@@ -156,6 +156,8 @@ def _in_table(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) 
             skipped.append((name, f"is called like ids; pass ids={name!r} to align rows by it"))
         elif kind == "numbers" and LIKE_LABELS.search(name):
             skipped.append((name, f"is called like labels; pass labels={name!r} or groups={name!r} to use it"))
+        elif kind == "numbers" and shelf.texts in head.schema.names:
+            skipped.append((name, "is a number beside the texts to encode"))
         elif kind == "numbers":
             numbers.append(name)
         elif kind != "taken":

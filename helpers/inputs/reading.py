@@ -103,9 +103,9 @@ def read(
 
         In a table each column of vectors is a representation: a list column, or text such as ``[0.1, 0.2]`` or
         ``0.1 0.2``. Without such a column all columns of numbers are together one representation; columns of text, of
-        no name, or with a name like a label are not part of it and listed in ``ignored``. Of an ``.npz`` or
-        ``.safetensors`` file all matrices are read. Files called ids, labels, groups, pairs, judgements, qrels or texts
-        are only read if a parameter names them.
+        no name, or with a name like a label are not part of it and listed in ``ignored``; so are all of a table whose
+        texts are encoded. Of an ``.npz`` or ``.safetensors`` file all matrices are read. Files called ids, labels,
+        groups, pairs, judgements, qrels or texts are only read if a parameter names them.
     names
         Which representations, in which order; all by default.
     ids
@@ -125,16 +125,16 @@ def read(
         ``query``, ``document``, ``grade`` if it has more than three columns.
     models, text, layers
         Encode ``text`` (a column of the tables, or a file as for ``labels``) by these models, see
-        :func:`helpers.layers.extract` with mean pooling: the ``"last"`` layer, called by the last part of the name of
-        the model, or ``"all"``, called ``model/layer 0`` and so on.
+        :func:`helpers.layers.extract`, with mean pooling: the ``"last"`` layer, called by the last part of the name of
+        the model, or ``"all"``, called ``model/layer 0`` and so on. They come after the embeddings of ``source``.
     drop_missing
         Leave out the objects that have a NaN or infinite entry in a representation, or no label, group or text. Else
         they are an error that lists them.
     drop_rare
         Leave out the objects of classes with fewer members than this. At 0 a class with one member is an error.
     work
-        Folder for what is converted; by default one below the user's cache folder. It is used again until the file
-        changes, and may be deleted at any time.
+        Folder for what is converted or encoded; by default folders below the user's cache folder. It is used again
+        until the file changes, and may be deleted at any time.
     progress
         Show a bar where a file takes long to convert.
 
@@ -187,7 +187,8 @@ def read(
     wanted = {role: spec for role, spec in wanted.items() if spec is not None}
     specs = {role: place.find(spec, role) for role, spec in wanted.items() if isinstance(spec, (str, os.PathLike))}
     apart = {path for path, _ in (*tables.values(), *specs.values())} | {place.id_file}
-    shelf = Shelf(work, progress, roles={column for path, column in specs.values() if path is None})
+    roles = {role: column for role, (path, column) in specs.items() if path is None}
+    shelf = Shelf(work, progress, set(roles.values()), roles.get("texts") if models else None)
 
     offers, ignored = offers_of(source, place, apart, shelf)
     files = dict.fromkeys([path for path in [*place.files, *(offer.path for offer in offers)] if path])
@@ -213,12 +214,13 @@ def read(
 
     arrays = {part.name: selected(part, chosen, shelf) for part, chosen in zip(parts, rows, strict=False)}
     for model in models:
-        encoded = _encoded(model, values["texts"], layers, arrays, progress)
+        encoded = _encoded(model, values["texts"], layers, arrays, work, progress)
         arrays |= encoded
         parts += [Part(name, str(model), x, None, stored="float32") for name, x in encoded.items()]
     if names is not None:
         if absent := [name for name in names if name not in arrays]:
-            raise ValueError(f"names lists {absent}; there are {list(arrays)}")
+            there = dict.fromkeys([*(offer.name for offer in offers), *arrays])
+            raise ValueError(f"names lists {absent}; there are {list(there)}")
         arrays = {name: arrays[name] for name in names}
     missing = {part.name: int((~present).sum()) for part, present in zip(parts, whole, strict=False)}
     chosen = [part for part in parts if part.name in arrays]
@@ -242,11 +244,14 @@ def read(
     )
 
 
-def _encoded(model: Any, texts: np.ndarray, layers: str, taken: Iterable[str], progress: bool) -> dict[str, np.ndarray]:
+def _encoded(
+    model: Any, texts: np.ndarray, layers: str, taken: Iterable[str], work: Any, progress: bool
+) -> dict[str, np.ndarray]:
     """Representations of the texts by a model."""
     from helpers.layers import extract
 
-    found = extract(model, list(texts), progress=progress)
+    store = None if work is None else Path(work) / "layers"
+    found = extract(model, list(texts), store=store, progress=progress)
     name = Path(str(model)).name
     last = list(found)[-1]
     arrays = {name: found[last]} if layers == "last" else {f"{name}/{layer}": x for layer, x in found.items()}
