@@ -614,7 +614,13 @@ def test_arrays_and_files_mix_in_a_mapping(tmp_path, read, x):
     inputs = read({"mine": x, "tensor": torch.ones(N, 2), "file": tmp_path / "a.csv"}, labels="label")
     assert list(inputs.representations) == ["mine", "tensor", "file"] and inputs.labels[1] == "v"
     np.testing.assert_array_equal(inputs.representations["file"], x)
-    for wrong, error in ((np.eye(3), TypeError), ({}, ValueError), ("nowhere", FileNotFoundError), (7, TypeError)):
+    for wrong, error in (
+        (np.eye(3), TypeError),
+        ({}, ValueError),
+        ("", ValueError),
+        ("nowhere", FileNotFoundError),
+        (7, TypeError),
+    ):
         with pytest.raises(error, match="source"):
             read(wrong)
 
@@ -729,6 +735,7 @@ def test_blank_texts_are_refused_or_left_out(tmp_path, read, model):
         read(tmp_path / "data.csv", models=[model], text="sentence")
     (tmp_path / "data.txt").write_text("\n".join(["w1 w2", "", "w3 w4"]))
     inputs = read({"a": np.eye(3)}, models=[model], text=tmp_path / "data.txt", drop_missing=True)
+    assert list(read("", models=[model], text=tmp_path / "data.txt", drop_missing=True).representations) == ["tiny"]
     assert inputs.texts.tolist() == ["w1 w2", "w3 w4"] and inputs.representations["a"].tolist() == [
         [1, 0, 0],
         [0, 0, 1],

@@ -38,8 +38,6 @@ def offers_of(source: Any, place: Place, apart: set, shelf: Shelf) -> tuple[list
                 offers.append(found[0]._replace(name=str(name), open=_renamed(found[0].open, str(name))))
             else:
                 offers.append(Offer(str(name), None, _given(str(name), given)))
-        if not offers:
-            raise ValueError("source is an empty mapping; at least one representation is needed")
     for path in place.files:
         file, suffix = place.shown(path), path.suffix.lower()
         if path in apart or re.search(r"\.ids\.(npy|txt)$", path.name):

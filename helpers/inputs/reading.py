@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ def read(
         - a folder with ``.npy``, ``.npz``, ``.safetensors``, ``.parquet``, ``.csv`` or ``.tsv`` files, searched with
           its subfolders; hidden files are passed over, other formats are listed in ``ignored``;
         - one such file, or a list of files;
-        - a mapping from names to arrays (n, p) or to files.
+        - a mapping from names to arrays (n, p) or to files; empty (or ``""``) if ``models`` are all there is.
 
         Representations are called by their files (``a.npy`` is ``a``, ``sub/a.npy`` is ``sub/a``); several of one file
         by file and array or column (``file/array``), or by array or column alone if ``source`` is that one file. They
@@ -178,8 +178,14 @@ def read(
     if layers not in ("last", "all"):
         raise ValueError(f"layers is {layers!r}; it must be 'last' or 'all'")
     models = [models] if isinstance(models, (str, os.PathLike)) else list(models)
+    source = {} if isinstance(source, str) and not source else source
+    labels, groups, pairs, judgements, text = (
+        None if isinstance(spec, str) and not spec else spec for spec in (labels, groups, pairs, judgements, text)
+    )
     if models and text is None:
         raise ValueError("models are given without text; name the column of texts, as in text='sentence'")
+    if isinstance(source, Mapping) and not source and not models:
+        raise ValueError("source is empty; a folder, a file, a list of files, or a mapping to arrays is needed")
     place = Place.of(source, ids)
     tables = {"pairs": (pairs, ("left", "right", "score")), "judgements": (judgements, ("query", "document", "grade"))}
     tables = {role: (place.file(spec, role), columns) for role, (spec, columns) in tables.items() if spec is not None}
