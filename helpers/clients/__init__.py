@@ -9,10 +9,14 @@
 """
 
 from helpers.clients.reading import Clients, load, read, read_age_groups, read_berka, split, take
+from helpers.clients.scoring import SCORERS, Score, agreement, score
 from helpers.clients.simulator import bank, ideal_accuracy, ideal_posterior, ideal_table, simulate
 
 __all__ = [
+    "SCORERS",
     "Clients",
+    "Score",
+    "agreement",
     "bank",
     "ideal_accuracy",
     "ideal_posterior",
@@ -21,6 +25,7 @@ __all__ = [
     "read",
     "read_age_groups",
     "read_berka",
+    "score",
     "simulate",
     "split",
     "take",

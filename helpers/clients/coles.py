@@ -1,0 +1,575 @@
+"""Embeddings of clients by contrastive learning of event sequences (CoLES), with pytorch-lifestream.
+
+Babaev et al. (2022), CoLES: Contrastive learning for event sequences with self-supervision, SIGMOD. Slices of one
+client's history are embedded near each other, slices of different clients apart; no label is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from helpers.clients.reading import Clients
+    from helpers.runs import Run
+
+__all__ = [
+    "FEATURES",
+    "SPACE",
+    "Embedded",
+    "Sweep",
+    "draw",
+    "embed",
+    "features_of",
+    "read_sweep",
+    "runs",
+    "save",
+    "sweep",
+]
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKER = ROOT / "notebooks" / "runs" / "coles.ipynb"
+IN_WORKER = (
+    "helpers.clients.coles:embed",
+    "helpers.clients.coles:draw",
+    "helpers.clients:load",
+    "helpers.clients:split",
+)
+"""What the worker does: named here so that the key of a chapter that sweeps covers it."""
+
+FEATURES = ("category", "amount", "channel", "weekday", "monthday")
+"""What a model may see of an event; weekday and day of the month are taken from its time."""
+
+SPACE: dict[str, tuple] = {
+    "category_width": (4, 8, 16, 32),
+    "other_width": (2, 4, 8),
+    "cell": ("gru", "lstm"),
+    "hidden": (64,),
+    "projector": (0, 16, 32, 64),
+    "noise": (0.0, 0.01, 0.03, 0.1),
+    "slices": (3, 4, 5, 6),
+    "shortest": (5, 10, 15),
+    "longest": (20, 30, 40),
+    "learning_rate": (0.002, 0.004, 0.008),
+    "epochs": (3, 4, 5),
+    "batch": (32,),
+}
+"""From what each setting of a run is drawn, each value alike likely; 0 for no projector."""
+
+
+def draw(
+    experiment: int,
+    model: int,
+    *,
+    seed: int = 0,
+    features: Sequence[str] = FEATURES,
+    space: Mapping[str, Sequence] = SPACE,
+    fixed: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The settings of one run of a sweep: a point of the space, the same whenever it is asked for.
+
+    Parameters
+    ----------
+    experiment, model, seed
+        Together they decide the point.
+    features
+        Of which a subset is drawn: each size alike likely, then each subset of that size; never only days, which
+        repeat from client to client.
+    space
+        The values of the other settings.
+    fixed
+        Settings that are not drawn. The others are what they would be without it.
+
+    Returns
+    -------
+    dict
+        ``features`` (a list) and a value for each entry of the space.
+
+    Raises
+    ------
+    ValueError
+        If ``fixed`` names what is no setting, or a feature that is not among ``features``.
+
+    Examples
+    --------
+    >>> from helpers.clients.coles import draw
+    >>> draw(0, 1) == draw(0, 1), draw(0, 1) == draw(0, 2)
+    (True, False)
+    >>> draw(0, 1, fixed={"cell": "gru"})["cell"]
+    'gru'
+    """
+    rng = np.random.default_rng([seed, experiment, model])
+    features = list(features)
+    carriers = [name for name in features if name not in ("weekday", "monthday")]
+    while True:
+        size = int(rng.integers(1, len(features) + 1))
+        chosen = set(rng.permutation(features)[:size].tolist())
+        if chosen & set(carriers) or not carriers:
+            break
+    point: dict[str, Any] = {"features": [name for name in features if name in chosen]}
+    for name, values in space.items():
+        point[name] = values[int(rng.integers(len(values)))]
+    given = dict(fixed or {})
+    if unknown := set(given) - set(point):
+        raise ValueError(f"{', '.join(sorted(unknown))} is no setting; there are {', '.join(point)}")
+    if wrong := set(given.get("features", [])) - set(features):
+        raise ValueError(f"features {sorted(wrong)} are not in these data, which have {', '.join(features)}")
+    return point | given
+
+
+def training_seed(experiment: int, model: int, *, seed: int = 0) -> int:
+    """The seed of a run's weights, slices, batches and noise: different for all runs of a sweep.
+
+    >>> training_seed(0, 1) == training_seed(1, 0)
+    False
+    """
+    return int(np.random.SeedSequence([seed, experiment, model]).generate_state(1)[0])
+
+
+def features_of(clients: Clients) -> tuple[str, ...]:
+    """The features that these data have: without channels, all but that one."""
+    return tuple(name for name in FEATURES if name != "channel" or "channel" in clients.events)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What one run gives.
+
+    Attributes
+    ----------
+    embeddings : DataFrame of shape (clients, hidden)
+        One row for each client, in the order of the clients; float32.
+    losses : list of float
+        Mean loss of each epoch, per slice.
+    seconds : dict
+        What took how long: ``prepare``, ``train``, ``encode``.
+    """
+
+    embeddings: pd.DataFrame
+    losses: list[float]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def embed(
+    clients: Clients,
+    parts: pd.Series,
+    *,
+    features: Sequence[str],
+    category_width: int = 16,
+    other_width: int = 4,
+    cell: str = "gru",
+    hidden: int = 64,
+    projector: int = 0,
+    noise: float = 0.0,
+    slices: int = 4,
+    shortest: int = 10,
+    longest: int = 40,
+    learning_rate: float = 0.002,
+    epochs: int = 5,
+    batch: int = 32,
+    seed: int = 0,
+) -> Embedded:
+    """Train CoLES on the training clients and embed all clients.
+
+    Parameters
+    ----------
+    clients, parts
+        The clients and :func:`helpers.clients.split` of them. Only those of the part ``"train"`` are seen in training:
+        their events, the names of their categories and the scale of their amounts; never a target.
+    features
+        What is seen of an event, some of :data:`FEATURES`.
+    category_width, other_width
+        Widths of the embeddings of categories, and of channels and days.
+    cell, hidden
+        ``"gru"`` or ``"lstm"``, and the width of its state, which is that of the embeddings.
+    projector
+        Width of a linear map of each event before the recurrent network; 0 for none.
+    noise
+        Standard deviation of the noise that is added to the embeddings of categories, channels and days in training.
+    slices, shortest, longest
+        How many slices of a history are compared, and how many events they have.
+    learning_rate, epochs, batch
+        Of Adam; a batch has that many clients.
+    seed
+        Of weights, slices, batches and noise.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
+    FloatingPointError
+        If the training diverges: a loss that is not finite, or embeddings that are not or that are all the same.
+
+    Notes
+    -----
+    The loss is the contrastive one of the paper with margin 0.5 and the five hardest negatives of each slice, on
+    embeddings of length 1. A category that no training client has gets an embedding of its own, which is never trained.
+    """
+    import time
+    import warnings
+
+    import pandas as pd
+
+    began = time.perf_counter()
+    known = clients.target.index
+    train = parts.reindex(known).eq("train").to_numpy()
+    settings = {"category_width": category_width, "other_width": other_width, "hidden": hidden, "slices": slices}
+    _check_settings(
+        settings | {"shortest": shortest, "longest": longest, "epochs": epochs, "batch": batch, "projector": projector},
+        {"noise": noise, "learning_rate": learning_rate},
+        features,
+        clients,
+        cell,
+        int(train.sum()),
+    )
+    histories, sizes = _histories(clients, train, list(features))
+    clock = [began, time.perf_counter()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from ptls.frames.coles import ColesDataset, CoLESModule
+        from ptls.frames.coles.split_strategy import SampleSlices
+        from ptls.nn import RnnSeqEncoder, TrxEncoder
+        from pytorch_lightning import seed_everything
+        from pytorch_lightning.utilities.seed import isolate_rng
+
+    clock.append(time.perf_counter())
+    widths = {name: category_width if name == "category" else other_width for name in sizes}
+    with isolate_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        seed_everything(seed, verbose=False)
+        events = TrxEncoder(
+            embeddings={name: {"in": sizes[name], "out": widths[name]} for name in sizes},
+            numeric_values={"amount": "identity"} if "amount" in features else None,
+            embeddings_noise=noise,
+            use_batch_norm=False,
+            linear_projection_size=projector,
+        )
+        module = CoLESModule(RnnSeqEncoder(events, hidden_size=hidden, type=cell), **_optimiser(learning_rate))
+        slicer = SampleSlices(slices, shortest, longest)
+        dataset = ColesDataset([histories[i] for i in np.flatnonzero(train)], slicer, col_time=features[0])
+        losses = _fit(module, dataset, epochs, batch)
+        clock.append(time.perf_counter())
+        values = _encode(module.seq_encoder, histories)
+    clock.append(time.perf_counter())
+    if not np.isfinite(values).all() or np.ptp(values, axis=0).max() < 1e-6:
+        raise FloatingPointError(
+            "the training diverged: the embeddings are not finite, or those of all clients the same"
+        )
+    table = pd.DataFrame(values, index=known, columns=[f"e{i}" for i in range(hidden)])
+    steps = zip(("prepare", "import", "train", "encode"), np.diff(clock), strict=True)
+    return Embedded(table, losses, {name: round(float(took), 3) for name, took in steps})
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Finished runs of a sweep.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        One row per run, indexed by ``experiment`` and ``model``: settings, seed, losses, seconds, versions.
+    embeddings : dict
+        ``(experiment, model)`` → DataFrame of shape (clients, hidden), float32.
+    part, target : dict
+        ``experiment`` → Series over its clients, in the order of the rows of its embeddings.
+    """
+
+    runs: pd.DataFrame
+    embeddings: dict[tuple[int, int], pd.DataFrame]
+    part: dict[int, pd.Series]
+    target: dict[int, pd.Series]
+
+
+def runs(
+    experiments: int | Sequence[int], models: int | Sequence[int], *, out: str = "coles", **parameters
+) -> list[Run]:
+    """The runs of a sweep, to be executed by :func:`helpers.runs.execute_all` (or see :func:`sweep`).
+
+    Parameters
+    ----------
+    experiments, models
+        Their numbers, or how many.
+    out
+        Name of the sweep: its notebooks go to ``_build/runs/NAME``, its embeddings to ``_build/embeddings/NAME``.
+    parameters
+        Of the worker ``notebooks/runs/coles.ipynb``, the same for all runs.
+
+    Returns
+    -------
+    list of Run
+        The same as of ``python -m helpers sweep`` with a plan of the name ``out``, so that neither repeats the other.
+
+    Examples
+    --------
+    >>> from helpers.clients.coles import runs
+    >>> [run.output.name for run in runs(1, 2)]
+    ['experiment=0_model=0.ipynb', 'experiment=0_model=1.ipynb']
+    """
+    from helpers.runs import Run, grid
+
+    _check_name(out)
+    axes = {"experiment": experiments, "model": models}
+    points = grid(**{name: list(range(n)) if isinstance(n, int) else list(n) for name, n in axes.items()})
+    shared = parameters | {"out": out}
+    folder = ROOT / "_build" / "runs" / out
+    return [Run(WORKER, folder / f"experiment={p['experiment']}_model={p['model']}.ipynb", shared | p) for p in points]
+
+
+def sweep(
+    experiments: int | Sequence[int],
+    models: int | Sequence[int],
+    *,
+    out: str = "coles",
+    at_once: int = 1,
+    client=None,
+    **parameters,
+) -> pd.DataFrame:
+    """Execute the runs of a sweep that are not done yet.
+
+    Parameters
+    ----------
+    experiments, models, out, parameters
+        As for :func:`runs`.
+    at_once, client
+        As for :func:`helpers.runs.execute_all`.
+
+    Returns
+    -------
+    DataFrame
+        One row per run, in order: parameters, ``status`` (``done``, ``kept`` or ``failed``), ``error``, seconds. The
+        embeddings of those that did not fail are read by :func:`read_sweep`.
+    """
+    from helpers.runs import execute_all, results
+
+    assert IN_WORKER
+    planned = runs(experiments, models, out=out, **parameters)
+    order = {run.output: position for position, run in enumerate(planned)}
+    outcomes = execute_all(planned, client, at_once=at_once)
+    return results(sorted(outcomes, key=lambda outcome: order[outcome.run.output]))
+
+
+def save(
+    embedded: Embedded | None,
+    parts: pd.Series,
+    target: pd.Series,
+    *,
+    experiment: int,
+    model: int,
+    out: str = "coles",
+    **about: Any,
+) -> Path:
+    """Write one run to one Parquet file: a row per client, everything about the run in the file's metadata.
+
+    Parameters
+    ----------
+    embedded
+        What :func:`embed` gave. None removes what an earlier run of these numbers left.
+    parts, target
+        Of all clients.
+    experiment, model, out
+        Which run of which sweep.
+    about
+        What else to record: settings, seeds.
+
+    Returns
+    -------
+    Path
+        The file. It appears whole or not at all.
+    """
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    _check_name(out)
+    path = ROOT / "_build" / "embeddings" / out / f"experiment={experiment}_model={model}.parquet"
+    if embedded is None:
+        path.unlink(missing_ok=True)
+        return path
+    table = embedded.embeddings.assign(part=parts, target=target)
+    facts = {"experiment": experiment, "model": model, "losses": embedded.losses}
+    facts |= {f"{step}_seconds": took for step, took in embedded.seconds.items()} | about
+    written = pa.Table.from_pandas(table.rename_axis("client").reset_index(), preserve_index=False)
+    written = written.replace_schema_metadata(written.schema.metadata | {b"run": json.dumps(facts).encode()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    pq.write_table(written, partial, compression="zstd")
+    partial.replace(path)
+    return path
+
+
+def read_sweep(out: str | Path = "coles", only: pd.DataFrame | None = None) -> Sweep:
+    """The finished runs of a sweep.
+
+    Parameters
+    ----------
+    out
+        Its name, or a folder of such files.
+    only
+        What :func:`sweep` returned: runs that are not in it, or that failed, are left out. All files by default.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If the runs of one experiment do not have the same clients, parts and targets.
+    """
+    import json
+
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    folder = Path(out) if isinstance(out, Path) or "/" in str(out) else ROOT / "_build" / "embeddings" / str(out)
+    wanted = None
+    if only is not None:
+        fine = only[only["status"] != "failed"]
+        wanted = set(zip(fine["experiment"], fine["model"], strict=True))
+    facts, embeddings, part, target = [], {}, {}, {}
+    for path in sorted(folder.glob("experiment=*_model=*.parquet")):
+        read = pq.read_table(path)
+        about = json.loads(read.schema.metadata[b"run"])
+        run = about["experiment"], about["model"]
+        if wanted is not None and run not in wanted:
+            continue
+        facts.append(about)
+        table = read.to_pandas().set_index("client")
+        here = table.pop("part"), table.pop("target")
+        embeddings[run] = table
+        for known, column in zip((part, target), here, strict=True):
+            if not known.setdefault(run[0], column).equals(column):
+                raise ValueError(f"{path.name} has other clients, parts or targets than earlier runs of its experiment")
+    missing = sorted(wanted - set(embeddings)) if wanted is not None else []
+    if missing or not facts:
+        raise FileNotFoundError(f"no embeddings in {folder}" + f" of the runs {missing}" * bool(missing))
+    runs_ = pd.DataFrame(facts).set_index(["experiment", "model"]).sort_index()
+    return Sweep(runs_, dict(sorted(embeddings.items())), part, target)
+
+
+def _check_name(out: str) -> None:
+    if not out or set(out) & set("/\\") or out.startswith("."):
+        raise ValueError(f"out is {out!r}; it is a plain name, the folder is made below _build")
+
+
+def _check_settings(counts: dict, numbers: dict, features: Sequence[str], clients, cell: str, n_train: int) -> None:
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < (name != "projector"):
+            raise ValueError(f"{name} is {value!r}; a whole number, at least {int(name != 'projector')}, is needed")
+    for name, value in numbers.items():
+        if not np.isfinite(value) or value < 0:
+            raise ValueError(f"{name} is {value!r}; a finite number, at least 0, is needed")
+    available = features_of(clients)
+    if not features or set(features) - set(available) or len(set(features)) < len(features):
+        raise ValueError(f"features are {list(features)}; name some of {', '.join(available)}, each once")
+    if cell not in ("gru", "lstm"):
+        raise ValueError(f"cell is {cell!r}; it can be 'gru' or 'lstm'")
+    if counts["shortest"] > counts["longest"]:
+        raise ValueError(f"shortest is {counts['shortest']} and longest {counts['longest']}; slices cannot be drawn")
+    if n_train < 7:
+        raise ValueError(f"there are {n_train} training clients; 7 are needed, so that each slice has five negatives")
+
+
+def _histories(clients: Clients, train: np.ndarray, features: list[str]) -> tuple[list[dict], dict[str, int]]:
+    """Each client's events as tensors, and the sizes of the dictionaries, which training clients alone decide."""
+    import pandas as pd
+    import torch
+
+    events = clients.events
+    owner = pd.Index(clients.target.index).get_indexer(events["client"])
+    seen = train[owner]
+    columns, sizes = {}, {}
+    for name in features:
+        if name == "amount":
+            amount = events["amount"].to_numpy()
+            value = np.sign(amount) * np.log1p(np.abs(amount))
+            value = (value - value[seen].mean()) / max(value[seen].std(), 1e-9)
+            columns[name] = torch.from_numpy(value.astype(np.float32))
+            continue
+        if name in ("weekday", "monthday"):
+            time = pd.DatetimeIndex(events["time"])
+            codes, size = (time.dayofweek, 7) if name == "weekday" else (time.day - 1, 31)
+        else:
+            known = pd.Index(events.loc[seen, name].value_counts().loc[lambda count: count > 0].index.astype(object))
+            codes = known.get_indexer(events[name].astype(object))
+            size = len(known) + 1
+            codes = np.where(codes < 0, len(known), codes)
+        # 0 is padding.
+        columns[name], sizes[name] = torch.from_numpy(np.asarray(codes, dtype=np.int64) + 1), max(size + 1, 3)
+    edges = np.flatnonzero(np.diff(owner)) + 1
+    ends = zip([0, *edges.tolist()], [*edges.tolist(), len(owner)], strict=True)
+    return [{name: column[first:last] for name, column in columns.items()} for first, last in ends], sizes
+
+
+def _optimiser(learning_rate: float) -> dict:
+    from functools import partial
+
+    import torch
+
+    return {
+        "optimizer_partial": partial(torch.optim.Adam, lr=learning_rate),
+        "lr_scheduler_partial": partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0),
+    }
+
+
+def _fit(module, dataset, epochs: int, batch: int) -> list[float]:
+    """Mean loss of each epoch, per slice."""
+    import logging
+
+    from pytorch_lightning import Callback, Trainer
+    from torch.utils.data import DataLoader
+
+    class Losses(Callback):
+        def __init__(self):
+            self.epochs, self.total, self.count = [], 0.0, 0
+
+        def on_train_batch_end(self, trainer, module, outputs, batch, number):
+            self.total += float(outputs["loss"])
+            self.count += len(batch[1])
+
+        def on_train_epoch_end(self, trainer, module):
+            self.epochs.append(self.total / self.count)
+            self.total, self.count = 0.0, 0
+            if not np.isfinite(self.epochs[-1]):
+                raise FloatingPointError(f"the training diverged: the loss of epoch {len(self.epochs)} is not finite")
+
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    losses = Losses()
+    trainer = Trainer(
+        max_epochs=epochs,
+        accelerator="auto",
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[losses],
+    )
+    # A last batch of one client would have no negatives.
+    last = len(dataset) % batch
+    loader = DataLoader(dataset, batch, shuffle=True, collate_fn=dataset.collate_fn, drop_last=0 < last < 7)
+    trainer.fit(module, loader)
+    return losses.epochs
+
+
+def _encode(encoder, histories: list[dict], batch: int = 256) -> np.ndarray:
+    """Embeddings of whole histories, those of like length together."""
+    import torch
+    from ptls.data_load.utils import collate_feature_dict
+
+    encoder.eval()
+    name = next(iter(histories[0]))
+    order = np.argsort([len(history[name]) for history in histories], kind="stable")
+    values = np.empty((len(histories), encoder.embedding_size), dtype=np.float32)
+    device = next(encoder.parameters()).device
+    with torch.no_grad():
+        for first in range(0, len(order), batch):
+            rows = order[first : first + batch]
+            padded = collate_feature_dict([histories[i] for i in rows]).to(device)
+            values[rows] = encoder(padded).cpu().numpy()
+    return values
