@@ -71,8 +71,11 @@ def complete(
         reason = "NaN or infinite entries" if thing.array.ndim == 2 else f"no {thing.name.removesuffix('s')}"
         losses += [(thing.name, ids[at], reason) for at in lost]
         if len(lost):
-            first = ", ".join(str(row) for row in chosen[lost[:10]]) + ", …" * (len(lost) > 10)
-            words.append(f"{titled(thing)}: {len(lost)} rows ({first}): {reason}")
+            listed = ", ".join(str(row) for row in chosen[lost[:10]]) + ", …" * (len(lost) > 10)
+            words.append(f"{titled(thing)}: {reason} in {len(lost)} of {len(present)} rows ({listed})")
+            if thing.array.ndim == 2:
+                row = thing.array[chosen[lost[0]]]
+                words[-1] += f", the first in column {_column(thing, int(np.flatnonzero(~np.isfinite(row))[0]))}"
     if words and not drop:
         raise ValueError("; ".join(words) + "; mend them, or leave these objects out by drop_missing=True")
     return keep, losses
@@ -143,6 +146,11 @@ def titled(part: Part) -> str:
     return part.file if plain else f"{part.name} ({part.file})"
 
 
+def _column(part: Part, index: int) -> str:
+    """A column of a representation as messages name it."""
+    return repr(part.columns[index]) if part.columns else str(index)
+
+
 def finite_rows(part: Part) -> np.ndarray:
     """Which rows are finite; a column that is nowhere finite is an error."""
     rows, width = part.array.shape
@@ -152,7 +160,7 @@ def finite_rows(part: Part) -> np.ndarray:
         whole[start:stop] = finite.all(axis=1)
         ever |= finite.any(axis=0)
     if not ever.all():
-        empty = [repr(part.columns[i]) if part.columns else str(i) for i in np.flatnonzero(~ever)]
+        empty = [_column(part, i) for i in np.flatnonzero(~ever)]
         raise ValueError(
             f"{titled(part)}: column {', '.join(empty[:10])} is empty (NaN or infinite in all {rows} rows); remove it"
         )

@@ -211,7 +211,8 @@ def read(
     keep, lost = complete(things, whole, rows, joined, drop_missing)
     losses, joined, rows = losses + lost, joined[keep], [r[keep] for r in rows]
     if not len(joined):
-        raise ValueError(f"no object is left: each of {len(keep)} misses something, such as {losses[-1]}")
+        name, last, reason = losses[-1]
+        raise ValueError(f"no object is left: each of {len(keep)} misses something, such as {last} in {name}: {reason}")
     values = values_of(series, rows[len(parts) :], joined)
     if "labels" in values:
         keep, lost = large_classes(values["labels"], joined, drop_rare)
