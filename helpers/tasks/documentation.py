@@ -39,6 +39,8 @@ def _metadata(name: str, kind: str, score: str, description: str, **more: Any) -
             "type": kind,
             "main_score": score,
             "dataset": {"path": "documentation of the installed libraries", "revision": "as installed"},
+            "reference": "https://peps.python.org/pep-0257/",
+            "date": ("2001-01-01", "2026-12-31"),  # of the texts, roughly
             "category": "t2t",
             "modalities": ["text"],
             "eval_splits": ["test"],

@@ -73,7 +73,7 @@ class Evaluation:
         --------
         >>> result = Evaluation("a task", "test", "accuracy", 0.5, 4, np.array([0.0, 1.0, 1.0, 0.0]))
         >>> result.bootstrap(rng=0, n=3)
-        array([0.5 , 0.  , 0.75])
+        array([0.75, 0.25, 0.25])
         """
         if isinstance(n, bool) or n != int(n) or n < 1:
             raise ValueError(f"n is {n!r}; it is a whole number of samples, at least 1")
@@ -413,9 +413,7 @@ def _plan(task: Any, split: str) -> _Plan:
         raise ValueError(f"{name} has the main score {metric!r}; known are {sorted(known)} and 'ndcg_at_k'")
     if isinstance(task, AbsTaskClassification) and metric == "accuracy" and not task.is_cross_validation:
         if split == task.train_split:
-            raise ValueError(
-                f"{where}: the classifiers learn from these texts; evaluate another split of {sorted(data)}"
-            )
+            raise ValueError(f"{where}: the probes learn from these texts; evaluate another split of {sorted(data)}")
         plan = _Classification(where, task, data, split)
     elif isinstance(task, AbsTaskSTS):
         plan = _STS(where, data[split], task.column_names, "score")
