@@ -7,7 +7,6 @@ task of pairs; :func:`pairs_in_a_cone` makes pairs whose anisotropy is known.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -258,7 +257,7 @@ def experiment(
     *,
     lam: float = 0.1,
     n_fit: int = 2000,
-    resamples: int = 1000,
+    resamples: int = 500,
     level: float = 0.95,
     seed: int = 0,
 ) -> Duplicates:
@@ -330,13 +329,16 @@ def experiment(
         "QP, concatenated": np.concatenate([np.sqrt(weights[name]) * layers[name] for name in kept], axis=1),
     }
     width = fused["QP"].shape[1]
-    found, about = {}, {}
+    found, about, counts = {}, {}, None
     for name, x in (fused | layers).items():
         names = tuple(TREATMENTS) if name in fused else LAYERWISE
         for treatment, change in treatments(x[fit], names=names, width=min(width, x.shape[1])).items():
             treated = change(x[rows])
-            metrics = METRICS if name in fused else METRICS[:1]
-            found[name, treatment] = _scored(tasks.evaluate(task, treated, "test"), metrics, resamples, seed)
+            evaluation = tasks.evaluate(task, treated, "test")
+            if counts is None:
+                n_pairs = evaluation.n
+                counts = rng.multinomial(n_pairs, np.full(n_pairs, 1 / n_pairs), resamples).astype(np.float32)
+            found[name, treatment] = _scored(evaluation, METRICS if name in fused else METRICS[:1], counts)
             few = treated[:2000]
             shape = {"anisotropy": anisotropy(few), "rankme": rankme(few), "width": treated.shape[1]}
             about[name, treatment] = shape | {"weight": weights.get(name)}
@@ -348,27 +350,38 @@ def experiment(
             others = {key: reference[metric] for key, reference in references.items()}
             row = {"representation": name, "treatment": treatment, "metric": metric}
             table.append(row | _compared(own, others, level) | about[name, treatment])
-    n_pairs = tasks.evaluate(task, fused["QP"][rows], "test").n
-    counts = {"n_pairs": n_pairs, "n_fit": len(fit), "best_layer": max(quality, key=quality.get)}
-    return Duplicates(pd.DataFrame(table).assign(**counts), representations)
+    sizes = {"n_pairs": n_pairs, "n_fit": len(fit), "best_layer": max(quality, key=quality.get)}
+    return Duplicates(pd.DataFrame(table).assign(**sizes), representations)
 
 
 Scored = tuple[float, np.ndarray]  # a score and its bootstrap draws
 
 
-def _scored(evaluation: Any, metrics: Sequence[str], resamples: int, seed: int) -> dict[str, Scored]:
-    """By cosine, by Euclidean distance, and the main score, all on the same resampled pairs."""
-    from sklearn.metrics import average_precision_score
-
-    labels, columns = evaluation.items[:, 0], {"cosine": 1, "euclidean": 3}
-    found = {}
-    for metric in metrics:
-        one = evaluation
-        if metric in columns:
-            score = float(average_precision_score(labels == 1, evaluation.items[:, columns[metric]]))
-            one = dataclasses.replace(evaluation, score=score, items=evaluation.items[:, [0, columns[metric]]])
-        found[metric] = one.score, one.bootstrap(seed, resamples)
+def _scored(evaluation: Any, metrics: Sequence[str], counts: np.ndarray) -> dict[str, Scored]:
+    """Average precision by cosine, by Euclidean distance, and the largest of all, on the same resampled pairs."""
+    labels, columns = evaluation.items[:, 0] == 1, {"cosine": 1, "euclidean": 3}
+    once = np.ones((1, len(labels)), counts.dtype)
+    known: dict[int, Scored] = {}
+    for column in range(1, evaluation.items.shape[1]) if "max_ap" in metrics else (columns[name] for name in metrics):
+        values = evaluation.items[:, column]
+        known[column] = float(_average_precision(labels, values, once)[0]), _average_precision(labels, values, counts)
+    found = {name: known[column] for name, column in columns.items() if name in metrics}
+    if "max_ap" in metrics:
+        found["max_ap"] = evaluation.score, np.max([draws for _, draws in known.values()], axis=0)
     return found
+
+
+def _average_precision(labels: np.ndarray, values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Average precision in each sample of pairs, given by how often each pair is in it; equal values count at once."""
+    order = np.argsort(-values, kind="stable")
+    hits = np.flatnonzero(labels[order])
+    last = np.searchsorted(-values[order], -values[order][hits], side="right") - 1
+    taken = counts[:, order]
+    right = taken[:, hits]
+    seen = np.cumsum(taken, axis=1)[:, last]
+    taken[:, ~labels[order]] = 0
+    precision = np.cumsum(taken, axis=1)[:, last] / np.maximum(seen, 1)
+    return np.einsum("sh,sh->s", precision, right, dtype=np.float64) / right.sum(axis=1, dtype=np.float64)
 
 
 def _compared(own: Scored, others: Mapping[str, Scored], level: float) -> dict[str, float]:
