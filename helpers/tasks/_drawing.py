@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-__all__ = ["digest", "held_out", "nearest"]
+__all__ = ["SPLITS", "digest", "held_out", "nearest", "revision"]
 
 SPLITS = ("train", "validation", "test")
 
@@ -15,6 +17,17 @@ SPLITS = ("train", "validation", "test")
 def digest(*parts: str) -> str:
     """The SHA-256 of several strings."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def revision(data: Mapping[str, Any]) -> str:
+    """Forty digits that tell the data of a task: all splits with every text and label, in their order."""
+
+    def plain(part: Any) -> Any:
+        if hasattr(part, "to_dict"):
+            return part.to_dict()
+        return {key: plain(value) for key, value in sorted(part.items())} if isinstance(part, Mapping) else part
+
+    return digest(json.dumps(plain(data), ensure_ascii=False))[:40]
 
 
 def held_out(texts: Sequence[str], labels: Sequence, tested: Sequence[str], n: int) -> tuple[list[int], list[int]]:

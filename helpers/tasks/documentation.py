@@ -16,7 +16,7 @@ from mteb.abstasks import AbsTaskClassification, AbsTaskPairClassification, AbsT
 from mteb.abstasks.task_metadata import TaskMetadata
 
 from helpers.tasks import corpus
-from helpers.tasks._drawing import SPLITS, digest
+from helpers.tasks._drawing import SPLITS, revision
 from helpers.tasks.corpus import split_of
 
 __all__ = [
@@ -71,13 +71,9 @@ class _Documentation:
         if self.data_loaded:
             return
         self.dataset = self._built(corpus.objects())
-        revision = digest(repr(self._content()))[:40]
-        dataset = {**self.metadata.dataset, "revision": revision}
+        dataset = {**self.metadata.dataset, "revision": revision(self.dataset)}
         self.metadata = self.metadata.model_copy(update={"dataset": dataset})
         self.data_loaded = True
-
-    def _content(self) -> Any:
-        return {split: self.dataset[split].to_dict() for split in SPLITS}
 
     def _rows(self, columns: tuple[str, ...], rows: Mapping[str, list[tuple]]) -> DatasetDict:
         return DatasetDict(
@@ -97,14 +93,6 @@ class _Documentation:
                 "top_ranked": None,
             }
         return {"default": splits}
-
-
-class _Searching(_Documentation):
-    def _content(self) -> Any:
-        return {
-            split: [data["queries"].to_dict(), data["corpus"].to_dict(), data["relevant_docs"]]
-            for split, data in self.dataset["default"].items()
-        }
 
 
 class LibraryClassification(_Documentation, AbsTaskClassification):
@@ -175,7 +163,7 @@ class SameFunctionPairClassification(_Documentation, AbsTaskPairClassification):
         return self._rows(("sentence1", "sentence2", "labels"), corpus.duplicates(corpus.functions(), self.size))
 
 
-class DescriptionRetrieval(_Searching, AbsTaskRetrieval):
+class DescriptionRetrieval(_Documentation, AbsTaskRetrieval):
     """From the first sentence of a docstring to the rest of it.
 
     The query is the first sentence, the document the next fifty words, of functions, methods and classes of all
@@ -189,7 +177,7 @@ class DescriptionRetrieval(_Searching, AbsTaskRetrieval):
         return self._searches(corpus.descriptions(things, self.size))
 
 
-class CrossLibraryRetrieval(_Searching, AbsTaskRetrieval):
+class CrossLibraryRetrieval(_Documentation, AbsTaskRetrieval):
     """From a function to the functions of the same name in other libraries.
 
     The query is the first sentence of a function's documentation; relevant are the documentations (first fifty words)

@@ -17,7 +17,6 @@ validation split: the published one, or one taken out of train by hashes of the 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import math
@@ -31,7 +30,7 @@ from mteb.abstasks import AbsTaskPairClassification, AbsTaskRetrieval
 from mteb.abstasks.task_metadata import TaskMetadata
 from mteb.tasks import Banking77Classification, NFCorpus, STSBenchmarkSTS, TweetSentimentExtractionClassification
 
-from helpers.tasks._drawing import SPLITS, digest, held_out, nearest
+from helpers.tasks._drawing import SPLITS, digest, held_out, nearest, revision
 
 __all__ = ["TASKS", "Banking77", "NFCorpusFromFolder", "QuoraDuplicates", "QuoraDuplicatesRetrieval"]
 
@@ -57,8 +56,7 @@ class _Folder:
         if absent:
             raise FileNotFoundError(f"{self.metadata.name} needs {', '.join(absent)} below {self.folder}: no such file")
         self.dataset = self._read()
-        digest = hashlib.sha256(b"".join((self.folder / name).read_bytes() for name in self.files)).hexdigest()
-        dataset = {**self.metadata.dataset, "revision": digest[:40]}
+        dataset = {**self.metadata.dataset, "revision": revision(self.dataset)}
         self.metadata = self.metadata.model_copy(update={"dataset": dataset})
         self.data_loaded = True
 
@@ -351,8 +349,9 @@ class QuoraDuplicates(_Folder, AbsTaskPairClassification):
 
     The file holds duplicates; the other pairs are drawn. For each pair of duplicates (label 1) there are two of label
     0: its first question with the lexically nearest question of another group of duplicates (by TF-IDF, with a cosine
-    below 0.6), and its second with one at random. A hard negative was never marked as a duplicate, which is not the
-    same as being none. At most 1500 pairs of duplicates are in test, half as many in validation.
+    below 0.6, among as many questions in each split), and its second with one at random. A hard negative was never
+    marked as a duplicate, which is not the same as being none. At most 1500 pairs of duplicates are in test, half as
+    many in validation.
     """
 
     files = (QUORA,)
@@ -367,16 +366,17 @@ class QuoraDuplicates(_Folder, AbsTaskPairClassification):
     )
 
     def _read(self) -> DatasetDict:
-        splits = {}
-        for split, data in _quora(self.folder).items():
+        splits, found = {}, _quora(self.folder)
+        pool = min(len(data["questions"]) for data in found.values())
+        for split, data in found.items():
             questions, group = data["questions"], data["group"]
             pairs = sorted(data["pairs"], key=lambda pair: digest(*pair))[: self.pairs[split]]
             names = sorted(questions, key=lambda qid: digest(questions[qid], qid))
             groups, one, two = (np.array([group[q] for q in qids]) for qids in (names, *zip(*pairs, strict=True)))
             hard = nearest(
                 [questions[a] for a, _ in pairs],
-                [questions[q] for q in names],
-                lambda i, groups=groups, one=one: groups == one[i],
+                [questions[q] for q in names[:pool]],
+                lambda i, groups=groups[:pool], one=one: groups == one[i],
                 below=0.6,
             )
             start = [int(digest(b, a)[:12], 16) % len(names) for a, b in pairs]
