@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import threading
 import time
@@ -24,12 +25,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
         return {"run": _run, "sweep": _sweep, "build": _build, "apply": _apply, "report": _report}[args.command](args)
-    except (ValueError, FileNotFoundError, FileExistsError) as error:
-        print(f"python -m helpers {args.command}: {error}", file=sys.stderr)
+    except (ValueError, OSError) as error:
+        print(f"python -m helpers {args.command}: {_in_options(str(error))}", file=sys.stderr)
         return 2
+    except RuntimeError as error:
+        print(f"python -m helpers {args.command}: {_in_options(str(error))}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nstopped; what was done is kept, and the same command goes on from there", file=sys.stderr)
         return 130
+
+
+def _in_options(words: str) -> str:
+    """A message that names parameters of Python, for the command line: ``drop_rare=2`` becomes ``--drop-rare 2``."""
+
+    def option(match: re.Match) -> str:
+        flag = "--target" if match[1] == "labels" else f"--{match[1].replace('_', '-')}"
+        return flag if match[2] in ("", "True") else f"{flag} {match[2]}"
+
+    names = "ids|labels|groups|pairs|judgements|text|drop_missing|drop_rare|overwrite"
+    return re.sub(rf"\b({names})=('[^']*'|\w*)", option, words)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,8 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser(
         "report",
         help="how alike several embeddings are, which can go, what combining the rest gains",
-        description="Run the chapter 'Your own embeddings' on your files and leave a folder: a page (index.html), tables "
-        "as CSV, the fitted ensemble, the combined embedding. Stopped, the same command goes on where it was.",
+        description="Run the chapter 'Your own embeddings' on your files and leave a folder: a page (index.html), "
+        "tables as CSV, the fitted ensemble, the combined embedding. Stopped, the same command goes on where it was.",
     )
     report.add_argument("input", metavar="INPUT", nargs="?", default="", help="folder or file with the embeddings")
     report.add_argument("-o", "--out", type=Path, required=True, help="the folder to leave; empty or not there")

@@ -670,7 +670,7 @@ def test_new_rows_are_combined_by_one_command(tmp_path, x, capsys):
     np.testing.assert_allclose(np.load(out), ConcatPCA(3).fit(layers).transform(new), rtol=1e-6, atol=1e-6)
     assert [path.name for path in out.parent.iterdir()] == ["combined.npy"]
     assert main(["apply", str(saved), str(tmp_path / "new"), "-o", str(out)]) == 2
-    assert "is there; pass overwrite=True" in capsys.readouterr().err
+    assert "is there; pass --overwrite to replace it" in capsys.readouterr().err
     (tmp_path / "new" / "b.npy").unlink()
     assert main(["apply", str(saved), str(tmp_path / "new"), "-o", str(out), "--overwrite"]) == 2
     assert "needs ['a', 'b', 'c'], by these names: names lists ['b']; there are ['a', 'c']" in capsys.readouterr().err
@@ -689,6 +689,7 @@ def test_combined_rows_carry_their_ids(tmp_path, x, capsys):
     lists(x[::-1], id=ids[::-1]).to_parquet(tmp_path / "new" / "b.parquet")
     command = ["apply", str(saved), str(tmp_path / "new"), "-o", str(tmp_path / "combined.npy")]
     assert main(command) == 2
+    assert "or leave these objects out by --drop-missing" in capsys.readouterr().err
     assert main([*command, "--drop-missing"]) == 0
     assert "left out, such as ü4 (NaN" in capsys.readouterr().out
     combined = read_inputs(tmp_path / "combined.npy", progress=False)
