@@ -604,6 +604,29 @@ def test_files_of_other_formats_are_listed_and_never_opened(tmp_path, read, x):
     assert "never loaded" in said["b.pkl"] and "labels='labels.csv'" in said["labels.csv"]
 
 
+def test_what_was_written_beside_is_not_read_again(tmp_path, read, x):
+    np.save(tmp_path / "a.npy", x)
+    ConcatPCA(2).fit({"a": x}).save(tmp_path / "mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.json").write_text("{}")
+    np.save(tmp_path / "out" / "combined.npy", x)
+    as_csv(wide(x), tmp_path / "b.csv")
+    for _ in range(2):
+        inputs = read_inputs(tmp_path, work=tmp_path / "work", progress=False)
+        assert list(inputs.representations) == ["a", "b"] and inputs.ignored.empty
+    assert list(read(tmp_path / "out").representations) == ["combined"]
+
+
+def test_a_file_gives_ids_to_all_arrays(tmp_path, read, x):
+    np.save(tmp_path / "a.npy", x)
+    np.save(tmp_path / "b.npy", x)
+    (tmp_path / "keys.txt").write_text("\n".join(f"k{i}" for i in range(N)))
+    as_csv(pd.DataFrame({"left": ["k1"], "right": ["k9"], "grade": [2]}), tmp_path / "qrels.csv")
+    inputs = read(tmp_path, ids="keys.txt", judgements="qrels.csv")
+    assert inputs.ids[3] == "k3" and inputs.judgements.to_numpy().tolist() == [[1, 9, 2]]
+    assert list(inputs.representations) == ["a", "b"]
+
+
 def test_rare_classes_are_left_out_if_asked(read, x):
     inputs = read({"a": x}, labels=["u"] * 20 + ["v"] * 18 + ["w", "z"], drop_rare=2)
     assert len(inputs) == 38 and inputs.representations["a"].shape == (38, P)
@@ -745,3 +768,14 @@ def test_blank_texts_are_refused_or_left_out(tmp_path, read, model):
         [1, 0, 0],
         [0, 0, 1],
     ]
+
+
+def test_pairs_of_sentences_need_no_other_file(tmp_path, read, model):
+    pairs = pd.DataFrame(
+        {"sentence1": ["w1 w2", "w3", "w1 w2 "], "sentence2": ["w3", "w4 w5", "w6"], "score": [1, 2, 3]}
+    )
+    as_csv(pairs, tmp_path / "sts.csv")
+    inputs = read("", models=[model], pairs=tmp_path / "sts.csv")
+    assert inputs.texts.tolist() == ["w1 w2", "w3", "w4 w5", "w6"] == inputs.ids.tolist()
+    assert inputs.pairs.to_numpy().tolist() == [[0, 1, 1], [1, 2, 2], [0, 3, 3]]
+    assert inputs.representations["tiny"].shape == (4, 8)

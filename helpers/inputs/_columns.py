@@ -74,7 +74,12 @@ def id_column(names: list[str], place: Place, file: str, needed: bool = True) ->
     found = [name for name in names if name.strip().lower() in ("id", "ids")]
     if len(found) > 1:
         raise ValueError(f"{file} has {found}; say by ids= which of them aligns rows")
-    if not found and not place.single and (alike := [name for name in names if LIKE_IDS.search(name)]):
+    if (
+        not found
+        and not place.single
+        and not place.id_file
+        and (alike := [name for name in names if LIKE_IDS.search(name)])
+    ):
         raise ValueError(
             f"{file} has a column {alike[0]!r}, which is called like ids; pass ids={alike[0]!r} to align rows by it, "
             "or ids='' to align by position"
@@ -214,6 +219,27 @@ def large_classes(labels: np.ndarray, ids: np.ndarray, least: int) -> tuple[np.n
     return keep, [("labels", ids[at], f"class {labels[at]} has {counts[which[at]]} members") for at in small]
 
 
+def _sides(path: Path, role: str, columns: tuple[str, ...], file: str) -> tuple[list[str], list[np.ndarray]]:
+    """The names of the columns of a table of pairs or judgements, and what stands in the first two."""
+    if path.suffix.lower() not in TABLES:
+        raise ValueError(f"{role} is {file!r}; a table is needed: {', '.join(TABLES)}")
+    names = [name for name in _names(path, file) if not name.startswith("Unnamed: ")]
+    if set(columns) <= set(names):
+        names = list(columns)
+    elif not 2 + (role == "pairs") <= len(names) <= 3:
+        raise ValueError(f"{file} has the columns {names}; {', '.join(columns)} are needed, or three in this order")
+    return names, [np.array([_word(v) for v in _file_values(path, name)], dtype=object) for name in names[:2]]
+
+
+def texts_in(tables: dict[str, tuple[Path, tuple[str, ...]]], place: Place) -> Part:
+    """The distinct texts of pairs or judgements, which are their own ids."""
+    sides = [_sides(path, role, columns, place.shown(path))[1] for role, (path, columns) in tables.items()]
+    texts = np.array(
+        list(dict.fromkeys(text for pair in sides for side in pair for text in side if text)), dtype=object
+    )
+    return Part("texts", ", ".join(place.shown(path) for path, _ in tables.values()), texts, texts)
+
+
 def table_of(
     path: Path, role: str, columns: tuple[str, str, str], ids: np.ndarray, rows: int | None, place: Place
 ) -> tuple[Any, list[tuple]]:
@@ -224,14 +250,7 @@ def table_of(
     import pandas as pd
 
     file = place.shown(path)
-    if path.suffix.lower() not in TABLES:
-        raise ValueError(f"{role} is {file!r}; a table is needed: {', '.join(TABLES)}")
-    names = [name for name in _names(path, file) if not name.startswith("Unnamed: ")]
-    if set(columns) <= set(names):
-        names = list(columns)
-    elif not 2 + (role == "pairs") <= len(names) <= 3:
-        raise ValueError(f"{file} has the columns {names}; {', '.join(columns)} are needed, or three in this order")
-    sides = [np.array([_word(v) for v in _file_values(path, name)], dtype=object) for name in names[:2]]
+    names, sides = _sides(path, role, columns, file)
     scores = np.ones(len(sides[0]))
     if len(names) == 3:
         given = _file_values(path, names[2])
@@ -243,7 +262,7 @@ def table_of(
     known = (places[0] >= 0) & (places[1] >= 0)
     losses = []
     for row in np.flatnonzero(~known):
-        unknown = [side[row] for side, at in zip(sides, places, strict=True) if at[row] < 0]
+        unknown = [side[row] or "an empty cell" for side, at in zip(sides, places, strict=True) if at[row] < 0]
         if rows is not None and not all(word.isdecimal() and int(word) < rows for word in unknown):
             raise ValueError(
                 f"{file}, row {row}: {unknown[0]!r} is no row; rows are 0 to {rows - 1}, as there are no ids"

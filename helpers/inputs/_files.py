@@ -21,6 +21,7 @@ import numpy as np
 
 FORMATS = (".npy", ".npz", ".safetensors", ".parquet", ".csv", ".tsv")
 TABLES = (".parquet", ".csv", ".tsv")
+WRITTEN = ("report.json", "ensemble.json")  # in folders that this package wrote
 SAVED = 1  # of the converted arrays; part of every key
 
 
@@ -64,7 +65,9 @@ class Place(NamedTuple):
         elif isinstance(source, (str, os.PathLike)):
             path = Path(source).expanduser().absolute()
             if path.is_dir():
+                own = {marker.parent for name in WRITTEN for marker in path.rglob(name)} - {path}
                 files = [p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path))]
+                files = [p for p in files if own.isdisjoint(p.parents)]
                 place = cls(path, sorted(files, key=lambda p: natural(str(p.with_suffix("")))), False)
             elif path.is_file():
                 place = cls(path.parent, [path], True)
@@ -126,6 +129,10 @@ class Shelf:
 
     def __init__(self, work: Any, progress: bool, roles: set[str], texts: str | None):
         self.work, self.progress, self.roles, self.texts = work, progress, roles, texts
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file lies in the work folder."""
+        return self.work is not None and path.is_relative_to(Path(self.work).expanduser().absolute())
 
     def folder(self, path: Path) -> Path:
         """The folder of one file; emptied when the file is another than before."""

@@ -40,7 +40,7 @@ def offers_of(source: Any, place: Place, apart: set, shelf: Shelf) -> tuple[list
                 offers.append(Offer(str(name), None, _given(str(name), given)))
     for path in place.files:
         file, suffix = place.shown(path), path.suffix.lower()
-        if path in apart or re.search(r"\.ids\.(npy|txt)$", path.name):
+        if path in apart or re.search(r"\.ids\.(npy|txt)$", path.name) or shelf.holds(path):
             continue
         if path.stem.lower() in COMPANIONS and not place.single:
             ignored.append((file, f"not read for its name; to use it pass {COMPANIONS[path.stem.lower()]}={file!r}"))

@@ -133,9 +133,10 @@ def survey(part: Part, array: np.ndarray, missing: int) -> dict[str, Any]:
 
 def _counted(thing: Part, named: list[Part]) -> Part:
     """A thing without ids, with the numbers of its rows as ids if these are the very ids of the others."""
-    words = [str(row) for row in range(len(thing.array))]
-    same = thing.ids is None and all(sorted(other.ids) == sorted(words) for other in named)
-    return replace(thing, ids=np.array(words, dtype=object)) if same else thing
+    if thing.ids is not None or any(len(other.ids) != len(thing.array) for other in named):
+        return thing
+    words = np.arange(len(thing.array)).astype(str).astype(object)
+    return replace(thing, ids=words) if all(set(other.ids) == set(words) for other in named) else thing
 
 
 def titled(part: Part) -> str:

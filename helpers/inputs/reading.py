@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.inputs._columns import columns_of, large_classes, table_of, values_of
+from helpers.inputs._columns import columns_of, large_classes, table_of, texts_in, values_of
 from helpers.inputs._files import Part, Place, Shelf, sha
 from helpers.inputs._offers import chosen_of, offers_of
 from helpers.inputs._rows import aligned, complete, finite_rows, present, selected, survey
@@ -93,7 +93,8 @@ def read(
     ----------
     source
         - a folder with ``.npy``, ``.npz``, ``.safetensors``, ``.parquet``, ``.csv`` or ``.tsv`` files, searched with
-          its subfolders; hidden files are passed over, other formats are listed in ``ignored``;
+          its subfolders; hidden files, reports and saved ensembles are passed over, other formats are listed in
+          ``ignored``;
         - one such file, or a list of files;
         - a mapping from names to arrays (n, p) or to files; empty (or ``""``) if ``models`` are all there is.
 
@@ -127,6 +128,7 @@ def read(
         Encode ``text`` (a column of the tables, or a file as for ``labels``) by these models, see
         :func:`helpers.layers.extract`, with mean pooling: the ``"last"`` layer, called by the last part of the name of
         the model, or ``"all"``, called ``model/layer 0`` and so on. They come after the embeddings of ``source``.
+        Without ``text`` the texts are those that ``pairs`` or ``judgements`` hold in the place of ids.
     drop_missing
         Leave out the objects that have a NaN or infinite entry in a representation, or no label, group or text. Else
         they are an error that lists them.
@@ -182,7 +184,7 @@ def read(
     labels, groups, pairs, judgements, text = (
         None if isinstance(spec, str) and not spec else spec for spec in (labels, groups, pairs, judgements, text)
     )
-    if models and text is None:
+    if models and text is None and pairs is None and judgements is None:
         raise ValueError("models are given without text; name the column of texts, as in text='sentence'")
     if isinstance(source, Mapping) and not source and not models:
         raise ValueError("source is empty; a folder, a file, a list of files, or a mapping to arrays is needed")
@@ -199,6 +201,7 @@ def read(
     offers, ignored = offers_of(source, place, apart, shelf)
     files = dict.fromkeys([path for path in [*place.files, *(offer.path for offer in offers)] if path])
     series = [part for role, spec in wanted.items() for part in columns_of(role, spec, specs.get(role), place, files)]
+    series += [texts_in(tables, place)] if models and text is None else []
     parts = [offer.open() for offer in chosen_of(offers, names, models, place, ignored)]
     things = parts + series
     joined, rows, losses = aligned(parts, series)
