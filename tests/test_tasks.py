@@ -89,8 +89,8 @@ def test_classification_has_the_label_of_the_object_and_covers_its_names():
     )
     rows = corpus.labelled(things, lambda t: t.library, {"numpy", "torch"}, 40)
     assert set(rows["test"]) == {
-        ("Return what NAME finds in every NAME array of numbers.", "numpy"),
-        ("Move the tensor to the device that NAME was asked for.", "torch"),
+        ("Return what NAME finds in every NAME array of numbers.", "numpy", a),
+        ("Move the tensor to the device that NAME was asked for.", "torch", b),
     }
     assert not rows["train"] and not rows["validation"]
 
@@ -101,10 +101,10 @@ def test_a_text_that_documents_objects_of_two_splits_is_used_by_none():
     own = "Draw a sample of the rows without replacing any of them."
     things = thing("numpy", a, shared, own), thing("torch", b, shared.upper()[0] + shared[1:].lower())
     rows = corpus.labelled(things, lambda t: t.library, set(), 40)
-    assert [text for split in SPLITS for text, _ in rows[split]] == [own]
+    assert [text for split in SPLITS for text, _, _ in rows[split]] == [own]
     long = "It is the second sentence of both of them and has as many words as are needed here, or a few more."
     found = corpus.descriptions((thing("numpy", a, shared, long), thing("torch", b, own, long)), 40)
-    assert all(not queries for queries, _, _ in found.values())
+    assert all(not queries for queries, *_ in found.values())
 
 
 def test_texts_that_differ_by_covered_names_alone_are_in_one_split():
@@ -127,12 +127,17 @@ def functions():
 
 
 def test_same_function_pairs_are_positive_and_the_lexically_nearest_other_negative():
-    things, _ = functions()
+    things, shared = functions()
     rows = corpus.duplicates(corpus.chosen_functions(things), 96)["test"]
     one, two = things[0].sentences[0], things[1].sentences[0]
     assert {frozenset(row[:2]) for row in rows if row[2] == 1} == {frozenset((one, two))}
-    assert (one, things[3].sentences[0], 0) in rows  # of torch, like the positive partner, and nearly the same words
-    assert {a for a, _, label in rows if label == 0} == {one, two}
+    assert (
+        one,
+        things[3].sentences[0],
+        0,
+        shared,
+    ) in rows  # of torch, like the positive partner, and nearly the same words
+    assert {a for a, _, label, name in rows if label == 0 and name == shared} == {one, two}
 
 
 def test_relatedness_counts_name_then_submodule_then_library():
@@ -140,8 +145,8 @@ def test_relatedness_counts_name_then_submodule_then_library():
     rows = corpus.related(corpus.chosen_functions(things), 96)["test"]
     area = {t.sentences[0]: t.area for t in things}
     library = {t.sentences[0]: t.library for t in things}
-    assert {grade for _, _, grade in rows} >= {3, 1, 0}
-    for a, b, grade in rows:
+    assert {grade for _, _, grade, _ in rows} >= {3, 1, 0}
+    for a, b, grade, _ in rows:
         same = {a, b} == {things[0].sentences[0], things[1].sentences[0]}
         expected = 3 if same else 2 if area[a] == area[b] else 1 if library[a] == library[b] else 0
         assert grade == expected
@@ -149,10 +154,10 @@ def test_relatedness_counts_name_then_submodule_then_library():
 
 def test_counterparts_are_relevant_and_the_functions_own_text_goes_by_the_name_of_the_query():
     things, shared = functions()
-    queries, documents, relevant = corpus.counterparts(corpus.chosen_functions(things), 96)["test"]
+    queries, documents, relevant, names = corpus.counterparts(corpus.chosen_functions(things), 96)["test"]
     assert set(queries) == {f"numpy:{shared}", f"torch:{shared}"}
     assert relevant == {f"numpy:{shared}": {f"torch:{shared}": 1}, f"torch:{shared}": {f"numpy:{shared}": 1}}
-    assert set(queries) <= set(documents) and len(documents) == 5
+    assert set(queries) <= set(documents) and len(documents) == 5 and names == [shared, shared]
 
 
 def test_the_rest_of_a_docstring_is_the_one_relevant_document_of_its_first_sentence():
@@ -163,7 +168,7 @@ def test_the_rest_of_a_docstring_is_the_one_relevant_document_of_its_first_sente
         thing("torch", b, "Divide the numbers of two tensors.", rest.replace("rest", "remainder")),
         thing("torch", a, "Two words are a first sentence.", "Too short."),
     )
-    queries, documents, relevant = corpus.descriptions(things, 40)["validation"]
+    queries, documents, relevant, _ = corpus.descriptions(things, 40)["validation"]
     assert len(queries) == len(documents) == 2
     for query, text in queries.items():
         (document,) = relevant[query]
@@ -324,8 +329,10 @@ def test_equal_seeds_draw_equal_items_so_that_differences_are_paired(documentati
     task = documentation["DocumentationLibraryClassification"]
     one, two = tasks.evaluate(task, encode), tasks.evaluate(task, lambda texts: encode(texts) + 0.01)
     difference = one.bootstrap(0, 200) - two.bootstrap(0, 200)
-    items = np.random.default_rng(0).integers(0, one.n, (200, one.n))
-    assert difference == pytest.approx((one.items - two.items)[items].mean(axis=1))
+    draws = np.random.default_rng(0).integers(0, one.groups.max() + 1, (200, one.groups.max() + 1))
+    for draw, groups in zip(difference, draws, strict=True):
+        items = np.concatenate([np.flatnonzero(one.groups == group) for group in groups])
+        assert draw == pytest.approx((one.items - two.items)[items].mean(), abs=1e-12)
     assert (one.bootstrap(3, 50) == one.bootstrap(np.random.default_rng(3), 50)).all()
     assert (one.bootstrap(3, 50) != one.bootstrap(4, 50)).any()
 
@@ -333,8 +340,9 @@ def test_equal_seeds_draw_equal_items_so_that_differences_are_paired(documentati
 @pytest.mark.parametrize("name", ["DocumentationRelatednessSTS", "DocumentationSameFunctionPairClassification"])
 def test_bootstrap_of_pairs_is_the_score_computed_anew_for_each_sample(documentation, name):
     result = evaluated(documentation, name)
-    draws, truth = result.bootstrap(1, 20), result.items[:, 0]
-    for draw, items in zip(draws, np.random.default_rng(1).integers(0, result.n, (20, result.n)), strict=True):
+    draws, truth, units = result.bootstrap(1, 20), result.items[:, 0], result.groups.max() + 1
+    for draw, groups in zip(draws, np.random.default_rng(1).integers(0, units, (20, units)), strict=True):
+        items = np.concatenate([np.flatnonzero(result.groups == group) for group in groups])
         if name.endswith("STS"):
             expected = spearmanr(truth[items], result.items[items, 1])[0]
         else:
@@ -342,6 +350,29 @@ def test_bootstrap_of_pairs_is_the_score_computed_anew_for_each_sample(documenta
             expected = max(average_precision_score(truth[items], score) for score in scores)
         assert draw == pytest.approx(expected, abs=1e-9)
     assert result.bootstrap(0, 300).mean() == pytest.approx(result.score, abs=4 * result.bootstrap(0, 300).std())
+
+
+def test_without_groups_items_are_drawn_one_by_one(from_folder):
+    result = tasks.evaluate(from_folder["NFCorpus"], encode)
+    assert result.groups is None
+    items = np.random.default_rng(2).integers(0, result.n, (9, result.n))
+    assert result.bootstrap(2, 9) == pytest.approx(result.items[items].mean(axis=1))
+
+
+def test_items_of_one_name_and_pairs_of_one_group_of_duplicates_are_drawn_together(documentation, from_folder):
+    task = documentation["DocumentationCrossLibraryRetrieval"]
+    names = [name.partition(":")[2] for name in task.dataset["default"]["test"]["queries"]["id"]]
+    groups = tasks.evaluate(task, encode).groups
+    assert all((groups[i] == groups[0]) == (name == names[0]) for i, name in enumerate(names))
+    pairs, result = (
+        from_folder["QuoraDuplicates"].dataset["test"],
+        tasks.evaluate(from_folder["QuoraDuplicates"], encode),
+    )
+    group_of = dict(zip(pairs["sentence1"], result.groups, strict=True)) | dict(
+        zip(pairs["sentence1"][: result.n // 3], result.groups[: result.n // 3], strict=True)
+    )
+    positive = zip(pairs["sentence1"], pairs["sentence2"], pairs["labels"], strict=True)
+    assert all(group_of.get(b, group_of[a]) == group_of[a] for a, b, label in positive if label)
 
 
 def test_ties_count_as_in_scipy_and_scikit_learn():

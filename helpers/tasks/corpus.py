@@ -128,6 +128,10 @@ class Object(NamedTuple):
     area: str
     sentences: tuple[str, ...]
 
+    @property
+    def simple(self) -> str:
+        return self.name.rpartition(".")[2]
+
 
 @cache
 def split_of(name: str) -> str:
@@ -227,8 +231,8 @@ def owners(things: tuple[Object, ...]) -> dict[str, set[str]]:
 
 def labelled(
     things: tuple[Object, ...], label: Callable[[Object], str | None], hidden: Iterable[str], size: int
-) -> dict[str, list[tuple[str, str]]]:
-    """For each split texts with their labels, as many of each label; at most two sentences of an object."""
+) -> dict[str, list[tuple[str, str, str]]]:
+    """For each split texts with label and name of object, as many of each label; at most two sentences of an object."""
     splits, hidden = owners(things), set(hidden)
     things = [thing for thing in things if label(thing)]
     labels = sorted({label(thing) for thing in things})
@@ -247,7 +251,7 @@ def labelled(
             if taken[split, name] < limits[split] and text.lower() not in seen and _left(text):
                 seen.add(text.lower())
                 taken[split, name] += 1
-                rows[split].append((text, name))
+                rows[split].append((text, name, canonical(thing.simple)))
     return {split: sorted(rows[split], key=lambda row: digest(row[0])) for split in SPLITS}
 
 
@@ -294,7 +298,7 @@ def chosen_functions(things: tuple[Object, ...]) -> list[Function]:
             continue
         first = (s for s in thing.sentences[:2] if readable(s, 3) and not libraries.search(s) and not _ASIDE.match(s))
         text = next(first, None)
-        if text is None or "lias" in thing.sentences[0]:
+        if text is None or re.match("[Aa]lias", thing.sentences[0]):
             continue
         more = [s for s in thing.sentences if s != text and readable(s, 3)]
         longer = " ".join(" ".join([text, *more]).split()[:50])
@@ -330,8 +334,9 @@ def same_functions(found: Iterable[Function]) -> list[tuple[Function, Function]]
     ]
 
 
-def related(found: Sequence[Function], size: int) -> dict[str, list[tuple[str, str, int]]]:
-    """Pairs of texts with the grade of their relatedness: each anchor has one partner of each grade where there is."""
+def related(found: Sequence[Function], size: int) -> dict[str, list[tuple[str, str, int, str]]]:
+    """Pairs of texts with the grade of their relatedness and the name of the first, which has a partner of each grade
+    where there is one."""
     rows: dict[str, list] = {}
     for split in SPLITS:
         here = [f for f in found if f.split == split]
@@ -344,17 +349,17 @@ def related(found: Sequence[Function], size: int) -> dict[str, list[tuple[str, s
                 1: [f for f in others if f.library == a.library and f.area != a.area],
                 0: [f for f in others if f.library != a.library],
             }
-            rows.setdefault(split, []).append((a.text, b.text, 3))
+            rows.setdefault(split, []).append((a.text, b.text, 3, a.name))
             for grade, pool in pools.items():
                 if pool:
                     chosen = pool[int(digest(a.text, b.text, str(grade))[:12], 16) % len(pool)]
-                    rows[split].append((a.text, chosen.text, grade))
+                    rows[split].append((a.text, chosen.text, grade, a.name))
     return {split: list(dict.fromkeys(rows.get(split, []))) for split in SPLITS}
 
 
-def duplicates(found: Sequence[Function], size: int) -> dict[str, list[tuple[str, str, int]]]:
-    """Pairs of texts: the same function in two libraries (1); for each of the two the lexically nearest text of
-    another function in the other's library (0)."""
+def duplicates(found: Sequence[Function], size: int) -> dict[str, list[tuple[str, str, int, str]]]:
+    """Pairs of texts with the name of the first: the same function in two libraries (1); for each of the two the
+    lexically nearest text of another function in the other's library (0)."""
     rows = {}
     for split in SPLITS:
         here = [f for f in found if f.split == split]
@@ -371,14 +376,14 @@ def duplicates(found: Sequence[Function], size: int) -> dict[str, list[tuple[str
                 (library != sides[i][1].library) | (name == sides[i][0].name)
             ),
         )
-        negatives = [(a.text, here[j].text, 0) for (a, _), j in zip(sides, index, strict=True) if j >= 0]
-        rows[split] = list(dict.fromkeys([*((a.text, b.text, 1) for a, b in pairs), *negatives]))
+        negatives = [(a.text, here[j].text, 0, a.name) for (a, _), j in zip(sides, index, strict=True) if j >= 0]
+        rows[split] = list(dict.fromkeys([*((a.text, b.text, 1, a.name) for a, b in pairs), *negatives]))
     return rows
 
 
-# Retrieval: queries, corpus, and which documents answer a query
+# Retrieval: queries, corpus, which documents answer a query, and the names of the objects of the queries
 
-Searches = tuple[dict[str, str], dict[str, str], dict[str, dict[str, int]]]
+Searches = tuple[dict[str, str], dict[str, str], dict[str, dict[str, int]], list[str]]  # last, names of the queries
 
 
 def descriptions(things: tuple[Object, ...], size: int, words: int = 50) -> dict[str, Searches]:
@@ -402,6 +407,7 @@ def descriptions(things: tuple[Object, ...], size: int, words: int = 50) -> dict
             {f"q{i:05d}": a for i, (a, _, _) in enumerate(here)},
             {f"d{i:05d}": b for i, (_, b, _) in enumerate(here)},
             {f"q{i:05d}": {f"d{i:05d}": 1} for i in range(len(here))},
+            [canonical(thing.simple) for _, _, thing in here],
         )
     return found
 
@@ -428,5 +434,6 @@ def counterparts(found: Sequence[Function], size: int) -> dict[str, Searches]:
             {ids[f]: f.text for f in asked},
             {ids[f]: f.longer for f in documents},
             {ids[f]: {ids[g]: 1 for g in by_name[f.name] if g != f} for f in asked},
+            [f.name for f in asked],
         )
     return searches

@@ -58,7 +58,11 @@ def _metadata(name: str, kind: str, score: str, description: str, **more: Any) -
 
 
 class _Documentation:
-    """Loading from the documentation; ``size`` is how many items the test split has at most."""
+    """Loading from the documentation; ``size`` is how many items the test split has at most.
+
+    ``groups`` holds for each split the name of the object that each item begins with: items of one name are not
+    independent of each other.
+    """
 
     def __init__(self, size: int = 600, **keywords: Any):
         super().__init__(**keywords)
@@ -76,6 +80,7 @@ class _Documentation:
         self.data_loaded = True
 
     def _rows(self, columns: tuple[str, ...], rows: Mapping[str, list[tuple]]) -> DatasetDict:
+        self.groups = {split: [row[-1] for row in rows[split]] for split in SPLITS}
         return DatasetDict(
             {
                 split: Dataset.from_dict({name: [row[i] for row in rows[split]] for i, name in enumerate(columns)})
@@ -84,8 +89,9 @@ class _Documentation:
         )
 
     def _searches(self, found: Mapping[str, corpus.Searches]) -> dict:
-        splits = {}
-        for split, (queries, documents, relevant) in found.items():
+        self.groups, splits = {}, {}
+        for split, (queries, documents, relevant, names) in found.items():
+            self.groups[split] = names
             splits[split] = {
                 "queries": Dataset.from_dict({"id": list(queries), "text": list(queries.values())}),
                 "corpus": Dataset.from_dict({"id": list(documents), "text": list(documents.values())}),

@@ -41,6 +41,9 @@ class Evaluation:
         the training texts) that classify the text rightly, for a retrieval the nDCG of each query. For pairs, of shape
         (n, k): the labels or human scores in the first column, similarities in the others, by which the score can be
         computed for any sample of the pairs.
+    groups : numpy.ndarray of shape (n,), or None
+        Numbers of the groups of items that are not independent of each other, from 0, where the task knows of such:
+        texts of functions of one name in the documentation, pairs of one group of duplicate questions.
     """
 
     task: str
@@ -49,13 +52,15 @@ class Evaluation:
     score: float
     n: int
     items: np.ndarray = field(repr=False)
+    groups: np.ndarray | None = field(default=None, repr=False)
 
     def bootstrap(self, rng: int | np.random.Generator = 0, n: int = 1000) -> np.ndarray:
-        """The score on ``n`` samples of the test items, drawn with replacement, as many items as there are.
+        """The score on ``n`` samples of the test items, drawn with replacement, as many as there are.
 
-        The sample depends on ``rng`` and on the number of items alone. With equal seeds, the draws of two methods on
-        one task are therefore made on the same items, and their difference is a paired one. What a probe was trained
-        on, and the corpus of a retrieval, stay as they are.
+        Where items come in groups, whole groups are drawn, as many as there are. The samples depend on ``rng`` and on
+        the numbers of items and groups alone. With equal seeds, the draws of two methods on one task are therefore
+        made on the same items, and their difference is a paired one. What a probe was trained on, and the corpus of a
+        retrieval, stay as they are.
 
         Parameters
         ----------
@@ -78,13 +83,17 @@ class Evaluation:
         if isinstance(n, bool) or n != int(n) or n < 1:
             raise ValueError(f"n is {n!r}; it is a whole number of samples, at least 1")
         rng, block = np.random.default_rng(rng), max(1, _CELLS // (8 * self.n))
-        draws = [self._resampled(_counts(rng, min(block, n - start), self.n)) for start in range(0, int(n), block)]
+        units = self.n if self.groups is None else int(self.groups.max()) + 1
+        draws = []
+        for start in range(0, int(n), block):
+            counts = _counts(rng, min(block, int(n) - start), units)
+            draws.append(self._resampled(counts if self.groups is None else counts[:, self.groups]))
         return np.concatenate(draws)
 
     def _resampled(self, counts: np.ndarray) -> np.ndarray:
         """The scores of samples, given by how often each item is in each of them, of shape (n_samples, n)."""
         if self.items.ndim == 1:
-            return counts @ self.items / self.n
+            return counts @ self.items / counts.sum(axis=1)
         truth, *similarities = self.items.T
         if self.metric.endswith("spearman"):
             return _spearman(truth, similarities[0], counts)
@@ -151,7 +160,9 @@ def evaluate(task: AbsTask, encode: Encode, split: str | Sequence[str] = "test")
     known: dict[str, Any] = {}
     found = {name: plan.score(vectors, plan.rows(rows), known) for name, plan in plans.items()}
     results = {
-        name: Evaluation(task.metadata.name, name, task.metadata.main_score, float(score), plans[name].n, items)
+        name: Evaluation(
+            task.metadata.name, name, task.metadata.main_score, float(score), plans[name].n, items, plans[name].groups
+        )
         for name, (score, items) in found.items()
     }
     return results[split] if isinstance(split, str) else results
@@ -433,6 +444,8 @@ def _plan(task: Any, split: str) -> _Plan:
             f"{name} is a task of type {task.metadata.type}; known are classification, STS, pair classification and "
             "retrieval"
         )
+    groups = getattr(task, "groups", {}).get(split)
+    plan.groups = None if groups is None else np.unique(np.array(groups), return_inverse=True)[1]
     plans[split] = plan
     return plan
 

@@ -366,7 +366,7 @@ class QuoraDuplicates(_Folder, AbsTaskPairClassification):
     )
 
     def _read(self) -> DatasetDict:
-        splits, found = {}, _quora(self.folder)
+        splits, self.groups, found = {}, {}, _quora(self.folder)
         pool = min(len(data["questions"]) for data in found.values())
         for split, data in found.items():
             questions, group = data["questions"], data["group"]
@@ -387,6 +387,7 @@ class QuoraDuplicates(_Folder, AbsTaskPairClassification):
             rows = [(questions[a], questions[b], 1) for a, b in pairs]
             rows += [(questions[a], questions[names[j]], 0) for (a, _), j in zip(pairs, hard, strict=True) if j >= 0]
             rows += [(questions[b], questions[names[j]], 0) for (_, b), j in zip(pairs, random, strict=True) if j >= 0]
+            self.groups[split] = [group[a] for a, _ in pairs] * 3
             first, second, labels = map(list, zip(*rows, strict=True))
             splits[split] = Dataset.from_dict({"sentence1": first, "sentence2": second, "labels": labels})
         return DatasetDict(splits)
