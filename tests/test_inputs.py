@@ -144,13 +144,14 @@ def test_what_lies_ready_is_not_copied(tmp_path, x):
 
 
 def test_names_come_from_files_and_arrays_in_natural_order(tmp_path, read, x):
+    np.save(tmp_path / "gro\u0308ße.npy", x)
     np.savez(tmp_path / "both.npz", u=x, v=x, y=np.arange(N))
     lists(x, other=list(x), text=["s"] * N).to_parquet(tmp_path / "table.parquet")
     (tmp_path / "bert").mkdir()
     for layer in (10, 2):
         np.save(tmp_path / "bert" / f"layer {layer}.npy", x)
     inputs = read(tmp_path)
-    names = ["bert/layer 2", "bert/layer 10", "both/u", "both/v", "table/other", "table/vector"]
+    names = ["bert/layer 2", "bert/layer 10", "both/u", "both/v", "größe", "table/other", "table/vector"]
     assert list(inputs.representations) == names == list(inputs.findings.index)
     assert list(read(tmp_path / "both.npz").representations) == ["u", "v"]
     assert list(read(tmp_path / "table.parquet").representations) == ["other", "vector"]
@@ -522,6 +523,11 @@ BAD = {
         {"labels": "sort"},
         "labels is 'sort'; no file of the source has such a column",
     ),
+    "vectors as labels": (
+        lambda d, x: lists(x).to_parquet(d / "a.parquet"),
+        {"labels": "vector", "ids": ""},
+        r"a\.parquet, column 'vector' holds vectors; one value a row is needed",
+    ),
     "no file of labels": (
         lambda d, x: np.save(d / "a.npy", x),
         {"labels": "labels.csv"},
@@ -638,7 +644,9 @@ def test_rare_classes_are_left_out_if_asked(read, x):
 def test_arrays_and_files_mix_in_a_mapping(tmp_path, read, x):
     as_csv(wide(x, label=["u", "v"] * (N // 2)), tmp_path / "a.csv")
     torch = pytest.importorskip("torch")
-    inputs = read({"mine": x, "tensor": torch.ones(N, 2), "file": tmp_path / "a.csv"}, labels="label")
+    inputs = read(
+        {"mine": x, "tensor": torch.ones(N, 2, dtype=torch.bfloat16), "file": tmp_path / "a.csv"}, labels="label"
+    )
     assert list(inputs.representations) == ["mine", "tensor", "file"] and inputs.labels[1] == "v"
     np.testing.assert_array_equal(inputs.representations["file"], x)
     for wrong, error in (

@@ -140,6 +140,8 @@ def _file_values(path: Path, column: str | None) -> np.ndarray:
             raise ValueError(f"{path.name} has no column {column!r}; it has {names[:20]}")
         parts = [batch.column(0).to_pandas().to_numpy(object) for batch in batches(path, [column or names[0]], 1 << 16)]
     values = np.concatenate(parts)
+    if any(hasattr(value, "__len__") and not isinstance(value, (str, bytes)) for value in values[:20]):
+        raise ValueError(f"{path.name}, column {column or names[0]!r} holds vectors; one value a row is needed")
     values[[value is None or value != value or value in ("nan", "NaN") for value in values]] = None
     return values
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -86,7 +87,10 @@ def _given(name: str, given: Any) -> Callable[[], Part]:
     def opened() -> Part:
         from helpers.similarity._arrays import to_numpy
 
-        array = to_numpy(given.detach() if hasattr(given, "detach") else given)
+        array = given
+        if hasattr(given, "detach"):  # a tensor; NumPy has no bfloat16
+            array = given.detach().float() if str(given.dtype) == "torch.bfloat16" else given.detach()
+        array = to_numpy(array)
         check_matrix(array.shape, array.dtype, f"source[{name!r}]")
         return Part(name, "", array.astype(real_dtype(array.dtype), copy=False), None, str(array.dtype))
 
@@ -105,7 +109,7 @@ def _of_file(path: Path, place: Place, shelf: Shelf, ignored: list) -> list[Offe
             found = _in_table(path, file, place, shelf, ignored)
         else:
             found = _in_arrays(path, file, place, shelf, ignored)
-    stem = Path(file).with_suffix("").as_posix()
+    stem = unicodedata.normalize("NFC", Path(file).with_suffix("").as_posix())  # some systems take letters apart
 
     def name(inner: str) -> str:
         return stem if len(found) == 1 else inner if place.single else f"{stem}/{inner}"

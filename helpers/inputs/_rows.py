@@ -65,14 +65,14 @@ def complete(
 ) -> tuple[np.ndarray, list[tuple]]:
     """Which objects miss nothing, and what the others miss."""
     keep, losses, words = np.ones(len(ids), bool), [], []
-    for thing, present, chosen in zip(things, whole, rows, strict=True):
-        lost = np.flatnonzero(~present[chosen])
+    for thing, good, chosen in zip(things, whole, rows, strict=True):
+        lost = np.flatnonzero(~good[chosen])
         keep[lost] = False
         reason = "NaN or infinite entries" if thing.array.ndim == 2 else f"no {thing.name.removesuffix('s')}"
         losses += [(thing.name, ids[at], reason) for at in lost]
         if len(lost):
             listed = ", ".join(str(row) for row in chosen[lost[:10]]) + ", …" * (len(lost) > 10)
-            words.append(f"{titled(thing)}: {reason} in {len(lost)} of {len(present)} rows ({listed})")
+            words.append(f"{titled(thing)}: {reason} in {len(lost)} of {len(good)} rows ({listed})")
             if thing.array.ndim == 2:
                 row = thing.array[chosen[lost[0]]]
                 words[-1] += f", the first in column {_column(thing, int(np.flatnonzero(~np.isfinite(row))[0]))}"

@@ -38,7 +38,7 @@ class Inputs:
     judgements : pandas.DataFrame, or None
         ``query`` and ``document``, row numbers of ``representations``, and ``grade``.
     losses : pandas.DataFrame
-        Each row of an input that is not among the n: ``input``, ``id``, ``reason``.
+        Each row that costs an object or has no partner: ``input``, ``id`` (or number of the row) and ``reason``.
     findings : pandas.DataFrame
         For each representation: ``file``; ``rows`` there, ``lost`` of them and how many have ``missing`` (NaN or
         infinite) entries; and of the n that are left: ``width``, ``dtype`` as stored, ``constant_columns`` and which
@@ -232,7 +232,7 @@ def read(
             there = dict.fromkeys([*(offer.name for offer in offers), *arrays])
             raise ValueError(f"names lists {absent}; there are {list(there)}")
         arrays = {name: arrays[name] for name in names}
-    missing = {part.name: int((~present).sum()) for part, present in zip(parts, whole, strict=False)}
+    missing = {part.name: int((~finite).sum()) for part, finite in zip(parts, whole, strict=False)}
     chosen = [part for part in parts if part.name in arrays]
     surveys = {p.name: survey(p, arrays[p.name], missing.get(p.name, 0)) for p in through("describing", chosen)}
     found = {}
