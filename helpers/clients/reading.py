@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -259,7 +260,7 @@ def read(
     if len(few) and few_events == "refuse":
         raise ValueError(
             f"{where}: {len(few)} clients have fewer than {min_events} events, "
-            f"the first is {few[0]!r} with {count[few[0]]}"
+            f"the first is {few[0]} with {count[few[0]]}"
         )
     checks.rows["clients with few events"] = {
         "found": len(few),
@@ -505,7 +506,9 @@ def _times(column: pd.Series, form: str | None, where: str) -> pd.Series:
     if form:
         whole = column.astype("Int64") if pd.api.types.is_numeric_dtype(column) else column
         column = whole.astype("string")
-    found = pd.to_datetime(column, format=form, errors="coerce")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where no format is recognised, values are read one by one, and checked below
+        found = pd.to_datetime(column, format=form, errors="coerce")
     if getattr(found.dt, "tz", None) is not None:
         found = found.dt.tz_localize(None)
     _refuse_unreadable(column, found, where, f"a date of the form {form}" if form else "a date")
@@ -567,7 +570,7 @@ def _targets(targets, table, client: str, column: str, owner: str, separator: st
         given = answers.set_index(owner)[column]
     twice = given.index.duplicated()
     if twice.any():
-        raise ValueError(f"{where}: client {given.index[twice][0]!r} has more than one target")
+        raise ValueError(f"{where}: client {given.index[twice][0]} has more than one target")
     return given
 
 

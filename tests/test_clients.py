@@ -1,0 +1,396 @@
+"""Simulated clients follow their model, the ideal observer is calibrated, readers check what they read."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from helpers.clients import (
+    Clients,
+    agreement,
+    ideal_posterior,
+    ideal_table,
+    load,
+    read,
+    read_age_groups,
+    score,
+    simulate,
+    split,
+    take,
+)
+from helpers.clients.simulator import CATEGORIES, CHANNELS, FEATURES, bank, subsets
+
+ROWS = pd.DataFrame(
+    {
+        "who": [1, 1, 1, 2, 2, 2],
+        "when": ["2024-01-03", "2024-01-01", None, "2024-02-01", "2024-02-02", "2024-02-02"],
+        "what": ["food", None, "fuel", "food", "rent", "rent"],
+        "sum": [10.0, -5.0, 7.0, 3.0, 400.0, 400.0],
+    }
+)
+NAMES = {"client": "who", "time": "when", "category": "what", "amount": "sum", "min_events": 1}
+
+
+@pytest.fixture(scope="module")
+def clients():
+    return simulate(600, seed=3)
+
+
+# The simulator
+
+
+def test_events_are_sorted_and_every_client_has_a_target(clients):
+    events = clients.events
+    assert events.sort_values(["client", "time"], kind="stable").index.equals(events.index)
+    assert events["client"].unique().tolist() == clients.target.index.tolist() == clients.latents.index.tolist()
+    assert events.groupby("client").size().between(40, 120).all()
+    assert (events["amount"] > 0).all() and events.notna().all().all()
+
+
+def test_one_seed_gives_one_population(clients):
+    pd.testing.assert_frame_equal(clients.events, simulate(600, seed=3).events)
+    assert not clients.events.equals(simulate(600, seed=4).events)
+
+
+def test_a_large_population_takes_seconds_at_most():
+    simulate(10, seed=0)
+    began = time.process_time()
+    simulate(5000, events=(100, 100), seed=0)
+    assert time.process_time() - began < 5
+
+
+def test_drawn_frequencies_are_those_of_the_tables(clients):
+    many = simulate(8000, events=(1, 1), seed=0)
+    model = bank()
+    of_lifestyle = model.taste / model.taste.sum(axis=1, keepdims=True)
+    expected = (model.lifestyle @ of_lifestyle).mean(axis=0)
+    seen = many.events["category"].value_counts().reindex(list(CATEGORIES))
+    assert stats.chisquare(seen, expected * 8000).pvalue > 1e-3
+    channel = many.events["channel"].value_counts().reindex(list(CHANNELS))
+    expected = (model.channel / model.channel.sum(axis=1, keepdims=True)).mean(axis=0)
+    assert stats.chisquare(channel, expected * 8000).pvalue > 1e-3
+    base = pd.Series(model.log_amount, index=list(CATEGORIES))
+    known = np.log(many.events["amount"]) - many.events["category"].map(base).astype(float)
+    assert abs((known - many.latents["income"]).mean()) < 0.03
+
+
+def test_wrong_sizes_are_refused():
+    with pytest.raises(ValueError, match="at least one client"):
+        simulate(0)
+    with pytest.raises(ValueError, match="fewest ≤ most"):
+        simulate(5, events=(9, 3))
+    with pytest.raises(ValueError, match="strength of income is 2"):
+        bank(strength={"income": 2})
+    with pytest.raises(ValueError, match="strength names 'age'"):
+        bank(strength={"age": 1})
+
+
+# The ideal observer
+
+
+def test_the_posterior_by_hand_on_one_client():
+    """One event of known category and amount: lifestyle, taste and income are integrated by brute force."""
+    model, one = bank(), simulate(1, events=(2, 2), seed=5)
+    rng = np.random.default_rng(0)
+    codes = [list(CATEGORIES).index(name) for name in one.events["category"]]
+    log = np.log(one.events["amount"].to_numpy())
+    likelihood = []
+    for age in range(4):
+        lifestyle = rng.choice(6, size=40000, p=model.lifestyle[age])
+        taste = rng.standard_gamma(model.taste[lifestyle])
+        taste /= taste.sum(axis=1, keepdims=True)
+        income = rng.normal(model.income[age], model.income_spread, size=len(lifestyle))
+        value = np.ones(len(lifestyle))
+        for code, amount in zip(codes, log, strict=True):
+            value *= taste[:, code] * stats.norm.pdf(amount, income + model.log_amount[code], model.log_spread[code])
+        likelihood.append(value.mean())
+    expected = np.array(likelihood) / sum(likelihood)
+    found = ideal_posterior(one, ["category", "amount"]).to_numpy()[0]
+    assert np.allclose(found, expected, atol=0.01)
+
+
+def test_amounts_without_categories_by_hand_on_one_event():
+    """With one event the mixture has a closed form: the mean taste, and income and noise add up."""
+    model, one = bank(), simulate(1, events=(1, 1), seed=6)
+    share = model.lifestyle @ (model.taste / model.taste.sum(axis=1, keepdims=True))
+    spread = np.hypot(model.income_spread, model.log_spread)
+    log = np.log(one.events["amount"].iloc[0])
+    density = stats.norm.pdf(log, model.income[:, None] + model.log_amount, spread)
+    expected = (share * density).sum(axis=1)
+    found = ideal_posterior(one, ["amount"], draws=3000).to_numpy()[0]
+    assert np.allclose(found, expected / expected.sum(), atol=0.01)
+
+
+def test_days_by_hand_on_one_event():
+    model, one = bank(), simulate(1, events=(1, 1), days=60, seed=7)
+    calendar = pd.date_range("2025-01-01", periods=60)
+    day = one.events["time"].iloc[0]
+    expected = np.zeros(4)
+    for week in range(3):
+        for pay in range(4):
+            weight = model.week_profile[week][calendar.dayofweek] * model.month_profile[pay][calendar.day - 1]
+            chance = weight[calendar == day].sum() / weight.sum()
+            expected += (model.lifestyle @ model.week[:, week]) * model.payday[:, pay] * chance
+    found = ideal_posterior(one, ["weekday", "monthday"]).to_numpy()[0]
+    assert np.allclose(found, expected / expected.sum())
+
+
+def test_the_observer_is_as_often_right_as_it_believes():
+    table = ideal_table(
+        [["category"], ["category", "amount", "channel", "monthday"], ["amount"]], n_clients=1500, draws=60
+    )
+    error = np.sqrt(table["accuracy"] * (1 - table["accuracy"]) / 1500)
+    assert (abs(table["accuracy"] - table["hits"]) < 4 * error).all()
+    assert table["exact"].to_dict() == {
+        "category + amount + channel + monthday": True,
+        "category": True,
+        "amount": False,
+    }
+    assert (table["integration"] < 0.03).all()
+
+
+def test_more_features_never_tell_less(clients):
+    accuracy = {
+        chosen: ideal_posterior(clients, chosen).max(axis=1).mean()
+        for chosen in subsets(FEATURES)
+        if "amount" not in chosen or "category" in chosen
+    }
+    for chosen, value in accuracy.items():
+        for feature in set(FEATURES) - set(chosen):
+            larger = tuple(name for name in FEATURES if name in {*chosen, feature})
+            assert accuracy.get(larger, 1) > value - 0.015, (chosen, feature)
+
+
+def test_without_evidence_nothing_is_told():
+    model = bank(strength=0)
+    clients = simulate(30, model=model, seed=0)
+    for chosen in (FEATURES, ["amount"], ["weekday"]):
+        assert np.allclose(ideal_posterior(clients, chosen, model=model, draws=10), 0.25)
+
+
+def test_the_observer_refuses_other_events(clients):
+    with pytest.raises(ValueError, match="name one or more of category"):
+        ideal_posterior(clients, ["age"])
+    other = Clients(clients.events.assign(category="rent"), clients.target)
+    with pytest.raises(ValueError, match="'rent' is no category"):
+        ideal_posterior(other, ["category"])
+
+
+# Reading
+
+
+def test_what_is_found_is_counted_handled_and_placed():
+    found = read(ROWS, **NAMES)
+    assert found.events["amount"].tolist() == [-5.0, 10.0, 3.0, 400.0, 400.0]
+    assert found.events["category"].tolist() == ["missing", "food", "food", "rent", "rent"]
+    report = found.report
+    assert report["found"].to_dict() == {
+        "rows": 6,
+        "duplicates": 1,
+        "missing clients": 0,
+        "missing dates": 1,
+        "missing categories": 1,
+        "unknown categories": 0,
+        "missing amounts": 0,
+        "negative amounts": 1,
+        "unsorted": 1,
+        "clients with few events": 0,
+        "clients without target": 2,
+        "targets without client": 0,
+    }
+    assert report.loc["missing dates", "where"] == "row 2, column 'when'"
+    assert report.loc["duplicates", "done"] == "kept" and report.loc["missing dates", "done"] == "dropped"
+
+
+def test_each_handling_does_what_it_says():
+    assert len(read(ROWS, **NAMES, duplicates="drop").events) == 4
+    assert len(read(ROWS, **NAMES, negative_amounts="drop").events) == 4
+    assert read(ROWS, **NAMES, negative_amounts="absolute").events["amount"].min() == 3
+    assert "missing" not in set(read(ROWS, **NAMES, missing_categories="drop").events["category"])
+    other = read(ROWS, **NAMES, categories=["food", "fuel"])
+    assert other.events["category"].value_counts().to_dict() == {"food": 2, "other": 2, "missing": 1}
+    assert len(read(ROWS, **NAMES, categories=["food"], unknown_categories="drop").events) == 3
+    few = read(ROWS, **NAMES | {"min_events": 3})
+    assert few.target.index.tolist() == [2] and few.report.loc["clients with few events", "found"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"missing_dates": "refuse"}, "row 2, column 'when': missing dates are to be refused, and there are 1"),
+        ({"negative_amounts": "refuse"}, "row 1, column 'sum': negative amounts"),
+        ({"duplicates": "refuse"}, "row 5, column 'row': duplicates"),
+        ({"categories": ["food"], "unknown_categories": "refuse"}, "row 4, column 'what': unknown categories"),
+        ({"min_events": 3, "few_events": "refuse"}, "1 clients have fewer than 3 events, the first is 1 with 2"),
+        ({"min_events": 9}, "no client with at least 9 valid events is left of 6 rows"),
+        ({"amount": "price"}, "no column 'price'; its columns are 'who', 'when', 'what', 'sum'"),
+        ({"amount": "what"}, "row 0, column 'what': 'food' is not a number; 5 values are not"),
+        ({"time": "what"}, "row 0, column 'what': 'food' is not a date"),
+        ({"missing_dates": "keep"}, "missing_dates is 'keep'; it can be 'drop' or 'refuse'"),
+        ({"target": "what"}, "client 1 has more than one target"),
+    ],
+)
+def test_errors_name_the_place(options, message):
+    with pytest.raises(ValueError, match=message):
+        read(ROWS, **NAMES | options)
+
+
+def test_a_csv_file_is_read_as_the_table_it_holds_and_errors_name_its_lines(tmp_path):
+    path = tmp_path / "events.csv"
+    ROWS.to_csv(path, sep=";", index=False)
+    ROWS.drop_duplicates("who")[["who"]].assign(target=["old", "young"]).to_csv(tmp_path / "t.csv", index=False)
+    found = read(path, tmp_path / "t.csv", **NAMES)
+    pd.testing.assert_frame_equal(found.events, read(ROWS, **NAMES).events)
+    assert found.target.tolist() == ["old", "young"]
+    with pytest.raises(ValueError, match="events.csv, line 4, column 'when'"):
+        read(path, **NAMES, missing_dates="refuse")
+    path.write_text(path.read_text().replace("7.0", "seven"))
+    with pytest.raises(ValueError, match="events.csv, line 4, column 'sum': 'seven' is not a number"):
+        load(path, **NAMES)
+    with pytest.raises(FileNotFoundError, match="no file"):
+        read(tmp_path / "none.csv")
+
+
+def test_parquet_and_numbers_of_days_and_the_target_beside_the_events(tmp_path):
+    table = ROWS.assign(when=[3, 1, 2, 9, 8, 7], group=[0, 0, 0, 1, 1, 1])
+    table.to_parquet(tmp_path / "events.parquet")
+    found = load(tmp_path / "events.parquet", **NAMES, target="group")
+    assert found.events["time"].dt.dayofweek.tolist() == [1, 2, 3, 0, 1, 2]  # day 0 is a Monday
+    assert found.target.to_dict() == {1: 0, 2: 1}
+
+
+def public_layout(folder, gz=".gz"):
+    simulated = simulate(40, events=(10, 12), seed=1)
+    days = (simulated.events["time"] - pd.Timestamp("2025-01-01")).dt.days
+    table = pd.DataFrame(
+        {
+            "client_id": simulated.events["client"],
+            "trans_date": days,
+            "small_group": simulated.events["category"].cat.codes,
+            "amount_rur": simulated.events["amount"],
+        }
+    )
+    first = table["client_id"] < 30
+    table[first].to_csv(folder / f"transactions_train.csv{gz}", index=False)
+    table[~first].to_csv(folder / "transactions_test.csv", index=False)
+    target = simulated.target.iloc[:30].rename("bins").rename_axis("client_id")
+    target.to_csv(folder / "train_target.csv")
+    return simulated
+
+
+def test_the_public_layout_is_read_with_clients_whose_target_is_hidden(tmp_path):
+    simulated = public_layout(tmp_path)
+    found = load(tmp_path)
+    assert len(found) == 40 and found.target.notna().sum() == 30
+    assert found.events["amount"].tolist() == simulated.events["amount"].tolist()
+    assert set(split(found)[found.target.isna()]) == {"train"}
+    (tmp_path / "train_target.csv").unlink()
+    with pytest.raises(FileNotFoundError, match="neither train_target.csv nor train_target.csv.gz"):
+        read_age_groups(tmp_path)
+
+
+@pytest.mark.skipif(not Path(os.environ.get("BOOK_DATA", ""), "berka_feup").is_dir(), reason="needs BOOK_DATA")
+def test_real_accounts_are_read_and_their_owners_fall_into_four_groups_of_age():
+    found = load("berka")
+    assert len(found) == 353 and len(found.events) > 30000
+    assert set(found.target) == {0, 1, 2, 3} and found.target.value_counts().between(88, 89).all()
+    assert found.report.loc["clients with few events", "found"] == 1
+    assert {"interest credited", "remittance to another bank / household"} <= set(found.events["category"])
+    assert found.events["time"].dt.year.between(1993, 1998).all()
+
+
+def test_an_unknown_source_is_named():
+    with pytest.raises(FileNotFoundError, match="no source 'simulate'"):
+        load("simulate")
+
+
+def test_fewer_clients_are_drawn_with_targets_first():
+    simulated = simulate(20, events=(3, 3), seed=0)
+    half = Clients(simulated.events, simulated.target.where(simulated.target.index < 5), latents=simulated.latents)
+    assert take(half, 5, seed=1).target.index.tolist() == [0, 1, 2, 3, 4]
+    some = take(simulated, 7, seed=1)
+    assert len(some) == 7 and set(some.events["client"]) == set(some.target.index) == set(some.latents.index)
+
+
+# Parts
+
+
+@pytest.mark.parametrize("experiment", range(3))
+def test_parts_are_disjoint_fixed_and_alike_in_their_mixture(clients, experiment):
+    parts = split(clients, experiment=experiment)
+    assert parts.index.equals(clients.target.index)
+    assert parts.equals(split(clients.target, experiment=experiment))
+    assert not parts.equals(split(clients, experiment=experiment + 1))
+    share = pd.crosstab(clients.target, parts, normalize="index")
+    assert abs(share[["train", "validation", "test"]] - [0.6, 0.2, 0.2]).max(axis=None) < 0.02
+
+
+def test_fractions_must_sum_to_one(clients):
+    with pytest.raises(ValueError, match="sum to 1"):
+        split(clients, fractions=(0.5, 0.2, 0.2))
+
+
+# Scores
+
+
+def test_scores_reach_what_is_there_and_chance_where_nothing_is(clients):
+    parts, rng = split(clients), np.random.default_rng(0)
+    told = np.eye(4)[clients.target] + rng.normal(scale=0.1, size=(600, 4))
+    for scorer in ("logistic", "lightgbm", "fast"):
+        found = score(told, clients.target, parts, scorer=scorer)
+        assert found.accuracy > 0.97 and len(found.correct) == (parts == "test").sum()
+        assert np.allclose(found.probabilities.sum(axis=1), 1)
+        noise = score(rng.normal(size=(600, 4)), clients.target, parts, scorer=scorer)
+        assert noise.accuracy < 0.25 + 4 * np.sqrt(0.25 * 0.75 / len(noise.correct))
+
+
+def test_a_score_sees_the_training_clients_and_those_asked_for_only(clients):
+    parts, target = split(clients), clients.target
+    x = pd.DataFrame(np.random.default_rng(0).normal(size=(600, 5)), index=target.index)
+    before = score(x, target, parts, on="validation").probabilities
+    shuffled = target.where(parts != "test", (target + 1) % 4)
+    changed = x.copy()
+    changed[parts == "test"] = 7.0
+    after = score(changed.sample(frac=1, random_state=0), shuffled, parts, on="validation").probabilities
+    pd.testing.assert_frame_equal(before, after)
+
+
+def test_scores_refuse_what_does_not_fit(clients):
+    parts, x = split(clients), np.zeros((600, 2))
+    for arguments, message in [
+        ((x[:5], clients.target, parts), "one row for each of the 600 clients"),
+        ((x * np.nan, clients.target, parts), r"embeddings\[0, 0\] is nan"),
+        ((x, clients.target * 0, parts), "of 1 classes"),
+        ((x, clients.target, parts.iloc[:9]), "591 clients of the target are in no part"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            score(*arguments)
+    with pytest.raises(ValueError, match="scorer is 'slow'"):
+        score(x, clients.target, parts, scorer="slow")
+
+
+def test_agreement_is_of_ranks_within_groups():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 6)
+    level = rng.normal(size=30)[groups]
+    scores = pd.DataFrame({"a": level + rng.normal(size=180) / 9})
+    scores["same"], scores["only level"] = scores["a"] / 2, level + rng.normal(size=180) / 9
+    found = agreement(scores, "a", groups=groups, resamples=200)
+    assert found.loc["same", "correlation"] > 0.8
+    assert found.loc["only level", "low"] < 0 < found.loc["only level", "high"]
+    assert agreement(scores, "a", resamples=50).loc["only level", "correlation"] > 0.7
+    with pytest.raises(ValueError, match="all scores of 'same'"):
+        agreement(scores.assign(same=1.0), "a")
+
+
+@pytest.mark.slow
+def test_lightautoml_scores_with_its_classes_in_the_right_order(clients):
+    parts = split(clients)
+    names = clients.target.map({0: "d", 1: "c", 2: "b", 3: "a"})
+    told = np.eye(4)[clients.target][:, :3] + np.random.default_rng(0).normal(scale=0.2, size=(600, 3))
+    found = score(told, names, parts, scorer="lightautoml", timeout=30)
+    assert found.accuracy > 0.9 and list(found.probabilities) == ["a", "b", "c", "d"]
