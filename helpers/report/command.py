@@ -49,12 +49,15 @@ def make(source: str, out: str | os.PathLike[str], parameters: Mapping[str, Any]
     RuntimeError
         If the chapter fails in any other way.
     """
-    from helpers.runs import Run, execute_all
+    from papermill.exceptions import PapermillExecutionError
+
+    from helpers.runs import Run, _no_kernel_left, execute
 
     if source and not Path(source).expanduser().exists():
         raise FileNotFoundError(f"there is no {source}")
     home = Path(source).expanduser().absolute() if source else Path.cwd()
     given = {name: value for name, value in parameters.items() if value is not None}
+    given |= {"ids": "position"} if given.get("ids") == "" else {}
     given |= {name: _absolute(given[name], home) for name in PLACES if given.get(name)}
     given["models"] = [_absolute(model, home) for model in given.get("models", [])]
     given["source"] = str(home) if source else ""
@@ -64,13 +67,13 @@ def make(source: str, out: str | os.PathLike[str], parameters: Mapping[str, Any]
     nbformat.write(without_book_only(nbformat.read(CHAPTER, as_version=4)), trimmed)
     run = Run(trimmed, done, given | {"out": str(out)})
     began = time.time()
-    with _Bar(out / STEPS / PROGRESS):
-        (outcome,) = execute_all([run], at_once=1, force=True)
-    if outcome.status == "failed":
-        kind, _, words = outcome.error.partition(": ")
-        if kind in ("ValueError", "TypeError", "FileNotFoundError", "KeyError"):
-            raise ValueError(words)
-        raise RuntimeError(f"{outcome.error}\n    see {done}")
+    try:
+        with _no_kernel_left(), _Bar(out / STEPS / PROGRESS):
+            execute(run, force=True)
+    except PapermillExecutionError as error:
+        if error.ename in ("ValueError", "TypeError", "FileNotFoundError", "FileExistsError"):
+            raise ValueError(error.evalue) from None
+        raise RuntimeError(f"{error.ename}: {error.evalue}; see {done}") from None
     executed = nbformat.read(done, as_version=4)
     title = f"Report on {Path(source).name or 'embeddings'}" if source else "Report on embeddings"
     about = {

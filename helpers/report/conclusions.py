@@ -9,7 +9,7 @@ import numpy as np
 
 from helpers.ensembles.estimators import ConcatPCA, Ensemble
 from helpers.ensembles.representations import Representations
-from helpers.report.evaluation import BEST, PLAIN, Evaluation, ensembles
+from helpers.report.evaluation import BEST, PLAIN, Evaluation, ensembles, fit_ensemble
 from helpers.report.moments import linear_cka
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def fit_chosen(
     subset, estimator = recipes[label or PLAIN]
     at = [names.index(name) for name in subset]
     chosen = {name: representations[name] for name in subset}
-    return estimator.fit(chosen, quality=quality[at], similarity=similarity[np.ix_(at, at)])
+    return fit_ensemble(estimator, chosen, quality[at], similarity[np.ix_(at, at)])
 
 
 def _listing(names: Sequence[str]) -> str:

@@ -34,6 +34,7 @@ __all__ = [
     "by_pairs",
     "ensembles",
     "evaluate",
+    "fit_ensemble",
     "folds_of",
     "gains",
     "kind_of",
@@ -480,6 +481,16 @@ def mixing_of(
     return estimator._mix(blank, None, quality if takes else None, similarity if takes else None)
 
 
+def fit_ensemble(estimator: Ensemble, representations: Any, quality: np.ndarray, similarity: np.ndarray) -> Ensemble:
+    """The fitted ensemble; of a projection no wider than the rows and the features that it selects allow."""
+    data = Representations(representations)
+    if estimator._projects:
+        mixing = mixing_of(estimator, data.names, data.widths, quality, similarity)[1]
+        size = sum(max(width for width, c in zip(data.widths, part, strict=True) if c) for part in mixing)
+        estimator.set_params(width=min(estimator.width, size, len(data) - 1))
+    return estimator.fit(data, quality=quality, similarity=similarity)
+
+
 def linear_map(
     estimator: Ensemble,
     mixing: np.ndarray,
@@ -561,10 +572,10 @@ def _targets(labels: np.ndarray, folds: int) -> tuple[np.ndarray, np.ndarray, in
             return labels.astype(np.float64), np.ones(n, bool), folds, notes
     classes, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if len(classes) < 2:
-        raise ValueError(f"labels has one class only, {classes[0]!r}; at least two are needed")
+        raise ValueError(f"labels has one class only, {str(classes[0])!r}; at least two are needed")
     rare = sizes < LEAST_FOLDS
     if rare.any():
-        listed = ", ".join(str(name) for name in classes[rare][:5]) + ", …" * (rare.sum() > 5)
+        listed = ", ".join(str(name) for name in classes[rare][:5]) + ", …" * int(rare.sum() > 5)
         notes.append(
             f"{int(rare.sum())} classes have fewer than {LEAST_FOLDS} members and are left out of the evaluation "
             f"({int(sizes[rare].sum())} objects): {listed}."
@@ -823,7 +834,7 @@ def _by_cosine(
             subset, estimator = recipes(lam)[label]
             at = [names.index(name) for name in subset]
             part = Representations({name: _View(representations, i) for name, i in zip(subset, at, strict=True)})
-            estimator.fit(part[rows], quality=of[at], similarity=similarity[np.ix_(at, at)])
+            fit_ensemble(estimator, part[rows], of[at], similarity[np.ix_(at, at)])
             return estimator, lambda which: estimator.transform(part[which])
 
         def recipes(lam: float) -> dict[str, tuple[list[str], Ensemble]]:

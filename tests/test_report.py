@@ -1,0 +1,521 @@
+"""A report on several embeddings: what it finds, what it refuses, that nothing leaks, that it goes on where it was."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import Ridge
+from sklearn.metrics import ndcg_score
+
+from helpers.book import outside_loads
+from helpers.ensembles import Representations
+from helpers.inference import paired
+from helpers.report import (
+    BEST,
+    PLAIN,
+    Steps,
+    alike,
+    by_judgements,
+    by_labels,
+    by_pairs,
+    chosen_ensemble,
+    costs,
+    describe,
+    evaluate,
+    fit_chosen,
+    gains,
+    matrix_of,
+    redundancy_in_words,
+    relations,
+    same_groups,
+    scores,
+    verdict_in_words,
+)
+from helpers.report import moments as moments_module
+from helpers.report.evaluation import ensembles, folds_of, linear_map, mixing_of
+from helpers.report.folder import OWN, prepare
+from helpers.report.moments import Moments, fit_probe, leading_axes
+from helpers.report.page import render, without_book_only
+
+ROOT = Path(__file__).parents[1]
+
+
+def spaces(n=300, seed=0):
+    """Two unlike embeddings with decaying spectra and their suspects."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(size=(n, 12)) * 0.8 ** np.arange(12)
+    x = np.tanh(hidden @ rng.normal(size=(12, 10))) + 0.5
+    y = np.tanh(hidden @ rng.normal(size=(12, 8)) * 2) - 0.2
+    turn = np.linalg.qr(rng.normal(size=(10, 10)))[0]
+    suspects = {
+        "turned": 3 * x @ turn + 1,
+        "noisy": x + 0.6 * x.std() * rng.normal(size=x.shape),
+        "turned and noisy": x @ turn + 0.5 * x.std() * rng.normal(size=x.shape),
+        "dice": rng.normal(size=(n, 9)),
+    }
+    return {"x": x, "y": y} | suspects
+
+
+def halves(n, seed=0, strength=1.3, classes=3):
+    """Two embeddings that hold complementary halves of what tells the classes apart, a third that holds nothing."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % classes
+    z = rng.normal(size=(n, 6)) + strength * rng.normal(size=(classes, 6))[labels]
+    return {"one": z[:, :3], "other": z[:, 3:], "dice": rng.normal(size=(n, 3))}, labels
+
+
+@pytest.fixture(scope="module")
+def suspects():
+    found = spaces()
+    table = alike(found)
+    return found, table, relations(found, table)
+
+
+def test_rotated_noisy_and_random_embeddings_are_named(suspects):
+    found = suspects[2].set_index("embedding")
+    assert found["finding"].to_dict() == {
+        "dice": "noise",
+        "turned": "rotated copy",
+        "noisy": "noisy copy",
+        "turned and noisy": "noisy copy",
+    }
+    assert (found.loc[["turned", "noisy", "turned and noisy"], "of"] == "x").all()
+    x, noisy = suspects[0]["x"], suspects[0]["noisy"]
+    share = np.sum((noisy - x).var(axis=0)) / np.sum(noisy.var(axis=0))
+    assert found.loc["noisy", "noise"] == pytest.approx(share, abs=0.05)
+    words = redundancy_in_words(list(suspects[0]), suspects[2], [], 0.95)
+    assert "**turned is a rotated copy of x**" in words and "x and y say something of their own" in words
+
+
+def test_groups_leave_out_noise_and_noisy_copies(suspects):
+    assert same_groups(list(suspects[0]), suspects[2]) == {"x": ["x", "turned"], "y": ["y"]}
+
+
+def test_a_plain_copy_is_not_called_rotated():
+    x = spaces()["x"]
+    two = {"x": x, "again": 2 * x + 3}
+    assert relations(two, alike(two))["finding"].tolist() == ["copy"]
+
+
+def test_a_rerun_is_the_yardstick_of_redundancy():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 6)) * 0.7 ** np.arange(6)
+    runs = {name: np.tanh(x @ rng.normal(size=(6, 40))) for name in ("run 1", "run 2", "third")}
+    found = runs | {"far": np.tanh(rng.normal(size=(200, 6)) + 0.3 * x)}
+    table = alike(found)
+    by_threshold = relations(found, table, threshold=0.999)
+    assert "third" not in set(by_threshold["embedding"])
+    low = table.assign(low=np.where((table["a"] == "run 1") & (table["b"] == "run 2"), 0.5, table["low"]))
+    by_rerun = relations(found, low, rerun=["run 1", "run 2"])
+    assert ("third", "redundant") in set(zip(by_rerun["embedding"], by_rerun["finding"], strict=True))
+    assert "run 2" not in set(by_rerun.loc[by_rerun["of"] == "run 1", "embedding"])
+    with pytest.raises(ValueError, match="rerun is .*two of the embeddings"):
+        relations(found, table, rerun=["run 1", "nobody"])
+
+
+def test_similarities_have_intervals_and_chance(suspects):
+    table = suspects[1]
+    assert (table["low"] <= table["value"]).all() and (table["value"] <= table["high"]).all()
+    apart = table[(table["b"] == "dice") & (table["measure"] == "cka")]
+    assert np.allclose(apart["value"], apart["chance"], atol=0.03)
+    cka = matrix_of(table, "cka")
+    assert np.allclose(cka, cka.T) and (np.diag(cka) == 1).all()
+    with pytest.raises(ValueError, match="only one embedding"):
+        alike({"x": suspects[0]["x"]})
+
+
+def test_what_was_read_is_described():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 5)).astype(np.float32)
+    table = describe({"even": x, "cone": x + 9})
+    assert table.loc["cone", "anisotropy"] > 0.9 > 0.1 > abs(table.loc["even", "anisotropy"])
+    assert table.loc["even", "effective rank"] == pytest.approx(table.loc["even", "isotropic rank"], rel=0.02)
+    assert (table["effective rank low"] <= table["effective rank"]).all()
+
+
+@pytest.mark.parametrize("normalize", ["unit", None])
+def test_maps_from_moments_are_those_of_the_fitted_ensembles(normalize):
+    found, labels = halves(90)
+    found["other"] = np.c_[found["other"], found["one"][:, 0]]
+    data = Representations(found)
+    fold = folds_of(90, 3, labels=labels)
+    moments = Moments(data, fold, labels, normalize, lambda rows: None)
+    train = np.flatnonzero(fold != 0)
+    quality, similarity = np.array([0.5, 0.6, 0.3]), np.array([[1, 0.2, 0.1], [0.2, 1, 0.1], [0.1, 0.1, 1]])
+    recipes = ensembles(
+        data.names, data.widths, quality, {"one": ["one"], "other": ["other"]}, width=4, normalize=normalize, added=True
+    )
+    assert len(recipes) == 8
+    rows = moments.rows(np.arange(90)) - moments.origin - moments.mean([1, 2])
+    for label, (subset, estimator) in recipes.items():
+        at = [data.names.index(name) for name in subset]
+        widths = [data.widths[i] for i in at]
+        weights, mixing = mixing_of(estimator, subset, widths, quality[at], similarity[np.ix_(at, at)])
+        linear = linear_map(estimator, mixing, at, moments.scatter([1, 2]), moments.edges, len(train), {})
+        part = Representations({name: found[name] for name in subset})
+        estimator.fit(part[train], quality=quality[at], similarity=similarity[np.ix_(at, at)])
+        expected = estimator.transform(part)
+        expected = expected - expected[train].mean(axis=0)
+        assert np.allclose(rows @ linear @ (rows @ linear).T, expected @ expected.T, atol=1e-8), label
+        assert np.allclose(weights, estimator.weights_)
+
+
+def test_few_axes_of_many_features_are_nearly_the_best(monkeypatch):
+    monkeypatch.setattr(moments_module, "EXACT", 10)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 120)) @ np.diag(1.0 / np.arange(1, 121)) @ rng.normal(size=(120, 120))
+    scatter = x.T @ x
+    values, axes = leading_axes(scatter, 20, [0, 60, 120])
+    best = np.linalg.eigvalsh(scatter)[::-1][:20].sum()
+    assert np.trace(axes.T @ scatter @ axes) == pytest.approx(values.sum(), rel=1e-4)
+    assert best * 0.995 < values.sum() <= best * (1 + 1e-4)
+    assert np.allclose(axes.T @ axes, np.eye(20), atol=1e-4)
+
+
+def test_the_probe_is_discriminant_analysis_and_ridge_regression():
+    found, labels = halves(120)
+    x = found["one"] - found["one"].mean(axis=0)
+    counts = np.bincount(labels).astype(float)
+    probe = fit_probe(x.T @ x, x.T @ np.eye(3)[labels], counts=counts)
+    shrunk = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=_Within(probe.penalty)).fit(x, labels)
+    ours = x @ probe.coefficients + probe.intercept
+    theirs = shrunk.decision_function(x)
+    assert np.allclose(ours - ours.mean(axis=1, keepdims=True), theirs - theirs.mean(axis=1, keepdims=True))
+    y = x @ [1.0, 2.0, 3.0] + np.random.default_rng(0).normal(size=120)
+    ridge = fit_probe(x.T @ x, (x.T @ y)[:, None], numbers=(120, y.sum(), np.sum(y * y)))
+    same = Ridge(alpha=ridge.penalty).fit(x, y)
+    assert np.allclose(ridge.coefficients[:, 0], same.coef_) and np.isclose(ridge.intercept[0], same.intercept_)
+
+
+class _Within:
+    """Covariance of a class such that the pooled one is (within-class scatter + penalty) / (n - classes)."""
+
+    def __init__(self, penalty):
+        self.penalty = penalty
+
+    def get_params(self, deep=True):
+        return {"penalty": self.penalty}
+
+    def set_params(self, **_):
+        return self
+
+    def fit(self, x):
+        n, groups = 120, 3  # priors are 1/3, so the pooled covariance is the mean of these
+        scatter = (x - x.mean(axis=0)).T @ (x - x.mean(axis=0)) * groups
+        self.covariance_ = (scatter + self.penalty * np.eye(x.shape[1])) / (n - groups)
+        return self
+
+
+def small_gains(found, labels, seed, **options):
+    evaluation = by_labels(found, labels, folds=3, rng=seed, **{"width": 3, "lams": (0.2,)} | options)
+    return evaluation, gains(evaluation, rng=seed)
+
+
+def test_permuted_labels_give_no_verdict_more_often_than_stated_and_a_cheat_would():
+    """Per reference, any verdict at all has probability 0.05; a probe tested on what it was fitted on has far more."""
+    repetitions, level = 40, 0.05
+    false = {BEST: 0, PLAIN: 0}
+    cheated = 0
+    for seed in range(repetitions):
+        rng = np.random.default_rng(seed)
+        found = {f"{i}": rng.normal(size=(60, 2)) for i in range(8)}
+        labels = rng.integers(0, 2, 60)
+        evaluation, table = small_gains(found, labels, seed)
+        for reference in false:
+            part = table[table["against"] == reference]
+            false[reference] += (part["verdict"] != "not distinguishable").any()
+        joined = np.concatenate(list(found.values()), axis=1)
+        seen = LinearDiscriminantAnalysis().fit(joined, labels).predict(joined) == labels
+        cheated += paired(seen, evaluation.items[BEST], resamples=499).verdict == "better"
+    most = int(binom.ppf(0.999, repetitions, level))
+    assert max(false.values()) <= most, false
+    assert cheated > most
+
+
+def test_complementary_halves_of_the_signal_are_found_better():
+    found, labels = halves(900, strength=0.7)
+    evaluation, table = small_gains(found, labels, 0, width=6, lams=(0.2, 1.0), normalize=None)
+    verdicts = table.set_index(["method", "against"])["verdict"]
+    assert verdicts["QP + selection + PCA", BEST] == "better"
+    table_of_scores = scores(evaluation)
+    words = verdict_in_words(evaluation, table_of_scores, table)
+    assert f"**Take the ensemble {chosen_ensemble(table_of_scores)}.**" in words
+    assert table_of_scores.loc["dice", "low"] < evaluation.chance < table_of_scores.loc["one", "low"]
+
+
+def test_a_harmful_combination_is_called_worse():
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 4
+    signal = rng.normal(size=(400, 3)) + 2 * rng.normal(size=(4, 3))[labels]
+    noise = {f"noise {i}": 3 * rng.normal(size=(400, 3)) for i in range(4)}
+    evaluation = by_labels({"signal": signal, **noise}, labels, width=2, folds=3, normalize=None, rng=0)
+    row = gains(evaluation, [BEST]).set_index("method").loc[PLAIN]
+    assert row["verdict"] == "worse" and row["high"] < 0
+
+
+def test_fold_k_is_predicted_by_what_the_other_folds_say_alone():
+    """Other labels and other rows in one fold change no weight, quality or choice that this fold is predicted by."""
+    found, labels = halves(120)
+    before = by_labels(found, labels, width=3, folds=3, rng=1)
+    fold = folds_of(120, 3, labels=labels, together=np.arange(120), rng=1)
+    inside = np.flatnonzero(fold == 0)
+    spoiled = {name: x.copy() for name, x in found.items()}
+    for x in spoiled.values():
+        x[inside] += 5
+    after = by_labels(spoiled, labels, width=3, folds=3, rng=1)
+    assert before.folds.iloc[0].equals(after.folds.iloc[0]) and not before.folds.equals(after.folds)
+    assert before.weights.query("fold == 0").equals(after.weights.query("fold == 0"))
+
+
+def test_equal_rows_stay_in_one_fold():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 3))
+    labels = np.arange(40) % 2
+    twice = {"x": np.r_[x, x], "y": np.r_[x[:, :2], x[:, :2]] ** 2}
+    evaluation = by_labels(twice, np.r_[labels, labels], folds=4, width=2, rng=0)
+    assert (evaluation.groups[:40] == evaluation.groups[40:]).all()
+    assert np.allclose(evaluation.items.iloc[:40], evaluation.items.iloc[40:])
+
+
+def test_numbers_as_target_give_r_squared():
+    found, _ = halves(200)
+    target = found["one"].sum(axis=1) + found["other"].sum(axis=1) + 0.1
+    evaluation = by_labels(found, target, width=6, folds=4, normalize=None)
+    table = scores(evaluation)
+    assert evaluation.metric == "R²" and table.loc[PLAIN, "score"] > 0.6 > table.loc["one", "score"]
+
+
+def test_labels_that_cannot_be_learnt_are_refused_or_said():
+    found, labels = halves(60)
+    with pytest.raises(ValueError, match="one class only, 'a'"):
+        by_labels(found, ["a"] * 60)
+    with pytest.raises(ValueError, match=r"labels has shape \(59,\); one label for each of the 60"):
+        by_labels(found, labels[:59])
+    rare = labels.astype(object).astype(str)
+    rare[0] = "alone"
+    evaluation = by_labels(found, rare, width=3)
+    assert "1 classes have fewer than 3 members" in evaluation.notes[0] and len(evaluation.items) == 59
+    few = np.where(np.arange(60) < 4, "few", "many")
+    evaluation = by_labels(found, few, width=3, folds=10)
+    assert evaluation.notes == ["10 folds were asked for, but class 'few' has 4 members: 4 folds are used."]
+    assert len(evaluation.folds) == 4
+    with pytest.raises(ValueError, match="width is 90.*at most"):
+        by_labels(found, labels, width=90)
+    with pytest.raises(ValueError, match="only 1 class"):
+        by_labels(found, ["a", "b", *["c"] * 58])
+
+
+def test_pairs_are_scored_by_rank_correlation_of_cosines():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(300, 8))
+    pairs = rng.permutation(300).reshape(-1, 2)
+    given = np.sum(z[pairs[:, 0]] * z[pairs[:, 1]], axis=1)
+    found = {"one": z[:, :4] + 1, "other": z[:, 4:], "dice": rng.normal(size=(300, 4))}
+    evaluation = by_pairs(found, pairs, given, width=8, folds=3, lams=(0.2,))
+    table, gain = scores(evaluation), gains(evaluation).set_index(["method", "against"])
+    assert gain.loc[("QP + selection + PCA", BEST), "verdict"] == "better"
+    assert table.loc["dice", "low"] < 0 < table.loc["one, centred", "low"]
+    chained = np.c_[np.arange(299), np.arange(1, 300)]
+    assert "chained" in by_pairs(found, chained, rng.normal(size=299), width=4, folds=3, lams=(0.2,)).notes[0]
+    with pytest.raises(ValueError, match="pairs name rows 0 to 300; there are rows 0 to 299"):
+        by_pairs(found, np.c_[np.zeros(40, int), np.full(40, 300)], np.arange(40))
+
+
+def test_judgements_are_scored_by_ndcg():
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 30, 240)
+    z = rng.normal(size=(30, 8))[groups] + 0.4 * rng.normal(size=(240, 8))
+    found = {"one": z[:, :4], "other": z[:, 4:], "dice": rng.normal(size=(240, 3))}
+    asked, others = np.arange(60), np.arange(60, 240)
+    judged = pd.DataFrame(
+        [(q, d, 1.0 + (d % 2)) for q in asked for d in others if groups[q] == groups[d]],
+        columns=["query", "document", "grade"],
+    )
+    evaluation = by_judgements(found, judged, width=8, folds=3, lams=(0.2,))
+    queries = np.unique(judged["query"])
+    unit = found["one"] / np.linalg.norm(found["one"], axis=1, keepdims=True)
+    truth = np.zeros((len(queries), 180))
+    place = {q: i for i, q in enumerate(queries)}
+    for q, d, g in judged.itertuples(index=False):
+        truth[place[q], d - 60] = g
+    assert evaluation.items["one"].mean() == pytest.approx(ndcg_score(truth, unit[queries] @ unit[60:].T, k=10))
+    gain = gains(evaluation).set_index(["method", "against"])
+    assert gain.loc[("QP + selection + PCA", BEST), "verdict"] == "better"
+    assert scores(evaluation).loc["dice", "low"] < evaluation.chance < scores(evaluation).loc["one", "low"]
+
+
+def test_the_final_ensemble_is_the_one_of_the_evaluation():
+    found, labels = halves(150)
+    groups = {"one": ["one"], "other": ["other"]}
+    evaluation = by_labels(found, labels, groups=groups, width=4, folds=3)
+    for label in evaluation.methods:
+        fitted = fit_chosen(found, groups, label=label, evaluation=evaluation, width=4)
+        assert fitted.transform({name: found[name] for name in fitted.names_}).shape[1] in (3, 4)
+    bare = fit_chosen(found, groups, width=4)
+    assert bare.names_ == ["one", "other"]
+    table = costs(["one", "other"], [3, 3], {"both": (["one", "other"], 4)})
+    assert table.loc["both"].to_dict() == {"width": 4, "bytes per object": 16, "encoders": 2}
+
+
+def test_without_a_target_nothing_is_evaluated():
+    class Bare:
+        representations, labels, pairs, judgements, groups = halves(60)[0], None, None, None, None
+
+    assert evaluate(Bare()) is None
+
+
+def test_groups_alone_are_judgements_and_beside_labels_stay_together():
+    found, labels = halves(90)
+
+    class Grouped:
+        representations, labels, pairs, judgements, groups = found, None, None, None, np.arange(90) % 9
+
+    assert evaluate(Grouped(), width=3, folds=3, lams=(0.2,)).metric == "nDCG@10"
+    Grouped.labels = labels
+    evaluation = evaluate(Grouped(), width=3, folds=3, lams=(0.2,))
+    assert len(np.unique(evaluation.groups)) == 9
+
+
+def test_steps_are_kept_and_go_on_where_they_were(tmp_path):
+    found, labels = halves(90)
+    ran = []
+
+    def step_of(steps):
+        return lambda what, function: steps(what, lambda: (ran.append(what), function())[1])
+
+    def stopped(what, function):
+        if "fold 2" in what:
+            raise KeyboardInterrupt
+        return step_of(Steps(tmp_path, "a"))(what, function)
+
+    with pytest.raises(KeyboardInterrupt):
+        by_labels(found, labels, width=3, folds=3, step=stopped)
+    assert len(ran) == 2
+    resumed = by_labels(found, labels, width=3, folds=3, step=step_of(Steps(tmp_path, "a")))
+    assert len(ran) == 4, "the steps before the stop ran once"
+    whole = by_labels(found, labels, width=3, folds=3)
+    assert np.array_equal(resumed.items, whole.items) and resumed.folds.equals(whole.folds)
+    by_labels(found, labels, width=3, folds=3, step=step_of(Steps(tmp_path, "another input")))
+    assert len(ran) == 8
+    table = Steps(tmp_path, "a")("scores", lambda: scores(whole))
+    again = Steps(tmp_path, "a")("scores", lambda: None)
+    pd.testing.assert_frame_equal(table, again)
+    evaluation = Steps(tmp_path, "a")("all", lambda: whole)
+    loaded = Steps(tmp_path, "a")("all", lambda: None)
+    assert loaded.metric == evaluation.metric and loaded.items.equals(evaluation.items)
+
+
+def test_steps_say_what_is_left(tmp_path):
+    steps = Steps(tmp_path, "a", {"first": 10.0, "second": 10.0})
+    steps("first", lambda: time.sleep(0.2))
+    assert 0.1 < steps.remaining() < 1
+    state = json.loads((tmp_path / "progress.json").read_text())
+    assert state["now"] == "first" and state["left"] == 20
+
+
+def test_the_folder_is_refused_unless_it_is_empty_or_its_own_unfinished(tmp_path):
+    out = prepare(tmp_path / "new", {"source": "a"})
+    (out / ".steps" / "kept").touch()
+    assert prepare(out, {"source": "a"}) == out and (out / ".steps" / "kept").exists()
+    with pytest.raises(FileExistsError, match="unfinished report of another call.*--overwrite"):
+        prepare(out, {"source": "b"})
+    prepare(out, {"source": "b"}, overwrite=True)
+    assert not (out / ".steps" / "kept").exists()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.tex").touch()
+    with pytest.raises(FileExistsError, match="other files"):
+        prepare(other, {})
+    prepare(other, {}, overwrite=True)
+    assert (other / "thesis.tex").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError, match="is a file"):
+        prepare(tmp_path / "file", {})
+    with pytest.raises(ValueError, match="cannot be written to"):
+        prepare(tmp_path / "file" / "below", {})
+
+
+def test_the_page_stands_alone(tmp_path):
+    v4 = nbformat.v4
+    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    figure = v4.new_code_cell("draw()", metadata={"mystnb": {"figure": {"caption": "A dot."}, "image": {"alt": "dot"}}})
+    figure.outputs = [v4.new_output("display_data", {"image/png": pixel}, metadata={"image/png": {"width": 3}})]
+    told = v4.new_code_cell("tell()", metadata={"tags": ["in-short"]})
+    told.outputs = [v4.new_output("display_data", {"text/markdown": "First.\n\n**Take <it>.**"})]
+    table = v4.new_code_cell("table")
+    html = pd.DataFrame({"n": [1], "word": ["<script src=x>"]}).to_html()
+    table.outputs = [v4.new_output("execute_result", {"text/html": html}), v4.new_output("stream", text="log")]
+    notebook = v4.new_notebook(
+        cells=[
+            v4.new_markdown_cell("# Title\n\nSee {doc}`01_same`.\n\n## What was read"),
+            v4.new_markdown_cell("## Exercises", metadata={"tags": ["book-only"]}),
+            figure, told, table,
+        ]
+    )  # fmt: skip
+    page = render(without_book_only(notebook), "Report on <mine>", {"seed": 0})
+    (tmp_path / "index.html").write_text(page)
+    assert outside_loads(tmp_path) == [] and "<script" not in page and "<link" not in page
+    assert 'alt="dot"' in page and "A dot." in page and "data:image/png;base64," in page
+    assert 'href="#what-was-read"' in page and 'id="what-was-read"' in page
+    assert "Exercises" not in page and "{doc}" not in page and "log" not in page
+    assert "prefers-color-scheme: dark" in page and 'name="viewport"' in page
+    assert page.count("Take &lt;it&gt;.") == 2 and "Report on &lt;mine&gt;" in page
+
+
+def command(folder, *more):
+    return [sys.executable, "-m", "helpers", "report", "mine", "--target", "labels.csv", "--out", "out", *more]
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("user")
+    found, labels = halves(150)
+    (folder / "mine").mkdir()
+    rng = np.random.default_rng(0)
+    found["turned"] = found["one"] @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    for name, x in found.items():
+        np.save(folder / "mine" / f"{name}.npy", x.astype(np.float32))
+    pd.DataFrame({"label": labels}).to_csv(folder / "labels.csv", index=False)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_report_goes_on_and_leaves_a_folder(mine, sign):
+    out = mine / "out"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    more = ["--overwrite"] if out.exists() else []
+    process = subprocess.Popen(command(mine, *more), cwd=mine, env=environment, stdout=subprocess.PIPE, text=True)
+    began = time.time()
+    while len(list(out.glob(".steps/*/value.json"))) < 2 and time.time() - began < 300:
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(sign)
+    process.wait(60)
+    kept = {path: path.stat().st_mtime_ns for path in out.glob(".steps/*/value.json")}
+    assert len(kept) >= 2 and not (out / "index.html").exists()
+    again = subprocess.run(command(mine), cwd=mine, env=environment, capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert "what was read" not in again.stdout, "the first step is not done twice"
+    assert outside_loads(out) == []
+    page = (out / "index.html").read_text()
+    assert "turned is a rotated copy of one" in page and "dice is noise" in page
+    names = {path.name for path in out.iterdir()}
+    assert names == set(OWN) - {".steps"}
+    assert len(np.load(out / "combined.npy")) == 150
+    assert {"gains.csv", "similarity.csv", "quality.csv"} <= {path.name for path in (out / "tables").iterdir()}
+    applied = [sys.executable, "-m", "helpers", "apply", "out/ensemble", "mine", "--out", f"applied{int(sign)}.npy"]
+    subprocess.run(applied, cwd=mine, env=environment, check=True, capture_output=True, timeout=120)
+    assert np.allclose(np.load(mine / f"applied{int(sign)}.npy"), np.load(out / "combined.npy"), atol=1e-6)
+    refused = subprocess.run(command(mine), cwd=mine, env=environment, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 2 and "finished report" in refused.stderr
