@@ -33,7 +33,7 @@ def redundancy_in_words(names: Sequence[str], found: pd.DataFrame, rerun: Sequen
     words = {
         "noise": "**{embedding} is noise**: {evidence}.",
         "copy": "**{embedding} is a copy of {of}**, up to one factor and one shift: {evidence}.",
-        "rotated copy": "**{embedding} is a rotated copy of {of}**: {evidence}.",
+        "rotated copy": "**{embedding} is a rotated copy of {of}**, or the other way round: {evidence}.",
         "noisy copy": "**{embedding} is a noisy copy of {of}**, {noise:.0%} of it noise: {evidence}.",
         "redundant": "**{embedding} is redundant beside {of}**: {evidence}.",
     }
