@@ -13,6 +13,7 @@ import numpy as np
 from helpers.inputs._files import real_dtype, short
 
 MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "null", "None", "none"]  # numbers
+SEPARATORS = str.maketrans(dict.fromkeys("[](),;", " "))
 HEAD = 200  # rows that decide what a column of a table is
 
 
@@ -149,7 +150,9 @@ def _consecutive(numbers: list[str]) -> bool:
 def _split(text: str) -> np.ndarray | None:
     """The numbers of a vector in text, or None if it is no vector."""
     stripped = text.strip()
-    parts = stripped.strip("[]()").replace(",", " ").replace(";", " ").split()
+    if "(" in stripped:  # as Python prints arrays and their entries
+        stripped = re.sub(r"(np\.float\d+|array|tensor)\(|\)|dtype=[\w.]+", " ", stripped).strip()
+    parts = stripped.translate(SEPARATORS).split()
     if not stripped.startswith(("[", "(")) and (len(parts) < 2 or re.fullmatch(r"[^\s;,]+,[^\s;,]+", stripped)):
         return None  # a number, be it with a decimal comma
     try:
