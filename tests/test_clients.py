@@ -303,6 +303,13 @@ def test_real_accounts_are_read_and_their_owners_fall_into_four_groups_of_age():
     assert found.events["time"].dt.year.between(1993, 1998).all()
 
 
+def test_a_date_written_as_a_number_is_not_taken_for_days():
+    table = ROWS.assign(when=[20240103, 20240101, 20240102, 20240201, 20240202, 20240203])
+    with pytest.raises(ValueError, match="row 0, column 'when': 20240103 is no plausible number of days"):
+        read(table, **NAMES)
+    assert read(table, **NAMES, date_format="%Y%m%d").events["time"].dt.month.tolist() == [1, 1, 1, 2, 2, 2]
+
+
 def test_an_unknown_source_is_named():
     with pytest.raises(FileNotFoundError, match="no source 'simulate'"):
         load("simulate")

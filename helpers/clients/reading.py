@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Clients", "PARTS", "load", "read", "read_age_groups", "read_berka", "split", "take"]
 
+DATA = Path(__file__).resolve().parents[2] / "data"
 PARTS = ("train", "validation", "test")
 HANDLING = {
     "missing_dates": ("drop", "refuse"),
@@ -62,7 +63,8 @@ def load(source: str | Path = "simulated", *, n_clients: int | None = None, seed
     source
         ``"simulated"`` (see :func:`helpers.clients.simulate`); ``"berka"``, the folder that ``BOOK_DATA`` holds, or
         ``"berka:FOLDER"``; a folder with a ``transactions_train.csv``, or the name ``owner/data-set`` of one on the
-        hub (:func:`read_age_groups`); or a CSV or Parquet file (:func:`read`).
+        hub (:func:`read_age_groups`); or a CSV or Parquet file (:func:`read`). A relative path is looked for here and
+        below ``data/``.
     n_clients
         How many clients; all, or 2000 simulated ones, if None. Fewer than the source has are drawn by ``seed``.
     seed
@@ -87,12 +89,13 @@ def load(source: str | Path = "simulated", *, n_clients: int | None = None, seed
 
         return simulate(2000 if n_clients is None else n_clients, seed=seed, **options)
     path = Path(name).expanduser()
+    path = path if path.exists() or path.is_absolute() else next(filter(Path.exists, [DATA / path]), path)
     if name == "berka" or name.startswith("berka:"):
         clients = read_berka(name.partition(":")[2] or None, **options)
     elif path.is_file():
         clients = read(path, **options)
     elif path.is_dir() or (name.count("/") == 1 and not path.is_absolute() and not path.suffix):
-        clients = read_age_groups(name, **options)
+        clients = read_age_groups(path if path.is_dir() else name, **options)
     else:
         raise FileNotFoundError(
             f"no source {name!r}; it can be 'simulated', 'berka', a CSV or Parquet file, a folder with a "
@@ -502,6 +505,12 @@ def _times(column: pd.Series, form: str | None, where: str) -> pd.Series:
     if form == "days" or (form is None and pd.api.types.is_numeric_dtype(column)):
         days = pd.to_numeric(column, errors="coerce")
         _refuse_unreadable(column, days, where, "a number of days")
+        if (far := (days.abs() > 100_000).to_numpy()).any():
+            at = int(far.argmax())
+            raise ValueError(
+                f"{where}, {_line(where, at)}, column {column.name!r}: {column.iloc[at]} is no plausible number of "
+                "days; name the form of the dates by date_format, such as '%Y%m%d'"
+            )
         return pd.Timestamp("2000-01-03") + pd.to_timedelta(days, unit="D")
     if form:
         whole = column.astype("Int64") if pd.api.types.is_numeric_dtype(column) else column
