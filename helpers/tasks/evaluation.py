@@ -452,16 +452,18 @@ def _plan(task: Any, split: str) -> _Plan:
 
 def overview(task: Any) -> dict[str, Any]:
     """A row of the table that describes tasks."""
-    splits = [split for split in ("validation", "test") if split in _splits(task)]
+    from helpers.text import split_sentences
+
     plan = _plan(task, "test")
+    splits = [split for split in ("validation", "test") if split in _splits(task)]
     return {
         "type": task.metadata.type,
         "metric": task.metadata.main_score,
-        **{name: _items(data) for name, data in _splits(task).items()},
+        **{name: _items(_splits(task).get(name, ())) for name in ("train", "validation", "test")},
         "corpus": len(plan.columns["corpus"]) if isinstance(plan, _Retrieval) else 0,
         "texts": len(texts(task, splits)),
         "chance": float(plan.chance),
-        "label": task.metadata.description,
+        "label": next(iter(split_sentences(task.metadata.description)), ""),
     }
 
 

@@ -127,7 +127,8 @@ def describe(tasks: Mapping[str, AbsTask]) -> pd.DataFrame:
     pandas.DataFrame
         One row per task: ``type``, ``metric``, ``train``, ``validation`` and ``test`` (items: texts, pairs or queries),
         ``corpus`` (documents of the test split), ``texts`` (distinct ones that validation and test need), ``chance``
-        (the expected main score of vectors that know nothing, on the test split) and ``label`` (what is asked).
+        (the expected main score of vectors that know nothing, on the test split) and ``label`` (what is asked; the
+        description of a task, ``task.metadata.description``, says more).
     """
     import pandas as pd
 
