@@ -60,6 +60,8 @@ def mteb_task():
             task.dataset = {"default": splits}
         else:
             task.dataset = DatasetDict({name: Dataset.from_dict(columns) for name, columns in splits.items()})
+        if kind == "Classification":
+            task.n_experiments = 2
         task.data_loaded = True
         return task
 
