@@ -170,6 +170,7 @@ def test_a_sweep_keeps_what_is_done_and_isolates_what_diverges(tmp_path):
         "n_clients": 0,
         "out": "test-sweep",
         "epochs": 1,
+        "features": ["category", "amount"],
     }
     try:
         fine = coles.sweep(1, 1, **shared)

@@ -496,7 +496,8 @@ def _histories(clients: Clients, train: np.ndarray, features: list[str]) -> tupl
             time = pd.DatetimeIndex(events["time"])
             codes, size = (time.dayofweek, 7) if name == "weekday" else (time.day - 1, 31)
         else:
-            known = pd.Index(events.loc[seen, name].value_counts().loc[lambda count: count > 0].index.astype(object))
+            counts = events.loc[seen, name].astype(object).value_counts()
+            known = pd.Index(sorted(counts.index, key=lambda label: (-counts[label], label)), dtype=object)
             codes = known.get_indexer(events[name].astype(object))
             size = len(known) + 1
             codes = np.where(codes < 0, len(known), codes)
