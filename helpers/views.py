@@ -43,7 +43,7 @@ class Study(NamedTuple):
 
     ``matrices``: measure → ``DataFrame`` (L, L). ``draws``: measure → array (R, L, L) that moves about its own mean as
     the matrix would move with other sentences. ``chance``: measure → ``DataFrame`` (L, L) after the sentences of one
-    side were shuffled (of RTD the mean over L pairs, in every entry).
+    side were shuffled (of RTD on one subset).
     """
 
     matrices: dict[str, Any]
@@ -128,14 +128,15 @@ def study(
     found = [matrices(np.sort(rng.permutation(n)[: n // 2]), max(1, k // 2)) for _ in range(halves)]
     draws = {name: np.stack([matrix[name].to_numpy() for matrix in found]) for name in streamed}
 
-    options = {"trials": 1, "batch": rtd_batch}
+    options, at = {"trials": 1, "batch": rtd_batch}, int(rng.integers(2**32))
     subsets = [rtd_matrix(arrays, **options, rng=rng, progress=False) for _ in range(trials)]
     each = np.stack([matrix.to_numpy() for matrix in subsets])
     again = each[rng.integers(trials, size=(halves, trials))].mean(axis=1)
     draws["rtd"] = each.mean(axis=0) + np.sqrt(trials / (trials - 1)) * (again - each.mean(axis=0))
     full["rtd"] = sum(subsets) / trials
-    far = [(name, names[(i + size // 2) % size]) for i, name in enumerate(names)]
-    apart = np.mean([rtd(arrays[a], arrays[b][order], **options, rng=rng) for a, b in far])
+    apart = np.zeros((size, size))
+    for i, j in itertools.combinations_with_replacement(range(size), 2):
+        apart[i, j] = apart[j, i] = rtd(arrays[names[i]], arrays[names[j]][order], **options, rng=at)
     chance["rtd"] = pd.DataFrame(apart, names, names)
     return Study(full, draws, chance)
 
@@ -239,7 +240,8 @@ def contiguous(size: int, count: int) -> np.ndarray:
     [[0, 1, 1], [0, 0, 1]]
     """
     count = check_count(count, "count", most=size, why=f"({size} layers)")
-    cuts = np.array(list(itertools.combinations(range(1, size), count - 1)), dtype=int).reshape(-1, count - 1)
+    cuts = list(itertools.combinations(range(1, size), count - 1))
+    cuts = np.array(cuts, dtype=int).reshape(len(cuts), count - 1)
     return (np.arange(size)[None, :, None] >= cuts[:, None, :]).sum(axis=2)
 
 

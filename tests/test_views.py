@@ -126,6 +126,7 @@ def test_contiguous_partitions_are_counted_by_the_binomial():
     ways = contiguous(13, 4)
     assert len(ways) == 220 and len(np.unique(ways, axis=0)) == 220
     assert (np.diff(ways, axis=1) >= 0).all() and (ways[:, -1] == 3).all()
+    assert contiguous(3, 1).tolist() == [[0, 0, 0]]
     with pytest.raises(ValueError, match="count"):
         contiguous(3, 4)
 
