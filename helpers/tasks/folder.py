@@ -384,11 +384,12 @@ class QuoraDuplicates(_Folder, AbsTaskPairClassification):
                 next(((j + s) % len(names) for s in range(len(names)) if groups[(j + s) % len(names)] != own), -1)
                 for j, own in zip(start, two.tolist(), strict=True)
             ]
-            rows = [(questions[a], questions[b], 1) for a, b in pairs]
-            rows += [(questions[a], questions[names[j]], 0) for (a, _), j in zip(pairs, hard, strict=True) if j >= 0]
-            rows += [(questions[b], questions[names[j]], 0) for (_, b), j in zip(pairs, random, strict=True) if j >= 0]
-            self.groups[split] = [group[a] for a, _ in pairs] * 3
-            first, second, labels = map(list, zip(*rows, strict=True))
+            rows = [(a, b, 1) for a, b in pairs]
+            rows += [(a, names[j], 0) for (a, _), j in zip(pairs, hard, strict=True) if j >= 0]
+            rows += [(b, names[j], 0) for (_, b), j in zip(pairs, random, strict=True) if j >= 0]
+            self.groups[split] = [group[a] for a, _, _ in rows]
+            first, second = ([questions[row[side]] for row in rows] for side in (0, 1))
+            labels = [label for _, _, label in rows]
             splits[split] = Dataset.from_dict({"sentence1": first, "sentence2": second, "labels": labels})
         return DatasetDict(splits)
 
