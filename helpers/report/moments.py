@@ -54,7 +54,7 @@ class Moments:
         self.classes = int(targets.max()) + 1 if targets.dtype.kind in "iu" else 0
         self.origin = self.rows(np.flatnonzero(fold >= 0)[:1024]).mean(axis=0)
         single = all(representations.block(i, 0, 1).dtype == np.float32 for i in range(len(representations.names)))
-        self.dtype = np.float32 if single and 8 * count * size**2 > 2**30 else np.float64
+        self.dtype = np.float32 if single and 8 * count * size**2 > 2**28 else np.float64
         self.counts = np.zeros((count, max(self.classes, 1)))
         self.sums = np.zeros((count, size))
         self.crossed = np.zeros((count, size, max(self.classes, 1)))

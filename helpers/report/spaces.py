@@ -25,6 +25,7 @@ ISOMETRIC = 1e-4
 UNRELATED = 0.05  # three times as much if the rotation had to be estimated
 #: A space with more noise than this is not called a noisy copy.
 MOST_NOISE = 0.75
+JUDGED = 1000
 
 
 def describe(
@@ -208,7 +209,8 @@ def relations(
     threshold
         Used where there is no re-run.
     n_objects, rng
-        Residuals are judged on so many objects, half of which find the rotation; of their draw.
+        Objects, half of which find the rotation while residuals are judged on the others (on 1000 of them at most); at
+        least four times as many as features, if there are, because a rotation takes many objects to find.
 
     Returns
     -------
@@ -230,7 +232,8 @@ def relations(
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold is {threshold!r}; a similarity above 0 and up to 1 is needed")
     rng = generator(rng)
-    rows = _sample(_count(representations), n_objects, rng)
+    widest = max(x.shape[1] for x in representations.values())
+    rows = _sample(_count(representations), max(n_objects, 4 * widest), rng)
     rng.shuffle(rows)
     arrays = {str(name): _centred(x[rows]) for name, x in representations.items()}
     noise = [name for name in names if _at_chance(table, name)]
@@ -382,14 +385,13 @@ def _residuals(x: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarra
     In the same coordinates; and after a rotation found on the other half, whose error leaves some of x behind.
     """
     half = len(x) // 2
+    rows = np.arange(half, min(len(x), half + JUDGED))
     out = []
     if x.shape == y.shape:
-        rows = np.arange(half, len(x))
         out.append((y[rows] - _scale(x, y) * x[rows], rows, UNRELATED))
     if half >= 2 * max(x.shape[1], y.shape[1]):
         left, values, right = np.linalg.svd(x[:half].T @ y[:half], full_matrices=False)
         turned = x @ (left @ right) * (values.sum() / np.sum(x[:half] ** 2))
-        rows = np.arange(half, len(x))
         out.append((y[rows] - turned[rows], rows, 3 * UNRELATED))
     return out
 
