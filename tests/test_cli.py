@@ -26,7 +26,7 @@ def test_help_lists_the_commands(capsys):
         main(["--help"])
     assert ended.value.code == 0
     out = capsys.readouterr().out
-    assert all(word in out for word in ("run", "sweep", "build"))
+    assert all(word in out for word in ("run", "sweep", "build", "apply", "report"))
 
 
 def test_a_misspelt_parameter_is_refused_before_anything_runs(capsys):
