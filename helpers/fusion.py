@@ -600,7 +600,7 @@ _CLAIMS = [
         lambda value: value > 0,
     ),
     (
-        "They win because they remove anisotropy",
+        "Removing anisotropy alone helps on duplicates",
         "gain of centring or whitening the last layer alone, the better of the two, on duplicates",
         "above 0",
         *("score", "duplicates"),
