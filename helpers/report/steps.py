@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -82,7 +83,7 @@ class Steps:
         """Write what runs and what is left, for whoever shows a bar."""
         self.folder.mkdir(parents=True, exist_ok=True)
         state = {"now": what, "left": self.remaining(), "at": time.time()}
-        draft = self.folder / f"{PROGRESS}.part"
+        draft = self.folder / f"{PROGRESS}.{os.getpid()}"
         draft.write_text(json.dumps(state), encoding="utf-8")
         os.replace(draft, self.folder / PROGRESS)
 
@@ -126,9 +127,9 @@ def _code() -> str:
 
 def _store(value: Any, place: Path) -> None:
     """Tables as Parquet, arrays as NumPy files, the rest as JSON; there as a whole or not at all."""
-    draft = place.with_name(f"{place.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    # A kernel that outlives its killed report for a moment may be writing the same.
+    draft = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     count = iter(range(10_000))
 
     def packed(part: Any) -> Any:
@@ -149,8 +150,12 @@ def _store(value: Any, place: Path) -> None:
         return {"plain": part}
 
     (draft / "value.json").write_text(json.dumps(packed(value)), encoding="utf-8")
-    shutil.rmtree(place, ignore_errors=True)
-    draft.rename(place)
+    try:
+        draft.rename(place)
+    except OSError:
+        if not (place / "value.json").is_file():
+            raise
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _loaded(place: Path) -> Any:
