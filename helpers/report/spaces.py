@@ -77,11 +77,11 @@ def describe(
         low, middle, high = np.quantile(norms, [0.05, 0.5, 0.95])
         row = {"objects": n, "width": x.shape[1], "norm": middle, "norm 5%": low, "norm 95%": high}
         few = few[norms > 0]
-        for label, function in (("anisotropy", anisotropy), ("effective rank", rankme)):
+        for label, function in (("anisotropy", anisotropy), ("effective rank", _effective_rank)):
             value = function(few)
             reach = _reach(np.array([function(few[split[split < len(few)]]) for split in splits]), level)
             row |= {label: value, f"{label} low": value - reach, f"{label} high": value + reach}
-        row["isotropic rank"] = rankme(rng.standard_normal(few.shape))
+        row["isotropic rank"] = _effective_rank(rng.standard_normal(few.shape))
         rows[str(name)] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("embedding")
 
@@ -289,6 +289,16 @@ def same_groups(names: Sequence[str], found: pd.DataFrame) -> dict[str, list[str
         if name not in noise:
             groups.setdefault(of, []).append(name)
     return groups
+
+
+def _effective_rank(x: np.ndarray) -> float:
+    """RankMe; of many rows from the triangular factor of their inner products, which has the same singular values."""
+    if len(x) > 2 * x.shape[1]:
+        try:
+            x = np.linalg.cholesky(x.T @ x)
+        except np.linalg.LinAlgError:  # fewer directions than features
+            pass
+    return rankme(x)
 
 
 def _count(representations: Mapping[str, Any]) -> int:
