@@ -43,6 +43,9 @@ IN_WORKER = (
 )
 """What the worker does: named here so that the key of a chapter that sweeps covers it."""
 
+LARGEST = 1e6
+"""A weight beyond this tells a training that diverged."""
+
 FEATURES = ("category", "amount", "channel", "weekday", "monthday")
 """What a model may see of an event; weekday and day of the month are taken from its time."""
 
@@ -256,6 +259,9 @@ def embed(
         dataset = ColesDataset([histories[i] for i in np.flatnonzero(train)], slicer, col_time=features[0])
         losses = _fit(module, dataset, epochs, batch)
         clock.append(time.perf_counter())
+        largest = max(float(weight.detach().abs().max()) for weight in module.parameters())
+        if not largest < LARGEST:  # gates saturate, so that the embeddings may look sane
+            raise FloatingPointError(f"the training diverged: a weight is {largest:.3g}; try a smaller learning_rate")
         values = _encode(module.seq_encoder, histories)
     clock.append(time.perf_counter())
     if not np.isfinite(values).all() or np.ptp(values, axis=0).max() < 1e-6:
