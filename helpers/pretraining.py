@@ -375,7 +375,7 @@ def pretrain(
     The folder gets what ``transformers`` loads (weights in half precision, in shards below 3.5 MB; tokenizer;
     configuration), ``log.csv``, ``run.json`` and a card, ``README.md``. While the training lasts, ``checkpoint.pt``
     holds its state: a call with the same arguments goes on from there, to the same weights as if it had never
-    stopped. Stages that are not over may be made longer or shorter in between, as long as the rate has not begun to
+    stopped. (A training begun anew may differ a little: learning a vocabulary breaks ties at random.) Stages that are not over may be made longer or shorter in between, as long as the rate has not begun to
     fall.
 
     Parameters
@@ -775,7 +775,10 @@ class _Paragraphs:
         import numpy as np
         import pandas as pd
 
-        ids = tokenizer(list(table["text"]), add_special_tokens=False, truncation=True, max_length=length)["input_ids"]
+        texts = list(table["text"])
+        ids = (
+            tokenizer(texts, add_special_tokens=False, truncation=True, max_length=length)["input_ids"] if texts else []
+        )
         self.flat = np.concatenate([np.zeros(0, dtype=np.int64), *map(np.asarray, ids)]).astype(np.int64)
         self.ends = np.cumsum([len(i) for i in ids], dtype=int)
         self.modules = pd.factorize(table["library"] + " " + table["module"])[0]
@@ -1079,7 +1082,10 @@ def _trained_tokenizer(recipe: Recipe, table: pd.DataFrame) -> PreTrainedTokeniz
     if recipe.objective == "bert":
         return BertTokenizerFast(vocab=vocabulary, do_lower_case=True, model_max_length=recipe.length)
     merges = [tuple(m) for m in json.loads(learner.to_str())["model"]["merges"]]
-    return RobertaTokenizerFast(vocab=vocabulary, merges=merges, add_prefix_space=True, model_max_length=recipe.length)
+    hides = tokenizers.AddedToken("<mask>", lstrip=True)  # the mask stands for a word with the space before it
+    return RobertaTokenizerFast(
+        mask_token=hides, vocab=vocabulary, merges=merges, add_prefix_space=True, model_max_length=recipe.length
+    )
 
 
 def _new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, layers: int | None = None) -> PreTrainedModel:
