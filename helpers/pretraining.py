@@ -375,8 +375,8 @@ def pretrain(
     The folder gets what ``transformers`` loads (weights in half precision, in shards below 3.5 MB; tokenizer;
     configuration), ``log.csv``, ``run.json`` and a card, ``README.md``. While the training lasts, ``checkpoint.pt``
     holds its state: a call with the same arguments goes on from there, to the same weights as if it had never
-    stopped. (A training begun anew may differ a little: learning a vocabulary breaks ties at random.) Stages that are not over may be made longer or shorter in between, as long as the rate has not begun to
-    fall.
+    stopped. (A training begun anew may differ a little: learning a vocabulary breaks ties at random.) Stages that are
+    not over may be made longer or shorter in between, as long as the rate has not begun to fall.
 
     Parameters
     ----------

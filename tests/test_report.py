@@ -94,7 +94,10 @@ def test_rotated_noisy_and_random_embeddings_are_named(suspects):
     share = np.sum((noisy - x).var(axis=0)) / np.sum(noisy.var(axis=0))
     assert found.loc["noisy", "noise"] == pytest.approx(share, abs=0.05)
     words = redundancy_in_words(list(suspects[0]), suspects[2], [], 0.95)
-    assert "**turned is a rotated copy of x**, or the other way round" in words and "x and y say something of their own" in words
+    assert (
+        "**turned is a rotated copy of x**, or the other way round" in words
+        and "x and y say something of their own" in words
+    )
 
 
 def test_groups_leave_out_noise_and_noisy_copies(suspects):
