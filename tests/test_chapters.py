@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 
 from helpers import costs
@@ -74,6 +75,11 @@ def test_chapter_is_stored_without_outputs_and_with_one_parameters_cell(chapter)
 @CHAPTERS
 def test_every_parameter_is_explained(chapter):
     assert [p.name for p in parameters_of(chapter).values() if not p.help and p.name != "seed"] == []
+
+
+@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").rglob("*.ipynb")), ids=lambda path: path.stem)
+def test_papermill_sees_every_parameter(notebook):
+    assert list(papermill.inspect_notebook(str(notebook))) == list(parameters_of(notebook))
 
 
 @CHAPTERS
