@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -629,14 +629,17 @@ class _Task:
         self.special = np.zeros(len(tokenizer), dtype=bool)
         self.special[tokenizer.all_special_ids] = True
         self.ordinary = np.flatnonzero(~self.special)
-        held = table["held_out"].to_numpy(bool)
-        self.train, self.test = (_Paragraphs(table[part], tokenizer, recipe.length) for part in (~held, held))
+        self.table, self.test = table, _Paragraphs(table[table["held_out"]], tokenizer, recipe.length)
         shortest = {"bert": 4, "roberta": 1, "simcse": 4}[recipe.objective]
-        if len(self.train) < shortest or len(self.test) < shortest:
+        if min(len(table) - len(self.test), len(self.test)) < shortest:
             raise ValueError(
-                f"the corpus is too small: {len(self.train)} paragraphs to train on and {len(self.test)} held out; "
-                f"each part needs {shortest} or more"
+                f"the corpus is too small: {len(table) - len(self.test)} paragraphs to train on and {len(self.test)} "
+                f"held out; each part needs {shortest} or more"
             )
+
+    @cached_property
+    def train(self) -> _Paragraphs:
+        return _Paragraphs(self.table[~self.table["held_out"]], self.tokenizer, self.recipe.length)
 
     def epoch(self, number: int, paragraphs: _Paragraphs | None = None) -> Iterator[dict[str, Any]]:
         """Batches of an epoch, as arrays; the same at every call."""
