@@ -531,7 +531,7 @@ def linear_map(
                 for h, other, length, d in blocks:
                     target = combined[lefts[g] : lefts[g] + size, lefts[h] : lefts[h] + length]
                     target += c * d * scatter[left : left + size, other : other + length]
-        known[key] = leading_axes(combined, min(estimator.width, int(count) - 1), lefts)
+        known[key] = leading_axes(combined, min(estimator.width, int(count) - 1), lefts, known)
     values, axes = known[key]
     axes = axes * (values / (count - 1)) ** (-estimator.whiten / 2)
     out = np.zeros((len(scatter), axes.shape[1]))

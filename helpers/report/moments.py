@@ -18,7 +18,7 @@ from helpers.ensembles.representations import Representations
 __all__ = ["Moments", "Probe", "fit_probe", "leading_axes", "linear_cka"]
 
 EXACT = 1536  # features up to which all principal axes come from one dense decomposition
-GROWTH = 1e-3
+GROWTH = 2e-3
 PENALTIES = 10.0 ** np.arange(-5, 2.5, 0.5)
 
 
@@ -153,23 +153,32 @@ def fit_probe(
     from scipy.linalg import cho_factor, cho_solve
 
     toward = np.asarray(toward, np.float64)
-    if scatter.ndim == 1:
-        values, rotated = np.maximum(scatter, 0), toward
-    else:
-        values, vectors = np.linalg.eigh(np.asarray(scatter, np.float64))
-        values, rotated = np.maximum(values, 0), vectors.T @ toward
     n = float(counts.sum()) if counts is not None else numbers[0]
     spread = n - np.sum(counts**2) / n if counts is not None else numbers[2] - numbers[1] ** 2 / n
-    power = np.sum(rotated**2, axis=1)
-    penalties = PENALTIES * max(values.mean(), np.finfo(float).tiny)
-    shrunk = values + penalties[:, None]
-    left = spread - np.sum(power * (2 / shrunk - values / shrunk**2), axis=1)
-    degrees = 1 + np.sum(values / shrunk, axis=1)
-    error = np.where(degrees < 0.98 * n, np.maximum(left, 0) / np.maximum(n - degrees, 1e-9) ** 2, np.inf)
-    penalty = float(penalties[int(np.argmin(error))] if np.isfinite(error).any() else penalties[-1])
+    if scatter.ndim == 2:
+        scatter = np.asarray(scatter, np.float64)
+        values = np.maximum(np.linalg.eigvalsh(scatter), 0)
+    else:
+        values = np.maximum(scatter, 0)
+    best = np.inf, 0.0, None
+    for penalty in PENALTIES * max(values.mean(), np.finfo(float).tiny):
+        degrees = 1 + np.sum(values / (values + penalty))
+        if degrees >= 0.98 * n and best[2] is not None:
+            continue
+        if scatter.ndim == 1:
+            ridge = toward / (values + penalty)[:, None]
+        else:
+            shifted = scatter.copy()
+            shifted[np.diag_indices(len(shifted))] += penalty
+            ridge = cho_solve(cho_factor(shifted, lower=True, overwrite_a=True), toward)
+        # With (S + penalty) W = T the residual sum of squares is spread - tr(W'T) - penalty tr(W'W).
+        left = max(spread - np.sum(ridge * toward) - penalty * np.sum(ridge * ridge), 0.0)
+        error = left / (n - degrees) ** 2 if degrees < 0.98 * n else np.finfo(float).max
+        if error < best[0]:
+            best = error, float(penalty), ridge
+    _, penalty, ridge = best
     if counts is None:
-        solved = rotated / (values + penalty)[:, None]
-        return Probe(solved if scatter.ndim == 1 else vectors @ solved, np.array([numbers[1] / n]), penalty)
+        return Probe(ridge, np.array([numbers[1] / n]), penalty)
     seen = counts > 0
     means = toward[:, seen] / counts[seen]
     within = -(means * counts[seen]) @ means.T
@@ -192,12 +201,14 @@ def linear_cka(scatter: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return out / np.outer(length, length)
 
 
-def leading_axes(scatter: np.ndarray, width: int, edges: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def leading_axes(
+    scatter: np.ndarray, width: int, edges: Sequence[int], known: dict[Any, Any] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The leading eigenvalues and eigenvectors of a scatter matrix, at most ``width`` of them.
 
     Dense where all or few features are there. Else block power iteration (Halko, Martinsson and Tropp, 2011) from the
     leading axes of the diagonal blocks between ``edges``, a tenth more than asked for, until the variance that they
-    hold grows by less than one part in a thousand.
+    hold grows by less than one part in 500. ``known`` keeps the axes of the blocks, which scales do not change.
     """
     size = len(scatter)
     if size <= EXACT or 3 * width > size:
@@ -207,7 +218,7 @@ def leading_axes(scatter: np.ndarray, width: int, edges: Sequence[int]) -> tuple
 
         most = min(size, width + max(16, width // 10))
         scatter = scatter.astype(np.float32, copy=False)
-        basis = _block_axes(scatter, most, edges)
+        basis = _block_axes(scatter, most, edges, {} if known is None else known)
         held = 0.0
         for _ in range(20):
             image = scatter @ basis
@@ -228,12 +239,18 @@ def leading_axes(scatter: np.ndarray, width: int, edges: Sequence[int]) -> tuple
     return values[: max(varying, 1)], vectors[:, : max(varying, 1)]
 
 
-def _block_axes(scatter: np.ndarray, most: int, edges: Sequence[int]) -> np.ndarray:
+def _block_axes(scatter: np.ndarray, most: int, edges: Sequence[int], known: dict[Any, Any]) -> np.ndarray:
     """The leading axes of the diagonal blocks, the blocks taken for unrelated."""
     found = []
     for a, b in zip(edges, edges[1:], strict=False):
-        values, vectors = np.linalg.eigh(scatter[a:b, a:b])
-        found += [(value, a, b, vector) for value, vector in zip(values, vectors.T, strict=True)]
+        block = scatter[a:b, a:b]
+        total = float(np.trace(block))
+        key = b - a, (np.diag(block)[:8] / total).round(5).tobytes()
+        if key not in known:
+            values, vectors = np.linalg.eigh(block)
+            known[key] = values / total, vectors
+        values, vectors = known[key]
+        found += [(value * total, a, b, vector) for value, vector in zip(values, vectors.T, strict=True)]
     found.sort(key=lambda entry: -entry[0])
     out = np.zeros((len(scatter), most), scatter.dtype)
     for column, (_, a, b, vector) in enumerate(found[:most]):
