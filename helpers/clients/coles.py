@@ -305,12 +305,14 @@ def runs(
     out
         Name of the sweep: its notebooks go to ``_build/runs/NAME``, its embeddings to ``_build/embeddings/NAME``.
     parameters
-        Of the worker ``notebooks/runs/coles.ipynb``, the same for all runs.
+        Of the worker ``notebooks/runs/coles.ipynb``, the same for all runs. Those that are what the worker does by
+        default are left out, so that a chapter that names them and one that does not share their runs.
 
     Returns
     -------
     list of Run
-        The same as of ``python -m helpers sweep`` with a plan of the name ``out``, so that neither repeats the other.
+        The same as of ``python -m helpers sweep`` with a plan of the name ``out`` that names what is not the default,
+        so that neither repeats the other.
 
     Examples
     --------
@@ -318,12 +320,14 @@ def runs(
     >>> [run.output.name for run in runs(1, 2)]
     ['experiment=0_model=0.ipynb', 'experiment=0_model=1.ipynb']
     """
-    from helpers.runs import Run, grid
+    from helpers.runs import Run, grid, parameters_of
 
     _check_name(out)
     axes = {"experiment": experiments, "model": models}
     points = grid(**{name: list(range(n)) if isinstance(n, int) else list(n) for name, n in axes.items()})
-    shared = parameters | {"out": out}
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
+    default = {name: known.default for name, known in parameters_of(WORKER).items()}
+    shared = {k: value for k, value in given.items() if k not in default or value != default[k]} | {"out": out}
     folder = ROOT / "_build" / "runs" / out
     return [Run(WORKER, folder / f"experiment={p['experiment']}_model={p['model']}.ipynb", shared | p) for p in points]
 
@@ -333,18 +337,22 @@ def sweep(
     models: int | Sequence[int],
     *,
     out: str = "coles",
-    at_once: int = 1,
+    at_once: int = 0,
     client=None,
     **parameters,
 ) -> pd.DataFrame:
     """Execute the runs of a sweep that are not done yet.
 
+    Who starts a sweep that another process is at waits for it, and then finds its runs done.
+
     Parameters
     ----------
     experiments, models, out, parameters
         As for :func:`runs`.
-    at_once, client
-        As for :func:`helpers.runs.execute_all`.
+    at_once
+        Runs at a time; as many as there are cores, at most 4, if 0.
+    client
+        Of Dask, as for :func:`helpers.runs.execute_all`.
 
     Returns
     -------
@@ -352,13 +360,24 @@ def sweep(
         One row per run, in order: parameters, ``status`` (``done``, ``kept`` or ``failed``), ``error``, seconds. The
         embeddings of those that did not fail are read by :func:`read_sweep`.
     """
+    import os
+
+    from filelock import FileLock
+
     from helpers.runs import execute_all, results
 
     assert IN_WORKER
     planned = runs(experiments, models, out=out, **parameters)
     order = {run.output: position for position, run in enumerate(planned)}
-    outcomes = execute_all(planned, client, at_once=at_once)
-    return results(sorted(outcomes, key=lambda outcome: order[outcome.run.output]))
+    at_once = at_once or min(4, os.cpu_count() or 1)
+    folder = ROOT / "_build" / "runs" / out
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        for run in planned:
+            if not _embeddings(out, run.parameters["experiment"], run.parameters["model"]).exists():
+                run.output.unlink(missing_ok=True)  # its embeddings were removed, so it is not done
+        outcomes = list(execute_all(planned, client, at_once=at_once))
+        return results(sorted(outcomes, key=lambda outcome: order[outcome.run.output]))
 
 
 def save(
@@ -394,8 +413,7 @@ def save(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    _check_name(out)
-    path = ROOT / "_build" / "embeddings" / out / f"experiment={experiment}_model={model}.parquet"
+    path = _embeddings(out, experiment, model)
     if embedded is None:
         path.unlink(missing_ok=True)
         return path
@@ -411,7 +429,9 @@ def save(
     return path
 
 
-def read_sweep(out: str | Path = "coles", only: pd.DataFrame | None = None) -> Sweep:
+def read_sweep(
+    out: str | Path = "coles", only: pd.DataFrame | None = None, *, experiments: Sequence[int] | None = None
+) -> Sweep:
     """The finished runs of a sweep.
 
     Parameters
@@ -420,6 +440,8 @@ def read_sweep(out: str | Path = "coles", only: pd.DataFrame | None = None) -> S
         Its name, or a folder of such files.
     only
         What :func:`sweep` returned: runs that are not in it, or that failed, are left out. All files by default.
+    experiments
+        Numbers of those to read; all by default.
 
     Raises
     ------
@@ -437,9 +459,11 @@ def read_sweep(out: str | Path = "coles", only: pd.DataFrame | None = None) -> S
     wanted = None
     if only is not None:
         fine = only[only["status"] != "failed"]
+        fine = fine if experiments is None else fine[fine["experiment"].isin(list(experiments))]
         wanted = set(zip(fine["experiment"], fine["model"], strict=True))
     facts, embeddings, part, target = [], {}, {}, {}
-    for path in sorted(folder.glob("experiment=*_model=*.parquet")):
+    names = ["*"] if experiments is None else experiments
+    for path in sorted(path for name in names for path in folder.glob(f"experiment={name}_model=*.parquet")):
         read = pq.read_table(path)
         about = json.loads(read.schema.metadata[b"run"])
         run = about["experiment"], about["model"]
@@ -457,6 +481,12 @@ def read_sweep(out: str | Path = "coles", only: pd.DataFrame | None = None) -> S
         raise FileNotFoundError(f"no embeddings in {folder}" + f" of the runs {missing}" * bool(missing))
     runs_ = pd.DataFrame(facts).set_index(["experiment", "model"]).sort_index()
     return Sweep(runs_, dict(sorted(embeddings.items())), part, target)
+
+
+def _embeddings(out: str, experiment: int, model: int) -> Path:
+    """Where the embeddings of a run are."""
+    _check_name(out)
+    return ROOT / "_build" / "embeddings" / out / f"experiment={experiment}_model={model}.parquet"
 
 
 def _check_name(out: str) -> None:

@@ -11,7 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SCORERS", "Score", "agreement", "score"]
+    from helpers.clients.coles import Sweep
+
+__all__ = ["SCORERS", "Score", "agreement", "score", "score_runs"]
 
 SCORERS = ("fast", "logistic", "lightgbm", "lightautoml")
 """``fast`` is the mean of the probabilities of ``logistic`` and ``lightgbm``."""
@@ -123,6 +125,56 @@ def score(
     table = pd.DataFrame(shares, index=y.index[asked], columns=list(classes))
     correct = pd.Series(np.asarray(classes)[shares.argmax(axis=1)] == y[asked].to_numpy(), index=table.index)
     return Score(float(correct.mean()), correct, table, scorer, on, round(time.perf_counter() - began, 3))
+
+
+def score_runs(
+    sweep: Sweep,
+    *,
+    scorer: str = "fast",
+    on: Sequence[str] = ("validation", "test"),
+    runs: Sequence[tuple[int, int]] | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+    **options: Any,
+) -> pd.DataFrame:
+    """The accuracy of every run of a sweep, with its interval.
+
+    Parameters
+    ----------
+    sweep
+        Of :func:`helpers.clients.coles.read_sweep`.
+    scorer, seed, options
+        As for :func:`score`.
+    on
+        Parts to score on.
+    runs
+        Which ones, as (experiment, model); all by default.
+    level
+        Of Wilson's interval over the clients of the part. It speaks of other clients, not of another training.
+
+    Returns
+    -------
+    DataFrame
+        Index ``experiment``, ``model``; for each part its ``accuracy_PART``, with ``low_PART``, ``high_PART`` and the
+        number of clients ``n_PART``; and ``seconds`` of scoring.
+    """
+    import pandas as pd
+    from scipy.stats import binomtest
+
+    rows = {}
+    for run in list(sweep.embeddings) if runs is None else runs:
+        row: dict[str, float] = {}
+        seconds, target, parts = 0.0, sweep.target[run[0]], sweep.part[run[0]]
+        for part in on:
+            found = score(sweep.embeddings[run], target, parts, scorer=scorer, on=part, seed=seed, **options)
+            right = binomtest(int(found.correct.sum()), len(found.correct)).proportion_ci(level, method="wilson")
+            row |= {f"accuracy_{part}": found.accuracy, f"low_{part}": right.low, f"high_{part}": right.high}
+            row[f"n_{part}"] = len(found.correct)
+            seconds += found.seconds
+        rows[run] = row | {"seconds": seconds}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index = pd.MultiIndex.from_tuples(rows, names=["experiment", "model"])
+    return table
 
 
 def agreement(
