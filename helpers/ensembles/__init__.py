@@ -20,6 +20,13 @@ In a cross-validation the representations are wrapped, so that rows can be selec
 """
 
 from helpers.ensembles._qp import Solution, maximise
+from helpers.ensembles.aligning import (
+    GeneralizedProcrustes,
+    MultisetCCA,
+    OrthogonalProcrustes,
+    SharedAutoencoder,
+    SharedLinearAutoencoder,
+)
 from helpers.ensembles.estimators import (
     QP,
     BestLayer,
@@ -36,6 +43,7 @@ from helpers.ensembles.estimators import (
     QPSelectionPCA,
     WhitenedLast,
 )
+from helpers.ensembles.replacing import GreedyReplacement, QualityReplacement
 from helpers.ensembles.representations import Representations
 from helpers.ensembles.saving import load
 from helpers.ensembles.scalar_mix import ScalarMix
@@ -49,15 +57,22 @@ __all__ = [
     "ClusterPCA",
     "ConcatPCA",
     "Ensemble",
+    "GeneralizedProcrustes",
     "Greedy",
+    "GreedyReplacement",
     "LastLayer",
     "MaskedQP",
     "MeanOfLastFour",
     "MeanOfLayers",
+    "MultisetCCA",
+    "OrthogonalProcrustes",
     "QPSelectionPCA",
+    "QualityReplacement",
     "Representations",
     "ScalarMix",
     "Selection",
+    "SharedAutoencoder",
+    "SharedLinearAutoencoder",
     "Solution",
     "WhitenedLast",
     "load",
