@@ -741,10 +741,10 @@ class Quality:
 
 
 QUALITIES: dict[str, Quality] = {
+    "rankme": Quality(rankme, "larger", "[1, min(n, p)]", ("rotation", "scale"), "n p²", "Garrido et al. 2023"),
     "pseudo_condition_number": Quality(
         pseudo_condition_number, "smaller", "[1, 1e6]", ("rotation", "scale"), "n p²", "Tsitsulin et al. 2023"
     ),
-    "rankme": Quality(rankme, "larger", "[1, min(n, p)]", ("rotation", "scale"), "n p²", "Garrido et al. 2023"),
     "coherence": Quality(anisotropy, "smaller", "[-1/(n-1), 1]", ("rotation", "scale"), "n p", "Ethayarajh 2019"),
     "clustering": Quality(
         clustering, "smaller", "[0, 1]", ("rotation", "scale", "translation"), "n p k a step", "Lloyd 1982"
