@@ -1,12 +1,22 @@
 """CoLES runs learn from training clients only, repeat exactly, are resumed, and fail alone."""
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
 import nbformat
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
-from helpers.clients import coles, load, read, simulate, split
-from helpers.runs import parameters_of
+from helpers.clients import coles, load, read, score, score_runs, simulate, split
+from helpers.runs import Run, parameters_of, read_parameters
 
 TINY = {"features": ["category", "amount"], "hidden": 8, "epochs": 1, "slices": 2, "shortest": 3, "longest": 6}
 
@@ -91,6 +101,15 @@ def test_settings_out_of_range_are_refused(clients, parts, options, message):
         coles.embed(clients, parts.replace("train", "test"), **TINY)
 
 
+@pytest.mark.skipif(not Path(os.environ.get("BOOK_DATA", ""), "berka_feup").is_dir(), reason="needs BOOK_DATA")
+def test_real_accounts_are_embedded_and_scored():
+    accounts = load("berka", n_clients=200)
+    parts = split(accounts, fractions=[0.5, 0.2, 0.3])
+    found = coles.embed(accounts, parts, **TINY | {"features": list(coles.FEATURES), "longest": 20})
+    assert found.embeddings.shape == (200, 8) and np.isfinite(found.embeddings).all(axis=None)
+    assert 0 <= score(found.embeddings, accounts.target, parts, scorer="logistic").accuracy <= 1
+
+
 def test_data_without_channels_have_four_features(clients):
     table = clients.events.drop(columns="channel")
     assert coles.features_of(read(table, min_events=1)) == ("category", "amount", "weekday", "monthday")
@@ -158,16 +177,131 @@ def test_a_name_of_a_sweep_is_no_path():
         coles.runs(1, 1, out="a/b")
 
 
+def test_a_parameter_that_is_the_default_is_none_so_that_chapters_share_runs():
+    default = {name: parameter.default for name, parameter in parameters_of(coles.WORKER).items()}
+    named = {name: default[name] for name in ("source", "options", "n_clients", "fractions", "space", "seed")}
+    named["fractions"] = tuple(named["fractions"])
+    plain, spelt = coles.runs(1, 2), coles.runs(1, 2, **named)
+    assert [run.key for run in plain] == [run.key for run in spelt]
+    other = coles.runs(1, 1, fractions=(0.6, 0.2, 0.2))[0]
+    assert other.parameters["fractions"] == [0.6, 0.2, 0.2] and other.key != plain[0].key
+
+
+@pytest.mark.parametrize("name", ["coles", "coles_recorded", "coles_paper"])
+def test_a_plan_has_the_runs_that_chapters_ask_for(name):
+    plan = read_parameters(coles.WORKER.with_name(f"{name}.yml"))
+    point = {axis: values[-1] for axis, values in plan["grid"].items()}
+    planned = Run(coles.WORKER, coles.ROOT / "x.ipynb", plan["parameters"] | point)
+    planned.check()
+    asked = coles.runs([point["experiment"]], [point["model"]], **plan["parameters"])[0]
+    assert plan["parameters"]["out"] == name and asked.key == planned.key
+
+
+def test_the_fractions_of_a_run_are_recorded(clients, embedded, elsewhere):
+    parts = split(clients, fractions=[0.2, 0.15, 0.65])
+    coles.save(embedded, parts, clients.target, experiment=0, model=0, out="s", fractions=[0.2, 0.15, 0.65])
+    found = coles.read_sweep("s")
+    assert found.runs.loc[(0, 0), "fractions"] == [0.2, 0.15, 0.65]
+    assert abs((found.part[0] == "test").mean() - 0.65) < 0.05
+
+
+def test_every_run_is_scored_with_an_interval(clients, parts, embedded, elsewhere):
+    for model in (0, 1):
+        coles.save(embedded, parts, clients.target, experiment=2, model=model, out="s")
+    found = score_runs(coles.read_sweep("s"), scorer="logistic")
+    assert found.index.tolist() == [(2, 0), (2, 1)] and found.iloc[0].drop("seconds").equals(
+        found.iloc[1].drop("seconds")
+    )
+    for part in ("validation", "test"):
+        assert found[f"n_{part}"].tolist() == [(parts == part).sum()] * 2
+        assert (found[f"low_{part}"] < found[f"accuracy_{part}"]).all()
+        assert (found[f"accuracy_{part}"] < found[f"high_{part}"]).all()
+    assert len(score_runs(coles.read_sweep("s"), scorer="logistic", on=["test"], runs=[(2, 1)])) == 1
+
+
+SMALL = {"n_clients": 60, "options": {"events": [8, 10]}, "epochs": 1, "shortest": 3, "longest": 6}
+
+
+@pytest.fixture
+def name():
+    """Of a sweep in the real folders, which are emptied afterwards."""
+    own = f"test-{os.getpid()}"
+    yield own
+    for folder in ("runs", "embeddings"):
+        shutil.rmtree(coles.ROOT / "_build" / folder / own, ignore_errors=True)
+
+
+def wait_for(condition, seconds=120):
+    end = time.time() + seconds
+    while not condition():
+        assert time.time() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_sweep_killed_half_way_is_resumed_and_a_killed_worker_fails_alone(name):
+    """The process that sweeps is killed without warning; then the kernel of one run of another sweep is."""
+    planned = coles.runs(1, 3, out=name, **SMALL)
+    script = f"from helpers.clients import coles; coles.sweep(1, 3, at_once=1, out={name!r}, **{SMALL!r})"
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=coles.ROOT, start_new_session=True)
+    wait_for(lambda: planned[0].is_done() or process.poll() is not None)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    ready = [run.is_done() for run in planned]
+    assert ready[0] and not ready[2]
+    written = planned[0].output.stat().st_mtime_ns
+    resumed = coles.sweep(1, 3, out=name, **SMALL)
+    assert resumed["status"].tolist() == ["kept" if done else "done" for done in ready]
+    assert planned[0].output.stat().st_mtime_ns == written
+    assert len(coles.read_sweep(name, only=resumed).embeddings) == 3
+
+    def strike():
+        def kernels():
+            children = psutil.Process().children(recursive=True)
+            return [child for child in children if any("ipykernel" in word for word in child.cmdline())]
+
+        wait_for(kernels)
+        time.sleep(1)
+        kernels()[0].kill()
+
+    killer = threading.Thread(target=strike)
+    killer.start()
+    struck = coles.sweep(1, [3, 4], at_once=1, out=name, **SMALL)
+    killer.join()
+    assert sorted(struck["status"]) == ["done", "failed"], struck["error"].tolist()
+    assert "died" in struck.set_index("status").loc["failed", "error"].lower()
+    again = coles.sweep(1, [3, 4], out=name, **SMALL)
+    assert sorted(again["status"]) == ["done", "kept"]
+
+
+@pytest.mark.slow
+def test_two_that_start_the_same_sweep_at_once_train_it_once_and_lost_embeddings_are_made_again(name):
+    script = f"from helpers.clients import coles; print(coles.sweep(1, 1, out={name!r}, **{SMALL!r})['status'].item())"
+    both = [
+        subprocess.Popen([sys.executable, "-c", script], cwd=coles.ROOT, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert sorted(one.communicate(timeout=180)[0].strip() for one in both) == ["done", "kept"]
+    coles.save(None, None, None, experiment=0, model=0, out=name)
+    assert coles.sweep(1, 1, out=name, **SMALL)["status"].tolist() == ["done"]
+
+
 @pytest.mark.slow
 def test_a_sweep_keeps_what_is_done_and_isolates_what_diverges(tmp_path):
     """In fresh kernels, on a file of transactions that is named by parameters alone."""
     simulated = load("simulated", n_clients=40, events=(8, 10))
-    table = simulated.events.merge(simulated.target, left_on="client", right_index=True)
-    table.rename(columns={"client": "who", "time": "day"}).to_csv(tmp_path / "events.csv", index=False)
+    other = {"client": "who", "time": "day", "category": "shop", "amount": "euros", "channel": "how"}
+    table = simulated.events.rename(columns=other).sample(frac=1, random_state=0)
+    table["day"] = table["day"].dt.strftime("%d.%m.%Y")
+    table.to_csv(tmp_path / "events.csv", sep=";", index=False)
+    answers = simulated.target.clip(upper=1).map({0: "young", 1: "old"}).rename("age").rename_axis("person")
+    answers.to_csv(tmp_path / "answers.csv")
+    about = {"targets": str(tmp_path / "answers.csv"), "target": "age", "target_client": "person"}
     shared = {
         "source": str(tmp_path / "events.csv"),
-        "options": {"client": "who", "time": "day", "channel": "channel", "min_events": 8},
+        "options": other | about | {"date_format": "%d.%m.%Y", "min_events": 8},
         "n_clients": 0,
+        "fractions": (0.5, 0.25, 0.25),
         "out": "test-sweep",
         "epochs": 1,
         "features": ["category", "amount"],
@@ -180,6 +314,7 @@ def test_a_sweep_keeps_what_is_done_and_isolates_what_diverges(tmp_path):
         assert "FloatingPointError: the training diverged" in both[1]["error"].item()
         found = coles.read_sweep("test-sweep", only=pd.concat(both))
         assert list(found.embeddings) == [(0, 0)] and found.embeddings[0, 0].shape == (40, 64)
+        assert set(found.target[0]) == {"young", "old"} and (found.part[0] == "test").sum() == 10
     finally:
         for folder in ("runs", "embeddings"):
             for path in (coles.ROOT / "_build" / folder / "test-sweep").glob("experiment=0_model=*"):
