@@ -17,6 +17,7 @@ from helpers.similarity._distances import condensed, distance_block, distance_ma
 from helpers.similarity.cca import cca, pwcca, svcca
 from helpers.similarity.cka import cka, cka_rbf, cka_unbiased
 from helpers.similarity.dependence import distance_correlation, distance_correlation_unbiased
+from helpers.similarity.matrices import similarity_matrix
 from helpers.similarity.neighbours import jaccard, mutual_knn, nearest, rank_similarity, second_order_cosine
 from helpers.similarity.rsa import mantel_test, rsa, rsm_norm_difference
 
@@ -317,6 +318,51 @@ def test_spectral_norm_of_a_large_difference():
     x, y = normal(400, 3), normal(400, 5, seed=1)
     difference = squareform(pdist(x) - pdist(y))
     assert rsm_norm_difference(x, y, norm="spectral") == pytest.approx(np.linalg.norm(difference, 2), rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("measure", "options"),
+    [
+        (rsa, {}),
+        (rsa, {"distance": "sqeuclidean", "compare": "pearson"}),
+        (rsa, {"distance": "euclidean"}),
+        (jaccard, {"k": 4}),
+        (mutual_knn, {"metric": "euclidean"}),
+        (rank_similarity, {"metric": "correlation", "k": 3}),
+        (distance_correlation, {}),
+        (distance_correlation_unbiased, {}),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_many_objects_are_streamed_and_give_the_same(measure, options, kind, monkeypatch):
+    x, y = (z.astype(kind) for z in correlated(300))
+    whole = measure(x, y, **options)
+    asked = []
+
+    def watched(*args, **given):
+        asked.append(args)
+        return similarity_matrix(*args, **given)
+
+    monkeypatch.setattr("helpers.similarity.matrices.similarity_matrix", watched)
+    assert measure(x, y, **options) == whole and not asked
+    monkeypatch.setattr("helpers.similarity._streamed.WHOLE", 299)
+    bound = 1e-5 if measure is rsa and not options else 1e-6 if kind == "float32" else 1e-9
+    assert measure(x, y, **options) == pytest.approx(whole, abs=bound)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("measure", [rsa, distance_correlation, distance_correlation_unbiased])
+def test_many_equal_objects_are_refused_by_name(measure):
+    x = normal(1100, 2)
+    with pytest.raises(ValueError, match="y"):
+        measure(x, np.ones_like(x))
+
+
+def test_rsa_of_many_objects_by_a_metric_of_scipy():
+    x, y = normal(1030, 2), normal(1030, 2, seed=1)
+    expected = spearmanr(pdist(x, "cityblock"), pdist(y, "cityblock"))[0]
+    assert rsa(x, y, distance="cityblock") == pytest.approx(expected, abs=1e-12)
 
 
 def test_rsa_gives_ties_their_mean_rank():

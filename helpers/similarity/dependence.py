@@ -7,6 +7,7 @@ from typing import Any
 
 from helpers.similarity._arrays import as_pair
 from helpers.similarity._distances import pair_sums, points, well_scaled
+from helpers.similarity._streamed import streamed
 
 __all__ = ["distance_correlation", "distance_correlation_unbiased"]
 
@@ -54,7 +55,11 @@ def distance_correlation(x: Any, y: Any) -> float:
     >>> distance_correlation(x - 2, (x - 2) ** 2) > 0.4  # although their Pearson correlation is 0
     True
     """
-    n, a, b, xy, xx, yy = _sums(x, y, rows=2)
+    x, y, _ = as_pair(x, y, rows=2)
+    value = streamed("distance_correlation", x, y)
+    if value is not None:
+        return value
+    n, a, b, xy, xx, yy = _sums(x, y)
 
     def covariance(product: float, left, right) -> float:
         return product / n**2 - 2 * float(left @ right) / n**3 + left.sum() * right.sum() / n**4
@@ -106,7 +111,11 @@ def distance_correlation_unbiased(x: Any, y: Any) -> float:
     >>> round(distance_correlation(x, y), 2), round(distance_correlation_unbiased(x, y), 2)
     (0.97, 0.08)
     """
-    n, a, b, xy, xx, yy = _sums(x, y, rows=4)
+    x, y, _ = as_pair(x, y, rows=4)
+    value = streamed("distance_correlation_unbiased", x, y)
+    if value is not None:
+        return value
+    n, a, b, xy, xx, yy = _sums(x, y)
 
     def covariance(product: float, left, right) -> float:
         return product - 2 / (n - 2) * float(left @ right) + left.sum() * right.sum() / ((n - 1) * (n - 2))
@@ -119,9 +128,8 @@ def distance_correlation_unbiased(x: Any, y: Any) -> float:
     return min(max(float(covariance(xy, a, b)) / math.sqrt(variances[0] * variances[1]), -1.0), 1.0)
 
 
-def _sums(x: Any, y: Any, rows: int) -> tuple:
+def _sums(x: Any, y: Any) -> tuple:
     """n, the row sums of both distance matrices, and the sums of their products."""
-    x, y, _ = as_pair(x, y, rows=rows)
     sides = [points(well_scaled(z, name), "euclidean") for z, name in ((x, "x"), (y, "y"))]
     (a, b), xy, xx, yy = pair_sums(*sides)
     return x.shape[0], a, b, xy, xx, yy

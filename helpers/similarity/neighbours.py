@@ -9,6 +9,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from helpers.similarity._arrays import as_pair, check_count, to_numpy
 from helpers.similarity._distances import Points, approximate_squares, pair_distances, points, row_blocks
+from helpers.similarity._streamed import streamed
 
 __all__ = ["jaccard", "mutual_knn", "rank_similarity", "second_order_cosine"]
 
@@ -56,6 +57,10 @@ def jaccard(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
     >>> jaccard([[0.0], [1.0], [3.0]], [[0.0], [1.0], [1.5]], k=1, metric="euclidean")
     0.6666666666666666
     """
+    x, y = _checked(x, y, k, metric)
+    value = streamed("jaccard", x, y, k=k, metric=metric)
+    if value is not None:
+        return value
     _, _, a, b = _both(x, y, k, metric)
     shared = _shared(a, b)
     return float((shared / (2 * k - shared)).mean())
@@ -90,6 +95,10 @@ def mutual_knn(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
     >>> mutual_knn([[0.0], [1.0], [3.0]], [[0.0], [1.0], [1.5]], k=1, metric="euclidean")
     0.6666666666666666
     """
+    x, y = _checked(x, y, k, metric)
+    value = streamed("mutual_knn", x, y, k=k, metric=metric)
+    if value is not None:
+        return value
     _, _, a, b = _both(x, y, k, metric)
     return float(_shared(a, b).mean() / k)
 
@@ -132,6 +141,10 @@ def rank_similarity(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> f
     >>> rank_similarity([[0.0], [1.0], [3.0]], [[0.0], [1.0], [1.5]], k=1, metric="euclidean")
     0.6666666666666666
     """
+    x, y = _checked(x, y, k, metric)
+    value = streamed("rank_similarity", x, y, k=k, metric=metric)
+    if value is not None:
+        return value
     _, _, a, b = _both(x, y, k, metric)
     n = a.shape[0]
     _, left, right = np.intersect1d(_keys(a), _keys(b), assume_unique=True, return_indices=True)
@@ -183,7 +196,7 @@ def second_order_cosine(x: Any, y: Any, *, k: int = 10, metric: str = "cosine", 
         raise ValueError(f"of is {of!r}; it must be 'distance' or 'similarity'")
     if of == "similarity" and metric == "euclidean":
         raise ValueError("of='similarity' needs metric 'cosine' or 'correlation'")
-    p, q, a, b = _both(x, y, k, metric)
+    p, q, a, b = _both(*_checked(x, y, k, metric), k, metric)
     n = a.shape[0]
     keys = np.union1d(_keys(a), _keys(b))
     i, j = keys // n, keys % n
@@ -232,12 +245,16 @@ def _nearest_block(of: Points, k: int, start: int, stop: int) -> np.ndarray:
     return j[order[first[:, None] + np.arange(k)]]
 
 
-def _both(x: Any, y: Any, k: int, metric: str) -> tuple[Points, Points, np.ndarray, np.ndarray]:
-    """Checked points and neighbours of both sides."""
+def _checked(x: Any, y: Any, k: int, metric: str) -> tuple[Array, Array]:
     if metric not in NEIGHBOUR_METRICS:
         raise ValueError(f"metric is {metric!r}; it must be one of {', '.join(map(repr, NEIGHBOUR_METRICS))}")
     x, y, _ = as_pair(x, y)
     check_count(k, "k", most=x.shape[0] - 1, why=f"(x has {x.shape[0]} rows, and none is its own neighbour)")
+    return x, y
+
+
+def _both(x: Any, y: Any, k: int, metric: str) -> tuple[Points, Points, np.ndarray, np.ndarray]:
+    """Points and neighbours of both sides."""
     p, q = points(x, metric), points(y, metric)
     return p, q, nearest(p, k), nearest(q, k)
 

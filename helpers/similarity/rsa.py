@@ -10,6 +10,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from helpers.similarity._arrays import as_pair, check_count, generator, sum_of_squares, to_numpy
 from helpers.similarity._distances import METRICS, condensed, distance_block, distance_matrix, points, row_blocks
+from helpers.similarity._streamed import streamed
 
 __all__ = ["MantelTest", "mantel_test", "rsa", "rsm_norm_difference"]
 
@@ -57,8 +58,10 @@ def rsa(x: Any, y: Any, *, distance: str = "correlation", compare: str = "spearm
     With Spearman, invariant to whatever keeps the order of the distances. For ``"correlation"``: scaling, permutation
     of the features and one number added to all of them, but neither rotation nor another translation; for
     ``"euclidean"``: orthogonal maps, translation and isotropic scaling; for ``"cosine"``: orthogonal maps and scaling.
-    Cost: O(n² (p + q + log n)) time and some vectors of n(n - 1)/2 entries. Kriegeskorte, Mur and Bandettini (2008),
-    Representational similarity analysis, Frontiers in Systems Neuroscience 2.
+    Cost: O(n² (p + q + log n)) time and, up to 1024 objects, some vectors of n(n - 1)/2 entries; the distances of more
+    objects (but for metrics of ``pdist``) are streamed within 2 GB by
+    :func:`~helpers.similarity.matrices.similarity_matrix`, which bounds what its ranks leave open.
+    Kriegeskorte, Mur and Bandettini (2008), Representational similarity analysis, Frontiers in Systems Neuroscience 2.
 
     Examples
     --------
@@ -70,6 +73,10 @@ def rsa(x: Any, y: Any, *, distance: str = "correlation", compare: str = "spearm
     """
     _check_choice(compare, "compare", ("spearman", "pearson"))
     x, y, _ = as_pair(x, y, rows=3)
+    if distance in METRICS:
+        value = streamed("rsa", x, y, distance=distance, compare=compare)
+        if value is not None:
+            return value
     a, b = (_standardised(_distances(z, distance), compare, name, distance) for z, name in ((x, "x"), (y, "y")))
     return _clipped(_inner(a, b))
 
