@@ -87,7 +87,7 @@ def test_classification_has_the_label_of_the_object_and_covers_its_names():
         thing("numpy", a, f"Return what {a} finds in every numpy array of numbers."),
         thing("torch", b, f"Move the tensor to the device that {b} was asked for."),
     )
-    rows = corpus.labelled(things, lambda t: t.library, {"numpy", "torch"}, 40)
+    rows = corpus.labelled(things, lambda t: t.package, {"numpy", "torch"}, 40)
     assert set(rows["test"]) == {
         ("Return what NAME finds in every NAME array of numbers.", "numpy", a),
         ("Move the tensor to the device that NAME was asked for.", "torch", b),
@@ -100,7 +100,7 @@ def test_a_text_that_documents_objects_of_two_splits_is_used_by_none():
     shared = "Fit the model to the training data and return it."
     own = "Draw a sample of the rows without replacing any of them."
     things = thing("numpy", a, shared, own), thing("torch", b, shared.upper()[0] + shared[1:].lower())
-    rows = corpus.labelled(things, lambda t: t.library, set(), 40)
+    rows = corpus.labelled(things, lambda t: t.package, set(), 40)
     assert [text for split in SPLITS for text, _, _ in rows[split]] == [own]
     long = "It is the second sentence of both of them and has as many words as are needed here, or a few more."
     found = corpus.descriptions((thing("numpy", a, shared, long), thing("torch", b, own, long)), 40)
@@ -110,7 +110,7 @@ def test_a_text_that_documents_objects_of_two_splits_is_used_by_none():
 def test_texts_that_differ_by_covered_names_alone_are_in_one_split():
     (a,), (b,) = names_in("test", 1), names_in("train", 1)
     things = tuple(thing("numpy", name, f"Return the value of {name} for each of the rows.") for name in (a, b))
-    rows = corpus.labelled(things, lambda t: t.library, set(), 40)
+    rows = corpus.labelled(things, lambda t: t.package, set(), 40)
     assert sum(len(rows[split]) for split in SPLITS) == 1
 
 
@@ -144,7 +144,7 @@ def test_relatedness_counts_name_then_submodule_then_library():
     things, _ = functions()
     rows = corpus.related(corpus.chosen_functions(things), 96)["test"]
     area = {t.sentences[0]: t.area for t in things}
-    library = {t.sentences[0]: t.library for t in things}
+    library = {t.sentences[0]: t.package for t in things}
     assert {grade for _, _, grade, _ in rows} >= {3, 1, 0}
     for a, b, grade, _ in rows:
         same = {a, b} == {things[0].sentences[0], things[1].sentences[0]}
@@ -177,7 +177,7 @@ def test_the_rest_of_a_docstring_is_the_one_relevant_document_of_its_first_sente
 
 def test_the_order_in_which_objects_are_read_changes_nothing():
     things, _ = functions()
-    label = lambda t: t.library  # noqa: E731
+    label = lambda t: t.package  # noqa: E731
     assert corpus.labelled(things, label, set(), 40) == corpus.labelled(things[::-1], label, set(), 40)
     chosen, turned = corpus.chosen_functions(things), corpus.chosen_functions(things[::-1])
     assert chosen == turned

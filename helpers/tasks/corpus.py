@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.tasks._drawing import SPLITS, digest, nearest
+from helpers.text import LIBRARIES as ALL_LIBRARIES
+from helpers.text import documentation
 
 __all__ = [
     "LIBRARIES",
@@ -35,20 +37,8 @@ __all__ = [
 SHARES = {"train": 0.4, "validation": 0.6, "test": 1.0}  # upper ends of the parts of the names
 SIZES = {"train": 0.8, "validation": 0.5, "test": 1.0}  # of the size that a task is asked for
 
-LIBRARIES = (
-    "numpy",
-    "scipy",
-    "pandas",
-    "sklearn",
-    "torch",
-    "matplotlib",
-    "sympy",
-    "networkx",
-    "IPython",
-    "sphinx",
-    "transformers",
-    "python",
-)
+FEW = ("dask", "distributed", "seaborn", "mteb", "sentence_transformers")  # with too few objects for a class
+LIBRARIES = tuple(name for name in ALL_LIBRARIES if name not in FEW)
 NUMERIC = ("numpy", "scipy", "pandas", "torch", "sympy", "sklearn", "dask", "python")  # whose functions are compared
 SUBMODULES = {
     "scipy": ("stats", "optimize", "signal", "special", "sparse", "spatial", "interpolate", "linalg", "integrate"),
@@ -120,7 +110,7 @@ CLASSES = re.compile(r"sympy\.functions\.|torch\.distributions\.|scipy\.stats\._
 class Object(NamedTuple):
     """What documents one function, method or class."""
 
-    library: str
+    package: str
     module: str
     name: str  # qualified
     kind: str
@@ -196,8 +186,6 @@ def readable(text: str, shortest: int = 4, longest: int = 40) -> bool:
 @cache
 def objects(libraries: tuple[str, ...] = (*LIBRARIES, "dask")) -> tuple[Object, ...]:
     """The public functions, methods and classes of the libraries, with their sentences in order."""
-    from helpers.text import documentation
-
     table = documentation(libraries, unit="sentence", distinct=False)
     table = table[(table.kind != "module") & ~table.object.str.contains(r"<locals>|(?:^|\.)_")]
     table = table[~table.module.str.contains(r"(?:^|\.)(?:conftest|_?testing)")]
@@ -266,7 +254,7 @@ def _left(text: str) -> bool:
 class Function(NamedTuple):
     """A function of a numeric library with its first sentence and the beginning of its documentation."""
 
-    library: str
+    package: str
     area: str
     name: str  # canonical
     split: str
@@ -287,7 +275,7 @@ def chosen_functions(things: tuple[Object, ...]) -> list[Function]:
     public = {module: not INTERNAL.match(module) for module in {thing.module for thing in things}}
     for thing in things:
         owner, _, simple = thing.name.rpartition(".")
-        if thing.library not in NUMERIC or not public[thing.module] or canonical(simple) in GENERIC:
+        if thing.package not in NUMERIC or not public[thing.module] or canonical(simple) in GENERIC:
             continue
         if thing.kind == "class":
             if not CLASSES.match(thing.module):
@@ -302,9 +290,9 @@ def chosen_functions(things: tuple[Object, ...]) -> list[Function]:
             continue
         more = [s for s in thing.sentences if s != text and readable(s, 3)]
         longer = " ".join(" ".join([text, *more]).split()[:50])
-        function = Function(thing.library, thing.area, canonical(simple), thing.split, text, longer)
+        function = Function(thing.package, thing.area, canonical(simple), thing.split, text, longer)
         rank = (thing.kind != "function", canonical(simple) != simple, thing.module.count("."), thing.module)
-        key = thing.library, function.name
+        key = thing.package, function.name
         if key not in candidates or rank < candidates[key][0]:
             candidates[key] = rank, function
     splits, names = owners(things), {}
@@ -346,8 +334,8 @@ def related(found: Sequence[Function], size: int) -> dict[str, list[tuple[str, s
             others = [f for f in here if f.name != a.name]
             pools = {
                 2: [f for f in others if f.area == a.area],
-                1: [f for f in others if f.library == a.library and f.area != a.area],
-                0: [f for f in others if f.library != a.library],
+                1: [f for f in others if f.package == a.package and f.area != a.area],
+                0: [f for f in others if f.package != a.package],
             }
             rows.setdefault(split, []).append((a.text, b.text, 3, a.name))
             for grade, pool in pools.items():
@@ -368,12 +356,12 @@ def duplicates(found: Sequence[Function], size: int) -> dict[str, list[tuple[str
             rows[split] = []
             continue
         sides = [side for a, b in pairs for side in ((a, b), (b, a))]
-        library, name = (np.array([getattr(f, field) for f in here]) for field in ("library", "name"))
+        library, name = (np.array([getattr(f, field) for f in here]) for field in ("package", "name"))
         index = nearest(
             [a.text for a, _ in sides],
             [f.text for f in here],
             lambda i, sides=sides, library=library, name=name: (
-                (library != sides[i][1].library) | (name == sides[i][0].name)
+                (library != sides[i][1].package) | (name == sides[i][0].name)
             ),
         )
         negatives = [(a.text, here[j].text, 0, a.name) for (a, _), j in zip(sides, index, strict=True) if j >= 0]
@@ -429,7 +417,7 @@ def counterparts(found: Sequence[Function], size: int) -> dict[str, Searches]:
         answers = dict.fromkeys(f for query in asked for f in by_name[query.name])
         others = [f for group in by_name.values() for f in group if f not in answers]
         documents = [*answers, *_least(others, max(0, limit - len(answers)), lambda f: f.text)]
-        ids = {f: f"{f.library}:{f.name}" for f in documents}
+        ids = {f: f"{f.package}:{f.name}" for f in documents}
         searches[split] = (
             {ids[f]: f.text for f in asked},
             {ids[f]: f.longer for f in documents},

@@ -114,7 +114,7 @@ class LibraryClassification(_Documentation, AbsTaskClassification):
     def _built(self, things):
         hidden = {*corpus.LIBRARIES, *corpus.ALIASES}
         rows = corpus.labelled(
-            things, lambda thing: thing.library if thing.library in corpus.LIBRARIES else None, hidden, self.size
+            things, lambda thing: thing.package if thing.package in corpus.LIBRARIES else None, hidden, self.size
         )
         return self._rows(("text", "label"), rows)
 
