@@ -357,6 +357,39 @@ def test_judgements_are_scored_by_ndcg():
     assert scores(evaluation).loc["dice", "low"] < evaluation.chance < scores(evaluation).loc["one", "low"]
 
 
+def test_a_search_in_blocks_finds_what_a_search_at_once_finds(monkeypatch):
+    from helpers.report import evaluation as module
+
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 12, 150)
+    x = rng.normal(size=(12, 5))[groups] + rng.normal(size=(150, 5))
+    judged = module._judged(groups)
+    whole = by_judgements({"x": x, "y": x[:, :3]}, judged, width=5, folds=3, lams=(0.2,)).items
+    monkeypatch.setattr(module, "STEP", 4)
+    parts = by_judgements({"x": x, "y": x[:, :3]}, judged, width=5, folds=3, lams=(0.2,)).items
+    assert np.allclose(whole, parts)
+
+
+def test_groups_of_many_objects_are_searched_in_a_sample(monkeypatch):
+    from types import SimpleNamespace
+
+    from helpers.report import evaluation as module
+
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 10)
+    x = rng.normal(size=(30, 4))[groups] + 0.3 * rng.normal(size=(300, 4))
+    given = {"representations": {"x": x, "y": x[:, :2]}, "groups": groups}
+    inputs = SimpleNamespace(labels=None, pairs=None, judgements=None, **given)
+    options = {"width": 4, "folds": 3, "lams": (0.2,)}
+    whole = module.evaluate(inputs, **options)
+    monkeypatch.setattr(module, "SEARCHED", 200)
+    part = module.evaluate(inputs, **options)
+    assert not whole.notes and part.notes == ["The search is among 200 of the 300 objects, drawn at random."]
+    assert len(part.items) < len(whole.items) == 300
+    found = scores(part)["score"]
+    assert found["x"] > found["y"] > 2 * part.chance
+
+
 def test_the_final_ensemble_is_the_one_of_the_evaluation():
     found, labels = halves(150)
     groups = {"one": ["one"], "other": ["other"]}

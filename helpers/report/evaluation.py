@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = [
     "BEST",
     "PLAIN",
     "Evaluation",
+    "Plan",
     "by_judgements",
     "by_labels",
     "by_pairs",
@@ -48,6 +50,7 @@ LEAST_FOLDS = 3
 #: The λ of quadratic programs among which the training part of each fold chooses.
 LAMBDAS = (0.05, 0.2, 1.0)
 BLOCKS = 1000
+SEARCHED = 10_000  # objects, where groups alone say what is relevant
 RESAMPLES = 1999
 DRAWN = 1 << 21
 STEP = 2048
@@ -91,6 +94,57 @@ class Evaluation:
     def methods(self) -> list[str]:
         """Names of the ensembles."""
         return list(dict.fromkeys(self.weights["method"]))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How :func:`by_labels`, :func:`by_pairs` and :func:`by_judgements` evaluate; their keyword arguments.
+
+    Attributes
+    ----------
+    groups
+        As :func:`helpers.report.same_groups` gives them; each embedding for itself by default.
+    width, normalize, added
+        Of the ensembles, see :func:`ensembles`; by default as wide as the widest embedding.
+    folds
+        At least 3.
+    lams
+        The λ of quadratic programs to choose among.
+    rng
+        Of the folds.
+    step
+        ``step(what, function)`` calls a function, or gives what it gave before, as :class:`helpers.report.Steps` does.
+    """
+
+    groups: Mapping[str, Sequence[str]] | None = None
+    width: int | None = None
+    folds: int = 5
+    lams: Sequence[float] = LAMBDAS
+    normalize: str | None = "unit"
+    added: bool = False
+    rng: int | np.random.Generator = 0
+    step: Callable[[str, Callable[[], Any]], Any] = lambda what, function: function()
+
+    def __post_init__(self) -> None:
+        check_count(self.folds, "folds", least=LEAST_FOLDS)
+
+    def groups_of(self, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        return {name: [name] for name in names} if self.groups is None else self.groups
+
+    def width_of(self, widths: Sequence[int], rows: int) -> int:
+        """The width of the ensembles that so many training rows allow."""
+        most = min(sum(widths), rows - 1)
+        if self.width is not None and check_count(self.width, "width") > most:
+            raise ValueError(
+                f"width is {self.width}; {rows} training rows of {sum(widths)} features have at most {most} principal "
+                "axes"
+            )
+        return min(max(widths), most) if self.width is None else self.width
+
+    def recipes(self, names, widths, quality, width: int, lam: float) -> dict[str, tuple[list[str], Ensemble]]:
+        """What :func:`ensembles` gives for this λ."""
+        shared = {"normalize": self.normalize, "added": self.added}
+        return ensembles(names, widths, quality, self.groups_of(names), width=width, lam=lam, **shared)
 
 
 def ensembles(
@@ -176,9 +230,9 @@ def evaluate(inputs: Any, **options: Any) -> Evaluation | None:
     inputs : helpers.inputs.Inputs
         The first that it has of labels, pairs, judgements and groups counts. Beside labels, groups say which rows stay
         in one fold; alone they are judgements: the members of the group of an object are relevant to it, for at most
-        1000 objects drawn at random.
+        1000 objects, among at most 10 000, both drawn at random, which ``notes`` say.
     **options
-        Of :func:`by_labels`, :func:`by_pairs` and :func:`by_judgements`.
+        Those of :class:`Plan`.
     """
     kind = kind_of(inputs)
     if kind == "labels":
@@ -187,8 +241,15 @@ def evaluate(inputs: Any, **options: Any) -> Evaluation | None:
         pairs = inputs.pairs
         return by_pairs(inputs.representations, pairs[["left", "right"]].to_numpy(), pairs["score"], **options)
     if kind == "judgements":
-        judgements = inputs.judgements if inputs.judgements is not None else _judged(inputs.groups)
-        return by_judgements(inputs.representations, judgements, **options)
+        if inputs.judgements is not None:
+            return by_judgements(inputs.representations, inputs.judgements, **options)
+        n, few = len(inputs.groups), np.arange(len(inputs.groups))
+        if n > SEARCHED:
+            few = np.sort(generator(0).choice(n, SEARCHED, replace=False))
+        found = by_judgements(Representations(inputs.representations)[few], _judged(inputs.groups[few]), **options)
+        if n > SEARCHED:
+            found.notes.append(f"The search is among {SEARCHED} of the {n} objects, drawn at random.")
+        return found
     return None
 
 
@@ -219,15 +280,8 @@ def by_labels(
     representations: Mapping[str, Any],
     labels: Any,
     *,
-    groups: Mapping[str, Sequence[str]] | None = None,
     together: np.ndarray | None = None,
-    width: int | None = None,
-    folds: int = 5,
-    lams: Sequence[float] = LAMBDAS,
-    normalize: str | None = "unit",
-    added: bool = False,
-    rng: int | np.random.Generator = 0,
-    step: Callable[[str, Callable[[], Any]], Any] | None = None,
+    **options: Any,
 ) -> Evaluation:
     """Nested cross-validation of a linear probe on every embedding and on every ensemble.
 
@@ -243,22 +297,13 @@ def by_labels(
         Classes (strings, whole numbers): accuracy of penalised linear discriminant analysis. Floating-point numbers
         with fractions, or with more values than half the objects: R² of ridge regression. For both see
         :func:`helpers.report.moments.fit_probe`.
-    groups
-        As :func:`helpers.report.same_groups` gives them; each embedding for itself by default.
     together : ndarray of shape (n,)
         Rows that are not independent of each other have one number here and stay in one fold. Rows that are equal in
         all embeddings always do.
-    width, normalize, added
-        Of the ensembles, see :func:`ensembles`; by default as wide as the widest embedding.
-    lams
-        The λ of quadratic programs to choose among: fitted without one more fold, the best on it is taken.
-    folds
-        At least 3; fewer than asked for where a class has fewer members, which ``notes`` say. Classes with fewer than 3
-        members are left out.
-    rng
-        Of the folds.
-    step
-        ``step(what, function)`` calls a function, or gives what it gave before, as :class:`helpers.report.Steps` does.
+    **options
+        Those of :class:`Plan`. There are fewer folds than asked for where a class has fewer members, which ``notes``
+        say; classes with fewer than 3 members are left out. Of the λ, each fitted without one more fold, the best on
+        that fold is taken.
 
     Returns
     -------
@@ -276,39 +321,32 @@ def by_labels(
     """
     import pandas as pd
 
-    step = step or (lambda what, function: function())
-    check_count(folds, "folds", least=LEAST_FOLDS)
+    plan = Plan(**options)
     representations = Representations(representations)
     n, names, widths = len(representations), representations.names, representations.widths
-    groups = {name: [name] for name in names} if groups is None else groups
     labels = np.asarray(labels)
     if labels.shape != (n,):
         raise ValueError(f"labels has shape {labels.shape}; one label for each of the {n} objects is needed")
-    targets, used, folds, notes = _targets(labels, folds)
+    targets, used, folds, notes = _targets(labels, plan.folds)
     together = _together(representations, together)
     fold = np.full(n, -1)
     fold[used] = folds_of(
         int(used.sum()), folds, labels=targets[used] if targets.dtype.kind == "i" else None, together=together[used],
-        rng=rng,
+        rng=plan.rng,
     )  # fmt: skip
     least = int(used.sum()) - int(np.bincount(fold[used], minlength=folds).max())
     if np.bincount(fold[used], minlength=folds).min() == 0:
         raise ValueError(f"{len(set(together[used]))} independent rows do not fill {folds} folds")
-    most = min(sum(widths), least - 1)
-    if width is not None and check_count(width, "width") > most:
-        raise ValueError(
-            f"width is {width}; {least} training rows of {sum(widths)} features have at most {most} principal axes"
-        )
-    width = min(max(widths), most) if width is None else width
-    moments = _Once(lambda: Moments(representations, fold, targets, normalize, lambda rows: None))
-    inner = step("quality inside the training folds", lambda: _inner(moments(), folds))
+    width = plan.width_of(widths, least)
+    moments = _Once(lambda: Moments(representations, fold, targets, plan.normalize, lambda rows: None))
+    inner = plan.step("quality inside the training folds", lambda: _inner(moments(), folds))
     parts = []
     for k in range(folds):
         quality = inner[inner["outer"] == k].set_index("embedding")["quality"].reindex(names).to_numpy()
         parts.append(
-            step(
+            plan.step(
                 f"ensembles on fold {k + 1} of {folds}",
-                lambda k=k, quality=quality: _outer(moments(), folds, k, quality, groups, width, lams, added),
+                lambda k=k, quality=quality: _outer(moments(), folds, k, quality, width, plan),
             )
         )
     rows = np.concatenate([part["items"]["row"] for part in parts])
@@ -372,14 +410,7 @@ def _items(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def _outer(
-    moments: Moments,
-    folds: int,
-    k: int,
-    quality: np.ndarray,
-    groups: Mapping[str, Sequence[str]],
-    width: int,
-    lams: Sequence[float],
-    added: bool,
+    moments: Moments, folds: int, k: int, quality: np.ndarray, width: int, plan: Plan
 ) -> dict[str, pd.DataFrame]:
     """Everything that fold k is predicted by, learnt from the other folds; then the predictions."""
     import pandas as pd
@@ -392,12 +423,8 @@ def _outer(
         weights, intercept = _single(moments, train, slice(edges[i], edges[i + 1]))
         maps[name] = _spread(weights, slice(edges[i], edges[i + 1]), edges[-1]), intercept
 
-    def recipes(lam: float) -> dict[str, tuple[list[str], Ensemble]]:
-        return ensembles(
-            names, widths, quality, groups, width=width, lam=lam, normalize=moments.normalize, added=added
-        )  # fmt: skip
-
-    lam = _best_lambda(moments, folds, k, quality, recipes, lams)
+    recipes = partial(plan.recipes, names, widths, quality, width)
+    lam = _best_lambda(moments, folds, k, quality, recipes, plan.lams)
     rows = []
     for label, (subset, estimator) in recipes(lam).items():
         maps[label], given = learnt.map(subset, estimator, quality)
@@ -620,20 +647,7 @@ def _together(representations: Representations, together: Any) -> np.ndarray:
     return connected_components(graph, directed=False)[1][equal]
 
 
-def by_pairs(
-    representations: Mapping[str, Any],
-    pairs: Any,
-    given: Any,
-    *,
-    groups: Mapping[str, Sequence[str]] | None = None,
-    width: int | None = None,
-    folds: int = 5,
-    lams: Sequence[float] = LAMBDAS,
-    normalize: str | None = "unit",
-    added: bool = False,
-    rng: int | np.random.Generator = 0,
-    step: Callable[[str, Callable[[], Any]], Any] | None = None,
-) -> Evaluation:
+def by_pairs(representations: Mapping[str, Any], pairs: Any, given: Any, **options: Any) -> Evaluation:
     """Rank correlation of cosines with the scores of pairs, on pairs that no quality, weight or axis has seen.
 
     Pairs that share objects, directly or through other pairs, stay in one fold as long as such a chain is not longer
@@ -643,12 +657,14 @@ def by_pairs(
 
     Parameters
     ----------
-    representations, groups, width, folds, lams, normalize, added, rng, step
+    representations
         As in :func:`by_labels`.
     pairs : array_like of shape (m, 2)
         Row numbers.
     given : array_like of shape (m,)
         The score of each pair.
+    **options
+        Those of :class:`Plan`.
 
     Returns
     -------
@@ -660,6 +676,7 @@ def by_pairs(
     ValueError
         If there are fewer than 4 pairs a fold, pairs point outside the rows, or all scores are equal.
     """
+    plan = Plan(**options)
     pairs, given = np.asarray(pairs), np.asarray(given, dtype=np.float64)
     representations = Representations(representations)
     n = len(representations)
@@ -669,8 +686,8 @@ def by_pairs(
         raise ValueError(f"pairs name rows {pairs.min()} to {pairs.max()}; there are rows 0 to {n - 1}")
     if np.ptp(given) == 0:
         raise ValueError("all pairs have one score; nothing can be correlated with it")
-    if len(pairs) < 4 * check_count(folds, "folds", least=LEAST_FOLDS):
-        raise ValueError(f"{len(pairs)} pairs are too few for {folds} folds; at least {4 * folds} are needed")
+    if len(pairs) < 4 * plan.folds:
+        raise ValueError(f"{len(pairs)} pairs are too few for {plan.folds} folds; at least {4 * plan.folds} are needed")
     linked = _linked(n, pairs)[pairs[:, 0]]
     notes = []
     if np.bincount(linked).max() > len(pairs) / 2:
@@ -681,7 +698,7 @@ def by_pairs(
         linked, apart = np.arange(len(pairs)), False
     else:
         apart = True
-    fold = folds_of(len(pairs), folds, together=linked, rng=rng)
+    fold = folds_of(len(pairs), plan.folds, together=linked, rng=plan.rng)
 
     def quality(vectors: Callable[[np.ndarray], np.ndarray], which: np.ndarray) -> float:
         return _spearman(_cosines(vectors, pairs[which]), given[which])
@@ -695,37 +712,25 @@ def by_pairs(
             keep[pairs[fold == k].ravel()] = False
         return np.flatnonzero(keep)
 
-    found = _by_cosine(
-        representations, fold, folds, train_rows, quality, held, groups, width, lams, normalize, added, step
-    )
+    found = _by_cosine(representations, fold, train_rows, quality, held, plan)
     return Evaluation(
         "Spearman", 0.0, found["items"], linked, found["folds"], found["weights"],
         np.column_stack([given, fold]), notes,
     )  # fmt: skip
 
 
-def by_judgements(
-    representations: Mapping[str, Any],
-    judgements: Any,
-    *,
-    groups: Mapping[str, Sequence[str]] | None = None,
-    width: int | None = None,
-    folds: int = 5,
-    lams: Sequence[float] = LAMBDAS,
-    normalize: str | None = "unit",
-    added: bool = False,
-    rng: int | np.random.Generator = 0,
-    step: Callable[[str, Callable[[], Any]], Any] | None = None,
-) -> Evaluation:
+def by_judgements(representations: Mapping[str, Any], judgements: Any, **options: Any) -> Evaluation:
     """nDCG@10 of a search by cosine, on queries that no quality, weight or axis has seen.
 
     Parameters
     ----------
-    representations, groups, width, folds, lams, normalize, added, rng, step
+    representations
         As in :func:`by_labels`.
     judgements : DataFrame
         ``query`` and ``document``, row numbers, and ``grade`` (0 is irrelevant). Every object that is nobody's query is
         searched; if a query is also a document of another one, all objects but the query itself are.
+    **options
+        Those of :class:`Plan`.
 
     Returns
     -------
@@ -742,13 +747,13 @@ def by_judgements(
     Järvelin and Kekäläinen (2002), Cumulated gain-based evaluation of IR techniques, ACM TOIS 20, with the grade as
     gain.
     """
+    plan = Plan(**options)
     representations = Representations(representations)
-    n = len(representations)
+    n, least = len(representations), 2 * plan.folds
     relevant = judgements[judgements["grade"] > 0]
     queries = np.unique(relevant["query"].to_numpy())
-    check_count(folds, "folds", least=LEAST_FOLDS)
-    if len(queries) < 2 * folds:
-        raise ValueError(f"{len(queries)} queries have a relevant document; {folds} folds need at least {2 * folds}")
+    if len(queries) < least:
+        raise ValueError(f"{len(queries)} queries have a relevant document; {plan.folds} folds need at least {least}")
     documents = np.setdiff1d(np.arange(n), judgements["query"].to_numpy())
     if not np.isin(relevant["document"].to_numpy(), documents).all():
         documents = np.arange(n)
@@ -757,11 +762,11 @@ def by_judgements(
     grades: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     for query, part in relevant.groupby("query"):
         grades[int(query)] = place[part["document"].to_numpy()], part["grade"].to_numpy(dtype=np.float64)
-    fold = folds_of(len(queries), folds, rng=rng)
+    fold = folds_of(len(queries), plan.folds, rng=plan.rng)
 
     def held(vectors: Callable[[np.ndarray], np.ndarray], which: np.ndarray) -> np.ndarray:
         asked = queries[which]
-        return _ndcg(_unit(vectors(asked)), _unit(vectors(documents)), [grades[int(q)] for q in asked], place[asked])
+        return _ndcg(vectors, asked, documents, [grades[int(q)] for q in asked], place[asked])
 
     def quality(vectors: Callable[[np.ndarray], np.ndarray], which: np.ndarray) -> float:
         return float(held(vectors, which).mean())
@@ -772,9 +777,7 @@ def by_judgements(
             keep[queries[fold == k]] = False
         return np.flatnonzero(keep)
 
-    found = _by_cosine(
-        representations, fold, folds, train_rows, quality, held, groups, width, lams, normalize, added, step
-    )
+    found = _by_cosine(representations, fold, train_rows, quality, held, plan)
     tops = min(10, len(documents))
     # A random order has this on average, whatever the grades: the expected gain at each place is the mean grade.
     discount = 1 / np.log2(np.arange(2, tops + 2))
@@ -789,27 +792,16 @@ def by_judgements(
 def _by_cosine(
     representations: Representations,
     fold: np.ndarray,
-    folds: int,
     train_rows: Callable[[int], np.ndarray],
     quality: Callable[..., float],
     held: Callable[..., np.ndarray],
-    groups: Mapping[str, Sequence[str]] | None,
-    width: int | None,
-    lams: Sequence[float],
-    normalize: str | None,
-    added: bool,
-    step: Any,
+    plan: Plan,
 ) -> dict[str, pd.DataFrame]:
     """Fold by fold: qualities on training items, ensembles fitted on training rows, values of the held-out items."""
     import pandas as pd
 
-    step = step or (lambda what, function: function())
-    names, widths = representations.names, representations.widths
-    groups = {name: [name] for name in names} if groups is None else groups
-    most = min(sum(widths), min(len(train_rows(k)) for k in range(folds)) - 1)
-    if width is not None and check_count(width, "width") > most:
-        raise ValueError(f"width is {width}; the training rows have at most {most} principal axes")
-    width = min(max(widths), most) if width is None else width
+    names, widths, folds = representations.names, representations.widths, plan.folds
+    width = plan.width_of(widths, min(len(train_rows(k)) for k in range(folds)))
 
     def one(k: int) -> dict[str, pd.DataFrame]:
         rows = train_rows(k)
@@ -825,7 +817,7 @@ def _by_cosine(
         best = max(found, key=found.__getitem__)
         few = train if len(train) <= 5000 else train[np.sort(generator(k).choice(len(train), 5000, replace=False))]
         blocks = [few.block(i).astype(np.float64) for i in range(len(names))]
-        blocks = [x - x.mean(axis=0) for x in (_unit(x) if normalize == "unit" else x for x in blocks)]
+        blocks = [x - x.mean(axis=0) for x in (_unit(x) if plan.normalize == "unit" else x for x in blocks)]
         joined = np.concatenate(blocks, axis=1)
         similarity = linear_cka(joined.T @ joined, np.cumsum([0, *widths]))
         values = {label: held(vectors, test) for label, vectors in candidates.items()}
@@ -837,9 +829,7 @@ def _by_cosine(
             fit_ensemble(estimator, part[rows], of[at], similarity[np.ix_(at, at)])
             return estimator, lambda which: estimator.transform(part[which])
 
-        def recipes(lam: float) -> dict[str, tuple[list[str], Ensemble]]:
-            return ensembles(names, widths, of, groups, width=width, lam=lam, normalize=normalize, added=added)
-
+        recipes, lams = partial(plan.recipes, names, widths, of, width), plan.lams
         tried = {lam: quality(fitted(WEIGHTED, lam)[1], rest) for lam in lams} if len(lams) > 1 else {lams[0]: 0.0}
         lam = max(tried, key=tried.__getitem__)
         weights = []
@@ -852,7 +842,7 @@ def _by_cosine(
         about |= {f"quality of {name}": q for name, q in zip(names, of, strict=True)}
         return {"items": items, "folds": pd.DataFrame([about]), "weights": pd.DataFrame(weights)}
 
-    parts = [step(f"ensembles on fold {k + 1} of {folds}", lambda k=k: one(k)) for k in range(folds)]
+    parts = [plan.step(f"ensembles on fold {k + 1} of {folds}", lambda k=k: one(k)) for k in range(folds)]
     items = pd.concat([part["items"] for part in parts]).set_index("row").sort_index()
     chosen = pd.concat([part["folds"] for part in parts], ignore_index=True)
     return {"items": items, "folds": chosen, "weights": pd.concat([part["weights"] for part in parts])}
@@ -903,21 +893,33 @@ def _spearman(a: np.ndarray, b: np.ndarray) -> Any:
 
 
 def _ndcg(
-    queries: np.ndarray, documents: np.ndarray, grades: Sequence[tuple[np.ndarray, np.ndarray]], own: np.ndarray
+    vectors: Callable[[np.ndarray], np.ndarray],
+    queries: np.ndarray,
+    documents: np.ndarray,
+    grades: Sequence[tuple[np.ndarray, np.ndarray]],
+    own: np.ndarray,
 ) -> np.ndarray:
-    """nDCG@10 of each query."""
+    """nDCG@10 of each query; neither all documents nor all scores are held at once."""
+    asked, tops = _unit(vectors(queries)), min(10, len(documents))
+    best = np.full((len(queries), tops), -np.inf, asked.dtype)
+    first = np.zeros((len(queries), tops), dtype=np.int64)
+    for start in range(0, len(documents), 4 * STEP):
+        found = _unit(vectors(documents[start : start + 4 * STEP])).T
+        place = np.arange(start, start + found.shape[1])
+        for at in (slice(low, low + 512) for low in range(0, len(queries), 512)):
+            scores = asked[at] @ found
+            inside = own[at] - start
+            itself = np.flatnonzero((inside >= 0) & (inside < len(place)))
+            scores[itself, inside[itself]] = -np.inf
+            scores = np.concatenate([best[at], scores], axis=1)
+            known = np.concatenate([first[at], np.broadcast_to(place, (len(inside), len(place)))], axis=1)
+            top = np.argpartition(-scores, tops - 1, axis=1)[:, :tops]
+            best[at], first[at] = (np.take_along_axis(x, top, axis=1) for x in (scores, known))
+    first = np.take_along_axis(first, np.argsort(-best, axis=1, kind="stable"), axis=1)
     out = np.empty(len(queries))
-    tops = min(10, len(documents))
-    for start in range(0, len(queries), 256):
-        scores = queries[start : start + 256] @ documents.T
-        inside = own[start : start + 256]
-        scores[np.flatnonzero(inside >= 0), inside[inside >= 0]] = -np.inf
-        first = np.argpartition(-scores, tops - 1, axis=1)[:, :tops]
-        first = np.take_along_axis(first, np.argsort(-np.take_along_axis(scores, first, 1), axis=1, kind="stable"), 1)
-        for row, top in enumerate(first):
-            at, given = grades[start + row]
-            known = dict(zip(at.tolist(), given.tolist(), strict=True))
-            out[start + row] = _gain(np.array([known.get(int(d), 0.0) for d in top]), given)
+    for row, (top, (at, given)) in enumerate(zip(first, grades, strict=True)):
+        known = dict(zip(at.tolist(), given.tolist(), strict=True))
+        out[row] = _gain(np.array([known.get(int(d), 0.0) for d in top]), given)
     return out
 
 
