@@ -103,28 +103,7 @@ def score(
     >>> score(target.to_numpy()[:, None] * 1.0, target, split, scorer="logistic").accuracy
     1.0
     """
-    import time
-
-    import pandas as pd
-
-    if scorer not in SCORERS:
-        raise ValueError(f"scorer is {scorer!r}; it can be {', '.join(map(repr, SCORERS))}")
-    if on not in ("test", "validation"):
-        raise ValueError(f"on is {on!r}; it can be 'test' or 'validation'")
-    x, y, parts = _aligned(embeddings, target, split)
-    seen, asked = (parts == "train") & y.notna(), (parts == on) & y.notna()
-    if not asked.any() or y[seen].nunique() < 2:
-        raise ValueError(
-            f"there are {int(seen.sum())} training clients of {y[seen].nunique()} classes and {int(asked.sum())} "
-            f"{on} clients; at least two classes and one client are needed"
-        )
-    began = time.perf_counter()
-    codes, classes = pd.factorize(y[seen], sort=True)
-    train, test = x[seen.to_numpy()], x[asked.to_numpy()]
-    shares = _probabilities(train, codes, test, len(classes), scorer, seed, timeout, threads)
-    table = pd.DataFrame(shares, index=y.index[asked], columns=list(classes))
-    correct = pd.Series(np.asarray(classes)[shares.argmax(axis=1)] == y[asked].to_numpy(), index=table.index)
-    return Score(float(correct.mean()), correct, table, scorer, on, round(time.perf_counter() - began, 3))
+    return _scores(embeddings, target, split, scorer, (on,), seed, timeout, threads)[0]
 
 
 def score_runs(
@@ -135,7 +114,8 @@ def score_runs(
     runs: Sequence[tuple[int, int]] | None = None,
     level: float = 0.95,
     seed: int = 0,
-    **options: Any,
+    timeout: int = 60,
+    threads: int = 1,
 ) -> pd.DataFrame:
     """The accuracy of every run of a sweep, with its interval.
 
@@ -143,10 +123,10 @@ def score_runs(
     ----------
     sweep
         Of :func:`helpers.clients.coles.read_sweep`.
-    scorer, seed, options
+    scorer, seed, timeout, threads
         As for :func:`score`.
     on
-        Parts to score on.
+        Parts to score on, by one classifier.
     runs
         Which ones, as (experiment, model); all by default.
     level
@@ -156,22 +136,20 @@ def score_runs(
     -------
     DataFrame
         Index ``experiment``, ``model``; for each part its ``accuracy_PART``, with ``low_PART``, ``high_PART`` and the
-        number of clients ``n_PART``; and ``seconds`` of scoring.
+        number of clients ``n_PART``; and ``seconds`` of training and scoring.
     """
     import pandas as pd
     from scipy.stats import binomtest
 
     rows = {}
     for run in list(sweep.embeddings) if runs is None else runs:
+        target, parts = sweep.target[run[0]], sweep.part[run[0]]
         row: dict[str, float] = {}
-        seconds, target, parts = 0.0, sweep.target[run[0]], sweep.part[run[0]]
-        for part in on:
-            found = score(sweep.embeddings[run], target, parts, scorer=scorer, on=part, seed=seed, **options)
+        for found in _scores(sweep.embeddings[run], target, parts, scorer, tuple(on), seed, timeout, threads):
             right = binomtest(int(found.correct.sum()), len(found.correct)).proportion_ci(level, method="wilson")
-            row |= {f"accuracy_{part}": found.accuracy, f"low_{part}": right.low, f"high_{part}": right.high}
-            row[f"n_{part}"] = len(found.correct)
-            seconds += found.seconds
-        rows[run] = row | {"seconds": seconds}
+            limits = {f"low_{found.on}": right.low, f"high_{found.on}": right.high}
+            row |= {f"accuracy_{found.on}": found.accuracy, **limits, f"n_{found.on}": len(found.correct)}
+        rows[run] = row | {"seconds": found.seconds}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(rows, names=["experiment", "model"])
     return table
@@ -252,6 +230,39 @@ def agreement(
             "spread": difference.std(ddof=1),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _scores(embeddings, target, split, scorer, on, seed, timeout, threads) -> list[Score]:
+    """One classifier, scored on each of the parts."""
+    import time
+
+    import pandas as pd
+
+    if scorer not in SCORERS:
+        raise ValueError(f"scorer is {scorer!r}; it can be {', '.join(map(repr, SCORERS))}")
+    if wrong := [part for part in on if part not in ("test", "validation")]:
+        raise ValueError(f"on is {wrong[0]!r}; it can be 'test' or 'validation'")
+    x, y, parts = _aligned(embeddings, target, split)
+    seen, asked = (parts == "train") & y.notna(), parts.isin(on) & y.notna()
+    for part in on:
+        number = int((asked & (parts == part)).sum())
+        if not number or y[seen].nunique() < 2:
+            raise ValueError(
+                f"there are {int(seen.sum())} training clients of {y[seen].nunique()} classes and {number} {part} "
+                "clients; at least two classes and one client are needed"
+            )
+    began = time.perf_counter()
+    codes, classes = pd.factorize(y[seen], sort=True)
+    train, test = x[seen.to_numpy()], x[asked.to_numpy()]
+    shares = _probabilities(train, codes, test, len(classes), scorer, seed, timeout, threads)
+    table = pd.DataFrame(shares, index=y.index[asked], columns=list(classes))
+    correct = pd.Series(np.asarray(classes)[shares.argmax(axis=1)] == y[asked].to_numpy(), index=table.index)
+    seconds = round(time.perf_counter() - began, 3)
+    found = []
+    for part in on:
+        here = (parts[asked] == part).to_numpy()
+        found.append(Score(float(correct[here].mean()), correct[here], table[here], scorer, part, seconds))
+    return found
 
 
 def _aligned(embeddings: Any, target: pd.Series, split: pd.Series) -> tuple[np.ndarray, pd.Series, pd.Series]:
