@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["path", "record", "table"]
+__all__ = ["path", "record", "resolve", "table"]
 
 FOLDER = Path(__file__).resolve().parents[1] / "data"
 
@@ -38,6 +39,16 @@ def table(name: str) -> pd.DataFrame:
     return pd.read_csv(path(name))
 
 
+def resolve(name: str) -> str:
+    """Where a data set of the hub is read: the folder ``$BOOK_DATA/<owner>/<name>`` if there is one, else the hub.
+
+    >>> resolve("mteb/a-data-set-nobody-has")
+    'mteb/a-data-set-nobody-has'
+    """
+    folder = Path(os.environ.get("BOOK_DATA") or os.devnull) / name
+    return str(folder) if folder.is_dir() else name
+
+
 def record(name: str, rows: pd.DataFrame, by: Sequence[str]) -> Path:
     """Write rows into a recorded table, in place of those that agree with one of them in the columns ``by``.
 
@@ -57,8 +68,6 @@ def record(name: str, rows: pd.DataFrame, by: Sequence[str]) -> Path:
     ValueError
         If the columns are not those of the table.
     """
-    import os
-
     import pandas as pd
     from filelock import FileLock
 

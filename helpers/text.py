@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LIBRARIES", "digest", "documentation", "read_texts", "sentences", "split_sentences"]
+__all__ = ["LIBRARIES", "digest", "documentation", "read_hub", "read_texts", "sentences", "split_sentences"]
 
 #: The libraries of the corpus by the name one imports them under; ``python`` is the standard library.
 LIBRARIES = (
@@ -177,14 +177,15 @@ def sentences(
     seed
         Of the sample.
     source
-        ``None`` (or an empty string) for the documentation of the installed libraries; else the path of a file, read
-        by :func:`read_texts`, or the texts themselves.
+        ``None`` (or an empty string) for the documentation of the installed libraries; ``"hub:NAME"`` or
+        ``"hub:NAME:CONFIG"``, such as ``"hub:allenai/c4:en"``, for the sentences of a data set of the hub, read by
+        :func:`read_hub`; else the path of a file, read by :func:`read_texts`, or the texts themselves.
     column
-        The column of a table, as in :func:`read_texts`.
+        The column of a table, as in :func:`read_texts`; of a data set of the hub ``"text"``, if None.
     words
-        The least and the largest number of words of a sentence of the documentation. Only whole sentences are taken:
-        from a capital letter to a full stop, question or exclamation mark, without code, formulas or addresses.
-        Texts from any other source are taken as they are.
+        The least and the largest number of words of a sentence of the documentation or the hub. Only whole sentences
+        are taken: from a capital letter to a full stop, question or exclamation mark, without code, formulas or
+        addresses. Texts from any other source are taken as they are.
     libraries, missing, cache
         As in :func:`documentation`.
 
@@ -192,7 +193,7 @@ def sentences(
     ------
     ValueError
         If there are fewer than ``n`` distinct sentences (the message says how many), if ``n`` is not a positive whole
-        number, or as :func:`read_texts`.
+        number, or as :func:`read_texts` and :func:`read_hub`.
 
     Examples
     --------
@@ -208,6 +209,11 @@ def sentences(
         table = documentation(libraries, unit="sentence", missing=missing, cache=cache)
         texts = [t for t in table["text"] if shortest <= t.count(" ") + 1 <= longest and _is_sentence(t)]
         where = f"the documentation of {len(table['library'].unique())} libraries"
+    elif isinstance(source, str) and source.startswith("hub:"):
+        name, _, config = source.removeprefix("hub:").partition(":")
+        found = (t for d in read_hub(name, config or None, column=column or "text") for t in split_sentences(d))
+        texts = [t for t in found if words[0] <= t.count(" ") + 1 <= words[1] and _is_sentence(t)]
+        where = source
     elif isinstance(source, (str, os.PathLike)):
         texts, where = read_texts(source, column=column), str(source)
     else:
@@ -300,6 +306,43 @@ def read_texts(
     if not texts:
         raise ValueError(f"{path} has no text")
     return texts
+
+
+def read_hub(name: str, config: str | None = None, *, column: str = "text", documents: int = 20_000) -> Iterator[str]:
+    """The first documents of a data set of the hub, streamed: no more is loaded than is read.
+
+    Parameters
+    ----------
+    name, config
+        Such as ``"allenai/c4"`` and ``"en"``. The folder ``$BOOK_DATA/allenai/c4``, with files of Parquet, JSON lines
+        or text, stands for the hub where there is one.
+    column
+        Of the text.
+    documents
+        How many, of the split ``validation`` if there is one, else ``test``, else ``train``.
+
+    Raises
+    ------
+    ValueError
+        If the data set cannot be read (the message says why), has none of these splits or no such column.
+    """
+    from datasets import load_dataset
+
+    from helpers.data import resolve
+
+    place = resolve(name)
+    try:
+        splits = load_dataset(place, config if place == name else None, streaming=True)
+    except Exception as error:
+        raise ValueError(f"data set {name!r} cannot be read from {place!r}: {error}") from error
+    split = next((one for one in ("validation", "test", "train") if one in splits), None)
+    if split is None:
+        raise ValueError(f"data set {name!r} has the splits {sorted(splits)}; validation, test or train is needed")
+    for row in splits[split].take(documents):
+        if not isinstance(row.get(column), str):
+            there = sorted(key for key, value in row.items() if isinstance(value, str))
+            raise ValueError(f"column is {column!r}; data set {name!r} has the columns of text {there}")
+        yield row[column]
 
 
 def split_sentences(paragraph: str) -> list[str]:

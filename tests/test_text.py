@@ -14,7 +14,7 @@ import warnings
 import pytest
 
 from helpers import text as subject
-from helpers.text import LIBRARIES, digest, documentation, read_texts, sentences, split_sentences
+from helpers.text import LIBRARIES, digest, documentation, read_hub, read_texts, sentences, split_sentences
 
 # The corpus
 
@@ -633,3 +633,24 @@ def test_a_missing_file_a_folder_and_an_unknown_option(tmp_path):
         read_texts(tmp_path)
     with pytest.raises(ValueError, match="empty is 'keep'"):
         read_texts(tmp_path, empty="keep")
+
+
+def test_a_folder_stands_in_for_a_corpus_of_the_hub(tmp_path, monkeypatch):
+    (tmp_path / "allenai" / "c4").mkdir(parents=True)
+    pair = "Sentence number {0} stands here alone. It is followed by the {0}th other one."
+    lines = [{"text": pair.format(i), "url": "u"} for i in range(9)]
+    (tmp_path / "allenai" / "c4" / "validation.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    monkeypatch.setenv("BOOK_DATA", str(tmp_path))
+    found = sentences(12, source="hub:allenai/c4:en")
+    assert len(set(found)) == 12 and found[:5] == sentences(5, source="hub:allenai/c4:en")
+    assert all(text.startswith(("Sentence number", "It is followed")) for text in found)
+    assert len(list(read_hub("allenai/c4", documents=4))) == 4
+    with pytest.raises(ValueError, match="'body'.*'text', 'url'"):
+        sentences(1, source="hub:allenai/c4:en", column="body")
+
+
+def test_a_corpus_that_is_nowhere_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOOK_DATA", str(tmp_path))
+    monkeypatch.setattr("datasets.load_dataset", lambda *a, **k: (_ for _ in ()).throw(ConnectionError("no route")))
+    with pytest.raises(ValueError, match="'allenai/c4' cannot be read from 'allenai/c4': no route"):
+        sentences(1, source="hub:allenai/c4:en")

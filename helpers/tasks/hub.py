@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from pathlib import Path
 from typing import Any
 
 import mteb
 from datasets import DatasetDict, get_dataset_config_names, get_dataset_split_names
 from mteb.abstasks import AbsTask, AbsTaskClassification, AbsTaskRetrieval
 
+from helpers.data import resolve
 from helpers.tasks._drawing import digest, held_out
 
 __all__ = ["load_task", "resolve"]
 
 VALIDATION = ("validation", "dev", "val", "valid")  # how a validation split may be called
 HELD_OUT = 2000  # texts of train that become validation, at most a fifth of them
-
-
-def resolve(path: str) -> str:
-    """Where a data set of the hub is read: the folder ``$BOOK_DATA/<owner>/<name>`` if there is one, else the hub.
-
-    >>> resolve("mteb/a-data-set-nobody-has")
-    'mteb/a-data-set-nobody-has'
-    """
-    folder = Path(os.environ.get("BOOK_DATA") or os.devnull) / path
-    return str(folder) if folder.is_dir() else path
 
 
 def load_task(name: str) -> AbsTask:
