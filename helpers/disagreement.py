@@ -494,7 +494,8 @@ def front(
     parts: pd.Series,
     *,
     settings: Sequence[Mapping[str, Any]],
-    measures: Sequence[str] = ("distance_correlation", "distance_correlation_unbiased", "cka"),
+    measures: Sequence[str] = ("distance_correlation_unbiased", "cka", "cca"),
+    measured: int = 1500,
     scorer: str = "fast",
     seed: int = 0,
     **shared: Any,
@@ -512,6 +513,8 @@ def front(
         Of each map: parameters of :class:`Decorrelator`.
     measures
         Of :mod:`helpers.similarity`, with which the dependence on the test clients is reported.
+    measured
+        On so many of them, drawn by ``seed``, if there are more.
     scorer, seed
         Of the accuracies; ``seed`` also of the maps.
     shared
@@ -521,7 +524,7 @@ def front(
     -------
     DataFrame
         First a row ``penalty = "none"`` for X as it is, then one for each map: ``penalty``, ``keep``, ``mu``, the
-        measures, ``chance_MEASURE`` (mean over five draws of the same with the rows of Y shuffled), ``accuracy`` (of
+        measures, ``chance_MEASURE`` (mean over three draws of the same with the rows of Y shuffled), ``accuracy`` (of
         X′), ``accuracy_union`` (of X′ ∪ Y), ``accuracy_y`` (of Y), ``epochs`` of the weights and ``seconds``.
 
     Raises
@@ -554,7 +557,9 @@ def front(
         raise ValueError(f"x has {len(x)} rows, y {len(y)} and target {len(target)}; one row a client is needed")
     part = parts.loc[target.index].to_numpy()
     known = target.notna().to_numpy()
-    test = part == "test"
+    test = np.flatnonzero(part == "test")
+    if check_count(measured, "measured", least=4) < len(test):
+        test = np.sort(np.random.default_rng(seed).choice(test, measured, replace=False))
     accuracy_y = score(y, target, parts, scorer=scorer, seed=seed).accuracy
     found = []
     for setting in ({}, *settings):
@@ -587,7 +592,7 @@ def _dependence(x: np.ndarray, y: np.ndarray, measures: Sequence[str], seed: int
     from helpers.similarity.registry import MEASURES
 
     rng = np.random.default_rng(seed)
-    shuffled = [y[rng.permutation(len(y))] for _ in range(5)]
+    shuffled = [y[rng.permutation(len(y))] for _ in range(3)]
     constant = np.ptp(x, axis=0).max() < 1e-6
     out = {}
     for name in measures:
