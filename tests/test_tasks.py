@@ -585,21 +585,56 @@ def replaced(file, old, new):
     return change
 
 
+REPLACED = {  # task and file: what is wrong, what stands there, what is put in its place, the message
+    ("Banking77Classification", "banking77/train.csv"): [
+        (
+            "a column is missing",
+            b"category",
+            b"intent",
+            r"train.csv has no column 'category'; its columns are \['text', 'intent'\]",
+        ),
+        ("a row is too long", b",cash", b",,cash", "train.csv, row 41: 3 cells under 2 columns"),
+    ],
+    ("TweetSentimentExtractionClassification", "tweet_sentiment_extraction/test.csv"): [
+        (
+            "a label is unknown",
+            b",neutral\r\n",
+            b",bored\r\n",
+            "row 13: sentiment is 'bored', which no row of train has",
+        ),
+    ],
+    ("STSBenchmark", "stsbenchmark/sts-dev.csv"): [
+        (
+            "a score is no number",
+            b"2012\t1\t",
+            b"2012\t1\tabout ",
+            "sts-dev.csv, row 1: field 5, the score, is 'about .*'; a number from 0 to 5",
+        ),
+    ],
+    ("STSBenchmark", "stsbenchmark/sts-test.csv"): [
+        ("a field is missing", b"news\ta\t2012\t1\t", b"", "sts-test.csv, row 1: 5 fields; at least 7"),
+    ],
+    ("NFCorpus", "nfcorpus_beir_format/queries.jsonl"): [
+        ("a line is no JSON", b'"}\n', b'"\n', "queries.jsonl, line 1: "),
+    ],
+    ("NFCorpus", "nfcorpus_beir_format/corpus.jsonl"): [
+        ("a key is missing", b'"text"', b'"body"', "corpus.jsonl, line 1: no text under 'text'"),
+    ],
+    ("NFCorpus", "nfcorpus_beir_format/qrels/dev.tsv"): [
+        ("a document is unknown", b"\td", b"\tnone", "dev.tsv, row 1: there is no corpus-id 'none"),
+    ],
+    ("QuoraDuplicates", "quora_pairs/eval.csv"): [
+        ("a label is neither 0 nor 1", b",1\r\n", b",yes\r\n", "eval.csv, row 1: is_duplicate is 'yes'; it is 0 or 1"),
+    ],
+    ("QuoraDuplicatesRetrieval", "quora_pairs/eval.csv"): [
+        ("a file is not UTF-8", b"why", b"\xff\xfe", "eval.csv, line 2: byte 0xff is not UTF-8"),
+    ],
+}
 BAD = {
     "a file is missing": (
         "Banking77Classification",
         lambda folder: (folder / "banking77/test.csv").unlink(),
         "needs banking77/test.csv below",
-    ),
-    "a column is missing": (
-        "Banking77Classification",
-        replaced("banking77/train.csv", b"category", b"intent"),
-        r"train.csv has no column 'category'; its columns are \['text', 'intent'\]",
-    ),
-    "a row is too long": (
-        "Banking77Classification",
-        replaced("banking77/train.csv", b",cash", b",,cash"),
-        "train.csv, row 41: 3 cells under 2 columns",
     ),
     "a text is blank": (
         "TweetSentimentExtractionClassification",
@@ -608,47 +643,9 @@ BAD = {
         ),
         "test.csv, row 2: text is blank",
     ),
-    "a label is unknown": (
-        "TweetSentimentExtractionClassification",
-        replaced("tweet_sentiment_extraction/test.csv", b",neutral\r\n", b",bored\r\n"),
-        "row 13: sentiment is 'bored', which no row of train has",
-    ),
-    "a score is no number": (
-        "STSBenchmark",
-        replaced("stsbenchmark/sts-dev.csv", b"2012\t1\t", b"2012\t1\tabout "),
-        "sts-dev.csv, row 1: field 5, the score, is 'about .*'; a number from 0 to 5",
-    ),
-    "a field is missing": (
-        "STSBenchmark",
-        replaced("stsbenchmark/sts-test.csv", b"news\ta\t2012\t1\t", b""),
-        "sts-test.csv, row 1: 5 fields; at least 7",
-    ),
-    "a line is no JSON": (
-        "NFCorpus",
-        replaced("nfcorpus_beir_format/queries.jsonl", b'"}\n', b'"\n'),
-        "queries.jsonl, line 1: ",
-    ),
-    "a key is missing": (
-        "NFCorpus",
-        replaced("nfcorpus_beir_format/corpus.jsonl", b'"text"', b'"body"'),
-        "corpus.jsonl, line 1: no text under 'text'",
-    ),
-    "a document is unknown": (
-        "NFCorpus",
-        replaced("nfcorpus_beir_format/qrels/dev.tsv", b"\td", b"\tnone"),
-        "dev.tsv, row 1: there is no corpus-id 'none",
-    ),
-    "a label is neither 0 nor 1": (
-        "QuoraDuplicates",
-        replaced("quora_pairs/eval.csv", b",1\r\n", b",yes\r\n"),
-        "eval.csv, row 1: is_duplicate is 'yes'; it is 0 or 1",
-    ),
-    "a file is not UTF-8": (
-        "QuoraDuplicatesRetrieval",
-        replaced("quora_pairs/eval.csv", b"why", b"\xff\xfe"),
-        "eval.csv, line 2: byte 0xff is not UTF-8",
-    ),
 }
+for (task, file), changes in REPLACED.items():
+    BAD |= {what: (task, replaced(file, old, new), message) for what, old, new, message in changes}
 
 
 @pytest.mark.parametrize("case", BAD)
