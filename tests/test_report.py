@@ -39,6 +39,7 @@ from helpers.report import (
     relations,
     same_groups,
     scores,
+    trust_in_words,
     verdict_in_words,
 )
 from helpers.report import moments as moments_module
@@ -388,6 +389,16 @@ def test_groups_of_many_objects_are_searched_in_a_sample(monkeypatch):
     assert len(part.items) < len(whole.items) == 300
     found = scores(part)["score"]
     assert found["x"] > found["y"] > 2 * part.chance
+
+
+def test_without_labels_the_recorded_trust_in_qualities_is_told():
+    from helpers.clients.unlabelled import ranking
+    from helpers.data import table
+
+    found = ranking(table("results/clients_unlabelled_models.csv"), ["rankme", "validation"], resamples=99)
+    said = trust_in_words(resamples=99)
+    assert f"the effective rank {found.loc['rankme', 'spearman']:+.2f} [" in said
+    assert f"labels of other clients {found.loc['validation', 'spearman']:+.2f} [" in said
 
 
 def test_the_final_ensemble_is_the_one_of_the_evaluation():

@@ -21,6 +21,7 @@ from helpers.report.conclusions import (
     costs,
     fit_chosen,
     redundancy_in_words,
+    trust_in_words,
     verdict_in_words,
 )
 from helpers.report.evaluation import (
@@ -28,6 +29,7 @@ from helpers.report.evaluation import (
     LAMBDAS,
     PLAIN,
     Evaluation,
+    Plan,
     by_judgements,
     by_labels,
     by_pairs,
@@ -46,6 +48,7 @@ __all__ = [
     "LAMBDAS",
     "PLAIN",
     "Evaluation",
+    "Plan",
     "Steps",
     "alike",
     "by_judgements",
@@ -66,6 +69,7 @@ __all__ = [
     "same_groups",
     "save_tables",
     "scores",
+    "trust_in_words",
     "verdict_in_words",
     "write_combined",
 ]
