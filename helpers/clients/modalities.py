@@ -113,6 +113,7 @@ HOMOPHILY = {"lifestyle": 3.0, "age": 1.5}
 KINDS = ("transactions", "text", "graph")
 METHODS = ("best single", "mean", "QP", "replacement", "concatenation + PCA", "concatenation")
 """What :func:`study` compares; all but the plain concatenation have the width of one space."""
+WEIGHED = ("QP", "replacement")
 NAMES = {"best single": "best", "concatenation": "concat"}
 LAMBDAS = (0.02, 0.1, 0.5)
 STEPS = (0.2, 0.5)
@@ -680,8 +681,8 @@ class Study(NamedTuple):
     Attributes
     ----------
     table : DataFrame
-        One row for each set and method: ``set``, ``method``, ``accuracy`` on test clients, ``width`` and ``weights``
-        (text, by name).
+        One row for each set and method: ``set``, ``method``, ``accuracy`` on test clients, ``width``, and ``weights``,
+        text that says which single space or, where they are not equal, what weight of each.
     correct : DataFrame
         Whether the class of each test client is predicted, a column for each (set, method).
     quality : Series
@@ -703,6 +704,7 @@ def study(
     lams: Sequence[float] = LAMBDAS,
     steps: Sequence[float] = STEPS,
     scorer: str = "fast",
+    chooser: str = "",
     seed: int = 0,
     known: dict | None = None,
 ) -> Study:
@@ -724,7 +726,7 @@ def study(
         Of the projection: that of the widest space by default.
     lams, steps
         Values of λ of the QP and of p of the replacement, of which validation accuracy chooses.
-    scorer, seed, known
+    scorer, chooser, seed, known
         As for :func:`helpers.clients.combining.compare`, which does the work.
 
     Returns
@@ -782,14 +784,15 @@ def study(
             continue
         total = sum(x.shape[1] for x in here.values())
         methods = partial(_methods, min(width, total), lams, steps)
-        found = compare(here, target, parts, methods, scorer=scorer, seed=seed, resamples=2, known=known)
+        options = {"scorer": scorer, "chooser": chooser, "seed": seed, "known": known}
+        found = compare(here, target, parts, methods, resamples=2, **options)
         table = found.table.set_index("method", drop=False)
         quality |= table.loc[table["kind"] == "single", "validation"].to_dict()
         for method, key in {name: NAMES.get(name, name) for name in METHODS}.items():
             row = table.loc[key]
             shares = zip(members, map(float, row["weights"].split()), strict=False)
-            said = ", ".join(f"{name} {value:.3f}" for name, value in shares if value > 0)
-            said = said or json.loads(row["chosen"]).get("model", "")
+            said = ", ".join(f"{name} {value:.2f}" for name, value in shares if value > 0.005)
+            said = json.loads(row["chosen"]).get("model", said if method in WEIGHED else "")
             about = {"accuracy": row["accuracy"], "width": row["width"], "weights": said}
             rows.append({"set": label, "method": method} | about)
             correct[label, method] = found.correct[key]
@@ -850,6 +853,7 @@ def experiment(
     lams: Sequence[float] = LAMBDAS,
     steps: Sequence[float] = STEPS,
     scorer: str = "fast",
+    chooser: str = "logistic",
     seed=0,
 ) -> Experiment:
     """Text and graph beside the transactions' models of one experiment: similarities, ensembles, ceilings.
@@ -866,7 +870,7 @@ def experiment(
         As for :func:`embed_texts` and :func:`embed_graph` (with the links of all clients).
     measures, n_similar
         Similarities, on at most so many test clients.
-    lams, steps, scorer
+    lams, steps, scorer, chooser
         As for :func:`study`, whose sets are: each of ``transactions`` (the best model), ``text`` and ``graph`` alone,
         two together, all three; ``all models``; and all of everything.
 
@@ -893,7 +897,7 @@ def experiment(
         spaces["graph"] = embed_graph(made.payments, clients.target.index, width=graph_width)
     first = int(np.ravel(seed)[0]) if not isinstance(seed, np.random.Generator) else 0
     known: dict = {}
-    options = {"lams": lams, "steps": steps, "scorer": scorer, "seed": first, "known": known}
+    options = {"lams": lams, "steps": steps, "scorer": scorer, "chooser": chooser, "seed": first, "known": known}
     alone = study(spaces, clients.target, parts, {name: [name] for name in several}, **options)
     best = str(alone.quality.idxmax())
     single = {"transactions": best} | {name: name for name in KINDS[1:] if name in spaces}

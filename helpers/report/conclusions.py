@@ -104,8 +104,8 @@ def trust_in_words(*, resamples: int = 999) -> str:
     ]
     return (
         "How far they can be trusted was measured on embeddings of bank clients, in "
-        f"{int(found['experiments'].max())} experiments of several models each, as the rank correlation with accuracy on "
-        f"labels that they never saw: {said[0]} and {said[1]}, beside {said[2]}. "
+        f"{int(found['experiments'].max())} experiments of several models each, as the rank correlation with accuracy "
+        f"on labels that they never saw: {said[0]} and {said[1]}, beside {said[2]}. "
         "What holds for one family of models need not hold for another."
     )
 
