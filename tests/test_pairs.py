@@ -296,6 +296,12 @@ def test_verdicts_by_hand():
     table = verdicts(found, published, combination="sum")
     assert table["verdict"].tolist() == ["reproduced", "not reproduced", "not decided", "not reproduced"]
     assert table["same size"].tolist() == ["yes", "no", "yes", "no"]
+    larger = published.assign(correlation=[-0.1, -0.3, -0.3, 0.33])
+    assert verdicts(found, larger, combination="sum").loc["cka", ["verdict", "same size"]].tolist() == [
+        "reproduced",
+        "no",
+    ]
+    assert verdicts(found.assign(p=0.9), larger, combination="sum").loc["cka", "verdict"] == "not decided"
     with pytest.raises(ValueError, match="cka, rsa, jaccard, rsm_norm_difference of the published"):
         verdicts(found, published)
 

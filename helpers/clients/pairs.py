@@ -457,9 +457,9 @@ def verdicts(
     DataFrame
         One row per published measure, by its name here: ``published``, ``ours`` with ``low`` and ``high``, ``p_holm``
         (corrected for these measures alone), ``verdict``: ``"reproduced"`` if ours has the published sign and both the
-        interval excludes 0 and the corrected p-value is at most 1 - level; ``"not reproduced"`` if the interval
-        excludes the published value, and ours is not reproduced; ``"not decided"`` else. ``same size`` tells whether
-        the interval holds the published value.
+        interval excludes 0 and the corrected p-value is at most 1 - level; ``"not reproduced"`` if ours is weaker or of
+        the other sign, and the interval excludes the published value; ``"not decided"`` else. ``same size``
+        tells whether the interval holds the published value.
 
     Raises
     ------
@@ -489,7 +489,8 @@ def verdicts(
     good = (np.sign(table["ours"]) == sign) & apart & (table["p_holm"] <= 1 - level + 1e-12)
     inside = table["published"].between(table["low"], table["high"])
     known = table["low"].notna()
-    table["verdict"] = np.select([good, known & ~inside], VERDICTS[:2], VERDICTS[2])
+    weaker = sign * table["ours"] < table["published"].abs()
+    table["verdict"] = np.select([good, known & ~inside & weaker], VERDICTS[:2], VERDICTS[2])
     table["same size"] = np.where(known, np.where(inside, "yes", "no"), "")
     return table
 
