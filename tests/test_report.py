@@ -281,6 +281,19 @@ def test_fold_k_is_predicted_by_what_the_other_folds_say_alone():
     assert before.weights.query("fold == 0").equals(after.weights.query("fold == 0"))
 
 
+def test_no_prediction_depends_on_other_rows_of_its_fold():
+    found, _ = halves(120)
+    target = found["one"].sum(axis=1) + 0.1
+    fold = folds_of(120, 3, together=np.arange(120), rng=1)
+    inside = np.flatnonzero(fold == 0)
+    spoiled = {name: x.copy() for name, x in found.items()}
+    for x in spoiled.values():
+        x[inside[::2]] *= -3
+    before, after = (by_labels(x, target, width=3, folds=3, rng=1, normalize=None).items for x in (found, spoiled))
+    pd.testing.assert_frame_equal(before.loc[inside[1::2]], after.loc[inside[1::2]])
+    assert not np.allclose(before.loc[inside[::2]], after.loc[inside[::2]])
+
+
 def test_equal_rows_stay_in_one_fold():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40, 3))
