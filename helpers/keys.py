@@ -24,7 +24,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class Reach:
         self.files: set[Path] = set()
         self._modules: dict[str, _Module | None] = {}
         self._entered: set[str] = set()
+        self._aliases: dict[str, dict[str, str]] = {}
         for source in sources:
             tree = ast.parse(_without_magics(source))
             self._follow(tree, _Module(tree, "", False))
@@ -66,7 +67,8 @@ class Reach:
             found = [p for p in (path / "__init__.py", path.with_suffix(".py")) if p.is_file()] if path.name else []
             module = None
             if first == self.package.name and found:
-                module = _Module(ast.parse(found[0].read_text(encoding="utf-8")), name, found[0].name == "__init__.py")
+                stamp = found[0].stat()
+                module = _parsed(found[0], name, stamp.st_mtime_ns, stamp.st_size)
             self._modules[name] = module
         return self._modules[name]
 
@@ -106,7 +108,7 @@ class Reach:
 
     def _add(self, label: str, statement: ast.stmt, module: _Module) -> None:
         if label not in self.definitions:
-            self.definitions[label] = ast.unparse(statement)
+            self.definitions[label] = module.text(statement)
             self._follow(statement, module)
 
     def _imported(self, node: ast.Import | ast.ImportFrom, module: _Module, only: str | None = None) -> None:
@@ -130,9 +132,12 @@ class Reach:
 
     def _follow(self, tree: ast.AST, module: _Module) -> None:
         """Follow every import, name, attribute and telling string inside ``tree``."""
-        aliases = module.aliases | _module_aliases(tree, module, self._module)
+        if module.name not in self._aliases:
+            self._aliases[module.name] = _module_aliases(module.imports, module, self._module)
+        nodes = module.nodes(tree)
+        aliases = self._aliases[module.name] | _module_aliases(nodes, module, self._module)
         qualified = set()
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.ImportFrom):
                 names = [a for a in node.names if (a.asname or a.name) not in aliases]
                 self._imported(ast.ImportFrom(node.module, names, node.level), module) if names else None
@@ -199,7 +204,23 @@ class _Module:
                 self.bindings.setdefault(bound, []).append(statement)
             if not names and not _is_docstring(statement) or getattr(statement, "decorator_list", None):
                 self.active.append(statement)
-        self.aliases: dict[str, str] = {}
+        bound = (statement for group in self.bindings.values() for statement in group)
+        self.imports = [statement for statement in bound if isinstance(statement, (ast.Import, ast.ImportFrom))]
+        self.tree = tree  # kept, so that the numbers below stay those of its nodes
+        self._nodes: dict[int, list[ast.AST]] = {}
+        self._texts: dict[int, str] = {}
+
+    def nodes(self, tree: ast.AST) -> list[ast.AST]:
+        """Everything inside a part of this module."""
+        if id(tree) not in self._nodes:
+            self._nodes[id(tree)] = list(ast.walk(tree))
+        return self._nodes[id(tree)]
+
+    def text(self, statement: ast.stmt) -> str:
+        """The source of a part of this module, without comments and formatting."""
+        if id(statement) not in self._texts:
+            self._texts[id(statement)] = ast.unparse(statement)
+        return self._texts[id(statement)]
 
     def absolute(self, node: ast.ImportFrom) -> str:
         """The dotted name that a ``from`` import starts at, relative ones resolved."""
@@ -293,11 +314,15 @@ def _targets(statement: ast.stmt) -> list[str]:
     return [node.id for node in names if isinstance(node, ast.Name)]
 
 
-def _module_aliases(tree: ast.AST, module: _Module, lookup) -> dict[str, str]:
-    """Local names that stand for modules of the package: ``import helpers.x as m``, ``from helpers import x``."""
+@lru_cache(maxsize=512)
+def _parsed(path: Path, name: str, changed: int, size: int) -> _Module:
+    """The module of a file as it is since its last change: many keys are asked for, and most reach the same files."""
+    return _Module(ast.parse(path.read_text(encoding="utf-8")), name, path.name == "__init__.py")
+
+
+def _module_aliases(nodes: Iterable[ast.AST], module: _Module, lookup) -> dict[str, str]:
+    """Names that stand for modules of the package: ``import helpers.x as m``, ``from helpers import x``."""
     aliases = {}
-    scope = [tree] if not module.name else [tree, *(s for group in module.bindings.values() for s in group)]
-    nodes = [node for root in scope[:1] for node in ast.walk(root)] + scope[1:]
     for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
