@@ -588,7 +588,10 @@ def front(
 
 
 def _dependence(x: np.ndarray, y: np.ndarray, measures: Sequence[str], seed: int) -> dict[str, float]:
-    """Measures of X′ and Y, and of X′ and Y with its rows shuffled; NaN where X′ is constant."""
+    """Measures of X′ and Y, and of X′ and Y with its rows shuffled; NaN where X′ is constant.
+
+    Canonical correlations are all 1 where the columns span every direction: NaN too, unless there are more rows.
+    """
     from helpers.similarity.registry import MEASURES
 
     rng = np.random.default_rng(seed)
@@ -597,8 +600,9 @@ def _dependence(x: np.ndarray, y: np.ndarray, measures: Sequence[str], seed: int
     out = {}
     for name in measures:
         measure = MEASURES[name].function
-        out[name] = math.nan if constant else float(measure(x, y))
-        out[f"chance_{name}"] = math.nan if constant else float(np.mean([measure(x, z) for z in shuffled]))
+        void = constant or (name.endswith("cca") and len(x) <= x.shape[1] + y.shape[1])
+        out[name] = math.nan if void else float(measure(x, y))
+        out[f"chance_{name}"] = math.nan if void else float(np.mean([measure(x, z) for z in shuffled]))
     return out
 
 

@@ -365,7 +365,7 @@ def _session(client, where, make, at_once: int, resources: Mapping[str, float]):
             n_workers=1,
             processes=False,
             threads_per_worker=at_once,
-            dashboard_address=None,
+            dashboard_address=":0",  # any free port: two sessions at a time would warn of a taken one
             memory_limit=0,
             resources=dict.fromkeys(resources, 1),
         )
