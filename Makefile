@@ -29,10 +29,10 @@ lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 fast: lint  ## lint and the tests that execute no chapter
-	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
 
 test: lint  ## everything: lint, unit tests, doctests, every chapter small, the book without warnings
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 record: setup  ## measure what each chapter costs, for the table of the README
 	@$(BIN)/python -m helpers run --record
