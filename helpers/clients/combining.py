@@ -89,6 +89,17 @@ MEASURES: dict[str, Any] = {
 """The similarities of the published weights; that of the angle is its cosine."""
 
 
+def _baselines(width: int, n_train: int | None) -> dict[str, Tuned]:
+    """What every method of that width is held against; fewer axes where there are fewer training rows."""
+    from helpers.ensembles import ConcatPCA, MeanOfLayers
+
+    axes = width if n_train is None else min(width, n_train - 1)
+    return {
+        "mean": Tuned(MeanOfLayers(align="pad")),
+        "concat_pca": Tuned(ConcatPCA(axes), {"normalize": [None, "standardize"]}),
+    }
+
+
 def replacing_methods(
     width: int,
     *,
@@ -115,13 +126,10 @@ def replacing_methods(
     >>> list(replacing_methods(64))[:2]
     ['mean', 'concat_pca']
     """
-    from helpers.ensembles import ConcatPCA, GreedyReplacement, MeanOfLayers, QualityReplacement
+    from helpers.ensembles import GreedyReplacement, QualityReplacement
 
-    axes = width if n_train is None else min(width, n_train - 1)
     grid = {"p": list(ps)}
-    return {
-        "mean": Tuned(MeanOfLayers(align="pad")),
-        "concat_pca": Tuned(ConcatPCA(axes), {"normalize": [None, "standardize"]}),
+    return _baselines(width, n_train) | {
         "replacement": Tuned(GreedyReplacement()),
         "replacement_inverse": Tuned(GreedyReplacement(gain="inverse")),
         "replacement_tuned": Tuned(GreedyReplacement(), grid, path=True),
@@ -160,7 +168,6 @@ def aligning_methods(
     """
     from helpers.ensembles import (
         QP,
-        ConcatPCA,
         GeneralizedProcrustes,
         MeanOfLayers,
         MultisetCCA,
@@ -169,7 +176,6 @@ def aligning_methods(
         SharedLinearAutoencoder,
     )
 
-    axes = width if n_train is None else min(width, n_train - 1)
     lam, ridge = {"lam": list(lams)}, {"ridge": list(ridges)}
     aligned = {
         "procrustes": (OrthogonalProcrustes, {}, {}),
@@ -178,11 +184,8 @@ def aligning_methods(
         "linear_autoencoder": (SharedLinearAutoencoder, {}, ridge),
         "autoencoder": (SharedAutoencoder, {"rng": seed}, {}),
     }
-    out = {
-        "mean": Tuned(MeanOfLayers(align="pad")),
-        "mean_standardized": Tuned(MeanOfLayers(normalize="standardize", align="pad")),
-        "concat_pca": Tuned(ConcatPCA(axes), {"normalize": [None, "standardize"]}),
-    }
+    out = _baselines(width, n_train)
+    out["mean_standardized"] = Tuned(MeanOfLayers(normalize="standardize", align="pad"))
     out |= {f"qp_{name}": Tuned(QP(similarity=rule, align="pad"), lam) for name, rule in measures.items()}
     for name, (make, options, grid) in aligned.items():
         out[f"{name}_mean"] = Tuned(make(width=width, **options), grid)

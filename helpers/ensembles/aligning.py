@@ -332,7 +332,32 @@ class GeneralizedProcrustes(_Rotated):
         return np.split(stacked if self.converged_ else last, edges)
 
 
-class MultisetCCA(Aligned):
+class _Ridged(Aligned):
+    """Alignments that solve an eigenproblem with a ridge."""
+
+    def __init__(
+        self,
+        width: int | None = None,
+        *,
+        ridge: float = 0.1,
+        mix: str = "mean",
+        lam: float = 0.1,
+        quality: Any = None,
+        similarity: Any = "cka",
+    ):
+        self.width = width
+        self.ridge = ridge
+        self.mix = mix
+        self.lam = lam
+        self.quality = quality
+        self.similarity = similarity
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        _at_least_0(self.ridge, "ridge")
+
+
+class MultisetCCA(_Ridged):
     r"""The mean, or weighted sum, of the canonical variates of several representations.
 
     The maps are the leading solutions of one generalised eigenproblem,
@@ -387,27 +412,6 @@ class MultisetCCA(Aligned):
     (1.0, 1.0)
     """
 
-    def __init__(
-        self,
-        width: int | None = None,
-        *,
-        ridge: float = 0.1,
-        mix: str = "mean",
-        lam: float = 0.1,
-        quality: Any = None,
-        similarity: Any = "cka",
-    ):
-        self.width = width
-        self.ridge = ridge
-        self.mix = mix
-        self.lam = lam
-        self.quality = quality
-        self.similarity = similarity
-
-    def _check_parameters(self):
-        super()._check_parameters()
-        _at_least_0(self.ridge, "ridge")
-
     def _maps(self, moments, width):
         from scipy.linalg import LinAlgError, block_diag, eigh
 
@@ -428,7 +432,7 @@ class MultisetCCA(Aligned):
         return moments.split(vectors)
 
 
-class SharedLinearAutoencoder(Aligned):
+class SharedLinearAutoencoder(_Ridged):
     r"""The mean, or weighted sum, of codes from each of which all representations can be rebuilt by one linear map.
 
     Minimises the error of rebuilding everything from each one,
@@ -474,27 +478,6 @@ class SharedLinearAutoencoder(Aligned):
     >>> round(fitted.loss_, 9)
     0.0
     """
-
-    def __init__(
-        self,
-        width: int | None = None,
-        *,
-        ridge: float = 0.1,
-        mix: str = "mean",
-        lam: float = 0.1,
-        quality: Any = None,
-        similarity: Any = "cka",
-    ):
-        self.width = width
-        self.ridge = ridge
-        self.mix = mix
-        self.lam = lam
-        self.quality = quality
-        self.similarity = similarity
-
-    def _check_parameters(self):
-        super()._check_parameters()
-        _at_least_0(self.ridge, "ridge")
 
     def _maps(self, moments, width):
         maps, self.decoder_ = _linear_autoencoder(moments, width, self.ridge)
