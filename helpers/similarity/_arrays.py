@@ -14,7 +14,9 @@ __all__ = [
     "as_matrix",
     "as_pair",
     "centred",
+    "check_alike",
     "check_count",
+    "column_means",
     "generator",
     "row_slices",
     "sum_of_squares",
@@ -79,16 +81,21 @@ def as_pair(x: Any, y: Any, *, rows: int = 2) -> tuple[Array, Array, ModuleType]
 
 
 def alike(x: Array, y: Array) -> tuple[Array, Array, ModuleType]:
-    """Two checked matrices in one dtype, and their namespace; raises where library, device or row numbers differ."""
+    """Two checked matrices in one dtype, and their namespace; raises as :func:`check_alike`."""
+    check_alike(x, y)
+    if x.dtype != y.dtype:
+        xp = array_namespace(x)
+        x, y = xp.astype(x, xp.float64), xp.astype(y, xp.float64)
+    return x, y, array_namespace(x, y)
+
+
+def check_alike(x: Array, y: Array) -> None:
+    """Raise ``TypeError`` or ``ValueError`` where library, device or row numbers differ."""
     _check_same_library(x, y)
     if is_torch_array(x) and x.device != y.device:
         raise ValueError(f"x is on {x.device} and y on {y.device}; both must be on one device")
     if x.shape[0] != y.shape[0]:
         raise ValueError(f"x has {x.shape[0]} rows and y has {y.shape[0]}; both must describe the same objects")
-    if x.dtype != y.dtype:
-        xp = array_namespace(x)
-        x, y = xp.astype(x, xp.float64), xp.astype(y, xp.float64)
-    return x, y, array_namespace(x, y)
 
 
 def sum_of_squares(x: Array) -> float:
@@ -104,8 +111,8 @@ def row_slices(x: Array) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, x.shape[0], step))
 
 
-def centred(x: Array, name: str = "x", *, varies: bool = True) -> Array:
-    """``x`` less its column means (taken in float64), in the dtype of ``x``.
+def column_means(x: Array, name: str = "x", *, varies: bool = True) -> Array:
+    """The means of the columns in float64; of a constant column its very value.
 
     Raises
     ------
@@ -121,6 +128,12 @@ def centred(x: Array, name: str = "x", *, varies: bool = True) -> Array:
         if varies and bool(xp.all(constant)):
             raise ValueError(f"{name}: every feature is constant over the {x.shape[0]} rows; the measure is undefined")
         mean = xp.where(constant, xp.astype(x[0, :], xp.float64), mean)
+    return mean
+
+
+def centred(x: Array, name: str = "x", *, varies: bool = True) -> Array:
+    """``x`` less its :func:`column_means`, in the dtype of ``x``."""
+    xp, mean = array_namespace(x), column_means(x, name, varies=varies)
     out = xp.empty_like(x)
     for rows in row_slices(x):
         out[rows, :] = xp.astype(x[rows, :] - mean, x.dtype, copy=False)

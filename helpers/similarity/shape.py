@@ -7,12 +7,13 @@ done once: ``Measure.prepare`` in the registry.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from helpers.similarity._arrays import alike, as_pair, centred, row_slices, sum_of_squares, to_numpy
+from helpers.similarity._arrays import alike, as_pair, check_alike, column_means, row_slices, sum_of_squares, to_numpy
 from helpers.similarity._distances import rescaled
 
 __all__ = ["aligned_cosine", "angular_shape", "permutation_procrustes", "procrustes", "procrustes_normalized"]
@@ -21,11 +22,26 @@ Array = Any
 
 
 class _Shape(NamedTuple):
-    """A representation of unit Frobenius norm (zeros if the norm is 0), and that norm as ``norm * scale``."""
+    """A representation that is centred and brought to unit Frobenius norm block by block, where it is used.
+
+    No copy of a representation is held: a matrix of all pairs needs no more memory than a few pairs.
+    """
 
     array: Array
-    norm: float
+    mean: Array | None
+    divisor: float
+    norm: float  # of the centred representation is norm * scale
     scale: float
+
+    def rows(self, which: slice) -> Array:
+        xp, block = array_namespace(self.array), self.array[which, :]
+        if self.mean is not None:
+            block = xp.astype(block - self.mean, block.dtype, copy=False)
+        return block if self.divisor == 1 else block / self.divisor
+
+    def holding(self, unit: Array) -> _Shape:
+        """This norm with another matrix of unit norm."""
+        return self._replace(array=unit, mean=None, divisor=1.0)
 
 
 def procrustes(x: Any, y: Any, *, centre: bool = True, alpha: float = 1.0) -> float:
@@ -241,22 +257,23 @@ def _shape(x: Array, name: str = "x", centre: bool = True, alpha: float = 1.0) -
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha is {alpha}; it must be between 0 (whitened) and 1 (as it is)")
     shape = _unit(x, name, centre)
-    x, xp = shape.array, array_namespace(shape.array)
+    xp = array_namespace(shape.array)
     if alpha < 1 and shape.norm:
+        x = shape.rows(slice(None))
         u, s, _ = xp.linalg.svd(x, full_matrices=False)
         rank = int(xp.sum(s > s[0] * max(x.shape) * xp.finfo(x.dtype).eps))
         size = shape.norm * shape.scale
         # The singular values are those of x over its norm; alpha weighs them as they are.
         weights = alpha * s[:rank] * min(size, 1.0) + (1 - alpha) / max(size, 1.0)
-        return shape._replace(array=u[:, :rank] * (weights / math.sqrt(float(xp.sum(weights * weights)))))
-    if x.shape[1] > x.shape[0]:
-        x = xp.linalg.qr(x.T)[1].T
-    return shape._replace(array=x)
+        return shape.holding(u[:, :rank] * (weights / math.sqrt(float(xp.sum(weights * weights)))))
+    if shape.array.shape[1] > shape.array.shape[0]:
+        return shape.holding(xp.linalg.qr(shape.rows(slice(None)).T)[1].T)
+    return shape
 
 
-def _direction(x: Array, name: str = "x", centre: bool = True, alpha: float = 1.0) -> Array:
-    """The shape without its size; raises if there is none."""
-    return _with_direction(_shape(x, name, centre, alpha), name).array
+def _direction(x: Array, name: str = "x", centre: bool = True, alpha: float = 1.0) -> _Shape:
+    """The shape, whose size will count for nothing; raises if there is none."""
+    return _with_direction(_shape(x, name, centre, alpha), name)
 
 
 def _features(x: Array, name: str = "x", centre: bool = False, angular: bool = False) -> tuple[_Shape, bool]:
@@ -265,72 +282,77 @@ def _features(x: Array, name: str = "x", centre: bool = False, angular: bool = F
     return (_with_direction(shape, name) if angular else shape), angular
 
 
-def _rows(x: Array, name: str = "x", alignment: str = "orthogonal", centre: bool = False) -> tuple[Array, Array, str]:
+def _rows(x: Array, name: str = "x", alignment: str = "orthogonal", centre: bool = False) -> tuple[_Shape, Array, str]:
     """The representation (in at most n columns where rotations may be undone), the norms of its rows, and the map."""
     if alignment not in ("orthogonal", "permutation"):
         raise ValueError(f'alignment is {alignment!r}; it must be "orthogonal" or "permutation"')
     shape = _shape(x, name, centre) if alignment == "orthogonal" else _unit(x, name, centre)
     xp = array_namespace(shape.array)
-    x = shape.array
-    squares = xp.concat([xp.sum(x[i, :] ** 2, axis=1, dtype=xp.float64) for i in row_slices(x)])
-    return x, xp.sqrt(squares), alignment
+    squares = [xp.sum(shape.rows(i) ** 2, axis=1, dtype=xp.float64) for i in row_slices(shape.array)]
+    return shape, xp.sqrt(xp.concat(squares)), alignment
 
 
 def _between_procrustes(a: _Shape, b: _Shape) -> float:
     """sqrt((|X| - |Y|)² + |X||Y| chord²), without overflow."""
     largest = max(a.scale, b.scale)
     size_a, size_b = a.norm * (a.scale / largest), b.norm * (b.scale / largest)
-    chord = _chord(a.array, b.array) if a.norm and b.norm else 0.0
+    chord = _chord(a, b) if a.norm and b.norm else 0.0
     return largest * math.hypot(size_a - size_b, math.sqrt(size_a) * math.sqrt(size_b) * chord)
 
 
-def _between_angular(a: Array, b: Array) -> float:
+def _between_angular(a: _Shape, b: _Shape) -> float:
     return 2 * math.asin(min(_chord(a, b), math.sqrt(2)) / 2)
 
 
 def _between_permutation(a: tuple[_Shape, bool], b: tuple[_Shape, bool]) -> float:
     """|X|² + |Y|² - 2 · the inner products of the matched features, square root of it."""
+    if a is b:
+        return 0.0
     (a, angular), (b, _) = a, b
     if a.array.shape[1] < b.array.shape[1]:
         a, b = b, a
-    wide, narrow, xp = alike(a.array, b.array)
-    rows, columns, matched = _matching(wide, narrow)
+    products = _products(a, b)
+    rows, columns, matched = _matching(products)
     largest = max(a.scale, b.scale)
     size_a, size_b = (1.0, 1.0) if angular else (a.norm * (a.scale / largest), b.norm * (b.scale / largest))
     square = size_a**2 + size_b**2 - 2 * size_a * size_b * matched
-    if square < (1e-2 if wide.dtype == xp.float32 else 1e-6) * (size_a**2 + size_b**2):
+    if square < (1e-2 if _single(a, b) else 1e-6) * (size_a**2 + size_b**2):
         # Near 0 the difference is rounding: sum the residual itself.
-        alone = np.setdiff1d(np.arange(wide.shape[1]), rows)
-        square = sum_of_squares(_columns(wide, rows) * size_a - _columns(narrow, columns) * size_b)
-        square += sum_of_squares(_columns(wide, alone)) * size_a**2
+        alone = np.setdiff1d(np.arange(a.array.shape[1]), rows)
+        square = 0.0
+        for wide, narrow in _blocks(a, b):
+            square += sum_of_squares(_columns(wide, rows) * size_a - _columns(narrow, columns) * size_b)
+            square += sum_of_squares(_columns(wide, alone)) * size_a**2
     distance = math.sqrt(square)
     return 2 * math.asin(min(distance, 2.0) / 2) if angular else largest * distance
 
 
-def _between_aligned(a: tuple[Array, Array, str], b: tuple[Array, Array, str]) -> float:
-    (x, x_norms, alignment), (y, y_norms, _) = a, b
-    x, y, xp = alike(x, y)
-    directed = (x_norms > 0) & (y_norms > 0)
+def _between_aligned(a: tuple[_Shape, Array, str], b: tuple[_Shape, Array, str]) -> float:
+    (a, a_norms, alignment), (b, b_norms, _) = a, b
+    check_alike(a.array, b.array)
+    xp = array_namespace(a.array, b.array)
+    directed = (a_norms > 0) & (b_norms > 0)
     if not bool(xp.any(directed)):
         raise ValueError("no object has a nonzero row in both x and y; the mean cosine is undefined")
+    products = _products(a, b)
     if alignment == "permutation":
-        matched = _matching(x, y)[:2]
-        parts = ((_columns(x[i, :], matched[0]), _columns(y[i, :], matched[1])) for i in row_slices(x))
+        matched = _matching(products)[:2]
+        parts = ((_columns(x, matched[0]), _columns(y, matched[1])) for x, y in _blocks(a, b))
     else:
-        u, _, vt = xp.linalg.svd(xp.matmul(x.T, y), full_matrices=False)
-        parts = ((xp.matmul(x[i, :], u), xp.matmul(y[i, :], vt.T)) for i in row_slices(x))
-    products = xp.concat([xp.sum(a * b, axis=1, dtype=xp.float64) for a, b in parts])
-    cosines = products[directed] / x_norms[directed] / y_norms[directed]
+        u, _, vt = xp.linalg.svd(products, full_matrices=False)
+        u, v = (xp.astype(turn, xp.float32 if _single(a, b) else xp.float64, copy=False) for turn in (u, vt.T))
+        parts = ((xp.matmul(x, u), xp.matmul(y, v)) for x, y in _blocks(a, b))
+    inner = xp.concat([xp.sum(x * y, axis=1, dtype=xp.float64) for x, y in parts])
+    cosines = inner[directed] / a_norms[directed] / b_norms[directed]
     return float(xp.mean(xp.clip(cosines, -1, 1)))
 
 
 def _unit(x: Array, name: str, centre: bool) -> _Shape:
     """x, centred if asked, over its Frobenius norm."""
     x, scale = rescaled(x)
-    if centre:
-        x = centred(x, name, varies=False)
-    norm = math.sqrt(sum_of_squares(x))
-    return _Shape(x / norm if norm else x, norm, scale)
+    shape = _Shape(x, column_means(x, name, varies=False) if centre else None, 1.0, 0.0, scale)
+    norm = math.sqrt(sum(sum_of_squares(shape.rows(i)) for i in row_slices(x)))
+    return shape._replace(divisor=norm or 1.0, norm=norm)
 
 
 def _with_direction(shape: _Shape, name: str) -> _Shape:
@@ -339,40 +361,65 @@ def _with_direction(shape: _Shape, name: str) -> _Shape:
     return shape
 
 
-def _chord(a: Array, b: Array) -> float:
+def _blocks(a: _Shape, b: _Shape) -> Iterator[tuple[Array, Array]]:
+    """The same rows of both in one dtype, block by block."""
+    check_alike(a.array, b.array)
+    wide = max(a.array, b.array, key=lambda x: x.shape[1])
+    return (alike(a.rows(i), b.rows(i))[:2] for i in row_slices(wide))
+
+
+def _single(a: _Shape, b: _Shape) -> bool:
+    return a.array.dtype == b.array.dtype == array_namespace(a.array).float32
+
+
+def _products(a: _Shape, b: _Shape) -> Array:
+    """Inner products of the features in float64; blocks of float32 are multiplied in float32."""
+    xp = array_namespace(a.array)
+    total = xp.zeros((a.array.shape[1], b.array.shape[1]), dtype=xp.float64, device=device(a.array))
+    for x, y in _blocks(a, b):
+        total += xp.matmul(x.T, y)
+    return total
+
+
+def _chord(a: _Shape, b: _Shape) -> float:
     """sqrt(2 - 2 |aᵀb|_*) of two matrices of unit norm: the least distance that an orthogonal map leaves."""
-    a, b, xp = alike(a, b)
-    if a.shape[1] < b.shape[1]:
+    if a is b:
+        return 0.0
+    if a.array.shape[1] < b.array.shape[1]:
         a, b = b, a
-    cross = xp.matmul(a.T, b)
-    gap = 1 - _nuclear_norm(cross)
-    if gap > (1e-2 if a.dtype == xp.float32 else 1e-6):
+    gap = 1 - _nuclear_norm(_products(a, b), single=_single(a, b))
+    if gap > (1e-2 if _single(a, b) else 1e-6):
         return math.sqrt(2 * gap)
     # Near 0 the gap is rounding: sum the aligned residual itself.
-    u, _, vt = xp.linalg.svd(cross, full_matrices=False)
+    xp = array_namespace(a.array)
+    u, _, vt = xp.linalg.svd(_products(a, b), full_matrices=False)
     turn = xp.matmul(u, vt)
-    moved = xp.matmul(a, turn)
-    return math.sqrt(sum_of_squares(moved - b) + sum_of_squares(a - xp.matmul(moved, turn.T)))
+    square = 0.0
+    for x, y in _blocks(a, b):
+        x, y = (xp.astype(block, xp.float64, copy=False) for block in (x, y))
+        moved = xp.matmul(x, turn)
+        square += sum_of_squares(moved - y) + sum_of_squares(x - xp.matmul(moved, turn.T))
+    return math.sqrt(square)
 
 
-def _nuclear_norm(m: Array) -> float:
-    """The sum of the singular values."""
+def _nuclear_norm(m: Array, single: bool) -> float:
+    """The sum of the singular values; ``single``: of products that carry the digits of float32 only."""
     xp = array_namespace(m)
-    if m.dtype == xp.float64:
+    if not single:
         return float(xp.sum(xp.linalg.svdvals(m)))
-    # float32: the eigenvalues of the Gram matrix in float64 are as precise as the entries, and cheaper.
-    m = xp.astype(m, xp.float64)
-    squares = xp.linalg.eigvalsh(xp.matmul(m.T, m))
+    # The eigenvalues of the Gram matrix in float64 are as precise as such entries, and cheaper.
+    m = xp.matmul(m.T, m)
+    squares = xp.linalg.eigvalsh(m)
     return float(xp.sum(xp.sqrt(xp.clip(squares, 0, None))))
 
 
-def _matching(x: Array, y: Array) -> tuple[np.ndarray, np.ndarray, float]:
+def _matching(products: Array) -> tuple[np.ndarray, np.ndarray, float]:
     """The matching of columns with the largest total inner product, and that product."""
     from scipy.optimize import linear_sum_assignment
 
-    products = to_numpy(array_namespace(x).matmul(x.T, y))
+    products = to_numpy(products)
     rows, columns = linear_sum_assignment(products, maximize=True)
-    return rows, columns, float(products[rows, columns].sum(dtype=np.float64))
+    return rows, columns, float(products[rows, columns].sum())
 
 
 def _columns(x: Array, which: np.ndarray) -> Array:
