@@ -596,7 +596,7 @@ def _dependence(x: np.ndarray, y: np.ndarray, measures: Sequence[str], seed: int
 
     rng = np.random.default_rng(seed)
     shuffled = [y[rng.permutation(len(y))] for _ in range(3)]
-    constant = np.ptp(x, axis=0).max() < 1e-6
+    constant = np.ptp(x, axis=0).max() <= 1e-6 * np.abs(x).max()
     out = {}
     for name in measures:
         measure = MEASURES[name].function

@@ -385,11 +385,11 @@ def with_provenance(found: Fusion, encoder: str, source: str, minutes: float, se
     import datetime
     import os
     import platform
-    from importlib.metadata import version
+
+    from helpers.clients.recording import versions
 
     layers = found.representations
     weights = [digest for name, digest in sorted(layers.files.items()) if name.endswith(".safetensors")]
-    packages = ("numpy", "scikit-learn", "torch", "transformers", "mteb")
     behind = {
         "sha256": "+".join(weights),
         "layers": len(layers),
@@ -400,8 +400,7 @@ def with_provenance(found: Fusion, encoder: str, source: str, minutes: float, se
         "truncated": int(np.count_nonzero(layers.tokens_lost)),
         "encoded": layers.encoded,
         "seed": seed,
-        "versions": f"python={platform.python_version()} "
-        + " ".join(f"{name}={version(name).partition('+')[0]}" for name in packages),
+        "versions": versions("numpy", "scikit-learn", "torch", "transformers", "mteb"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "date": datetime.date.today().isoformat(),
         "minutes": round(minutes, 2),

@@ -766,7 +766,7 @@ QUALITIES: dict[str, Quality] = {
     "stable_rank": Quality(
         stable_rank, "larger", "[1, min(n, p)]", ("rotation", "scale"), "n p²", "Tsitsulin et al. 2023"
     ),
-    "leverage": Quality(leverage, "smaller", "[1, n/p]", ("rotation", "scale", "linear"), "n p²", "Candès, Recht 2009"),
+    "leverage": Quality(leverage, "smaller", "[1, n/r]", ("rotation", "scale", "linear"), "n p²", "Candès, Recht 2009"),
     "self_clustering": Quality(
         self_clustering, "smaller", "[-1/(p-1), 1]", ("rotation", "scale"), "n p²", "Tsitsulin et al. 2023"
     ),

@@ -106,6 +106,15 @@ def test_the_table_tells_what_was_chosen_and_differences_by_hand():
     assert tuned.loc[tuned["chosen"], "steps"].item() == top["steps"].min()
 
 
+@pytest.mark.parametrize("name", ["best", "concat", "mean"])
+def test_a_representation_with_the_name_of_a_method_is_refused(name):
+    embeddings, target, part = clients()
+    first, *others = embeddings
+    named = {name: embeddings[first]} | {str(other): embeddings[other] for other in others}
+    with pytest.raises(ValueError, match=f"'{name}' names a representation and a (reference|method)"):
+        compare(named, target, part, REPLACING, scorer="logistic")
+
+
 def test_experiments_come_one_below_the_other_and_lone_models_are_left_out():
     found = sweep()
     for model in (1, 2):

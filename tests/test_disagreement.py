@@ -156,6 +156,17 @@ def test_the_map_is_plain_arrays_that_can_be_saved(pair, tmp_path):
         load(tmp_path / "other.npz")
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_whether_a_map_is_constant_does_not_depend_on_its_scale(scale):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 60, 3))
+    varied = disagreement._dependence(scale * x, y, ["cka"], seed=0)
+    constant = disagreement._dependence(scale * (1 + 1e-9 * x), y, ["cka"], seed=0)
+    assert varied["cka"] == pytest.approx(disagreement._dependence(x, y, ["cka"], seed=0)["cka"]) and np.isnan(
+        constant["cka"]
+    )
+
+
 def test_a_clone_is_unfitted_and_constant_features_do_no_harm(pair):
     x, y = pair
     fitted = Decorrelator(epochs=1).fit(np.hstack([x, np.ones((300, 1))]), y)

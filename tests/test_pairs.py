@@ -142,6 +142,15 @@ def test_a_measure_that_is_undefined_is_told_and_missing():
     assert found["cka"].isna().all() and "constant" in found.attrs["undefined"]["cka"]
 
 
+def test_an_undefined_measure_takes_no_other_of_the_same_pass_with_it():
+    rng = np.random.default_rng(0)
+    parts = pd.Series(["validation"] * 40)
+    pair = {"one column": rng.normal(size=(40, 1)), "three": rng.normal(size=(40, 3))}
+    found = pair_measures(pair, parts, measures=["cka", "rsa", "jaccard"])
+    assert set(found.attrs["undefined"]) == {"rsa"} and found["rsa"].isna().all()
+    assert found[["cka", "jaccard"]].notna().all(axis=None)
+
+
 def test_the_study_of_a_sweep_has_a_row_for_each_pair_and_leaves_out_lonely_runs():
     embeddings, target, parts = population(120)
     frames = {name: pd.DataFrame(values, index=target.index) for name, values in embeddings.items()}

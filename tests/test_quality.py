@@ -211,7 +211,7 @@ def test_values_lie_in_their_range_and_are_turned_so_that_larger_is_better(name,
         "min(n-1, p)": 5,
         "-1/(n-1)": -1 / 59,
         "-1/(p-1)": -0.25,
-        "n/p": 12,
+        "n/r": 12,
         "p": 5,
     }
     bounds = [known[end] if end in known else float(end) for end in (low, high)]

@@ -151,7 +151,7 @@ class Embedded:
     losses : list of float
         Mean loss of each epoch, per slice.
     seconds : dict
-        What took how long: ``prepare``, ``train``, ``encode``.
+        What took how long: ``prepare``, ``import`` (of the libraries), ``train``, ``encode``.
     """
 
     embeddings: pd.DataFrame
@@ -588,7 +588,7 @@ def _fit(module, dataset, epochs: int, batch: int) -> list[float]:
         enable_model_summary=False,
         callbacks=[losses],
     )
-    # A last batch of one client would have no negatives.
+    # A last batch of fewer clients could lack the five negatives of a slice.
     last = len(dataset) % batch
     loader = DataLoader(dataset, batch, shuffle=True, collate_fn=dataset.collate_fn, drop_last=0 < last < 7)
     trainer.fit(module, loader)

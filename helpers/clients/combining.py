@@ -241,7 +241,8 @@ def compare(
     Raises
     ------
     ValueError
-        If there are fewer than two representations, or as :func:`helpers.clients.score` and the ensembles raise.
+        If there are fewer than two representations, or one has the name of a reference or method; and as
+        :func:`helpers.clients.score` and the ensembles raise.
 
     Notes
     -----
@@ -269,6 +270,8 @@ def compare(
     rows, correct, curves, ensembles, similarities = [], {}, [], {}, {}
 
     def report(name, kind, x, validation, chosen, weights):
+        if name in correct:
+            raise ValueError(f"{name!r} names a representation and a {kind}; call the representation otherwise")
         found = scored(x, "test")
         correct[name] = found.correct
         shares = " ".join(f"{value:.3f}" for value in weights) if weights is not None else ""
@@ -511,18 +514,18 @@ def draw_differences(
 
 
 class _Scored:
-    """Scores of arrays; one that was scored before is not scored again."""
+    """Scores of arrays on validation and test clients by one classifier; what was scored before is not scored again."""
 
     def __init__(self, target: pd.Series, part: pd.Series, scorer: str, seed: int, known: dict):
         self.target, self.part, self.scorer, self.seed, self.known = target, part, scorer, seed, known
 
     def __call__(self, x: np.ndarray, on: str):
-        from helpers.clients.scoring import score
+        from helpers.clients.scoring import score_parts
 
-        key = hashlib.sha256(np.ascontiguousarray(x)).digest(), x.shape, on, self.scorer
+        key = hashlib.sha256(np.ascontiguousarray(x)).digest(), x.shape, self.scorer
         if key not in self.known:
-            self.known[key] = score(x, self.target, self.part, scorer=self.scorer, on=on, seed=self.seed)
-        return self.known[key]
+            self.known[key] = score_parts(x, self.target, self.part, scorer=self.scorer, seed=self.seed)
+        return self.known[key][on]
 
 
 def _candidates(method: Tuned, train: Any, y: np.ndarray, quality: Mapping, similarities: dict) -> Iterable[tuple]:

@@ -244,7 +244,8 @@ def pair_measures(
     options = {**OPTIONS, **(options or {})}
     together = [name for name in names if name in STREAMED]
     found, undefined = {}, {}
-    for group in [together] * bool(together) + [[name] for name in names if name not in STREAMED]:
+    groups = [together] * bool(together) + [[name] for name in names if name not in STREAMED]
+    for group in groups:
         few = rows[:n_slow] if group[0] in SLOW else rows
         chosen = {name: dict(options.get(name, {})) for name in group}
         for name in group:
@@ -257,7 +258,10 @@ def pair_measures(
                 {name: values[few] for name, values in arrays.items()}, group, options=chosen, progress=False
             )
         except ValueError as error:
-            undefined |= dict.fromkeys(group, str(error))
+            if len(group) > 1:  # one of them is undefined; each on its own tells which
+                groups += [[name] for name in group]
+            else:
+                undefined[group[0]] = str(error)
             continue
         for name, matrix in matrices.items():
             both = (matrix.to_numpy() + matrix.to_numpy().T) / 2
@@ -653,7 +657,7 @@ def detection_power(
     data = _arranged(pairs, [measure], [combination], True)
     basis = _basis(data.accuracies)
     gain, like = (_without(column, basis) for column in (data.gains[:, 0], data.measures[:, 0]))
-    most = min(block.size for block in data.blocks)
+    most = min(map(len, data.blocks))
     size = check_count(most if models is None else models, "models", least=3)
     if size > most:
         raise ValueError(f"models is {size}; the smallest experiment of the table has {most}")
@@ -664,14 +668,14 @@ def detection_power(
         for s in range(studies):
             x, y, relabel = [], [], []
             for block in (data.blocks[i] for i in rng.integers(len(data.blocks), size=number)):
-                first, second = rng.permutation(block.size)[:size], rng.permutation(block.size)[:size]
-                y.append(gain[block.at(first[here], first[there])])
-                x.append(like[block.at(second[here], second[there])])
+                first, second = rng.permutation(len(block))[:size], rng.permutation(len(block))[:size]
+                y.append(gain[block[first[here], first[there]]])
+                x.append(like[block[second[here], second[there]]])
                 labels = rng.permuted(np.tile(np.arange(size), (permutations, 1)), axis=1)
                 place = np.zeros((size, size), dtype=int)
                 place[here, there] = place[there, here] = np.arange(len(here))
                 relabel.append(len(relabel) * len(here) + place[labels[:, here], labels[:, there]])
-            x, y = (_standard(np.concatenate(part)) for part in (x, y))
+            x, y = (_scaled(np.concatenate(part)) for part in (x, y))
             shuffled = x[np.hstack(relabel)]
             for c, correlation in enumerate(correlations):
                 planted = correlation * x + np.sqrt(1 - correlation**2) * y
@@ -683,24 +687,18 @@ def detection_power(
     ).rename_axis("experiments")
 
 
-class _Block(NamedTuple):
-    """One experiment: how many models, and the row of the table for each two of them."""
-
-    size: int
-    rows: np.ndarray
-
-    def at(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return self.rows[a, b]
-
-
 class _Data(NamedTuple):
-    """A checked table of pairs: rows × (1, min, max), rows × combinations, rows × measures, rows → experiment."""
+    """A checked table of pairs.
+
+    Rows × (1, min, max), rows × combinations, rows × measures, rows → experiment, and for each experiment the square
+    matrix that tells the row of each two of its models.
+    """
 
     accuracies: np.ndarray
     gains: np.ndarray
     measures: np.ndarray
     codes: np.ndarray
-    blocks: list[_Block]
+    blocks: list[np.ndarray]
 
     @property
     def n_experiments(self) -> int:
@@ -745,7 +743,7 @@ def _arranged(pairs: pd.DataFrame, measures: Sequence[str], combinations: Sequen
         if len(at) != len(names) * (len(names) - 1) // 2 or (rows[np.triu_indices(len(names), 1)] < 0).any():
             label = pairs["experiment"].iloc[at[0]]
             raise ValueError(f"experiment {label} has {len(at)} rows for {len(names)} models; each pair once is needed")
-        blocks.append(_Block(len(names), rows))
+        blocks.append(rows)
     low, high = values[:, :2].min(axis=1), values[:, :2].max(axis=1)
     columns = np.column_stack([low, high, values[:, 2:]])
     if within:
@@ -773,10 +771,6 @@ def _scaled(columns: np.ndarray) -> np.ndarray:
     return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
 
 
-def _standard(values: np.ndarray) -> np.ndarray:
-    return (values - values.mean()) / max(values.std(), 1e-300)
-
-
 def _ranks(values: np.ndarray) -> np.ndarray:
     from scipy.stats import rankdata
 
@@ -794,9 +788,9 @@ def _relabelled(data: _Data, permutations: int, rng: np.random.Generator) -> np.
     """For each relabelling of the models of every experiment, the row whose measure each row gets."""
     found = np.empty((permutations, len(data.codes)), dtype=np.int64)
     for block in data.blocks:
-        here, there = np.triu_indices(block.size, 1)
-        labels = rng.permuted(np.tile(np.arange(block.size), (permutations, 1)), axis=1)
-        found[:, block.at(here, there)] = block.at(labels[:, here], labels[:, there])
+        here, there = np.triu_indices(len(block), 1)
+        labels = rng.permuted(np.tile(np.arange(len(block)), (permutations, 1)), axis=1)
+        found[:, block[here, there]] = block[labels[:, here], labels[:, there]]
     return found
 
 

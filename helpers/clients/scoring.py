@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from helpers.clients.coles import Sweep
 
-__all__ = ["SCORERS", "Score", "agreement", "score", "score_runs"]
+__all__ = ["SCORERS", "Score", "agreement", "score", "score_parts", "score_runs"]
 
 SCORERS = ("fast", "logistic", "lightgbm", "lightautoml")
 """``fast`` is the mean of the probabilities of ``logistic`` and ``lightgbm``."""
@@ -103,7 +103,79 @@ def score(
     >>> score(target.to_numpy()[:, None] * 1.0, target, split, scorer="logistic").accuracy
     1.0
     """
-    return _scores(embeddings, target, split, scorer, (on,), seed, timeout, threads)[0]
+    options = {"scorer": scorer, "seed": seed, "timeout": timeout, "threads": threads}
+    return score_parts(embeddings, target, split, on=(on,), **options)[on]
+
+
+def score_parts(
+    embeddings: Any,
+    target: pd.Series,
+    split: pd.Series,
+    *,
+    scorer: str = "fast",
+    on: Sequence[str] = ("validation", "test"),
+    seed: int = 0,
+    timeout: int = 60,
+    threads: int = 1,
+) -> dict[str, Score]:
+    """:func:`score` on several parts, by one classifier.
+
+    Parameters
+    ----------
+    embeddings, target, split, scorer, seed, timeout, threads
+        As for :func:`score`.
+    on
+        ``"validation"``, ``"test"`` or both.
+
+    Returns
+    -------
+    dict of str to Score
+        By part; ``seconds`` is that of training and of all parts.
+
+    Raises
+    ------
+    ValueError
+        As :func:`score`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.clients.scoring import score_parts
+    >>> target = pd.Series([0, 1] * 50)
+    >>> split = pd.Series((["train"] * 6 + ["validation", "test"] * 2) * 10)
+    >>> found = score_parts(target.to_numpy()[:, None] * 1.0, target, split, scorer="logistic")
+    >>> {part: one.accuracy for part, one in found.items()}
+    {'validation': 1.0, 'test': 1.0}
+    """
+    import time
+
+    import pandas as pd
+
+    if scorer not in SCORERS:
+        raise ValueError(f"scorer is {scorer!r}; it can be {', '.join(map(repr, SCORERS))}")
+    if wrong := [part for part in on if part not in ("test", "validation")]:
+        raise ValueError(f"on is {wrong[0]!r}; it can be 'test' or 'validation'")
+    x, y, parts = _aligned(embeddings, target, split)
+    seen, asked = (parts == "train") & y.notna(), parts.isin(on) & y.notna()
+    for part in on:
+        number = int((asked & (parts == part)).sum())
+        if not number or y[seen].nunique() < 2:
+            raise ValueError(
+                f"there are {int(seen.sum())} training clients of {y[seen].nunique()} classes and {number} {part} "
+                "clients; at least two classes and one client are needed"
+            )
+    began = time.perf_counter()
+    codes, classes = pd.factorize(y[seen], sort=True)
+    train, test = x[seen.to_numpy()], x[asked.to_numpy()]
+    shares = _probabilities(train, codes, test, len(classes), scorer, seed, timeout, threads)
+    table = pd.DataFrame(shares, index=y.index[asked], columns=list(classes))
+    correct = pd.Series(np.asarray(classes)[shares.argmax(axis=1)] == y[asked].to_numpy(), index=table.index)
+    seconds = round(time.perf_counter() - began, 3)
+    found = {}
+    for part in on:
+        here = (parts[asked] == part).to_numpy()
+        found[part] = Score(float(correct[here].mean()), correct[here], table[here], scorer, part, seconds)
+    return found
 
 
 def score_runs(
@@ -145,10 +217,11 @@ def score_runs(
     for run in list(sweep.embeddings) if runs is None else runs:
         target, parts = sweep.target[run[0]], sweep.part[run[0]]
         row: dict[str, float] = {}
-        for found in _scores(sweep.embeddings[run], target, parts, scorer, tuple(on), seed, timeout, threads):
+        options = {"scorer": scorer, "on": on, "seed": seed, "timeout": timeout, "threads": threads}
+        for part, found in score_parts(sweep.embeddings[run], target, parts, **options).items():
             right = binomtest(int(found.correct.sum()), len(found.correct)).proportion_ci(level, method="wilson")
-            limits = {f"low_{found.on}": right.low, f"high_{found.on}": right.high}
-            row |= {f"accuracy_{found.on}": found.accuracy, **limits, f"n_{found.on}": len(found.correct)}
+            limits = {f"low_{part}": right.low, f"high_{part}": right.high}
+            row |= {f"accuracy_{part}": found.accuracy, **limits, f"n_{part}": len(found.correct)}
         rows[run] = row | {"seconds": found.seconds}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(rows, names=["experiment", "model"])
@@ -230,39 +303,6 @@ def agreement(
             "spread": difference.std(ddof=1),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _scores(embeddings, target, split, scorer, on, seed, timeout, threads) -> list[Score]:
-    """One classifier, scored on each of the parts."""
-    import time
-
-    import pandas as pd
-
-    if scorer not in SCORERS:
-        raise ValueError(f"scorer is {scorer!r}; it can be {', '.join(map(repr, SCORERS))}")
-    if wrong := [part for part in on if part not in ("test", "validation")]:
-        raise ValueError(f"on is {wrong[0]!r}; it can be 'test' or 'validation'")
-    x, y, parts = _aligned(embeddings, target, split)
-    seen, asked = (parts == "train") & y.notna(), parts.isin(on) & y.notna()
-    for part in on:
-        number = int((asked & (parts == part)).sum())
-        if not number or y[seen].nunique() < 2:
-            raise ValueError(
-                f"there are {int(seen.sum())} training clients of {y[seen].nunique()} classes and {number} {part} "
-                "clients; at least two classes and one client are needed"
-            )
-    began = time.perf_counter()
-    codes, classes = pd.factorize(y[seen], sort=True)
-    train, test = x[seen.to_numpy()], x[asked.to_numpy()]
-    shares = _probabilities(train, codes, test, len(classes), scorer, seed, timeout, threads)
-    table = pd.DataFrame(shares, index=y.index[asked], columns=list(classes))
-    correct = pd.Series(np.asarray(classes)[shares.argmax(axis=1)] == y[asked].to_numpy(), index=table.index)
-    seconds = round(time.perf_counter() - began, 3)
-    found = []
-    for part in on:
-        here = (parts[asked] == part).to_numpy()
-        found.append(Score(float(correct[here].mean()), correct[here], table[here], scorer, part, seconds))
-    return found
 
 
 def _aligned(embeddings: Any, target: pd.Series, split: pd.Series) -> tuple[np.ndarray, pd.Series, pd.Series]:

@@ -195,7 +195,7 @@ def study(
     """
     import pandas as pd
 
-    from helpers.clients import score
+    from helpers.clients.scoring import score, score_parts
     from helpers.ensembles import QP, ConcatPCA, MeanOfLayers, QPSelectionPCA
 
     if len(models) < 2:
@@ -218,14 +218,14 @@ def study(
         if found.isna().any(axis=None):
             raise ValueError(f"extra lacks a value for one of the models {list(found.index)}")
 
-    def accuracy(x: np.ndarray, on: str = "test"):
-        return score(x, target, parts, scorer=scorer, on=on, seed=seed)
+    def accuracy(x: np.ndarray) -> float:
+        return score(x, target, parts, scorer=scorer, seed=seed).accuracy
 
-    tests = {name: accuracy(x) for name, x in arrays.items()}
-    validation = {name: accuracy(x, "validation").accuracy for name, x in arrays.items()}
+    scored = {name: score_parts(x, target, parts, scorer=scorer, seed=seed) for name, x in arrays.items()}
+    tests = {name: one["test"] for name, one in scored.items()}
     half = np.random.default_rng(seed).permutation(len(next(iter(tests.values())).correct)) % 2 == 0
     rated = found.assign(
-        validation=list(validation.values()),
+        validation=[one["validation"].accuracy for one in scored.values()],
         test=[one.accuracy for one in tests.values()],
         first=[float(one.correct.to_numpy()[half].mean()) for one in tests.values()],
         second=[float(one.correct.to_numpy()[~half].mean()) for one in tests.values()],
@@ -246,7 +246,7 @@ def study(
             else:
                 made = QPSelectionPCA(lam_).fit(seen, **options)
             combined = made.transform(arrays)
-            value, weights = accuracy(combined).accuracy, made.weights_.to_numpy()
+            value, weights = accuracy(combined), made.weights_.to_numpy()
             add(quality, way, scale, float(lam_), value, combined.shape[1], weights)
 
     size = len(arrays)
@@ -260,9 +260,9 @@ def study(
     for way in combine:
         made = (MeanOfLayers(align="pad") if way == "sum" else ConcatPCA()).fit(seen)
         combined = made.transform(arrays)
-        add("equal", way, "none", math.nan, accuracy(combined).accuracy, combined.shape[1], flat)
+        add("equal", way, "none", math.nan, accuracy(combined), combined.shape[1], flat)
     whole = np.hstack(list(arrays.values()))
-    add("equal", "side by side", "none", math.nan, accuracy(whole).accuracy, whole.shape[1], flat)
+    add("equal", "side by side", "none", math.nan, accuracy(whole), whole.shape[1], flat)
     add("random", "best", "none", math.nan, float(test.mean()), width, flat)
     weighted("difference", np.zeros(size), "none", 1.0, combine)
     for quality in [*names, "validation"]:
@@ -303,8 +303,6 @@ def ranking(
     level, resamples, rng
         Of the interval, and of the permutations.
 
-    An experiment that lacks a quality for all its models is left out for that quality.
-
     Returns
     -------
     DataFrame
@@ -320,6 +318,8 @@ def ranking(
 
     Notes
     -----
+    An experiment that lacks a quality for all its models is left out for that quality.
+
     Without relation every order of the scores within an experiment is as likely, whatever the qualities are, so that p
     is exact up to the number of permutations. The bootstrap over few experiments is too narrow.
 
@@ -401,7 +401,7 @@ def against(
         A row per method that every experiment has: mean ``percent`` by which its accuracy is larger, relative to that
         of the reference, with limits ``low`` and ``high``, ``std`` over the experiments, ``win`` (percent of the
         experiments in which it is larger; equal ones count half), ``p`` by flipping signs, ``holm`` over the rows,
-        ``accuracy``, ``experiments`` and ``verdict``.
+        ``accuracy``, ``experiments`` and ``verdict`` (from the interval and ``p``, before the correction by Holm).
 
     Raises
     ------

@@ -124,8 +124,8 @@ class _Moments:
         self.edges = np.cumsum([0, *sizes])
         self.means = np.split(mean, self.edges[1:-1])
         totals = np.array([np.trace(self._cut(covariance, i, i)) for i in range(len(sizes))])
-        for name, total, square in zip(representations.names, totals, self._squares(covariance, mean), strict=True):
-            if not total > np.finfo(np.float64).eps * n * square:
+        for name, total, part in zip(representations.names, totals, self.means, strict=True):
+            if not total > np.finfo(np.float64).eps * n * (part @ part):  # what rounding leaves of a constant one
                 raise ValueError(f"representation {name!r} is constant over the {n} rows; there is nothing to align")
         self.scales = np.sqrt(totals / width)
         spread = np.repeat(self.scales, sizes)
@@ -135,10 +135,6 @@ class _Moments:
     def _beside(representations: Representations, start: int, stop: int) -> np.ndarray:
         blocks = [representations.block(i, start, stop) for i in range(len(representations.names))]
         return np.hstack(blocks, dtype=np.float64)
-
-    def _squares(self, covariance: np.ndarray, mean: np.ndarray) -> list[float]:
-        """What rounding of a constant representation is measured by."""
-        return [float(part @ part) for part in np.split(mean, self.edges[1:-1])]
 
     def _cut(self, matrix: np.ndarray, i: int, j: int) -> np.ndarray:
         return matrix[self.edges[i] : self.edges[i + 1], self.edges[j] : self.edges[j + 1]]
