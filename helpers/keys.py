@@ -265,7 +265,9 @@ def _digest(path: Path) -> str:
 
 
 def _contents(value: Any) -> list[str]:
-    """What stands in the files or folders that a parameter names, one or a list of them."""
+    """What stands in the files or folders that a parameter names, one, or a list or mapping of them."""
+    if isinstance(value, Mapping):
+        return _contents(list(value.values()))
     if isinstance(value, (list, tuple)):
         return [content for item in value for content in _contents(item)]
     if not isinstance(value, str) or not value or len(value) > 1000 or "\0" in value:
@@ -273,6 +275,9 @@ def _contents(value: Any) -> list[str]:
     path = Path(value).expanduser()
     if not path.is_absolute() and "/" in value and (inside := _files(DATA / path, DATA)):
         return [_digest(p) for p in inside]
+    below = PACKAGE.parent / path
+    if not path.exists() and (below.is_file() or "/" in value):  # as loaders find it, wherever a kernel runs
+        path = below
     if path.is_file():
         return [_digest(path)]
     if path.is_dir():

@@ -310,6 +310,62 @@ def test_a_date_written_as_a_number_is_not_taken_for_days():
     assert read(table, **NAMES, date_format="%Y%m%d").events["time"].dt.month.tolist() == [1, 1, 1, 2, 2, 2]
 
 
+def test_dates_as_people_write_them():
+    def times(values):
+        found = read(ROWS.assign(when=values), **NAMES).events["time"]
+        return found.dt.strftime("%Y-%m-%d %H:%M").tolist()
+
+    dotted = ["03.02.2024", "01.02.2024", "02.02.2024", "11.02.2024", "12.02.2024", "10.02.2024"]
+    assert times(dotted)[0] == "2024-02-01 00:00" and times(dotted)[-1] == "2024-02-12 00:00"
+    mixed = ["2024-01-03T10:00:00.5", "2024-01-01", "2024-01-02T09:30:00"] * 2
+    assert times(mixed)[:3] == ["2024-01-01 00:00", "2024-01-02 09:30", "2024-01-03 10:00"]
+    summer = ["2024-03-30T10:00:00+01:00", "2024-03-31T10:00:00+02:00", "2024-04-01T10:00:00Z"] * 2
+    assert times(summer)[:3] == ["2024-03-30 10:00", "2024-03-31 10:00", "2024-04-01 10:00"]
+    with pytest.raises(ValueError, match="'soon' is not a date; date_format names the form of the dates"):
+        times(["soon", *dotted[1:]])
+
+
+def test_decimal_commas_and_other_encodings_are_named_and_read(tmp_path):
+    table = ROWS.assign(what=["café", None, "fuel", "food", "rent", "rent"])
+    table.to_csv(tmp_path / "e.csv", sep=";", decimal=",", encoding="cp1252", index=False)
+    found = read(tmp_path / "e.csv", **NAMES, decimal=",", encoding="cp1252")
+    assert found.events["amount"].tolist() == [-5.0, 10.0, 3.0, 400.0, 400.0] and "café" in set(
+        found.events["category"]
+    )
+    with pytest.raises(ValueError, match="e.csv is not utf-8; name its encoding, such as 'cp1252'"):
+        read(tmp_path / "e.csv", **NAMES)
+    with pytest.raises(
+        ValueError, match="line 2, column 'sum': '10,0' is not a number.*decimal names the decimal mark"
+    ):
+        read(tmp_path / "e.csv", **NAMES, encoding="cp1252")
+
+
+def test_a_class_may_be_missing_in_some_rows_and_clients_that_do_not_match_are_told():
+    some = ROWS.assign(target=["old", None, None, None, "young", "young"])
+    assert read(some, **NAMES).target.to_dict() == {1: "old", 2: "young"}
+    with pytest.raises(ValueError, match="none of the 2 clients .* look like 1, those of the targets like '1'"):
+        read(ROWS, pd.Series(["old", "young"], index=["1", "2"]), **NAMES)
+
+
+def test_relative_paths_start_here_or_at_the_top_of_the_project(tmp_path, monkeypatch):
+    from helpers.clients import reading
+    from helpers.keys import key
+
+    ROWS.to_csv(tmp_path / "mine.csv", index=False)
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    with pytest.raises(FileNotFoundError, match="no source 'mine.csv'"):
+        load("mine.csv", **NAMES)
+    monkeypatch.setattr(reading, "ROOT", tmp_path)
+    assert len(load("mine.csv", **NAMES)) == 2
+    # A table that options name counts by its contents.
+    keys = []
+    for text in ("a", "b"):
+        (tmp_path / "answers.csv").write_text(text)
+        keys.append(key(["1"], {"options": {"targets": str(tmp_path / "answers.csv")}}))
+    assert keys[0] != keys[1]
+
+
 def test_an_unknown_source_is_named():
     with pytest.raises(FileNotFoundError, match="no source 'simulate'"):
         load("simulate")

@@ -387,7 +387,7 @@ def describe(clients: Clients) -> pd.Series:
     return pd.Series([sentence(row) for row in shares.to_numpy()], index=shares.index, name="text")
 
 
-def share(clients: Clients, *, rare: float = 0.05) -> pd.DataFrame:
+def share(clients: Clients, *, rare: float = 0.05, most: int = 300) -> pd.DataFrame:
     """Links between clients that use the same rare categories; no target is seen.
 
     Parameters
@@ -396,6 +396,8 @@ def share(clients: Clients, *, rare: float = 0.05) -> pd.DataFrame:
         Of any source.
     rare
         A category is rare if more than one client and at most this share of all clients use it.
+    most
+        Nor is a category rare that more clients than this use, however many there are.
 
     Returns
     -------
@@ -406,11 +408,11 @@ def share(clients: Clients, *, rare: float = 0.05) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If ``rare`` is not between 0 and 1.
+        If ``rare`` is not between 0 and 1, or ``most`` below 2.
 
     Notes
     -----
-    Time and memory grow with the square of the number of users of a rare category.
+    Time and memory grow with the square of the number of users of a rare category, at most ``most`` ** 2 for each.
 
     Examples
     --------
@@ -426,10 +428,12 @@ def share(clients: Clients, *, rare: float = 0.05) -> pd.DataFrame:
 
     if not 0 < rare <= 1:
         raise ValueError(f"rare is {rare}; a share between 0 and 1 is needed")
+    if most < 2:
+        raise ValueError(f"most is {most}; at least 2 clients are needed to share a category")
     names = clients.target.index
     used = clients.events[["client", "category"]].drop_duplicates()
     users = used["category"].astype(object).map(used["category"].astype(object).value_counts())
-    used = used[((users > 1) & (users <= rare * len(names))).to_numpy()]
+    used = used[((users > 1) & (users <= min(rare * len(names), most))).to_numpy()]
     codes, kinds = pd.factorize(used["category"].astype(object), sort=True)
     weight = np.sqrt(np.log(len(names) / np.maximum(np.bincount(codes, minlength=len(kinds)), 1)))
     rows = names.get_indexer(used["client"])

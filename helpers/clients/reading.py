@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Clients", "PARTS", "load", "read", "read_age_groups", "read_berka", "split", "take"]
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "data"
 PARTS = ("train", "validation", "test")
 HANDLING = {
     "missing_dates": ("drop", "refuse"),
@@ -63,8 +65,8 @@ def load(source: str | Path = "simulated", *, n_clients: int | None = None, seed
     source
         ``"simulated"`` (see :func:`helpers.clients.simulate`); ``"berka"``, the folder that ``BOOK_DATA`` holds, or
         ``"berka:FOLDER"``; a folder with a ``transactions_train.csv``, or the name ``owner/data-set`` of one on the
-        hub (:func:`read_age_groups`); or a CSV or Parquet file (:func:`read`). A relative path is looked for here and
-        below ``data/``.
+        hub (:func:`read_age_groups`); or a CSV or Parquet file (:func:`read`). A relative path is looked for here, in
+        the top folder of the project, and below ``data/``.
     n_clients
         How many clients; all, or 2000 simulated ones, if None. Fewer than the source has are drawn by ``seed``.
     seed
@@ -88,8 +90,7 @@ def load(source: str | Path = "simulated", *, n_clients: int | None = None, seed
         from helpers.clients.simulator import simulate
 
         return simulate(2000 if n_clients is None else n_clients, seed=seed, **options)
-    path = Path(name).expanduser()
-    path = path if path.exists() or path.is_absolute() else next(filter(Path.exists, [DATA / path]), path)
+    path = _place(name)
     if name == "berka" or name.startswith("berka:"):
         clients = read_berka(name.partition(":")[2] or None, **options)
     elif path.is_file():
@@ -132,6 +133,8 @@ def read(
     target_client: str | None = None,
     date_format: str | None = None,
     separator: str | None = None,
+    decimal: str = ".",
+    encoding: str = "utf-8",
     categories: Sequence | None = None,
     min_events: int = 10,
     missing_dates: str = "drop",
@@ -147,10 +150,12 @@ def read(
     Parameters
     ----------
     events
-        One row per transaction. CSV files may be compressed (``.gz``, ``.zip``, …).
+        One row per transaction. CSV files may be compressed (``.gz``, ``.zip``, …). A relative path is looked for as
+        by :func:`load`.
     targets
         One row per client: a file, a DataFrame, or a Series indexed by client. If None, the column ``target`` of the
-        events is used where there is one (it must be the same in all rows of a client), else no target is known.
+        events is used where there is one (where a row of a client has one it must be the same), else no target is
+        known.
     client, time, category, amount, channel
         Columns of the events. Several columns for ``category`` are joined by ``" / "``. Without ``channel`` there is
         none.
@@ -159,9 +164,11 @@ def read(
     date_format
         As for ``strptime``, such as ``"%y%m%d"``; ``"days"`` for numbers of days, counted from 2000-01-03, a Monday
         (the public data hide the true origin, so that their weekdays are weekdays up to a shift). By default dates are
-        recognised, and numbers taken for days.
+        recognised, and numbers taken for days. Offsets from UTC are ignored: times are those of the clock on the wall.
     separator
         Of a CSV file; found out by default.
+    decimal, encoding
+        Of CSV files, such as ``","`` and ``"cp1252"``.
     categories
         The categories that are known; all that occur by default.
     min_events
@@ -193,7 +200,7 @@ def read(
         If a file does not exist.
     ValueError
         If a column is missing, a value cannot be read, or something is found that is to be refused; the message names
-        the file, the line and the column. Also if nothing is left.
+        the file, the line and the column. Also if nothing is left, or if no client of the targets has events.
 
     Examples
     --------
@@ -221,7 +228,8 @@ def read(
         if value not in HANDLING[name]:
             raise ValueError(f"{name} is {value!r}; it can be {' or '.join(map(repr, HANDLING[name]))}")
 
-    table, where = _table(events, separator, "events")
+    form = {"decimal": decimal, "encoding": encoding}
+    table, where = _table(events, separator, "events", **form)
     parts = [category] if isinstance(category, str) else list(category)
     wanted = [client, time, *parts, amount, *([channel] if channel else [])]
     _need_columns(table, wanted, where)
@@ -278,8 +286,13 @@ def read(
         clean[column] = clean[column].astype("category")
 
     owners = pd.Index(clean["client"].unique(), name="client")
-    known = _targets(targets, table, client, target, target_client or client, separator, where)
+    known = _targets(targets, table, client, target, target_client or client, where, **form)
     chosen = known.reindex(owners) if known is not None else pd.Series(np.nan, index=owners)
+    if known is not None and len(known) and chosen.isna().all():
+        raise ValueError(
+            f"{where}: none of the {len(owners)} clients with events has a target; clients of the events look like "
+            f"{owners.tolist()[0]!r}, those of the targets like {known.index.tolist()[0]!r}"
+        )
     for check, found in {
         "clients without target": (chosen.isna(), "not scored"),
         "targets without client": (~known.index.isin(owners) if known is not None else np.zeros(0, bool), "ignored"),
@@ -468,28 +481,41 @@ class _Checks:
         return _line(self.where, int(rows.argmax()))
 
 
+OFFSET = r"(:\d{2}(?:\.\d+)?)\s?(?:Z|[+-]\d{2}:?\d{2})$"
+"""Of a time from UTC, at the end of a date."""
+
+
 def _line(where: str, position: int) -> str:
     """How a reader finds a row: the line of a CSV file with its heading, else the row counted from 0."""
     return f"line {position + 2}" if ".csv" in where or ".txt" in where or ".tsv" in where else f"row {position}"
 
 
-def _table(source, separator: str | None, what: str) -> tuple[pd.DataFrame, str]:
+def _place(name: str | Path) -> Path:
+    """A path as it is given, or, if it is relative, in the top folder of the project or below its data."""
+    path = Path(name).expanduser()
+    return next((place for place in (path, ROOT / path, DATA / path) if place.exists()), path)
+
+
+def _table(source, separator: str | None, what: str, **form: str) -> tuple[pd.DataFrame, str]:
     """The table and how to name it in messages."""
     import pandas as pd
 
     if isinstance(source, pd.DataFrame):
         return source.reset_index(drop=True), f"the {what} table"
-    path = Path(source).expanduser()
+    path = _place(source)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     if path.suffix in (".parquet", ".pq"):
         return pd.read_parquet(path).reset_index(drop=True), path.name
-    if separator is None:
-        heading = pd.read_csv(path, nrows=0, sep="\x00", engine="python", header=0, quoting=3).columns[0]
-        separator = max(",;\t|", key=heading.count)
     try:
-        return pd.read_csv(path, sep=separator, low_memory=False, skipinitialspace=True), path.name
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        if separator is None:
+            alone = {"nrows": 0, "sep": "\x00", "engine": "python", "header": 0, "quoting": 3}
+            heading = pd.read_csv(path, encoding=form.get("encoding"), **alone).columns[0]
+            separator = max(",;\t|", key=heading.count)
+        return pd.read_csv(path, sep=separator, low_memory=False, skipinitialspace=True, **form), path.name
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} is not {error.encoding}; name its encoding, such as 'cp1252'") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{path.name} cannot be read as a table: {error}") from None
 
 
@@ -512,15 +538,25 @@ def _times(column: pd.Series, form: str | None, where: str) -> pd.Series:
                 "days; name the form of the dates by date_format, such as '%Y%m%d'"
             )
         return pd.Timestamp("2000-01-03") + pd.to_timedelta(days, unit="D")
+    options: dict = {"format": form, "errors": "coerce"}
     if form:
         whole = column.astype("Int64") if pd.api.types.is_numeric_dtype(column) else column
         column = whole.astype("string")
+    elif not pd.api.types.is_datetime64_any_dtype(column):
+        first = next((str(value) for value in column if pd.notna(value) and str(value).strip()), "")
+        if re.search(OFFSET, first):  # offsets that change in summer would make no one column
+            column = column.astype("string").str.replace(OFFSET, r"\1", regex=True)
+        options["dayfirst"] = bool(re.match(r"\d{1,2}\.\d{1,2}\.\d", first))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where no format is recognised, values are read one by one, and checked below
-        found = pd.to_datetime(column, format=form, errors="coerce")
+        found = pd.to_datetime(column, **options)
+        if not form and found.isna().any():  # ISO dates of which some have no time, or a fraction of a second
+            iso = pd.to_datetime(column, format="ISO8601", errors="coerce")
+            found = iso if iso.notna().sum() > found.notna().sum() else found
     if getattr(found.dt, "tz", None) is not None:
         found = found.dt.tz_localize(None)
-    _refuse_unreadable(column, found, where, f"a date of the form {form}" if form else "a date")
+    hint = "" if form else "; date_format names the form of the dates, such as '%d.%m.%Y'"
+    _refuse_unreadable(column, found, where, f"a date of the form {form}" if form else "a date", hint)
     return found
 
 
@@ -528,7 +564,8 @@ def _numbers(column: pd.Series, where: str) -> pd.Series:
     import pandas as pd
 
     found = pd.to_numeric(column, errors="coerce").astype(float)
-    _refuse_unreadable(column, found, where, "a number")
+    comma = column.astype("string").str.contains(",", regex=False).fillna(False).any() if found.isna().any() else False
+    _refuse_unreadable(column, found, where, "a number", "; decimal names the decimal mark, such as ','" * bool(comma))
     endless = np.isinf(found)
     if endless.any():
         at = int(endless.to_numpy().argmax())
@@ -536,7 +573,7 @@ def _numbers(column: pd.Series, where: str) -> pd.Series:
     return found
 
 
-def _refuse_unreadable(column: pd.Series, found: pd.Series, where: str, expected: str) -> None:
+def _refuse_unreadable(column: pd.Series, found: pd.Series, where: str, expected: str, hint: str = "") -> None:
     empty = column.isna() | column.astype("string").str.strip().eq("").fillna(False).astype(bool)
     wrong = (found.isna() & ~empty).to_numpy(dtype=bool)
     if wrong.any():
@@ -544,6 +581,7 @@ def _refuse_unreadable(column: pd.Series, found: pd.Series, where: str, expected
         raise ValueError(
             f"{where}, {_line(where, at)}, column {column.name!r}: {column.iloc[at]!r} is not {expected}"
             + f"; {int(wrong.sum())} values are not" * bool(wrong.sum() > 1)
+            + hint
         )
 
 
@@ -563,20 +601,21 @@ def _labels(columns: pd.DataFrame) -> pd.Series:
     return joined.astype(object)
 
 
-def _targets(targets, table, client: str, column: str, owner: str, separator: str | None, where: str):
+def _targets(targets, table, client: str, column: str, owner: str, where: str, **form: str):
+    """The target of each client that has one, or None if there are no targets at all."""
     import pandas as pd
 
     if targets is None:
         if column not in table.columns:
             return None
-        given = table[[client, column]].dropna(subset=[client]).drop_duplicates().set_index(client)[column]
+        given = table[[client, column]].dropna().drop_duplicates().set_index(client)[column]
         where = f"{where}, column {column!r}"
     elif isinstance(targets, pd.Series):
-        given, where = targets, "the targets"
+        given, where = targets.dropna(), "the targets"
     else:
-        answers, where = _table(targets, separator if isinstance(targets, pd.DataFrame) else None, "targets")
+        answers, where = _table(targets, None, "targets", **form)
         _need_columns(answers, [owner, column], where)
-        given = answers.set_index(owner)[column]
+        given = answers.set_index(owner)[column].dropna()
     twice = given.index.duplicated()
     if twice.any():
         raise ValueError(f"{where}: client {given.index[twice][0]} has more than one target")
