@@ -35,6 +35,7 @@ __all__ = [
     "paired",
     "power",
     "ranks",
+    "with_limits",
 ]
 
 VERDICTS = ("better", "not distinguishable", "worse")
@@ -290,6 +291,42 @@ def paired(
     else:
         p = _share_beyond(_mean_draws(d, groups, resamples, rng))
     return Paired(float(d.mean()), low, high, p, _verdict(low, high, p, level), len(d), level)
+
+
+def with_limits(
+    row: Mapping[str, Any],
+    value: str = "difference",
+    limits: tuple[str, str] = ("low", "high"),
+    *,
+    scale: float = 1.0,
+    spec: str = "+.2f",
+) -> str:
+    """A value of a row of a table with its limits, as :class:`Interval` writes them.
+
+    Parameters
+    ----------
+    row
+        A row of a DataFrame, or a mapping.
+    value, limits
+        Its columns.
+    scale
+        All three are multiplied by it: 100 for points or percent.
+    spec
+        Format of each.
+
+    Returns
+    -------
+    str
+        Empty where there is no value (NaN).
+
+    Examples
+    --------
+    >>> from helpers.inference import with_limits
+    >>> with_limits({"difference": 0.013, "low": -0.002, "high": 0.027}, scale=100, spec="+.1f")
+    '+1.3 [-0.2, +2.7]'
+    """
+    found = [scale * float(row[column]) for column in (value, *limits)]
+    return "" if np.isnan(found[0]) else f"{Interval(*found, level=np.nan):{spec}}"
 
 
 def holm(p: Any) -> Any:

@@ -1,0 +1,331 @@
+"""The comparisons that carry a claim: the same combinations of embeddings, scored by several scorers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.clients.scoring import SCORERS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from helpers.clients.combining import Tuned
+
+__all__ = ["METHODS", "differences_agree", "headline", "judge_by", "side_by_side"]
+
+METHODS = (
+    "best",
+    "concat",
+    "concat_pca",
+    "mean",
+    "replacement",
+    "replacement_inverse",
+    "quality_replacement",
+    "quality_replacement_tuned",
+    "qp_cka",
+    "procrustes_qp",
+    "qp_agreement",
+)
+"""What the claims compare: names of :func:`helpers.clients.combining.compare`, and ``qp_agreement``, see below."""
+
+
+def headline(
+    representations: Mapping[str, Any],
+    target: pd.Series,
+    part: pd.Series,
+    *,
+    methods: Sequence[str] = METHODS,
+    scorers: Sequence[str] = SCORERS,
+    ps: Sequence[float] = (0.1, 0.2, 0.4),
+    alphas: Sequence[float] = (0.25, 0.75),
+    lams: Sequence[float] = (0.1, 0.3, 1.0),
+    chooser: str = "logistic",
+    timeout: int = 600,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Combinations of the embeddings of one experiment, each scored on the test clients by several scorers.
+
+    Fits and choices are those of :func:`helpers.clients.combining.compare` with ``scorer="fast"``, so that every scorer
+    judges the same representation and none of them takes part in making it.
+
+    Parameters
+    ----------
+    representations, target, part
+        As for :func:`helpers.clients.combining.compare`.
+    methods
+        Which ones: ``best``, the single model of highest validation accuracy, ``concat``, all columns side by side,
+        methods of :func:`helpers.clients.combining.replacing_methods` and
+        :func:`helpers.clients.combining.aligning_methods`, and ``qp_agreement``: the weighted sum of
+        :class:`helpers.ensembles.QP` with λ = 1 whose quality is the mean linear CKA of a model with the others,
+        brought to [0, 1]. No label enters the last one.
+    scorers
+        As for :func:`helpers.clients.score`.
+    ps, alphas, lams
+        Among which validation chooses, see the functions that name the methods.
+    chooser
+        Scorer of these candidates.
+    timeout
+        Seconds that LightAutoML may take for one fit, wide enough that it does not decide what is fitted.
+    seed
+        Of whatever is random.
+
+    Returns
+    -------
+    DataFrame
+        A row per method: ``method``, ``width``, ``chosen`` parameters as JSON, for each scorer its test accuracy in
+        a column of its name, and what it took, in ``seconds_SCORER``.
+
+    Raises
+    ------
+    ValueError
+        If a method or scorer is unknown, or as the functions that are called raise.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from helpers.clients.headline import headline
+    >>> rng = np.random.default_rng(0)
+    >>> target = pd.Series(rng.integers(0, 2, 120))
+    >>> part = pd.Series(["train", "validation", "test"] * 40)
+    >>> models = {name: target.to_numpy()[:, None] + rng.normal(size=(120, 3)) for name in "ab"}
+    >>> found = headline(models, target, part, methods=["best", "concat", "mean"], scorers=["logistic", "lightgbm"])
+    >>> found["width"].tolist()
+    [3, 6, 3]
+    """
+    import pandas as pd
+
+    from helpers.clients.combining import _rows, compare
+    from helpers.clients.scoring import score
+
+    if unknown := [name for name in scorers if name not in SCORERS]:
+        raise ValueError(f"scorers has {unknown[0]!r}; it can have {', '.join(map(repr, SCORERS))}")
+    few = partial(_tuned, methods=methods, ps=ps, alphas=alphas, lams=lams)
+    found = compare(representations, target, part, few, scorer="fast", chooser=chooser, seed=seed)
+    target = target[target.notna()]
+    part = part.loc[target.index]
+    arrays = {str(name): _rows(x, target, part, name) for name, x in representations.items()}
+    chosen = found.table.set_index("method")["chosen"]
+    rows = []
+    for name in methods:
+        if name == "best":
+            combined = arrays[json.loads(chosen[name])["model"]]
+        elif name == "concat":
+            combined = np.hstack(list(arrays.values()))
+        elif name == "qp_agreement":
+            combined = _by_agreement(arrays, (part == "train").to_numpy())
+        else:
+            combined = found.ensembles[name].transform(arrays)
+        row = {"method": name, "width": combined.shape[1], "chosen": chosen.get(name, "{}")}
+        scored = {
+            scorer: score(combined, target, part, scorer=scorer, seed=seed, timeout=timeout) for scorer in scorers
+        }
+        row |= {scorer: one.accuracy for scorer, one in scored.items()}
+        rows.append(row | {f"seconds_{scorer}": one.seconds for scorer, one in scored.items()})
+    return pd.DataFrame(rows)
+
+
+def judge_by(
+    table: pd.DataFrame, claims: pd.DataFrame, scorers: Sequence[str] = ("fast", "lightautoml"), **options: Any
+) -> pd.DataFrame:
+    """:func:`helpers.clients.combining.judge` for each scorer; claims about methods that are not there are left out.
+
+    Parameters
+    ----------
+    table
+        Of :func:`headline`, with a column ``experiment``.
+    claims, options
+        As for :func:`helpers.clients.combining.judge`.
+    scorers
+        Columns of the table.
+
+    Returns
+    -------
+    DataFrame
+        As there, with the scorer as the first level of the index.
+
+    Raises
+    ------
+    ValueError
+        If a scorer is no column, or no claim is about methods of the table.
+    """
+    import pandas as pd
+
+    from helpers.clients.combining import judge
+
+    if missing := set(scorers) - set(table):
+        raise ValueError(f"scorers has {sorted(missing)}; the columns are {list(table)}")
+    claims = claims[claims["first"].isin(table["method"]) & claims["second"].isin(table["method"])]
+    if claims.empty:
+        raise ValueError(f"no claim is about two of {sorted(table['method'].unique())}")
+    return pd.concat(
+        {scorer: judge(table.assign(accuracy=table[scorer]), claims, **options) for scorer in scorers}, names=["scorer"]
+    )
+
+
+def side_by_side(found: Mapping[str, pd.DataFrame], deciding: Sequence[str] | None = None) -> pd.DataFrame:
+    """Several judgements of the same claims in words.
+
+    Parameters
+    ----------
+    found
+        Of :func:`helpers.clients.combining.judge`, by what shall stand above each; the first one has all claims.
+    deciding
+        Those whose verdicts count; all by default.
+
+    Returns
+    -------
+    DataFrame
+        By claim: the ``published`` number or sign, under each name the value with its limits (empty where the claim was
+        not judged), in points of accuracy or percent of the experiments, and the ``verdict``: one word if all that
+        judged the claim agree, else each with its name.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.clients.headline import side_by_side
+    >>> columns = ["claim", "kind", "published", "value", "low", "high", "verdict"]
+    >>> row = ["b wins", "difference", float("inf"), 0.02, 0.01, 0.03, "reproduced"]
+    >>> side_by_side({"fast": pd.DataFrame([row], columns=columns).set_index("claim")}).loc["b wins"].tolist()
+    ['better', '+2.0 [+1.0, +3.0]', 'reproduced']
+    """
+    import pandas as pd
+
+    from helpers.inference import with_limits
+
+    def digits(row: pd.Series) -> str:
+        return "+.1f" if row["kind"] == "difference" else ".0f"
+
+    def published(row: pd.Series) -> str:
+        sign = {np.inf: "better", -np.inf: "worse"}
+        return sign.get(row["published"]) or f"{100 * row['published']:{digits(row)}}"
+
+    first = next(iter(found.values()))
+    out = pd.DataFrame({"published": first.apply(published, axis=1)})
+    for name, table in found.items():
+        words = table.apply(lambda row: with_limits(row, "value", scale=100, spec=digits(row)), axis=1)
+        out[name] = words.reindex(first.index).fillna("")
+    verdicts = {name: found[name]["verdict"] for name in (found if deciding is None else deciding)}
+    for claim in first.index:
+        said = {name: verdict[claim] for name, verdict in verdicts.items() if claim in verdict.index}
+        words = set(said.values())
+        out.loc[claim, "verdict"] = (
+            words.pop() if len(words) == 1 else "; ".join(f"{name}: {word}" for name, word in said.items())
+        )
+    return out
+
+
+def differences_agree(
+    table: pd.DataFrame,
+    against: str = "best",
+    *,
+    reference: str = "lightautoml",
+    level: float = 0.95,
+    resamples: int = 2000,
+    rng: int | np.random.Generator = 0,
+) -> pd.DataFrame:
+    """Whether scorers agree about differences: of each method to one of them, in each experiment.
+
+    Parameters
+    ----------
+    table
+        Of :func:`headline`, with a column ``experiment``.
+    against
+        A method that every experiment has.
+    reference
+        The scorer with which the others are compared.
+    level, resamples, rng
+        Of the bootstrap interval (percentiles), which draws whole experiments: the differences of one of them share
+        clients, models, and what they are taken to.
+
+    Returns
+    -------
+    DataFrame
+        One row per other scorer: Spearman's ``correlation`` of the differences with ``low`` and ``high``; ``shift``,
+        by how much the scorer's differences are larger on average, and ``spread``, the standard deviation of that;
+        ``same_sign``, the share of the differences that both see on one side of zero; and ``n`` differences.
+
+    Raises
+    ------
+    ValueError
+        If the reference is no scorer of the table, ``against`` is no method of every experiment, or there are fewer
+        than two experiments.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.clients.headline import differences_agree
+    >>> rows = [(e, m, 0.5 + d, 0.6 + 2 * d) for e in range(3) for m, d in (("best", 0), ("a", 0.01 * e), ("b", -0.02))]
+    >>> table = pd.DataFrame(rows, columns=["experiment", "method", "fast", "lightautoml"])
+    >>> differences_agree(table, resamples=99).loc["fast", ["correlation", "same_sign"]].tolist()
+    [1.0, 1.0]
+    """
+    import pandas as pd
+    from scipy.stats import spearmanr
+
+    from helpers.inference import interval
+
+    scorers = [name for name in SCORERS if name in table]
+    if reference not in scorers:
+        raise ValueError(f"reference is {reference!r}; the scorers of the table are {', '.join(map(repr, scorers))}")
+    base = table[table["method"] == against].set_index("experiment")[scorers]
+    if base.index.has_duplicates or set(base.index) != set(table["experiment"]):
+        raise ValueError(f"against is {against!r}, which is not there once in each experiment")
+    others = table[table["method"] != against]
+    labels = others["experiment"].to_numpy()
+    differences = others[scorers].to_numpy() - base.loc[labels].to_numpy()
+    differences = pd.DataFrame(differences.round(9), columns=scorers)  # equal ones stay equal
+
+    def spearman(pairs: np.ndarray) -> float:
+        # A resample in which all differences are alike shows no agreement.
+        return float(spearmanr(*pairs.T).statistic) if np.ptp(pairs, axis=0).min() > 0 else 0.0
+
+    rows = {}
+    for name in scorers:
+        if name == reference:
+            continue
+        pairs = differences[[name, reference]].to_numpy()
+        found = interval(pairs, spearman, groups=labels, level=level, method="percentile", resamples=resamples, rng=rng)
+        apart = pairs[:, 0] - pairs[:, 1]
+        rows[name] = {
+            "correlation": found.estimate,
+            "low": found.low,
+            "high": found.high,
+            "shift": apart.mean(),
+            "spread": apart.std(ddof=1),
+            "same_sign": float(np.mean(np.sign(pairs[:, 0]) == np.sign(pairs[:, 1]))),
+            "n": len(pairs),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scorer")
+
+
+def _tuned(
+    width: int, *, methods: Sequence[str], ps: Any, alphas: Any, lams: Any, n_train: int | None, seed: int
+) -> dict[str, Tuned]:
+    """Of all methods those that are asked for."""
+    from helpers.clients.combining import aligning_methods, replacing_methods
+
+    known = replacing_methods(width, ps=ps, alphas=alphas, n_train=n_train, seed=seed)
+    known |= aligning_methods(width, lams=lams, n_train=n_train, seed=seed)
+    others = ("best", "concat", "qp_agreement")
+    if unknown := [name for name in methods if name not in {*known, *others}]:
+        raise ValueError(f"methods has {unknown[0]!r}; it can have {', '.join(map(repr, (*others, *known)))}")
+    return {name: known[name] for name in methods if name in known}
+
+
+def _by_agreement(arrays: Mapping[str, np.ndarray], train: np.ndarray) -> np.ndarray:
+    """The weighted sum of models by their agreement with each other."""
+    from helpers.clients.unlabelled import qualities
+    from helpers.ensembles import QP
+    from helpers.similarity import similarity_matrix
+
+    seen = {name: x[train] for name, x in arrays.items()}
+    alike = similarity_matrix(seen, "cka", progress=False).to_numpy()
+    quality = qualities(seen, ["agreement"], similarity=alike)["agreement"].to_numpy()
+    spread = np.ptp(quality)
+    quality = (quality - quality.min()) / spread if spread > 0 else np.zeros_like(quality)
+    return QP(1.0, align="pad").fit(seen, quality=quality, similarity=alike).transform(arrays)
