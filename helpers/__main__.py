@@ -132,8 +132,11 @@ def _run(args: argparse.Namespace) -> int:
     profile = book.profile(args.profile)
     given = (read_parameters(args.file) if args.file else {}) | {n: yaml.safe_load(v) for n, v in args.parameter}
     known = {path: parameters_of(path) for path in paths}
+    # One file may serve more chapters than are asked for now; what none of the book has is a mistake.
+    others = {name for path in book.chapters() for name in parameters_of(path)} if args.file else set()
+    others -= {name for name, _ in args.parameter}
     for name in given:
-        if not any(name in parameters for parameters in known.values()):
+        if name not in others and not any(name in parameters for parameters in known.values()):
             listing = "".join(f"\n{path.stem}: {', '.join(parameters)}" for path, parameters in known.items())
             raise ValueError(f"no chapter has a parameter {name!r}. Known are{listing}")
     runs = []

@@ -178,6 +178,7 @@ def execute(run: Run, *, force: bool = False) -> Outcome:
             cwd=str(run.notebook.parent),
             progress_bar=False,
             config=Config({"KernelManager": ipc}),
+            **_leaving_in_silence(),
         )
     seconds = time.perf_counter() - began
     executed.metadata["book"] = {"key": key, "seconds": round(seconds, 1)}
@@ -327,6 +328,25 @@ def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
     [{'seed': 0, 'lr': 0.1}, {'seed': 1, 'lr': 0.1}]
     """
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
+
+
+def _leaving_in_silence() -> dict[str, Any]:
+    """Options of papermill by which a kernel that has nothing to do is asked to end without being interrupted first.
+
+    Jupyter interrupts a kernel before it asks it to end. One that is about to become idle would report that on its
+    standard error, which is ours; one that is in the middle of a cell has to be interrupted.
+    """
+    from jupyter_client import AsyncKernelManager
+
+    busy = threading.Event()
+
+    class Manager(AsyncKernelManager):
+        async def _async_interrupt_kernel(self) -> None:
+            if busy.is_set() or not self.shutting_down:
+                await super()._async_interrupt_kernel()
+
+    hooks = {"on_cell_execute": lambda **_: busy.set(), "on_cell_executed": lambda **_: busy.clear()}
+    return {"kernel_manager_class": Manager, **hooks}
 
 
 def _is_a(kind: str, value: Any) -> bool:

@@ -100,6 +100,35 @@ def test_a_sweep_isolates_failures_and_resumes(notebook):
     assert not any(run.is_done() for run in plan(notebook))
 
 
+def test_a_kernel_that_has_nothing_to_do_is_not_interrupted_on_its_way_out(notebook, monkeypatch):
+    """It would report the interruption on the standard error of whoever started it; one in a cell is interrupted."""
+    from jupyter_client.provisioning import LocalProvisioner
+    from papermill import PapermillExecutionError
+
+    sent, signalled = [], LocalProvisioner.send_signal
+
+    async def send_signal(self, number):
+        sent.append(number)
+        await signalled(self, number)
+
+    monkeypatch.setattr(LocalProvisioner, "send_signal", send_signal)
+    execute(Run(notebook, notebook.parent / "done.ipynb", {"n": 0}))
+    with pytest.raises(PapermillExecutionError):
+        execute(Run(notebook, notebook.parent / "failed.ipynb", {"n": 2}))
+    assert signal.SIGINT not in sent
+    long = write(
+        notebook.parent / "long.ipynb", "import os, signal, time\nos.kill(os.getppid(), signal.SIGUSR1)\ntime.sleep(60)"
+    )
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    try:
+        began = time.time()
+        with pytest.raises(KeyboardInterrupt):
+            execute(Run(long, notebook.parent / "stopped.ipynb", {"n": 0}))
+        assert signal.SIGINT in sent and time.time() - began < 20
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 def test_a_resource_that_no_worker_declares_is_refused(notebook):
     from dask.distributed import Client
 
