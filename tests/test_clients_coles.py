@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -68,6 +69,39 @@ def test_training_sees_no_target_and_no_client_of_another_part(clients, parts, e
     trained = (parts == "train").to_numpy()
     pd.testing.assert_frame_equal(again.embeddings[trained], embedded.embeddings[trained])
     assert not np.allclose(again.embeddings[~trained], embedded.embeddings[~trained])
+
+
+def test_histories_and_targets_of_test_clients_decide_no_embedding_of_others_and_no_choice(clients, parts):
+    """From the events to what is chosen on validation clients, with histories and classes of test clients permuted."""
+    from helpers.clients.combining import compare, replacing_methods
+
+    test = parts.index[parts == "test"]
+    turned = dict(zip(test, np.roll(test, 1), strict=True))
+    events = clients.events.assign(client=clients.events["client"].map(lambda client: turned.get(client, client)))
+    events = events.sort_values("client", kind="stable", ignore_index=True)
+    target = clients.target.copy()
+    target[test] = (3 - target[test]).to_numpy()
+    assert not events.equals(clients.events) and not target.equals(clients.target)
+
+    def everything(population):
+        models = {
+            str(seed): coles.embed(population, parts, **TINY | {"features": [name]}, seed=seed).embeddings
+            for seed, name in enumerate(("category", "amount", "channel"))
+        }
+        methods = partial(replacing_methods, ps=[0.2, 0.8], alphas=[0.5])
+        return models, compare(models, population.target, parts, methods, scorer="logistic", resamples=10)
+
+    before, chosen = everything(clients)
+    after, again = everything(type(clients)(events, target))
+    others = (parts != "test").to_numpy()
+    for name in before:
+        pd.testing.assert_frame_equal(before[name][others], after[name][others])
+        assert not np.allclose(before[name][~others], after[name][~others])
+    fixed = ["method", "kind", "width", "validation", "chosen", "weights"]
+    kept = chosen.table["method"] != "best_on_test"  # which nobody can choose
+    pd.testing.assert_frame_equal(chosen.table.loc[kept, fixed], again.table.loc[kept, fixed])
+    pd.testing.assert_frame_equal(chosen.curves, again.curves)
+    assert not chosen.table["accuracy"].equals(again.table["accuracy"])
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
