@@ -1,0 +1,161 @@
+"""A table of transactions that somebody brings along runs through the loader and all chapters of Part III."""
+
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from helpers.__main__ import main
+from helpers.book import ROOT, chapters
+from helpers.clients import load, read
+from helpers.runs import glued, parameters_of
+
+PART = [path for path in chapters() if re.match(r"(09|1[0-5])_", path.stem)]
+NAMES = {
+    "client": "Kunden Nr",
+    "time": "Buchung am",
+    "category": "MCC-Text",
+    "amount": "Betrag (EUR)",
+    "target": "Tarif",
+}
+SHOPS = ["Grocery & Food", "salary", "rent", "Fuel", "Café", "travel", "ATM", "pharmacy", "vet", "golf", "opera"]
+
+
+def foreign(folder: Path, n: int = 160) -> pd.DataFrame:
+    """Three unbalanced classes, no channel, times, amounts of both signs, unsorted, one column more; a CSV file."""
+    rng = np.random.default_rng(7)
+    label = rng.choice(3, size=n, p=[0.6, 0.28, 0.12])
+    names = [f"C-{number:05d}" for number in rng.permutation(90_000)[:n]]
+    count = rng.integers(12, 40, size=n)
+    count[:3] = 4  # too few
+    owner = np.repeat(np.arange(n), count)
+    taste = rng.dirichlet(np.full(len(SHOPS), 0.5), size=3)[label] + 0.05
+    shop = np.array([rng.choice(len(SHOPS), p=taste[i] / taste[i].sum()) for i in owner])
+    amount = -np.exp(rng.normal(2.5 + 0.4 * label[owner], 0.9)).round(2)
+    amount[shop == 1] *= -50
+    when = pd.Timestamp("2024-03-01") + pd.to_timedelta(rng.integers(0, 200 * 86400, size=len(owner)), unit="s")
+    table = pd.DataFrame(
+        {
+            "Kunden Nr": np.array(names)[owner],
+            "Buchung am": when.strftime("%Y-%m-%dT%H:%M:%S"),
+            "MCC-Text": np.array(SHOPS)[shop],
+            "Betrag (EUR)": amount.round(2),
+            "Währung": "EUR",
+            "Tarif": np.array(["basic", "silver", "platinum plus"], dtype=object)[label[owner]],
+        }
+    )
+    table.loc[table["Kunden Nr"] == names[3], "Tarif"] = None
+    table = table.sample(frac=1, random_state=1)
+    table.to_csv(folder / "umsaetze.csv", index=False)
+    return table
+
+
+def test_a_foreign_table_is_read_the_same_from_csv_and_parquet(tmp_path):
+    table = foreign(tmp_path)
+    table.to_parquet(tmp_path / "umsaetze.parquet")
+    found, same = (load(tmp_path / f"umsaetze.{kind}", **NAMES) for kind in ("csv", "parquet"))
+    pd.testing.assert_frame_equal(found.events, same.events)
+    pd.testing.assert_series_equal(found.target, same.target)
+    assert len(found) == 157 and found.target.isna().sum() == 1 and found.target.nunique() == 3
+    assert found.report.loc["clients with few events", "found"] == 3
+    assert (found.events["amount"] < 0).mean() > 0.5 and "channel" not in found.events
+    assert found.events["time"].dt.hour.nunique() == 24
+
+
+def test_the_page_names_options_and_parameters_that_there_are():
+    page = (ROOT / "book" / "transactions.md").read_text(encoding="utf-8")
+    options = set(inspect.signature(read).parameters)
+    known = set().union(*(parameters_of(path) for path in PART))
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    assert len(blocks) == 3
+    for block in blocks:
+        assert set(block) <= known and set(block.get("options", {})) <= options
+    rows = re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
+    assert len(rows) > 8 and {name for row in rows for name in re.findall(r"`(\w+)`", row)} <= options
+    defaults = {name: p.default for name, p in inspect.signature(read).parameters.items()}
+    for name in ("missing_dates", "missing_categories", "negative_amounts", "duplicates", "few_events", "min_events"):
+        (row,) = (line for line in page.splitlines() if line.startswith("| ") and f"`{name}`" in line)
+        assert str(defaults[name]) in row.split("|")[2]
+
+
+def test_one_file_serves_one_chapter_too_and_a_misspelt_name_is_refused(tmp_path, capsys):
+    file = tmp_path / "mine.yml"
+    file.write_text("source: mine.csv\nautoml_runs: 0\n")  # of chapter 9 alone
+    assert main(["run", "12", "-f", str(file), "-o", str(tmp_path), "--dry-run"]) == 0
+    assert "mine.csv" in capsys.readouterr().out
+    assert main(["run", "12", "-f", str(file), "-p", "automl_runs", "1", "-o", str(tmp_path), "--dry-run"]) == 2
+    file.write_text("source: mine.csv\nautoml_run: 0\n")
+    assert main(["run", "12", "-f", str(file), "-o", str(tmp_path), "--dry-run"]) == 2
+    assert "no chapter has a parameter 'automl_run'" in capsys.readouterr().err
+
+
+def spoken(path: Path) -> str:
+    """The prose of an executed chapter with its numbers in place."""
+    values = glued(path)
+
+    def said(match: re.Match) -> str:
+        return format(values[match[1]], match[2] or "")
+
+    cells = nbformat.read(path, as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return re.sub(r"\{glue:text\}`(\w+)(?::([^`]*))?`", said, text)
+
+
+def all_chapters(parameters: dict, folder: Path) -> dict[str, str]:
+    """The documented command at the smallest size; the prose of each chapter."""
+    name = f"test-csv-{os.getpid()}"
+    (folder / "mine.yml").write_text(yaml.safe_dump(parameters | {"n_clients": 0, "out": name}))
+    command = [sys.executable, "-m", "helpers", "run", *(path.stem[:2] for path in PART), "-f", folder / "mine.yml"]
+    command += ["-o", folder / "out", "--profile", "smallest", "-j", "2"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    finally:
+        for kind in ("runs", "embeddings"):
+            shutil.rmtree(ROOT / "_build" / kind / name, ignore_errors=True)
+    assert done.returncode == 0 and "KeyboardInterrupt" not in done.stderr, done.stdout[-3000:] + done.stderr[-3000:]
+    for path in PART:
+        for cell in nbformat.read(folder / "out" / path.name, as_version=4).cells:
+            noise = [out.get("text", "") for out in cell.get("outputs", []) if out.get("name") == "stderr"]
+            assert not noise, f"{path.stem}, {cell.id}: {noise[0][:500]}"
+    return {path.stem: spoken(folder / "out" / path.name) for path in PART}
+
+
+@pytest.mark.slow
+def test_all_seven_chapters_run_on_a_foreign_table_by_parameters_alone(tmp_path):
+    foreign(tmp_path)
+    told = all_chapters({"source": str(tmp_path / "umsaetze.csv"), "options": NAMES}, tmp_path)
+    for chapter, text in told.items():
+        assert not re.search(r"\bnan\b", text), (chapter, re.findall(r".*\bnan\b.*", text))
+    assert "calibrated" not in told["09_clients"] and "an unknown share" in told["09_clients"]
+    assert "All experiments have these clients" in told["09_clients"]
+    assert "157 clients of 3 classes" in told["15_modalities"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path(os.environ.get("BOOK_DATA", ""), "berka_feup").is_dir(), reason="needs BOOK_DATA")
+def test_all_seven_chapters_run_on_real_accounts(tmp_path):
+    """The file as the bank left it, columns named by parameters; the class is the frequency of statements."""
+    folder = Path(os.environ["BOOK_DATA"], "berka_feup")
+    options = {
+        "client": "account_id",
+        "time": "date",
+        "date_format": "%y%m%d",
+        "category": ["operation", "k_symbol"],
+        "amount": "amount",
+        "channel": "type",
+        "targets": str(folder / "account.csv"),
+        "target": "frequency",
+    }
+    told = all_chapters({"source": str(folder / "trans_test.csv"), "options": options}, tmp_path)
+    for chapter, text in told.items():
+        assert not re.search(r"\bnan\b", text), (chapter, re.findall(r".*\bnan\b.*", text))
+    assert "353 clients of 3 classes" in told["15_modalities"]
