@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers.clients.combining import compare, replacing_methods
-from helpers.clients.headline import differences_agree, headline, judge_by, side_by_side
+from helpers.clients.headline import difference_by, differences_agree, headline, judge_by, side_by_side
 from helpers.clients.scoring import score
 from helpers.clients.unlabelled import study
 
@@ -119,10 +119,27 @@ def test_claims_are_judged_by_each_scorer_and_unknown_methods_left_out():
     words = side_by_side({name: found.loc[name] for name in ("fast", "lightautoml")})
     assert words.loc["m1 is better", "verdict"] == "fast: reproduced; lightautoml: not reproduced"
     assert words.loc["m1 is better", "fast"].startswith(f"{100 * found['value'].iloc[0]:+.1f} [")
-    with pytest.raises(ValueError, match="no claim is about two of"):
+    with pytest.raises(ValueError, match="no claim is about two of .'best', 'm1'. in two experiments"):
         judge_by(table(scores), claims.iloc[1:])
-    with pytest.raises(ValueError, match="scorers has .'slow'.; the columns are"):
+    with pytest.raises(ValueError, match="scorers has 'slow'; the columns are"):
         judge_by(table(scores), claims, ["slow"])
+
+
+def test_each_claim_takes_the_experiments_that_have_both_methods():
+    rows = table([[(0.5, 0.5), (0.6, 0.6), (0.7, 0.4)]] * 6)
+    rows = rows[(rows["method"] != "m2") | (rows["experiment"] < 3)]
+    claims = pd.DataFrame(
+        [(f"{m} is better", m, "best", "difference", np.inf) for m in ("m1", "m2")],
+        columns=["claim", "first", "second", "kind", "published"],
+    )
+    assert judge_by(rows, claims, ["fast"], resamples=99)["n"].tolist() == [6, 3]
+    found = difference_by(rows, "m2", "best", resamples=99)
+    assert np.allclose(found["difference"], [0.2, -0.1]) and found["n"].tolist() == [3, 3]
+    unscored = rows.assign(lightautoml=rows["lightautoml"].where(rows["experiment"] < 2))
+    assert difference_by(unscored, "m2", "best", resamples=99)["n"].tolist() == [3, 2]
+    assert differences_agree(unscored, resamples=99).loc["fast", "n"] == 4
+    nothing = difference_by(rows, "m9", "best")
+    assert nothing["difference"].isna().all() and (nothing["n"] == 0).all()
 
 
 def test_a_reference_that_is_missing_somewhere_is_refused():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from helpers.clients.combining import Tuned
 
-__all__ = ["METHODS", "differences_agree", "headline", "judge_by", "side_by_side"]
+__all__ = ["METHODS", "difference_by", "differences_agree", "headline", "judge_by", "side_by_side"]
 
 METHODS = (
     "best",
@@ -110,7 +110,7 @@ def headline(
     part = part.loc[target.index]
     arrays = {str(name): _rows(x, target, part, name) for name, x in representations.items()}
     chosen = found.table.set_index("method")["chosen"]
-    rows = []
+    rows, known = [], {}
     for name in methods:
         if name == "best":
             combined = arrays[json.loads(chosen[name])["model"]]
@@ -121,9 +121,10 @@ def headline(
         else:
             combined = found.ensembles[name].transform(arrays)
         row = {"method": name, "width": combined.shape[1], "chosen": chosen.get(name, "{}")}
-        scored = {
-            scorer: score(combined, target, part, scorer=scorer, seed=seed, timeout=timeout) for scorer in scorers
-        }
+        if (key := combined.tobytes()) not in known:  # a program may give one model all the weight
+            options = {"seed": seed, "timeout": timeout}
+            known[key] = {scorer: score(combined, target, part, scorer=scorer, **options) for scorer in scorers}
+        scored = known[key]
         row |= {scorer: one.accuracy for scorer, one in scored.items()}
         rows.append(row | {f"seconds_{scorer}": one.seconds for scorer, one in scored.items()})
     return pd.DataFrame(rows)
@@ -132,14 +133,15 @@ def headline(
 def judge_by(
     table: pd.DataFrame, claims: pd.DataFrame, scorers: Sequence[str] = ("fast", "lightautoml"), **options: Any
 ) -> pd.DataFrame:
-    """:func:`helpers.clients.combining.judge` for each scorer; claims about methods that are not there are left out.
+    """:func:`helpers.clients.combining.judge` for each scorer, on the experiments in which it has scored both methods.
 
     Parameters
     ----------
     table
         Of :func:`headline`, with a column ``experiment``.
     claims, options
-        As for :func:`helpers.clients.combining.judge`.
+        As for :func:`helpers.clients.combining.judge`; claims for which there are fewer than two such experiments are
+        left out.
     scorers
         Columns of the table.
 
@@ -151,20 +153,70 @@ def judge_by(
     Raises
     ------
     ValueError
-        If a scorer is no column, or no claim is about methods of the table.
+        If a scorer is no column, or no claim is left.
     """
     import pandas as pd
 
     from helpers.clients.combining import judge
 
-    if missing := set(scorers) - set(table):
-        raise ValueError(f"scorers has {sorted(missing)}; the columns are {list(table)}")
-    claims = claims[claims["first"].isin(table["method"]) & claims["second"].isin(table["method"])]
-    if claims.empty:
-        raise ValueError(f"no claim is about two of {sorted(table['method'].unique())}")
-    return pd.concat(
-        {scorer: judge(table.assign(accuracy=table[scorer]), claims, **options) for scorer in scorers}, names=["scorer"]
-    )
+    rows = []
+    for scorer in scorers:
+        for i, claim in claims.iterrows():
+            pair = _pair(table, claim["first"], claim["second"], scorer)
+            if pair["experiment"].nunique() > 1:
+                rows.append(judge(pair, claims.loc[[i]], **options).assign(scorer=scorer))
+    if not rows:
+        raise ValueError(f"no claim is about two of {sorted(table['method'].unique())} in two experiments")
+    return pd.concat(rows).set_index("scorer", append=True).swaplevel()
+
+
+def difference_by(table: pd.DataFrame, first: str, second: str, **options: Any) -> pd.DataFrame:
+    """The difference of two methods in accuracy by each scorer, over the experiments in which it has scored both.
+
+    Parameters
+    ----------
+    table
+        Of :func:`headline`, with a column ``experiment``.
+    first, second
+        Methods.
+    options
+        As for :func:`helpers.clients.combining.over_experiments`.
+
+    Returns
+    -------
+    DataFrame
+        By scorer what :func:`helpers.clients.combining.over_experiments` says of the first against the second; NaN, and
+        ``n`` 0, where no experiment has both.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.clients.headline import difference_by
+    >>> rows = [(e, m, 0.5 + d + 0.01 * e) for e in range(5) for m, d in (("best", 0.0), ("mean", 0.02))]
+    >>> table = pd.DataFrame(rows, columns=["experiment", "method", "fast"])
+    >>> difference_by(table, "mean", "best").loc["fast", ["difference", "n"]].round(3).tolist()
+    [0.02, 5.0]
+    """
+    import pandas as pd
+
+    from helpers.clients.combining import over_experiments
+
+    rows = {}
+    for scorer in (name for name in SCORERS if name in table):
+        pair = _pair(table, first, second, scorer)
+        found = over_experiments(pair, second, **options).loc[first] if len(pair) else pd.Series({"n": 0})
+        rows[scorer] = found
+    out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("scorer")
+    return out.reindex(columns=list(dict.fromkeys(["difference", "low", "high", "p", *out]))).astype({"n": int})
+
+
+def _pair(table: pd.DataFrame, first: str, second: str, scorer: str) -> pd.DataFrame:
+    """The rows of two methods in the experiments in which a scorer has scored both, with its accuracy."""
+    if scorer not in table:
+        raise ValueError(f"scorers has {scorer!r}; the columns are {list(table)}")
+    rows = table[table["method"].isin([first, second]) & table[scorer].notna()]
+    rows = rows[rows.groupby("experiment")["method"].transform("nunique") == 2]
+    return rows.assign(accuracy=rows[scorer])
 
 
 def side_by_side(found: Mapping[str, pd.DataFrame], deciding: Sequence[str] | None = None) -> pd.DataFrame:
@@ -173,7 +225,8 @@ def side_by_side(found: Mapping[str, pd.DataFrame], deciding: Sequence[str] | No
     Parameters
     ----------
     found
-        Of :func:`helpers.clients.combining.judge`, by what shall stand above each; the first one has all claims.
+        Of :func:`helpers.clients.combining.judge`, by what shall stand above each; the first one has all claims. Where
+        a claim is judged on another number of experiments than there, ``n`` is written.
     deciding
         Those whose verdicts count; all by default.
 
@@ -188,8 +241,8 @@ def side_by_side(found: Mapping[str, pd.DataFrame], deciding: Sequence[str] | No
     --------
     >>> import pandas as pd
     >>> from helpers.clients.headline import side_by_side
-    >>> columns = ["claim", "kind", "published", "value", "low", "high", "verdict"]
-    >>> row = ["b wins", "difference", float("inf"), 0.02, 0.01, 0.03, "reproduced"]
+    >>> columns = ["claim", "kind", "published", "value", "low", "high", "n", "verdict"]
+    >>> row = ["b wins", "difference", float("inf"), 0.02, 0.01, 0.03, 17, "reproduced"]
     >>> side_by_side({"fast": pd.DataFrame([row], columns=columns).set_index("claim")}).loc["b wins"].tolist()
     ['better', '+2.0 [+1.0, +3.0]', 'reproduced']
     """
@@ -205,10 +258,14 @@ def side_by_side(found: Mapping[str, pd.DataFrame], deciding: Sequence[str] | No
         return sign.get(row["published"]) or f"{100 * row['published']:{digits(row)}}"
 
     first = next(iter(found.values()))
+
+    def ours(row: pd.Series) -> str:
+        fewer = "" if row["n"] == first["n"].max() else f" (n = {row['n']})"
+        return with_limits(row, "value", scale=100, spec=digits(row)) + fewer
+
     out = pd.DataFrame({"published": first.apply(published, axis=1)})
     for name, table in found.items():
-        words = table.apply(lambda row: with_limits(row, "value", scale=100, spec=digits(row)), axis=1)
-        out[name] = words.reindex(first.index).fillna("")
+        out[name] = table.apply(ours, axis=1).reindex(first.index).fillna("")
     verdicts = {name: found[name]["verdict"] for name in (found if deciding is None else deciding)}
     for claim in first.index:
         said = {name: verdict[claim] for name, verdict in verdicts.items() if claim in verdict.index}
@@ -233,7 +290,7 @@ def differences_agree(
     Parameters
     ----------
     table
-        Of :func:`headline`, with a column ``experiment``.
+        Of :func:`headline`, with a column ``experiment``; rows that one of the scorers has not scored are left out.
     against
         A method that every experiment has.
     reference
@@ -272,6 +329,7 @@ def differences_agree(
     scorers = [name for name in SCORERS if name in table]
     if reference not in scorers:
         raise ValueError(f"reference is {reference!r}; the scorers of the table are {', '.join(map(repr, scorers))}")
+    table = table.dropna(subset=scorers)
     base = table[table["method"] == against].set_index("experiment")[scorers]
     if base.index.has_duplicates or set(base.index) != set(table["experiment"]):
         raise ValueError(f"against is {against!r}, which is not there once in each experiment")
