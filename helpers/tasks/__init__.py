@@ -9,7 +9,7 @@ or the hub. :func:`texts` says what has to be encoded, :func:`evaluate` scores t
 :meth:`Evaluation.bootstrap` says how far the score would move with other test items.
 """
 
-from helpers.tasks.evaluation import Evaluation, evaluate, texts
+from helpers.tasks.evaluation import Evaluation, digest, evaluate, texts
 from helpers.tasks.sources import describe, load, names
 
-__all__ = ["Evaluation", "describe", "evaluate", "load", "names", "texts"]
+__all__ = ["Evaluation", "describe", "digest", "evaluate", "load", "names", "texts"]

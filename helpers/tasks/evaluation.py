@@ -6,7 +6,7 @@ text is encoded twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
-__all__ = ["Evaluation", "evaluate", "texts"]
+__all__ = ["Evaluation", "digest", "evaluate", "texts"]
 
 Encode = Callable[[list[str]], Any] | Mapping[str, Any] | np.ndarray
 
@@ -465,6 +465,54 @@ def overview(task: Any) -> dict[str, Any]:
         "chance": float(plan.chance),
         "label": next(iter(split_sentences(task.metadata.description)), ""),
     }
+
+
+def digest(task: Any) -> str:
+    """SHA-256 of the data of a task: what stands in its splits, in their order.
+
+    Parameters
+    ----------
+    task
+        As :func:`evaluate` takes it.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits; the same for the same texts, labels, ids and judgements, however they were loaded.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`evaluate`, if it is no such task or has no split ``"test"``.
+
+    Examples
+    --------
+    >>> from helpers import tasks
+    >>> found = tasks.load("documentation", "DocumentationRelatednessSTS", size=30)
+    >>> len(tasks.digest(found["DocumentationRelatednessSTS"]))
+    64
+    """
+    import hashlib
+    import json
+
+    def lines(data: Any) -> Iterator[Any]:
+        if not isinstance(data, Mapping):
+            yield from data
+        else:
+            for name in sorted(data):
+                yield name
+                if isinstance(data[name], Mapping):
+                    yield from ([key, data[name][key]] for key in sorted(data[name]))
+                else:
+                    yield from (data[name] if data[name] is not None else ())
+
+    _plan(task, "test")  # loads the data, and refuses what is no task
+    found, sums = _splits(task), hashlib.sha256()
+    for split in sorted(found):
+        sums.update(f"{split}\n".encode())
+        for line in lines(found[split]):
+            sums.update(json.dumps(line, sort_keys=True, ensure_ascii=False, default=str).encode() + b"\n")
+    return sums.hexdigest()
 
 
 def _splits(task: Any) -> dict[str, Any]:
