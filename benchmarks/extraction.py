@@ -5,11 +5,15 @@ model once for every layer. A second loop differs in one thing only: a single pa
 docstrings of the installed packages, from a line to several hundred tokens, or those of ``--file``; the model is
 ``--model``, else gte-small in BOOK_MODELS, else a random BERT of the same shape. Every contestant has the model loaded
 and once warmed up; ours is timed with its writing to the disk, into an empty store. The vectors must agree.
+``--record`` writes data/results/extraction.csv, which the book shows.
 """
 
 import argparse
+import csv
+import datetime
 import importlib
 import inspect
+import platform
 import sys
 import tempfile
 import time
@@ -18,7 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ROOT = Path(__file__).resolve().parents[1]
+RECORD = ROOT / "data" / "results" / "extraction.csv"
+sys.path.insert(0, str(ROOT))
 
 from helpers import layers  # noqa: E402
 
@@ -83,6 +89,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=128, help="how many (128)")
     parser.add_argument("--batch", type=int, default=32, help="texts in a batch of the loop (32)")
     parser.add_argument("--max-length", type=int, default=256, help="tokens of a text at most (256)")
+    parser.add_argument("--record", action="store_true", help=f"write {RECORD.relative_to(ROOT)}")
     arguments = parser.parse_args()
     import torch
 
@@ -112,7 +119,10 @@ def main() -> None:
                 encoder, texts, arguments.batch, arguments.max_length, len(encoder.card["widths"])
             ),
         }
-        first = None
+        first, rows = None, []
+        about = {"model": Path(given).name if given else "random BERT", "dtype": dtype, "device": device}
+        about |= {"threads": torch.get_num_threads(), "texts": len(texts), "tokens_least": min(lengths)}
+        about |= {"tokens_median": int(np.median(lengths)), "tokens_most": max(lengths), "tokens": sum(lengths)}
         for name, call in contestants.items():
             seconds, work, vectors = timed(call)
             vectors = list(vectors.values()) if isinstance(vectors, layers.Layers) else vectors
@@ -123,6 +133,19 @@ def main() -> None:
                 f"{work / first[1]:6.1f} x, largest difference {gap:.1e}",
                 flush=True,
             )
+            cost = {
+                "seconds": round(seconds, 2),
+                "processor_seconds": round(work, 2),
+                "largest_difference": f"{gap:.1e}",
+            }
+            rows.append(about | {"contestant": name} | cost)
+    if arguments.record:
+        machine = {"machine": platform.machine(), "date": datetime.date.today().isoformat()}
+        RECORD.parent.mkdir(parents=True, exist_ok=True)
+        with RECORD.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [*rows[0], *machine], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(row | machine for row in rows)
 
 
 if __name__ == "__main__":
