@@ -119,7 +119,7 @@ def test_claims_are_judged_by_each_scorer_and_unknown_methods_left_out():
     words = side_by_side({name: found.loc[name] for name in ("fast", "lightautoml")})
     assert words.loc["m1 is better", "verdict"] == "fast: reproduced; lightautoml: not reproduced"
     assert words.loc["m1 is better", "fast"].startswith(f"{100 * found['value'].iloc[0]:+.1f} [")
-    with pytest.raises(ValueError, match="no claim is about two of .'best', 'm1'. in two experiments"):
+    with pytest.raises(ValueError, match="no claim is about two of .'best', 'm1'. in one experiment"):
         judge_by(table(scores), claims.iloc[1:])
     with pytest.raises(ValueError, match="scorers has 'slow'; the columns are"):
         judge_by(table(scores), claims, ["slow"])
@@ -138,6 +138,9 @@ def test_each_claim_takes_the_experiments_that_have_both_methods():
     unscored = rows.assign(lightautoml=rows["lightautoml"].where(rows["experiment"] < 2))
     assert difference_by(unscored, "m2", "best", resamples=99)["n"].tolist() == [3, 2]
     assert differences_agree(unscored, resamples=99).loc["fast", "n"] == 4
+    one = rows[rows["experiment"] == 0]
+    assert np.isnan(differences_agree(one).loc["fast", ["low", "high"]].to_numpy(dtype=float)).all()
+    assert judge_by(one, claims, ["fast"])["verdict"].unique().tolist() == ["not testable at this scale"]
     nothing = difference_by(rows, "m9", "best")
     assert nothing["difference"].isna().all() and (nothing["n"] == 0).all()
 

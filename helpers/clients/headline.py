@@ -140,8 +140,7 @@ def judge_by(
     table
         Of :func:`headline`, with a column ``experiment``.
     claims, options
-        As for :func:`helpers.clients.combining.judge`; claims for which there are fewer than two such experiments are
-        left out.
+        As for :func:`helpers.clients.combining.judge`; claims for which there is no such experiment are left out.
     scorers
         Columns of the table.
 
@@ -163,10 +162,10 @@ def judge_by(
     for scorer in scorers:
         for i, claim in claims.iterrows():
             pair = _pair(table, claim["first"], claim["second"], scorer)
-            if pair["experiment"].nunique() > 1:
+            if len(pair):
                 rows.append(judge(pair, claims.loc[[i]], **options).assign(scorer=scorer))
     if not rows:
-        raise ValueError(f"no claim is about two of {sorted(table['method'].unique())} in two experiments")
+        raise ValueError(f"no claim is about two of {sorted(table['method'].unique())} in one experiment")
     return pd.concat(rows).set_index("scorer", append=True).swaplevel()
 
 
@@ -302,15 +301,15 @@ def differences_agree(
     Returns
     -------
     DataFrame
-        One row per other scorer: Spearman's ``correlation`` of the differences with ``low`` and ``high``; ``shift``,
+        One row per other scorer: Spearman's ``correlation`` of the differences with ``low`` and ``high`` (NaN for one
+        experiment); ``shift``,
         by how much the scorer's differences are larger on average, and ``spread``, the standard deviation of that;
         ``same_sign``, the share of the differences that both see on one side of zero; and ``n`` differences.
 
     Raises
     ------
     ValueError
-        If the reference is no scorer of the table, ``against`` is no method of every experiment, or there are fewer
-        than two experiments.
+        If the reference is no scorer of the table, or ``against`` is no method of every experiment.
 
     Examples
     --------
@@ -324,7 +323,7 @@ def differences_agree(
     import pandas as pd
     from scipy.stats import spearmanr
 
-    from helpers.inference import interval
+    from helpers.inference import Interval, interval
 
     scorers = [name for name in SCORERS if name in table]
     if reference not in scorers:
@@ -347,7 +346,10 @@ def differences_agree(
         if name == reference:
             continue
         pairs = differences[[name, reference]].to_numpy()
-        found = interval(pairs, spearman, groups=labels, level=level, method="percentile", resamples=resamples, rng=rng)
+        found = Interval(spearman(pairs), np.nan, np.nan, level)
+        if len(base) > 1:
+            options = {"level": level, "method": "percentile", "resamples": resamples, "rng": rng}
+            found = interval(pairs, spearman, groups=labels, **options)
         apart = pairs[:, 0] - pairs[:, 1]
         rows[name] = {
             "correlation": found.estimate,
