@@ -132,6 +132,7 @@ def test_each_claim_takes_the_experiments_that_have_both_methods():
         [(f"{m} is better", m, "best", "difference", np.inf) for m in ("m1", "m2")],
         columns=["claim", "first", "second", "kind", "published"],
     )
+    claims.index = [0, 0]  # as after pd.concat
     assert judge_by(rows, claims, ["fast"], resamples=99)["n"].tolist() == [6, 3]
     found = difference_by(rows, "m2", "best", resamples=99)
     assert np.allclose(found["difference"], [0.2, -0.1]) and found["n"].tolist() == [3, 3]

@@ -160,10 +160,10 @@ def judge_by(
 
     rows = []
     for scorer in scorers:
-        for i, claim in claims.iterrows():
+        for i, claim in enumerate(claims.to_dict("records")):
             pair = _pair(table, claim["first"], claim["second"], scorer)
             if len(pair):
-                rows.append(judge(pair, claims.loc[[i]], **options).assign(scorer=scorer))
+                rows.append(judge(pair, claims.iloc[[i]], **options).assign(scorer=scorer))
     if not rows:
         raise ValueError(f"no claim is about two of {sorted(table['method'].unique())} in one experiment")
     return pd.concat(rows).set_index("scorer", append=True).swaplevel()
