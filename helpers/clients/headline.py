@@ -302,9 +302,9 @@ def differences_agree(
     -------
     DataFrame
         One row per other scorer: Spearman's ``correlation`` of the differences with ``low`` and ``high`` (NaN for one
-        experiment); ``shift``,
-        by how much the scorer's differences are larger on average, and ``spread``, the standard deviation of that;
-        ``same_sign``, the share of the differences that both see on one side of zero; and ``n`` differences.
+        experiment); ``shift``, by how much the scorer's differences are larger on average, and ``spread``, the standard
+        deviation of that; ``same_sign``, the share of the differences that both see on one side of zero; and ``n``
+        differences.
 
     Raises
     ------
