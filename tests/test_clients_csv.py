@@ -112,11 +112,11 @@ def spoken(path: Path) -> str:
     return re.sub(r"\{glue:text\}`(\w+)(?::([^`]*))?`", said, text)
 
 
-def all_chapters(parameters: dict, folder: Path) -> dict[str, str]:
+def run_chapters(parameters: dict, folder: Path, chapters: list[Path] = PART) -> dict[str, str]:
     """The documented command at the smallest size; the prose of each chapter."""
     name = f"test-csv-{os.getpid()}"
     (folder / "mine.yml").write_text(yaml.safe_dump(parameters | {"n_clients": 0, "out": name}))
-    command = [sys.executable, "-m", "helpers", "run", *(path.stem[:2] for path in PART), "-f", folder / "mine.yml"]
+    command = [sys.executable, "-m", "helpers", "run", *(path.stem[:2] for path in chapters), "-f", folder / "mine.yml"]
     command += ["-o", folder / "out", "--profile", "smallest", "-j", "2"]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -124,17 +124,17 @@ def all_chapters(parameters: dict, folder: Path) -> dict[str, str]:
         for kind in ("runs", "embeddings"):
             shutil.rmtree(ROOT / "_build" / kind / name, ignore_errors=True)
     assert done.returncode == 0 and "KeyboardInterrupt" not in done.stderr, done.stdout[-3000:] + done.stderr[-3000:]
-    for path in PART:
+    for path in chapters:
         for cell in nbformat.read(folder / "out" / path.name, as_version=4).cells:
             noise = [out.get("text", "") for out in cell.get("outputs", []) if out.get("name") == "stderr"]
             assert not noise, f"{path.stem}, {cell.id}: {noise[0][:500]}"
-    return {path.stem: spoken(folder / "out" / path.name) for path in PART}
+    return {path.stem: spoken(folder / "out" / path.name) for path in chapters}
 
 
 @pytest.mark.slow
 def test_all_seven_chapters_run_on_a_foreign_table_by_parameters_alone(tmp_path):
     foreign(tmp_path)
-    told = all_chapters({"source": str(tmp_path / "umsaetze.csv"), "options": NAMES}, tmp_path)
+    told = run_chapters({"source": str(tmp_path / "umsaetze.csv"), "options": NAMES}, tmp_path)
     for chapter, text in told.items():
         assert not re.search(r"\bnan\b", text), (chapter, re.findall(r".*\bnan\b.*", text))
     assert "calibrated" not in told["09_clients"] and "nobody can say" in told["09_clients"]
@@ -144,8 +144,9 @@ def test_all_seven_chapters_run_on_a_foreign_table_by_parameters_alone(tmp_path)
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path(os.environ.get("BOOK_DATA", ""), "berka_feup").is_dir(), reason="needs BOOK_DATA")
-def test_all_seven_chapters_run_on_real_accounts(tmp_path):
+def test_chapters_run_on_real_accounts(tmp_path):
     """The file as the bank left it, columns named by parameters; the class is the frequency of statements."""
+    chapters = [path for path in PART if path.stem[:2] in ("09", "10", "15")]
     folder = Path(os.environ["BOOK_DATA"], "berka_feup")
     options = {
         "client": "account_id",
@@ -157,7 +158,7 @@ def test_all_seven_chapters_run_on_real_accounts(tmp_path):
         "targets": str(folder / "account.csv"),
         "target": "frequency",
     }
-    told = all_chapters({"source": str(folder / "trans_test.csv"), "options": options}, tmp_path)
+    told = run_chapters({"source": str(folder / "trans_test.csv"), "options": options}, tmp_path, chapters)
     for chapter, text in told.items():
         assert not re.search(r"\bnan\b", text), (chapter, re.findall(r".*\bnan\b.*", text))
     assert "353 clients of 3 classes" in told["15_modalities"]
