@@ -488,7 +488,7 @@ def digest(task: Any) -> str:
     Examples
     --------
     >>> from helpers import tasks
-    >>> found = tasks.load("documentation", "DocumentationRelatednessSTS", size=30)
+    >>> found = tasks.load("documentation", "DocumentationRelatednessSTS", size=40)
     >>> len(tasks.digest(found["DocumentationRelatednessSTS"]))
     64
     """
