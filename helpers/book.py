@@ -157,6 +157,9 @@ def build(root: Path, executed: Path, *, strict: bool = True, solutions: bool = 
     digest = _digest(site)
     if html.joinpath("index.html").exists() and stamp.exists() and stamp.read_text() == digest:
         return html / "index.html"
+    if strict and not stamp.exists():
+        # Pages that an earlier, tolerant or failed, rendering has kept would not warn a second time.
+        shutil.rmtree(work / "_build", ignore_errors=True)
     stamp.unlink(missing_ok=True)
     jupyter_book = Path(sys.executable).with_name("jupyter-book")  # 1.x has no `python -m`
     command = [jupyter_book, "build", site, "--path-output", work, "--keep-going"]

@@ -135,8 +135,11 @@ def test_both_editions_render_and_only_one_tells_the_answer(small_book, monkeypa
 @pytest.mark.slow
 def test_a_warning_fails_the_build(small_book):
     (small_book / "book" / "intro.md").write_text("# Welcome\n\nSee {doc}`nowhere`.\n")
-    with pytest.raises(SystemExit, match="nowhere"):
-        build(small_book, small_book / "_build" / "executed", quiet=True)
+    run = small_book / "_build" / "executed"
+    build(small_book, run, strict=False, quiet=True)
+    for _ in range(2):  # also where a page has been read before
+        with pytest.raises(SystemExit, match="nowhere"):
+            build(small_book, run, quiet=True)
 
 
 @pytest.mark.parametrize(
