@@ -379,13 +379,11 @@ def _tuned(
 
 def _by_agreement(arrays: Mapping[str, np.ndarray], train: np.ndarray) -> np.ndarray:
     """The weighted sum of models by their agreement with each other."""
-    from helpers.clients.unlabelled import qualities
+    from helpers.clients.unlabelled import _unit, qualities
     from helpers.ensembles import QP
     from helpers.similarity import similarity_matrix
 
     seen = {name: x[train] for name, x in arrays.items()}
     alike = similarity_matrix(seen, "cka", progress=False).to_numpy()
     quality = qualities(seen, ["agreement"], similarity=alike)["agreement"].to_numpy()
-    spread = np.ptp(quality)
-    quality = (quality - quality.min()) / spread if spread > 0 else np.zeros_like(quality)
-    return QP(1.0, align="pad").fit(seen, quality=quality, similarity=alike).transform(arrays)
+    return QP(1.0, align="pad").fit(seen, quality=_unit(quality), similarity=alike).transform(arrays)
