@@ -223,15 +223,18 @@ def test_each_handling_does_what_it_says():
     [
         ({"missing_dates": "refuse"}, "row 2, column 'when': missing dates are to be refused, and there are 1"),
         ({"negative_amounts": "refuse"}, "row 1, column 'sum': negative amounts"),
-        ({"duplicates": "refuse"}, "row 5, column 'row': duplicates"),
+        ({"duplicates": "refuse"}, "row 5: duplicates are to be refused, and there are 1"),
         ({"categories": ["food"], "unknown_categories": "refuse"}, "row 4, column 'what': unknown categories"),
         ({"min_events": 3, "few_events": "refuse"}, "1 clients have fewer than 3 events, the first is 1 with 2"),
         ({"min_events": 9}, "no client with at least 9 valid events is left of 6 rows"),
         ({"amount": "price"}, "no column 'price'; its columns are 'who', 'when', 'what', 'sum'"),
-        ({"amount": "what"}, "row 0, column 'what': 'food' is not a number; 5 values are not"),
-        ({"time": "what"}, "row 0, column 'what': 'food' is not a date"),
+        ({"amount": "what", "category": "sum"}, "row 0, column 'what': 'food' is not a number; 5 values are not"),
+        ({"time": "what", "category": "when"}, "row 0, column 'what': 'food' is not a date"),
         ({"missing_dates": "keep"}, "missing_dates is 'keep'; it can be 'drop' or 'refuse'"),
-        ({"target": "what"}, "client 1 has more than one target"),
+        ({"target": "sum"}, "amount and target are both column 'sum'; name a column for each"),
+        ({"category": ["what", "when"]}, r"time and category\[1\] are both column 'when'"),
+        ({"min_events": 0}, "min_events is 0; it must be at least 1"),
+        ({"decimal": ",", "thousands": ","}, "decimal and thousands are both ','"),
     ],
 )
 def test_errors_name_the_place(options, message):
@@ -335,7 +338,7 @@ def test_decimal_commas_and_other_encodings_are_named_and_read(tmp_path):
     with pytest.raises(ValueError, match="e.csv is not utf-8; name its encoding, such as 'cp1252'"):
         read(tmp_path / "e.csv", **NAMES)
     with pytest.raises(
-        ValueError, match="line 2, column 'sum': '10,0' is not a number.*decimal names the decimal mark"
+        ValueError, match="line 2, column 'sum': '10,0' is not a number.*decimal and thousands name the marks"
     ):
         read(tmp_path / "e.csv", **NAMES, encoding="cp1252")
 
@@ -345,6 +348,111 @@ def test_a_class_may_be_missing_in_some_rows_and_clients_that_do_not_match_are_t
     assert read(some, **NAMES).target.to_dict() == {1: "old", 2: "young"}
     with pytest.raises(ValueError, match="none of the 2 clients .* look like 1, those of the targets like '1'"):
         read(ROWS, pd.Series(["old", "young"], index=["1", "2"]), **NAMES)
+
+
+def test_clients_and_categories_are_what_is_written(tmp_path):
+    """Leading zeros, long numbers beside gaps and spaces neither merge clients nor part them."""
+    path, events = tmp_path / "e.csv", ROWS.assign(what=["0742", "742", None, "0742", "9", "9"])
+
+    def read_names(names, targets=None):
+        events.assign(who=names, when="2024-01-03").to_csv(path, index=False)
+        return read(path, targets, **NAMES)
+
+    found = read_names(["007", "007", "7", "7", "7", "7"])
+    assert found.target.index.tolist() == ["007", "7"] and {"0742", "742"} <= set(found.events["category"])
+    assert read_names(["7", "7.0", "7", "8", "8", "8"]).target.index.tolist() == [7, 8]
+    assert read_names(["A 1", "A 1 ", "A 1", "B", "B", "B"]).target.index.tolist() == ["A 1", "B"]
+    long = ["9007199254740993", "9007199254740992", "", *["9007199254740992"] * 3]
+    assert read_names(long).target.index.tolist() == [2**53, 2**53 + 1]
+    pd.DataFrame({"who": [7, 8], "target": ["old", "young"]}).to_csv(tmp_path / "t.csv", index=False)
+    assert read_names(["7", "7", "7", "C8", "C8", "C8"], tmp_path / "t.csv").target.tolist()[0] == "old"
+    assert len(read(ROWS.assign(who=pd.array([1, 1, None, 2, 2, 2], dtype="Int64")), **NAMES)) == 2
+    mixed = read(ROWS.assign(who=[1, 1, 1, "b", "b", "b"]), **NAMES).target.index
+    assert mixed.tolist() == ["1", "b"]
+
+
+def test_a_target_of_numbers_is_cut_into_groups_and_as_many_classes_as_clients_are_refused(tmp_path):
+    table = pd.concat([ROWS.dropna().assign(who=i, age=float(70 - 3 * i)) for i in range(12)])
+    names = NAMES | {"target": "age"}
+    with pytest.raises(ValueError, match="'age' has 12 values among 12 clients; classes are needed, and target_groups"):
+        read(table, **names)
+    found = read(table, **names, target_groups=3)
+    assert found.target.tolist() == [2] * 4 + [1] * 4 + [0] * 4
+    some = read(table.assign(age=table["age"].where(table["who"] > 3)), **names, target_groups=2).target
+    assert some.isna().sum() == 4 and some.value_counts().to_dict() == {0: 4, 1: 4}
+    with pytest.raises(ValueError, match="target_groups is 2, but the target 'age' holds no numbers or dates"):
+        read(table.assign(age="old"), **names, target_groups=2)
+
+
+def test_dates_that_can_be_read_in_two_ways_are_refused_and_one_that_tells_decides():
+    def months(values, **options):
+        return read(ROWS.assign(when=values), **NAMES, **options).events["time"].dt.month.tolist()
+
+    either = ["03/04/2024", "05/06/2024", "07/08/2024", "01/02/2024", "02/02/2024", "03/02/2024"]
+    with pytest.raises(ValueError, match="row 0, column 'when': '03/04/2024' can be read in more than one way"):
+        months(either)
+    assert months(either, date_format="%d/%m/%Y") == [4, 6, 8, 2, 2, 2]
+    assert months([*either[:5], "30/02/2024".replace("02", "03")]) == [4, 6, 8, 2, 2, 3]
+    assert months([*either[:5], "03/30/2024"]) == [3, 5, 7, 1, 2, 3]
+    with pytest.raises(ValueError, match="more than one way"):  # the year may stand in front
+        months([f"24/01/{day:02d}" for day in (3, 4, 5, 6, 7, 8)])
+    late = ["2024-01-03T23:00:00", "2024-01-01T10:00:00+03:00", "2024-01-02T10:00:00Z"] * 2
+    assert months(late) == [1] * 6
+    stamps = [1704240000 + 86400 * day for day in (3, 1, 2, 9, 8, 7)]
+    with pytest.raises(ValueError, match="1704499200 is no plausible number of days; .* or 'seconds'"):
+        months(stamps)
+    assert months(stamps, date_format="seconds") == months([1000 * s for s in stamps], date_format="milliseconds")
+
+
+def test_marks_in_numbers_are_named_and_never_guessed(tmp_path):
+    path = tmp_path / "e.csv"
+
+    def amounts(values, **options):
+        ROWS.assign(sum=values, when="2024-01-03").to_csv(path, sep=";", index=False)
+        return read(path, **NAMES, **options).events["amount"].tolist()
+
+    german = ["1.234,5", "-5", "7,25", "3", "400", "10.000"]
+    assert amounts(german, decimal=",", thousands=".") == [1234.5, -5, 7.25, 3, 400, 10000]
+    with pytest.raises(ValueError, match="'1.234,5' is not a number; 2 values are not; decimal and thousands name"):
+        amounts(german, decimal=",")
+    assert amounts(["1 234", "5", "7\N{NO-BREAK SPACE}000", "3", "4", "\N{MINUS SIGN}10"], thousands=" ")[2] == 7000
+    with pytest.raises(ValueError, match="'£5' is not a number"):
+        amounts(["1", "£5", "7", "3", "4", "10"])
+
+
+def test_files_that_are_no_table_are_told(tmp_path):
+    path = tmp_path / "e.csv"
+    text = ROWS.to_csv(index=False)
+    lines = text.splitlines()
+    path.write_text("\n".join([lines[0], *(line + ",more" for line in lines[1:])]))
+    with pytest.raises(ValueError, match="e.csv cannot be read as a table: rows have more fields than the heading"):
+        read(path, **NAMES)
+    path.write_text("\n".join([lines[0], *(line + "," for line in lines[1:])]))
+    assert len(read(path, **NAMES)) == 2  # a separator at the end of each row says nothing
+    path.write_text(text.replace(",", "~"))
+    with pytest.raises(ValueError, match="no column 'who'; .*; separator names what stands between columns"):
+        read(path, **NAMES)
+    assert len(read(path, **NAMES, separator="~")) == 2
+    path.write_text(text.replace(",", "::"))
+    assert len(read(path, **NAMES, separator="::")) == 2
+    for content in ("", "\n\n"):
+        path.write_text(content)
+        with pytest.raises(ValueError, match="e.csv cannot be read as a table"):
+            read(path, **NAMES)
+    with pytest.raises(ValueError, match="encoding is 'klingon', which is unknown"):
+        read(path, **NAMES, encoding="klingon")
+    (tmp_path / "e.parquet").write_text("no")
+    with pytest.raises(ValueError, match="e.parquet cannot be read as a table"):
+        read(tmp_path / "e.parquet", **NAMES)
+    (tmp_path / "e.xlsx").write_text("no")
+    with pytest.raises(ValueError, match="e.xlsx is a spreadsheet; save it as CSV or Parquet"):
+        read(tmp_path / "e.xlsx", **NAMES)
+    with pytest.raises(ValueError, match="has 2 columns 'sum'; each name is needed once"):
+        read(pd.concat([ROWS, ROWS[["sum"]]], axis=1), **NAMES)
+    with pytest.raises(ValueError, match="is left of 6 rows; dropped were 1 missing dates, 5 missing amounts"):
+        read(ROWS.assign(sum=np.nan), **NAMES)
+    with pytest.raises(ValueError, match="options name 'colour'; for the source 'simulated' there are days, events"):
+        load("simulated", colour="red")
 
 
 def test_relative_paths_start_here_or_at_the_top_of_the_project(tmp_path, monkeypatch):

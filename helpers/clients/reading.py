@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,13 +88,17 @@ def load(source: str | Path = "simulated", *, n_clients: int | None = None, seed
     if name == "simulated":
         from helpers.clients.simulator import simulate
 
+        _need_options(options, simulate, name)
         return simulate(2000 if n_clients is None else n_clients, seed=seed, **options)
     path = _place(name)
     if name == "berka" or name.startswith("berka:"):
+        _need_options(options, read_berka, name)
         clients = read_berka(name.partition(":")[2] or None, **options)
     elif path.is_file():
+        _need_options(options, read, name)
         clients = read(path, **options)
     elif path.is_dir() or (name.count("/") == 1 and not path.is_absolute() and not path.suffix):
+        _need_options(options, read_age_groups, name)
         clients = read_age_groups(path if path.is_dir() else name, **options)
     else:
         raise FileNotFoundError(
@@ -131,9 +134,11 @@ def read(
     channel: str | None = None,
     target: str = "target",
     target_client: str | None = None,
+    target_groups: int = 0,
     date_format: str | None = None,
     separator: str | None = None,
     decimal: str = ".",
+    thousands: str = "",
     encoding: str = "utf-8",
     categories: Sequence | None = None,
     min_events: int = 10,
@@ -157,18 +162,22 @@ def read(
         events is used where there is one (where a row of a client has one it must be the same), else no target is
         known.
     client, time, category, amount, channel
-        Columns of the events. Several columns for ``category`` are joined by ``" / "``. Without ``channel`` there is
-        none.
+        Columns of the events, one for each. Several columns for ``category`` are joined by ``" / "``. Without
+        ``channel`` there is none. Clients and categories of a CSV file are what is written: ``007`` is not ``7``.
     target, target_client
         Columns of the targets; the client's has the same name as in the events by default.
+    target_groups
+        Into how many groups of equal size a target of numbers or dates is cut, 0 for the smallest; by default its
+        values are the classes.
     date_format
         As for ``strptime``, such as ``"%y%m%d"``; ``"days"`` for numbers of days, counted from 2000-01-03, a Monday
-        (the public data hide the true origin, so that their weekdays are weekdays up to a shift). By default dates are
-        recognised, and numbers taken for days. Offsets from UTC are ignored: times are those of the clock on the wall.
+        (the public data hide the true origin, so that their weekdays are weekdays up to a shift); ``"seconds"`` or
+        ``"milliseconds"`` for those since 1970. By default dates are recognised, and numbers taken for days. Offsets
+        from UTC are ignored: times are those of the clock on the wall.
     separator
-        Of a CSV file; found out by default.
-    decimal, encoding
-        Of CSV files, such as ``","`` and ``"cp1252"``.
+        Of a CSV file; found out by default among comma, semicolon, tab and bar.
+    decimal, thousands, encoding
+        Of CSV files: marks in numbers, such as ``","`` and ``"."``, and ``"cp1252"``.
     categories
         The categories that are known; all that occur by default.
     min_events
@@ -199,8 +208,9 @@ def read(
     FileNotFoundError
         If a file does not exist.
     ValueError
-        If a column is missing, a value cannot be read, or something is found that is to be refused; the message names
-        the file, the line and the column. Also if nothing is left, or if no client of the targets has events.
+        If a column is missing or named for two things, a value cannot be read or can be read in two ways, or something
+        is found that is to be refused; the message names the file, the line and the column. Also if nothing is left, if
+        no client of the targets has events, or if there are more classes than half of the clients.
 
     Examples
     --------
@@ -215,6 +225,8 @@ def read(
     """
     import pandas as pd
 
+    from helpers.similarity._arrays import check_count
+
     asked = {
         "missing_dates": missing_dates,
         "missing_amounts": missing_amounts,
@@ -227,16 +239,21 @@ def read(
     for name, value in asked.items():
         if value not in HANDLING[name]:
             raise ValueError(f"{name} is {value!r}; it can be {' or '.join(map(repr, HANDLING[name]))}")
+    check_count(min_events, "min_events")
+    check_count(target_groups, "target_groups", least=0)
 
     form = {"decimal": decimal, "encoding": encoding}
-    table, where = _table(events, separator, "events", **form)
     parts = [category] if isinstance(category, str) else list(category)
-    wanted = [client, time, *parts, amount, *([channel] if channel else [])]
-    _need_columns(table, wanted, where)
+    roles = {"client": client, "time": time, "amount": amount}
+    roles |= {f"category[{i}]" if len(parts) > 1 else "category": name for i, name in enumerate(parts)}
+    roles |= {"channel": channel} if channel else {}
+    table, where = _table(events, separator, "events", text=[client, *parts, channel], **form)
+    _need_columns(table, list(roles.values()), where)
+    _need_distinct(roles | ({"target": target} if targets is None and target in table else {}), where)
     checks = _Checks(table, where)
 
-    checks.found("duplicates", table.duplicated(), duplicates, {"keep": "kept", "drop": "dropped"}, "row")
-    clean = pd.DataFrame({"client": table[client], "time": _times(table[time], date_format, where)})
+    checks.found("duplicates", table.duplicated(), duplicates, {"keep": "kept", "drop": "dropped"}, "")
+    clean = pd.DataFrame({"client": _names(table[client]), "time": _times(table[time], date_format, where)})
     checks.found("missing clients", clean["client"].isna(), "drop", {"drop": "dropped"}, client)
     checks.found("missing dates", clean["time"].isna(), missing_dates, {"drop": "dropped"}, time)
     clean["category"] = _labels(table[parts])
@@ -250,7 +267,7 @@ def read(
         "unknown categories", strangers, unknown_categories, {"other": "became 'other'", "drop": "dropped"}, parts[0]
     )
     clean.loc[strangers, "category"] = "other"
-    clean["amount"] = _numbers(table[amount], where)
+    clean["amount"] = _numbers(table[amount], where, decimal, thousands)
     checks.found("missing amounts", clean["amount"].isna(), missing_amounts, {"drop": "dropped"}, amount)
     done = {"keep": "kept", "absolute": "sign dropped", "drop": "dropped"}
     checks.found("negative amounts", clean["amount"] < 0, negative_amounts, done, amount)
@@ -260,8 +277,7 @@ def read(
         clean["channel"] = _labels(table[[channel]]).fillna("missing")
 
     clean = clean[checks.kept]
-    if pd.api.types.is_float_dtype(clean["client"]) and (clean["client"] % 1 == 0).all():
-        clean["client"] = clean["client"].astype(int)  # whole numbers beside gaps are read as floats
+    clean["client"] = clean["client"].infer_objects()
     later = clean["client"].eq(clean["client"].shift()) & (clean["time"] < clean["time"].shift())
     again = clean["client"].ne(clean["client"].shift()) & clean["client"].duplicated()
     checks.note("unsorted", (later | again).reindex(table.index, fill_value=False), "sorted", time)
@@ -281,12 +297,19 @@ def read(
     }
     clean = clean[~clean["client"].isin(few)].reset_index(drop=True)
     if clean.empty:
-        raise ValueError(f"{where}: no client with at least {min_events} valid events is left of {len(table)} rows")
+        lost = [f"{row['found']} {check}" for check, row in checks.rows.items() if row["done"].startswith("dropped")]
+        most = f"; the largest client has {count.max()}" if len(count) else ""
+        raise ValueError(
+            f"{where}: no client with at least {min_events} valid events is left of {len(table)} rows{most}"
+            + f"; dropped were {', '.join(lost)}" * bool(lost)
+        )
     for column in {"category", "channel"} & set(clean):
         clean[column] = clean[column].astype("category")
 
     owners = pd.Index(clean["client"].unique(), name="client")
     known = _targets(targets, table, client, target, target_client or client, where, **form)
+    if known is not None and pd.api.types.is_integer_dtype(known.index) and owners.dtype == object:
+        known.index = known.index.astype(str).astype(object)
     chosen = known.reindex(owners) if known is not None else pd.Series(np.nan, index=owners)
     if known is not None and len(known) and chosen.isna().all():
         raise ValueError(
@@ -304,7 +327,7 @@ def read(
             "done": found[1] if number else "",
             "where": "",
         }
-    chosen = chosen.rename("target")
+    chosen = _classes(chosen.rename("target"), target_groups, target)
     return Clients(clean, chosen, pd.DataFrame.from_dict(checks.rows, orient="index").rename_axis("check"))
 
 
@@ -339,7 +362,12 @@ def read_age_groups(folder: str | Path = "dllllb/age-group-prediction", **option
     answers = [files[name] for name in ("train_target", "test_target") if files[name]]
     if len(present) == len(answers) == 1:
         return read(present[0], answers[0], **columns)
-    both = [pd.concat([_table(path, None, "")[0] for path in paths], ignore_index=True) for paths in (present, answers)]
+    form = {name: columns[name] for name in ("decimal", "encoding") if name in columns}
+    form["text"] = [columns[name] for name in ("client", "target_client", "category")]
+    both = [
+        pd.concat([_table(path, columns.get("separator"), "", **form)[0] for path in paths], ignore_index=True)
+        for paths in (present, answers)
+    ]
     return read(*both, **columns)
 
 
@@ -388,10 +416,8 @@ def read_berka(folder: str | Path | None = None, *, groups: int = 4, **options) 
         "channel": "type",
         "separator": ";",
     }
-    clients = read(transactions, pd.Series(born.to_numpy(), index=owners["account_id"]), **columns | options)
-    rank = clients.target.rank(method="first", ascending=False)
-    target = np.ceil(rank / len(clients) * groups).sub(1).astype(int)
-    return Clients(clients.events, target, clients.report)
+    age = pd.Series((pd.Timestamp("2000-01-01") - born).dt.days.to_numpy(), index=owners["account_id"])
+    return read(transactions, age, **columns | {"target_groups": groups} | options)
 
 
 def split(
@@ -460,8 +486,7 @@ class _Checks:
         rows = rows.to_numpy(dtype=bool) & self.kept
         if rows.any() and handling == "refuse":
             raise ValueError(
-                f"{self.where}, {self._place(rows)}, column {column!r}: {check} are to be refused, "
-                f"and there are {int(rows.sum())}"
+                f"{self.where}, {self._place(rows, column)}: {check} are to be refused, and there are {int(rows.sum())}"
             )
         self.note(check, rows, done.get(handling, ""), column)
         if handling == "drop":
@@ -474,15 +499,24 @@ class _Checks:
             "found": number,
             "share": number / max(1, self.n),
             "done": done if number else "",
-            "where": f"{self._place(rows)}, column {column!r}" if number else "",
+            "where": self._place(rows, column) if number else "",
         }
 
-    def _place(self, rows: np.ndarray) -> str:
-        return _line(self.where, int(rows.argmax()))
+    def _place(self, rows: np.ndarray, column: str) -> str:
+        return _line(self.where, int(rows.argmax())) + f", column {column!r}" * bool(column)
 
 
-OFFSET = r"(:\d{2}(?:\.\d+)?)\s?(?:Z|[+-]\d{2}:?\d{2})$"
+OFFSET = r"(:\d{2}(?:\.\d+)?)\s?(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)$"
 """Of a time from UTC, at the end of a date."""
+
+NUMERIC = r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{1,4})"
+"""The beginning of a date of numbers that does not begin with the year."""
+
+WHOLE = r"^(-?(?:0|[1-9]\d*))(?:\.0+)?$"
+"""A whole number as one writes it; beside gaps some programs write ``7.0``."""
+
+UNITS = {"seconds": "s", "milliseconds": "ms"}
+PASSING = (read, read_berka, read_age_groups)
 
 
 def _line(where: str, position: int) -> str:
@@ -496,8 +530,8 @@ def _place(name: str | Path) -> Path:
     return next((place for place in (path, ROOT / path, DATA / path) if place.exists()), path)
 
 
-def _table(source, separator: str | None, what: str, **form: str) -> tuple[pd.DataFrame, str]:
-    """The table and how to name it in messages."""
+def _table(source, separator: str | None, what: str, text: Sequence = (), **form: str) -> tuple[pd.DataFrame, str]:
+    """The table and how to name it in messages; of a CSV file the columns ``text`` as they are written."""
     import pandas as pd
 
     if isinstance(source, pd.DataFrame):
@@ -505,24 +539,58 @@ def _table(source, separator: str | None, what: str, **form: str) -> tuple[pd.Da
     path = _place(source)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    if path.suffix in (".parquet", ".pq"):
-        return pd.read_parquet(path).reset_index(drop=True), path.name
+    if path.suffix.lower() in (".xls", ".xlsx", ".ods"):
+        raise ValueError(f"{path.name} is a spreadsheet; save it as CSV or Parquet")
     try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            table = pd.read_parquet(path)
+            return table.reset_index(drop=table.index.names == [None]), path.name
         if separator is None:
             alone = {"nrows": 0, "sep": "\x00", "engine": "python", "header": 0, "quoting": 3}
             heading = pd.read_csv(path, encoding=form.get("encoding"), **alone).columns[0]
             separator = max(",;\t|", key=heading.count)
-        return pd.read_csv(path, sep=separator, low_memory=False, skipinitialspace=True, **form), path.name
+        options = {"sep": separator, "skipinitialspace": True, "index_col": False, **form}
+        options |= {"dtype": dict.fromkeys(filter(None, text), str)}
+        options |= {"low_memory": False} if len(separator) == 1 else {"engine": "python"}
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # that fields beyond the heading are lost
+            return pd.read_csv(path, **options), path.name
     except UnicodeDecodeError as error:
         raise ValueError(f"{path.name} is not {error.encoding}; name its encoding, such as 'cp1252'") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ValueError(f"{path.name} cannot be read as a table: {error}") from None
+    except LookupError:
+        raise ValueError(
+            f"encoding is {form.get('encoding')!r}, which is unknown; such as 'cp1252' is needed"
+        ) from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning, ValueError) as error:
+        why = "rows have more fields than the heading" if isinstance(error, Warning) else str(error).strip()
+        raise ValueError(f"{path.name} cannot be read as a table: {why}") from None
 
 
 def _need_columns(table: pd.DataFrame, wanted: Sequence[str], where: str) -> None:
     for column in wanted:
         if column not in table.columns:
-            raise ValueError(f"{where} has no column {column!r}; its columns are {', '.join(map(repr, table.columns))}")
+            known = ", ".join(map(repr, table.columns))
+            alone = "; separator names what stands between columns" * (table.shape[1] == 1)
+            raise ValueError(f"{where} has no column {column!r}; its columns are {known}{alone}")
+        if (number := int((table.columns == column).sum())) > 1:
+            raise ValueError(f"{where} has {number} columns {column!r}; each name is needed once")
+
+
+def _need_distinct(roles: Mapping[str, str], where: str) -> None:
+    for role, column in roles.items():
+        if others := [other for other, name in roles.items() if name == column and other != role]:
+            raise ValueError(f"{where}: {role} and {others[0]} are both column {column!r}; name a column for each")
+
+
+def _need_options(options: Mapping, reader, source: str) -> None:
+    """Refuse what no reader of that source takes."""
+    import inspect
+
+    takes = set(inspect.signature(reader).parameters) - {"options", "events", "folder", "n_clients", "seed"}
+    takes |= {"events"} if source == "simulated" else set()
+    takes |= set(inspect.signature(read).parameters) - {"events", "targets"} if reader in PASSING else set()
+    if unknown := [name for name in options if name not in takes]:
+        raise ValueError(f"options name {unknown[0]!r}; for the source {source!r} there are {', '.join(sorted(takes))}")
 
 
 def _times(column: pd.Series, form: str | None, where: str) -> pd.Series:
@@ -535,18 +603,23 @@ def _times(column: pd.Series, form: str | None, where: str) -> pd.Series:
             at = int(far.argmax())
             raise ValueError(
                 f"{where}, {_line(where, at)}, column {column.name!r}: {column.iloc[at]} is no plausible number of "
-                "days; name the form of the dates by date_format, such as '%Y%m%d'"
+                "days; name the form of the dates by date_format, such as '%Y%m%d' or 'seconds'"
             )
         return pd.Timestamp("2000-01-03") + pd.to_timedelta(days, unit="D")
+    if form in UNITS:
+        since = pd.to_numeric(column, errors="coerce")
+        _refuse_unreadable(column, since, where, f"a number of {form}")
+        found = pd.to_datetime(since, unit=UNITS[form], errors="coerce")
+        _refuse_unreadable(column, found, where, f"a plausible number of {form} since 1970")
+        return found
     options: dict = {"format": form, "errors": "coerce"}
     if form:
         whole = column.astype("Int64") if pd.api.types.is_numeric_dtype(column) else column
         column = whole.astype("string")
     elif not pd.api.types.is_datetime64_any_dtype(column):
-        first = next((str(value) for value in column if pd.notna(value) and str(value).strip()), "")
-        if re.search(OFFSET, first):  # offsets that change in summer would make no one column
-            column = column.astype("string").str.replace(OFFSET, r"\1", regex=True)
-        options["dayfirst"] = bool(re.match(r"\d{1,2}\.\d{1,2}\.\d", first))
+        text = column.astype("string").str.strip()
+        column = text.str.replace(OFFSET, r"\1", regex=True)  # offsets that change in summer would make no one column
+        options["dayfirst"] = _dayfirst(column, where)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where no format is recognised, values are read one by one, and checked below
         found = pd.to_datetime(column, **options)
@@ -560,12 +633,45 @@ def _times(column: pd.Series, form: str | None, where: str) -> pd.Series:
     return found
 
 
-def _numbers(column: pd.Series, where: str) -> pd.Series:
+def _dayfirst(column: pd.Series, where: str) -> bool:
+    """Whether dates such as 3/4/2024 are of April; refused where nothing tells."""
+    parts = column.str.extract(NUMERIC).dropna()
+    if parts.empty:
+        return False
+    first, second = parts[0].astype(int), parts[2].astype(int)
+    if (parts[1] == ".").all():
+        return True
+    by_day, by_month = not (second > 12).any(), not (first > 12).any()
+    short = (parts[3].str.len() == 2).all()  # 24/01/05 may begin with the year
+    if by_day and (short or (by_month and (first != second).any())):
+        at = column.index.get_loc((first != second).idxmax())
+        raise ValueError(
+            f"{where}, {_line(where, at)}, column {column.name!r}: {column.iloc[at]!r} can be read in more than one "
+            "way, and so can all dates of this column; date_format names their form, such as '%d/%m/%Y' or '%m/%d/%Y'"
+        )
+    return by_day and not by_month
+
+
+def _numbers(column: pd.Series, where: str, decimal: str = ".", thousands: str = "") -> pd.Series:
     import pandas as pd
 
-    found = pd.to_numeric(column, errors="coerce").astype(float)
+    if pd.api.types.is_datetime64_any_dtype(column):
+        raise ValueError(f"{where}, column {column.name!r}: dates are no amounts")
+    if thousands == decimal:
+        raise ValueError(f"decimal and thousands are both {decimal!r}; two different marks are needed")
+    if not pd.api.types.is_numeric_dtype(column) and (marks := column.map(type).eq(str)).any():
+        text = column.where(marks).astype("string").str.replace("\N{MINUS SIGN}", "-", regex=False)
+        for mark in [thousands, *("\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}") * (thousands == " ")]:
+            text = text.str.replace(mark, "", regex=False) if mark else text
+        if decimal != ".":  # a point that is no decimal mark makes no number
+            text = text.str.replace(".", "?", regex=False).str.replace(decimal, ".", regex=False)
+        written = column.astype(object).where(~marks, text)
+    else:
+        written = column
+    found = pd.to_numeric(written, errors="coerce").astype(float)
     comma = column.astype("string").str.contains(",", regex=False).fillna(False).any() if found.isna().any() else False
-    _refuse_unreadable(column, found, where, "a number", "; decimal names the decimal mark, such as ','" * bool(comma))
+    hint = "; decimal and thousands name the marks in numbers, such as ',' and '.'" * bool(comma)
+    _refuse_unreadable(column, found, where, "a number", hint)
     endless = np.isinf(found)
     if endless.any():
         at = int(endless.to_numpy().argmax())
@@ -578,8 +684,9 @@ def _refuse_unreadable(column: pd.Series, found: pd.Series, where: str, expected
     wrong = (found.isna() & ~empty).to_numpy(dtype=bool)
     if wrong.any():
         at = int(wrong.argmax())
+        shown = column.iloc[at].item() if isinstance(column.iloc[at], np.generic) else column.iloc[at]
         raise ValueError(
-            f"{where}, {_line(where, at)}, column {column.name!r}: {column.iloc[at]!r} is not {expected}"
+            f"{where}, {_line(where, at)}, column {column.name!r}: {shown!r} is not {expected}"
             + f"; {int(wrong.sum())} values are not" * bool(wrong.sum() > 1)
             + hint
         )
@@ -591,14 +698,62 @@ def _labels(columns: pd.DataFrame) -> pd.Series:
 
     pieces = []
     for _, column in columns.items():
-        if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-            column = column.astype("Int64")  # whole numbers beside gaps are read as floats
-        text = column.astype("string").str.strip()
-        pieces.append(text.mask(text == ""))
+        codes, text = _text(column)
+        if text.dropna().str.fullmatch(WHOLE).all():
+            text = text.str.replace(WHOLE, r"\1", regex=True)
+        values = np.append(text.to_numpy(object, na_value=np.nan), np.nan)  # what is missing has the code -1
+        pieces.append(pd.Series(values[codes], column.index, dtype="string"))
     joined = pieces[0]
     for piece in pieces[1:]:
         joined = (joined + " / " + piece).fillna(joined).fillna(piece)
     return joined.astype(object)
+
+
+def _text(column: pd.Series) -> tuple[np.ndarray, pd.Series]:
+    """Codes of the rows, and the distinct values as they are written; missing where but spaces are."""
+    import pandas as pd
+
+    codes, values = pd.factorize(column)
+    values = pd.Series(values)
+    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
+        values = values.astype("Int64")  # whole numbers beside gaps are read as floats
+    text = values.astype("string").str.strip()
+    return codes, text.mask(text == "")
+
+
+def _names(column: pd.Series) -> pd.Series:
+    """Names of clients: whole numbers if all of them are written as such, else as they are; missing ones are NaN."""
+    import pandas as pd
+
+    codes, text = _text(column)
+    known = text.dropna()
+    numbers = len(known) and known.str.fullmatch(WHOLE).all() and known.str.len().max() <= 18
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
+    if not (pd.api.types.is_numeric_dtype(column) or column.map(type).eq(str).any()):
+        return column.astype(object)
+    values = known.str.replace(WHOLE, r"\1", regex=True).astype(int) if numbers else known
+    named = np.full(len(text) + 1, np.nan, dtype=object)
+    named[known.index] = values.to_numpy(object)
+    return pd.Series(named[codes], column.index, dtype=object, name=column.name)
+
+
+def _classes(target: pd.Series, groups: int, column: str) -> pd.Series:
+    """Classes of clients: the values of the target, or groups of them of equal size."""
+    import pandas as pd
+
+    known = target.dropna()
+    if groups:
+        if not (pd.api.types.is_numeric_dtype(known) or pd.api.types.is_datetime64_any_dtype(known)):
+            raise ValueError(f"target_groups is {groups}, but the target {column!r} holds no numbers or dates")
+        place = np.ceil(target.rank(method="first") / max(1, len(known)) * groups) - 1
+        return place if len(known) < len(target) else place.astype(int)
+    if known.nunique() > max(4, len(known) / 2):
+        raise ValueError(
+            f"the target {column!r} has {known.nunique()} values among {len(known)} clients; classes are needed, and "
+            "target_groups, such as 4, cuts numbers or dates into some"
+        )
+    return target
 
 
 def _targets(targets, table, client: str, column: str, owner: str, where: str, **form: str):
@@ -608,17 +763,22 @@ def _targets(targets, table, client: str, column: str, owner: str, where: str, *
     if targets is None:
         if column not in table.columns:
             return None
-        given = table[[client, column]].dropna().drop_duplicates().set_index(client)[column]
-        where = f"{where}, column {column!r}"
+        answers, owner = table, client
     elif isinstance(targets, pd.Series):
-        given, where = targets.dropna(), "the targets"
+        answers, where = targets.rename_axis(owner).rename(column).reset_index(), "the targets"
     else:
-        answers, where = _table(targets, None, "targets", **form)
+        answers, where = _table(targets, None, "targets", text=[owner], **form)
         _need_columns(answers, [owner, column], where)
-        given = answers.set_index(owner)[column].dropna()
+        _need_distinct({"target_client": owner, "target": column}, where)
+    given = answers[[owner, column]].dropna()
+    if not isinstance(targets, pd.Series):
+        given = given.assign(**{owner: _names(given[owner]).infer_objects()}).drop_duplicates()
+    given = given.set_index(owner)[column]
     twice = given.index.duplicated()
     if twice.any():
-        raise ValueError(f"{where}: client {given.index[twice][0]} has more than one target")
+        name = given.index[twice][0]
+        several = " and ".join(map(repr, given.loc[name].tolist()[:2]))
+        raise ValueError(f"{where}, column {column!r}: client {name} has more than one target, such as {several}")
     return given
 
 
