@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "HALVED",
     "KEEP",
     "PENALTIES",
     "Decorrelator",
@@ -38,6 +39,9 @@ __all__ = [
 
 KEEP = ("nothing", "reconstruction", "labels")
 """What a :class:`Decorrelator` may keep."""
+
+HALVED = ("", "same", "other")
+"""Whose clients train the classifiers of :func:`front`."""
 
 TINY = 1e-12
 
@@ -443,7 +447,11 @@ def load(path: str | os.PathLike[str]) -> Decorrelator:
     return out
 
 
-def designs(mus: Sequence[float], penalties: Sequence[str] = ("modified_distance_correlation",)) -> list[dict]:
+def designs(
+    mus: Sequence[float],
+    penalties: Sequence[str] = ("modified_distance_correlation",),
+    others: Sequence[float] | None = None,
+) -> list[dict]:
     """Settings of maps for :func:`front`: each penalty alone, as published, then with something kept at each μ.
 
     Parameters
@@ -452,7 +460,9 @@ def designs(mus: Sequence[float], penalties: Sequence[str] = ("modified_distance
         Prices of what is kept.
     penalties
         Names in :data:`PENALTIES`. The first is tried with reconstruction and with labels, and both of these without
-        any penalty; the others with labels at the first μ.
+        any penalty; the others with labels.
+    others
+        Prices at which these others keep labels; the first of ``mus`` by default.
 
     Examples
     --------
@@ -463,7 +473,8 @@ def designs(mus: Sequence[float], penalties: Sequence[str] = ("modified_distance
     out = [{"penalty": penalty, "keep": "nothing", "mu": 0.0} for penalty in penalties]
     for keep in KEEP[1:]:
         out += [{"penalty": penalties[0], "keep": keep, "mu": float(mu)} for mu in (*mus, math.inf)]
-    return out + [{"penalty": name, "keep": "labels", "mu": float(mus[0])} for name in penalties[1:]]
+    others = mus[:1] if others is None else others
+    return out + [{"penalty": name, "keep": "labels", "mu": float(mu)} for name in penalties[1:] for mu in others]
 
 
 def pair(
@@ -497,6 +508,8 @@ def front(
     measures: Sequence[str] = ("distance_correlation_unbiased", "cka", "cca"),
     measured: int = 1000,
     scorer: str = "fast",
+    also: Sequence[str] = (),
+    halved: str = "",
     seed: int = 0,
     **shared: Any,
 ) -> pd.DataFrame:
@@ -516,7 +529,13 @@ def front(
     measured
         On so many of them, drawn by ``seed``, if there are more.
     scorer, seed
-        Of the accuracies; ``seed`` also of the maps.
+        Of the accuracies; ``seed`` also of the maps and of the halves.
+    also
+        Further scorers.
+    halved
+        Empty: maps and classifiers learn from all training clients. ``"other"``: maps from a random half of them,
+        classifiers from the other half, so that no classifier learns from clients whose X′ the map has fitted already.
+        ``"same"``: both from the first half, for comparison.
     shared
         Parameters of all maps.
 
@@ -525,7 +544,8 @@ def front(
     DataFrame
         First a row ``penalty = "none"`` for X as it is, then one for each map: ``penalty``, ``keep``, ``mu``, the
         measures, ``chance_MEASURE`` (mean over three draws of the same with the rows of Y shuffled), ``accuracy`` (of
-        X′), ``accuracy_union`` (of X′ ∪ Y), ``accuracy_y`` (of Y), ``epochs`` of the weights and ``seconds``.
+        X′), ``accuracy_union`` (of X′ ∪ Y), ``accuracy_y`` (of Y), the same three with ``_SCORER`` at the end for each
+        further one, ``halved``, ``epochs`` of the weights and ``seconds``.
 
     Raises
     ------
@@ -560,7 +580,23 @@ def front(
     test = np.flatnonzero(part == "test")
     if check_count(measured, "measured", least=4) < len(test):
         test = np.sort(np.random.default_rng(seed).choice(test, measured, replace=False))
-    accuracy_y = score(y, target, parts, scorer=scorer, seed=seed).accuracy
+    if halved not in HALVED:
+        raise ValueError(f"halved is {halved!r}; it can be {', '.join(map(repr, HALVED))}")
+    judges = parts.loc[target.index]
+    if halved:
+        train = np.flatnonzero((part == "train") & known)
+        half = np.random.default_rng(seed).permutation(len(train)) < len(train) / 2
+        part = part.astype(object)
+        judges = pd.Series(part.copy(), target.index)
+        judges.iloc[train[half != (halved == "same")]] = "none"
+        part[train[~half]] = "none"
+
+    def accuracies(z: np.ndarray, name: str) -> dict[str, float]:
+        """By every scorer."""
+        by = {name if one == scorer else f"{name}_{one}": one for one in (scorer, *also)}
+        return {key: score(z, target, judges, scorer=one, seed=seed).accuracy for key, one in by.items()}
+
+    of_y = accuracies(y, "accuracy_y")
     found = []
     for setting in ({}, *settings):
         began = time.perf_counter()
@@ -579,10 +615,8 @@ def front(
             row |= {"penalty": name if isinstance(name, str) else name.__name__}
             row |= {"keep": decorrelator.keep, "mu": 0.0 if decorrelator.keep == "nothing" else decorrelator.mu}
         row |= _dependence(mapped[test], y[test], measures, seed)
-        row["accuracy"] = score(mapped, target, parts, scorer=scorer, seed=seed).accuracy
-        union = np.hstack([mapped, y])
-        row["accuracy_union"] = score(union, target, parts, scorer=scorer, seed=seed).accuracy
-        row |= {"accuracy_y": accuracy_y, "epochs": epochs, "seconds": round(time.perf_counter() - began, 2)}
+        row |= accuracies(mapped, "accuracy") | accuracies(np.hstack([mapped, y]), "accuracy_union") | of_y
+        row |= {"halved": halved, "epochs": epochs, "seconds": round(time.perf_counter() - began, 2)}
         found.append(row)
     return pd.DataFrame(found)
 

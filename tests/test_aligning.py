@@ -234,6 +234,17 @@ def test_hidden_units_learn_what_is_not_linear():
     assert len(fitted.losses_) <= min(151, fitted.epoch_ + 11)
 
 
+def test_the_maps_are_those_of_the_epoch_that_was_best_on_the_held_out_rows():
+    layers = mixed_widths()
+    fitted = SharedAutoencoder(2, hidden=8, learning_rate=0.05, epochs=12, patience=6, rng=0).fit(layers)
+    assert fitted.losses_[-1] > 1.01 * fitted.losses_[fitted.epoch_]  # the last one is another
+    held = np.random.default_rng(0).permutation(60)[:12]
+    target = np.hstack([(x - m) / s for x, m, s in zip(layers.values(), fitted.means_, fitted.scales_, strict=True)])
+    codes = fitted.aligned(layers).values()
+    errors = [np.sum((code[held] @ fitted.decoder_ - target[held]) ** 2) for code in codes]
+    assert np.isclose(np.mean(errors) / np.sum(target[held] ** 2), fitted.losses_[fitted.epoch_], rtol=1e-4)
+
+
 def test_training_is_the_same_again_and_leaves_the_global_seed_alone():
     torch = pytest.importorskip("torch")
     layers = mixed_widths()

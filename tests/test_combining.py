@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.clients import score
 from helpers.clients.combining import (
     MEASURES,
     VERDICTS,
@@ -104,6 +105,20 @@ def test_the_table_tells_what_was_chosen_and_differences_by_hand():
     assert tuned["steps"].tolist() == [0, 1, 2] and tuned["chosen"].sum() == 1
     top = tuned[tuned["validation"] == tuned["validation"].max()]
     assert tuned.loc[tuned["chosen"], "steps"].item() == top["steps"].min()
+
+
+def test_what_is_reported_is_of_test_clients_and_what_is_chosen_by_of_validation_clients():
+    embeddings, target, part = clients()
+    found = compare(embeddings, target, part, REPLACING, scorer="logistic")
+    table = found.table.set_index("method")
+    for model, x in embeddings.items():
+        on = {which: score(x, target, part, scorer="logistic", on=which).accuracy for which in ("validation", "test")}
+        assert on["validation"] != on["test"]
+        assert table.loc[str(model), ["validation", "accuracy"]].tolist() == list(on.values())
+    mean = np.mean([x.to_numpy() for x in embeddings.values()], axis=0)
+    assert table.loc["mean", "accuracy"] == score(mean, target, part, scorer="logistic").accuracy
+    tested = target.index[(part == "test") & target.notna()]
+    assert len(found.correct) == len(tested)
 
 
 @pytest.mark.parametrize("name", ["best", "concat", "mean"])

@@ -9,7 +9,7 @@ import torch
 from sklearn.base import clone
 
 from helpers import disagreement
-from helpers.disagreement import PENALTIES, Decorrelator, front, load
+from helpers.disagreement import PENALTIES, Decorrelator, designs, front, load
 from helpers.similarity.cka import cka, cka_rbf
 from helpers.similarity.dependence import distance_correlation, distance_correlation_unbiased
 
@@ -225,6 +225,47 @@ def test_no_test_target_and_no_test_row_changes_a_map(clients, monkeypatch):
                 for one, two in zip(first.layers_, other.layers_, strict=True)
                 for a, b in zip(one, two, strict=True)
             )
+
+
+@pytest.mark.parametrize(("halved", "apart"), [("same", False), ("other", True)])
+def test_halves_of_the_training_clients_train_maps_and_classifiers(clients, monkeypatch, halved, apart):
+    import helpers.clients
+
+    x, y, target, parts = clients
+    fit, score, learnt, judged = Decorrelator.fit, helpers.clients.score, [], []
+
+    def fitted(self, x, *args, **options):
+        learnt.append({tuple(row) for row in x.round(4).tolist()})
+        return fit(self, x, *args, **options)
+
+    def scored(z, target, parts, **options):
+        judged.append((parts == "train").to_numpy())
+        assert (parts == "test").sum() == 100 and (parts == "validation").sum() == 50
+        return score(z, target, parts, **options)
+
+    monkeypatch.setattr(Decorrelator, "fit", fitted)
+    monkeypatch.setattr(helpers.clients, "score", scored)
+    found = front(
+        *clients, settings=SETTINGS, measures=["cka"], halved=halved, also=["lightgbm"], **QUICK | {"epochs": 1}
+    )
+    rows = [{tuple(row) for row in x[which].astype(np.float32).round(4).tolist()} for which in judged]
+    assert all(len(one) == 75 for one in (*learnt, *rows)) and all(one == learnt[0] for one in learnt)
+    assert all(one.isdisjoint(learnt[0]) if apart else one == learnt[0] for one in rows)
+    assert {"accuracy_lightgbm", "accuracy_union_lightgbm", "accuracy_y_lightgbm"} < set(found)
+    assert set(found["halved"]) == {halved}
+
+
+def test_a_front_knows_three_ways_to_halve(clients):
+    with pytest.raises(ValueError, match="halved is 'both'"):
+        front(*clients, settings=SETTINGS, halved="both", **QUICK)
+
+
+def test_designs_have_each_price_and_each_penalty():
+    found = designs([0.1, 1.0], ["cka", "cka_rbf"], others=[0.1, 1.0])
+    assert [one["penalty"] for one in found if one["keep"] == "nothing"] == ["cka", "cka_rbf"]
+    assert [one["mu"] for one in found if one["penalty"] == "cka_rbf"] == [0.0, 0.1, 1.0]
+    assert [one["mu"] for one in designs([0.1, 1.0], ["cka", "cka_rbf"])][-1] == 0.1
+    assert sum(one["mu"] == math.inf for one in found) == 2
 
 
 # Bad input

@@ -77,6 +77,17 @@ def test_the_inverse_gain_replaces_at_least_the_share_p_and_never_more_than_ther
     assert fitted.steps_["replaced"].iloc[0] == 4  # nothing in common: everything goes
 
 
+def test_each_candidate_comes_once_however_unlike_it_still_is():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 10)) * np.linspace(2, 1, 10)
+    layers = {"start": x, "odd": rng.normal(size=(200, 10)), "twin": x + 0.1 * rng.normal(size=x.shape)}
+    fitted = GreedyReplacement(p=0.11, start=lambda z, y: float(np.array_equal(z, x))).fit(layers)
+    assert fitted.start_ == "start" and fitted.steps_["replaced"].tolist() == [1, 0]
+    now = fitted.up_to(1).transform(layers)  # one column of ten has come in
+    assert cka(now, layers["odd"]) < cka(now, layers["twin"])
+    assert fitted.steps_["candidate"].tolist() == ["odd", "twin"]
+
+
 def test_copies_replace_nothing_and_that_is_the_end():
     x = np.random.default_rng(0).normal(size=(40, 5))
     fitted = GreedyReplacement(0.9).fit(
