@@ -350,6 +350,10 @@ def test_a_study_of_one_model_or_an_unknown_quality_is_refused(clients):
         unlabelled.study(models, target, parts, names=["luck"])
     with pytest.raises(ValueError, match="combine has"):
         unlabelled.study(models, target, parts, combine=["product"])
+    with pytest.raises(ValueError, match="model '2' is constant over the 140 clients"):
+        unlabelled.study(models | {2: models[2] * 0 + 3}, target, parts)
+    with pytest.raises(ValueError, match="alpha_req of model '1': eigenvalues 1 to 1"):
+        unlabelled.study(models | {1: models[1][[0]]}, target, parts)
 
 
 def made(rng, relation=0.0, experiments=10):
@@ -369,6 +373,30 @@ def test_ranking_is_the_mean_correlation_within_experiments():
     assert found.loc["a", "low"] < found.loc["a", "spearman"] < found.loc["a", "high"]
     assert spearmanr(table["a"], table["test"]).statistic > found.loc["a", "spearman"]  # levels would flatter it
     assert (found["holm"] >= found["p"]).all()
+
+
+def test_correlations_of_experiments_have_the_mean_of_the_ranking_and_partial_ones_are_those_of_the_formula():
+    table = made(np.random.default_rng(1), 1.0)
+    found = unlabelled.correlations(table, ["a", "b"])
+    assert found.mean().to_numpy() == pytest.approx(unlabelled.ranking(table, ["a", "b"])["spearman"].to_numpy())
+    partial = unlabelled.correlations(table, ["a", "c"], given="c")
+    for experiment, part in table.groupby("experiment"):
+        r, s, t = (spearmanr(part[x], part[y]).statistic for x, y in (("a", "test"), ("a", "c"), ("c", "test")))
+        assert partial.loc[experiment, "a"] == pytest.approx((r - s * t) / np.sqrt((1 - s**2) * (1 - t**2)))
+    assert (partial["c"] == 0).all()  # nothing is left of what is held fixed
+    table.loc[table["experiment"] == 3, "a"] = np.nan
+    table.loc[table["experiment"] == 4, "a"] = 1.0
+    gaps = unlabelled.correlations(table, ["a"], given="b")["a"]
+    assert np.isnan(gaps[3]) and gaps[4] == 0 and len(gaps) == 10
+
+
+def test_what_hides_in_another_column_is_gone_when_that_is_held_fixed():
+    rng = np.random.default_rng(0)
+    columns = rng.integers(1, 6, size=(200, 6))
+    table = pd.DataFrame({"experiment": np.repeat(np.arange(200), 6), "columns": columns.ravel()})
+    table["a"], table["test"] = 2 * columns.ravel() + rng.normal(size=(2, 1200))
+    assert unlabelled.correlations(table, ["a"])["a"].mean() > 0.6
+    assert abs(unlabelled.correlations(table, ["a"], given="columns")["a"].mean()) < 0.1
 
 
 def test_ranking_holds_its_level_without_any_relation_and_its_intervals_cover():

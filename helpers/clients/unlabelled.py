@@ -19,6 +19,7 @@ __all__ = [
     "PUBLISHED",
     "Study",
     "against",
+    "correlations",
     "halves",
     "qualities",
     "ranking",
@@ -120,8 +121,11 @@ def qualities(
         for name in names:
             if name == "agreement":
                 row[name] = float(np.delete(s[i], i).mean())
-            else:
+                continue
+            try:
                 row[name] = QUALITIES[name](x, views=seen)
+            except ValueError as error:
+                raise ValueError(f"{name} of model {label!r}: {error}") from error
         rows.append(row)
     return pd.DataFrame(rows, index=pd.Index(labels, name="model"))
 
@@ -332,18 +336,11 @@ def ranking(
     [1.0, 0.01, 1.0]
     """
     import pandas as pd
-    from scipy.stats import rankdata
 
     from helpers.inference import holm, interval
     from helpers.similarity._arrays import check_count, generator
 
     resamples, rng = check_count(resamples, "resamples"), generator(rng)
-
-    def standard(values: np.ndarray) -> np.ndarray:
-        """Ranks with mean 0 and length 1; 0 where all are equal."""
-        ranks = rankdata(values) - (len(values) + 1) / 2
-        return ranks / max(math.sqrt(ranks @ ranks), 1e-12)
-
     parts = [part for _, part in models.groupby(by) if len(part) >= 3 and part[score].nunique() > 1]
     rows = {}
     for name in names:
@@ -353,7 +350,7 @@ def ranking(
             if missing.any() and not missing.all():
                 raise ValueError(f"{name!r} is missing for {missing.sum()} of the models of {by} {part[by].iloc[0]}")
             if not missing.any():
-                pairs.append([standard(part[column].to_numpy(dtype=float)) for column in (score, name)])
+                pairs.append([_ranks(part[column]) for column in (score, name)])
         if len(pairs) < 2:
             raise ValueError(f"{len(pairs)} experiments tell models by {score!r} and have {name!r}; two are the least")
         each = np.array([a @ b for a, b in pairs])
@@ -370,6 +367,53 @@ def ranking(
     out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quality")
     out.insert(4, "holm", holm(out["p"]))
     return out
+
+
+def correlations(
+    models: pd.DataFrame, names: Sequence[str], *, by: str = "experiment", score: str = "test", given: str = ""
+) -> pd.DataFrame:
+    """Spearman's correlation of each quality with a score in each experiment, of which :func:`ranking` has the mean.
+
+    Parameters
+    ----------
+    models, names, by, score
+        As for :func:`ranking`.
+    given
+        A column that is held fixed: the partial correlation, of what straight lines in the ranks of this column leave
+        of the ranks of quality and score. Empty: none.
+
+    Returns
+    -------
+    DataFrame
+        Experiments × qualities; 0 where a quality is the same for all models, or nothing of it is left; NaN where it is
+        missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.clients.unlabelled import correlations
+    >>> rows = {"experiment": [0] * 4, "good": [1, 2, 3, 4], "size": [1, 2, 4, 3], "test": [5, 6, 8, 7]}
+    >>> correlations(pd.DataFrame(rows), ["good"]).round(1).loc[0, "good"].item()
+    0.8
+    >>> correlations(pd.DataFrame(rows), ["good"], given="size").loc[0, "good"].item()
+    0.0
+    """
+    import pandas as pd
+
+    def left(part: pd.DataFrame, name: str) -> np.ndarray:
+        ranks = _ranks(part[name])
+        if given:
+            fixed = _ranks(part[given])
+            ranks = ranks - (ranks @ fixed) * fixed
+        length = math.sqrt(ranks @ ranks)
+        return ranks / length if length > 1e-6 else np.zeros_like(ranks)
+
+    rows = {}
+    for key, part in models.groupby(by):
+        if len(part) >= 3 and part[score].nunique() > 1:
+            base = left(part, score)
+            rows[key] = {name: math.nan if part[name].isna().any() else base @ left(part, name) for name in names}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(names)).rename_axis(by)
 
 
 def against(
@@ -576,11 +620,23 @@ def _similarity(models: Mapping[Any, Any]) -> np.ndarray:
     from helpers.similarity.cka import cka
 
     arrays = [np.asarray(x) for x in models.values()]
+    for name, x in zip(models, arrays, strict=True):
+        if np.ptp(x, axis=0).max() == 0:
+            raise ValueError(f"model {name!r} is constant over the {len(x)} clients; nothing is similar to it")
     out = np.eye(len(arrays))
     for i, x in enumerate(arrays):
         for j in range(i):
             out[i, j] = out[j, i] = cka(x, arrays[j])
     return out
+
+
+def _ranks(values: Any) -> np.ndarray:
+    """Ranks with mean 0 and length 1; 0 where all are equal."""
+    from scipy.stats import rankdata
+
+    values = np.asarray(values, dtype=float)
+    ranks = rankdata(values) - (len(values) + 1) / 2
+    return ranks / max(math.sqrt(ranks @ ranks), 1e-12)
 
 
 def _unit(q: np.ndarray) -> np.ndarray:
