@@ -384,6 +384,11 @@ def gain_correlations(
     Sensitivity of MRQAP tests, Psychometrika 72). The null hypothesis: given the two accuracies, gain and measure are
     related by no more than chance labels would bring about.
 
+    Simulated without a relation (400 tables of each kind: models that bring something to all of their pairs, accuracies
+    related to the measure, heavy tails, unequal spreads, levels that differ between experiments), the test at 0.05
+    rejected 4.0 to 7.5 % of the tables of 17 experiments, 5.6 % on average, and 3.7 to 6.2 % of those of 4; intervals
+    of 95 % covered in 92 to 95 %, and with 4 experiments in 91 to 95 %, 93 % on average.
+
     O((resamples + permutations) · pairs) for each measure.
 
     Examples
