@@ -223,6 +223,41 @@ def p_value(pairs, permutations=99, seed=0):
     return study._relabelling_p(left, data.measures[:, 0], basis, moved)
 
 
+def test_the_distribution_under_relabelling_by_hand():
+    """What the regression leaves of the measure is relabelled, regressed again, and correlated; both tails count."""
+    pairs = made_up(np.random.default_rng(11), 3, 4, collinear=True)
+    data = study._arranged(pairs, ["cka"], ["sum"], False)
+    basis = study._basis(data.accuracies)
+    moved = study._relabelled(data, 60, np.random.default_rng(0))
+    accuracies = pairs[["accuracy_first", "accuracy_second"]]
+    design = np.column_stack([np.ones(len(pairs)), accuracies.min(axis=1), accuracies.max(axis=1)])
+
+    def residual(values):
+        return values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+
+    gain, own = residual(pairs["gain_sum"].to_numpy()), residual(pairs["cka"].to_numpy())
+    assert not np.allclose(own, pairs["cka"] - pairs["cka"].mean(), atol=0.1)  # the accuracies tell much of it
+    expected = np.array([stats.pearsonr(gain, residual(own[rows]))[0] for rows in moved])
+    left, values = study._without(data.gains[:, 0], basis), data.measures[:, 0]
+    seen, drawn = study._null(left, values, basis, moved)
+    assert np.isclose(seen, stats.pearsonr(gain, own)[0]) and np.allclose(drawn, expected)
+    p = (1 + np.sum(np.abs(expected) >= abs(seen))) / 61
+    assert np.isclose(study._relabelling_p(left, values, basis, moved), p)
+    assert np.isclose(study._relabelling_p(left, -values, basis, moved), p)
+
+
+def test_no_p_value_is_below_what_so_many_relabellings_can_tell():
+    for relation in (2.0, -2.0):
+        assert p_value(made_up(np.random.default_rng(4), relation=relation), permutations=199) == 1 / 200
+
+
+def test_limits_are_quantiles_of_student_on_the_scale_of_the_normal():
+    draws = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+    assert np.allclose(study._limits(draws, 10**6, 0.95), [-1.95996, 1.95996], atol=0.01)
+    half = stats.t.ppf(0.975, 16) * np.sqrt(17 / 16)  # 2.185
+    assert np.allclose(study._limits(draws, 17, 0.95), [-half, half], atol=0.02)
+
+
 @pytest.mark.parametrize("collinear", [False, True])
 def test_without_a_relation_the_permutation_test_holds_its_level(collinear):
     """Though models bring something to all of their pairs, which makes a test of single pairs reject far too often."""
@@ -311,6 +346,8 @@ def test_verdicts_by_hand():
         "no",
     ]
     assert verdicts(found.assign(p=0.9), larger, combination="sum").loc["cka", "verdict"] == "not decided"
+    wide = found.assign(pearson_low=-0.6, pearson_high=0.01)
+    assert set(verdicts(wide, published, combination="sum")["verdict"].iloc[:3]) == {"not decided"}
     with pytest.raises(ValueError, match="cka, rsa, jaccard, rsm_norm_difference of the published"):
         verdicts(found, published)
 
