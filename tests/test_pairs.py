@@ -121,6 +121,18 @@ def test_the_targets_of_test_clients_decide_no_probability_and_no_measure():
     )
 
 
+def test_rows_of_test_clients_decide_no_scale_of_a_sum():
+    embeddings, target, parts = population()
+    test = (parts == "test").to_numpy()
+    rng = np.random.default_rng(2)
+    moved = embeddings | {"a": np.where(test[:, None], rng.normal(size=(len(test), 2)) * 1e4, embeddings["a"])}
+    both = [
+        pair_gains(x, target, parts, scorer="logistic", on="validation", combinations=["sum", "product"])
+        for x in (embeddings, moved)
+    ]
+    pd.testing.assert_frame_equal(*both)
+
+
 def test_every_measure_is_taken_of_every_pair():
     rng = np.random.default_rng(0)
     parts = pd.Series(np.resize(["train", "validation"], 120))
@@ -340,6 +352,7 @@ def test_verdicts_by_hand():
     table = verdicts(found, published, combination="sum")
     assert table["verdict"].tolist() == ["reproduced", "not reproduced", "not decided", "not reproduced"]
     assert table["same size"].tolist() == ["yes", "no", "yes", "no"]
+    assert np.allclose(table["p_holm"], holm(found["p"]))  # corrected for the published ones
     larger = published.assign(correlation=[-0.1, -0.3, -0.3, 0.33])
     assert verdicts(found, larger, combination="sum").loc["cka", ["verdict", "same size"]].tolist() == [
         "reproduced",
