@@ -32,7 +32,7 @@ ROWS = pd.DataFrame(
         "sum": [10.0, -5.0, 7.0, 3.0, 400.0, 400.0],
     }
 )
-NAMES = {"client": "who", "time": "when", "category": "what", "amount": "sum", "min_events": 1}
+NAMES = {"client": "who", "time": "when", "category": "what", "amount": "sum", "min_events": 1, "min_class": 1}
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +201,7 @@ def test_what_is_found_is_counted_handled_and_placed():
         "clients with few events": 0,
         "clients without target": 2,
         "targets without client": 0,
+        "clients of rare classes": 0,
     }
     assert report.loc["missing dates", "where"] == "row 2, column 'when'"
     assert report.loc["duplicates", "done"] == "kept" and report.loc["missing dates", "done"] == "dropped"
@@ -287,7 +288,7 @@ def public_layout(folder, gz=".gz"):
 
 def test_the_public_layout_is_read_with_clients_whose_target_is_hidden(tmp_path):
     simulated = public_layout(tmp_path)
-    found = load(tmp_path)
+    found = load(tmp_path, min_class=1)
     assert len(found) == 40 and found.target.notna().sum() == 30
     assert found.events["amount"].tolist() == simulated.events["amount"].tolist()
     assert set(split(found)[found.target.isna()]) == {"train"}
@@ -382,6 +383,21 @@ def test_a_target_of_numbers_is_cut_into_groups_and_as_many_classes_as_clients_a
     assert some.isna().sum() == 4 and some.value_counts().to_dict() == {0: 4, 1: 4}
     with pytest.raises(ValueError, match="target_groups is 2, but the target 'age' holds no numbers or dates"):
         read(table.assign(age="old"), **names, target_groups=2)
+
+
+def test_clients_of_rare_classes_are_counted_and_not_scored():
+    table = pd.concat([ROWS.dropna().assign(who=i, kind="often" if i < 20 else "now and then") for i in range(32)])
+    table.loc[table["who"] == 5, "kind"] = "once"
+    found = read(table, **NAMES | {"target": "kind", "min_class": 10})
+    assert found.target.value_counts().to_dict() == {"often": 19, "now and then": 12} and found.target.isna()[5]
+    assert found.report.loc["clients of rare classes"].tolist() == [
+        1,
+        1 / 32,
+        "not scored (fewer than 10)",
+        "class once",
+    ]
+    with pytest.raises(ValueError, match="no class has 20 clients, the largest, 'often', has 19; min_class says"):
+        read(table, **NAMES | {"target": "kind", "min_class": 20})
 
 
 def test_dates_that_can_be_read_in_two_ways_are_refused_and_one_that_tells_decides():

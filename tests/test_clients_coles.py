@@ -333,7 +333,7 @@ def test_a_sweep_keeps_what_is_done_and_isolates_what_diverges(tmp_path):
     about = {"targets": str(tmp_path / "answers.csv"), "target": "age", "target_client": "person"}
     shared = {
         "source": str(tmp_path / "events.csv"),
-        "options": other | about | {"date_format": "%d.%m.%Y", "min_events": 8},
+        "options": other | about | {"date_format": "%d.%m.%Y", "min_events": 8, "min_class": 1},
         "n_clients": 0,
         "fractions": (0.5, 0.25, 0.25),
         "out": "test-sweep",

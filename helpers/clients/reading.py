@@ -142,6 +142,7 @@ def read(
     encoding: str = "utf-8",
     categories: Sequence | None = None,
     min_events: int = 10,
+    min_class: int = 10,
     missing_dates: str = "drop",
     missing_amounts: str = "drop",
     missing_categories: str = "keep",
@@ -182,6 +183,9 @@ def read(
         The categories that are known; all that occur by default.
     min_events
         Clients with fewer events, after all else, are dropped or refused.
+    min_class
+        Classes with fewer clients are none: their clients are as those without a target. Otherwise a class could be
+        missing in training, or have fewer clients than a classifier has folds.
     missing_dates, missing_amounts
         ``"drop"`` such rows, or ``"refuse"`` the source. A date or amount that cannot be read is always refused.
     missing_categories
@@ -210,7 +214,7 @@ def read(
     ValueError
         If a column is missing or named for two things, a value cannot be read or can be read in two ways, or something
         is found that is to be refused; the message names the file, the line and the column. Also if nothing is left, if
-        no client of the targets has events, or if there are more classes than half of the clients.
+        no client of the targets has events, if there are more classes than half of the clients, or if all are rare.
 
     Examples
     --------
@@ -241,6 +245,7 @@ def read(
             raise ValueError(f"{name} is {value!r}; it can be {' or '.join(map(repr, HANDLING[name]))}")
     check_count(min_events, "min_events")
     check_count(target_groups, "target_groups", least=0)
+    check_count(min_class, "min_class")
 
     form = {"decimal": decimal, "encoding": encoding}
     parts = [category] if isinstance(category, str) else list(category)
@@ -328,6 +333,20 @@ def read(
             "where": "",
         }
     chosen = _classes(chosen.rename("target"), target_groups, target)
+    sizes = chosen.value_counts()
+    rare = chosen.isin(sizes.index[sizes < min_class])
+    if len(sizes) and sizes.max() < min_class:
+        raise ValueError(
+            f"{where}: no class has {min_class} clients, the largest, {sizes.index[0]!r}, has {sizes.iloc[0]}; "
+            "min_class says how many are needed, and target_groups, such as 4, cuts numbers or dates into classes"
+        )
+    checks.rows["clients of rare classes"] = {
+        "found": int(rare.sum()),
+        "share": float(rare.mean()),
+        "done": f"not scored (fewer than {min_class})" if rare.any() else "",
+        "where": f"class {chosen[rare].iloc[0]}" if rare.any() else "",
+    }
+    chosen = chosen.mask(rare) if rare.any() else chosen
     return Clients(clean, chosen, pd.DataFrame.from_dict(checks.rows, orient="index").rename_axis("check"))
 
 
