@@ -380,6 +380,9 @@ def test_power_grows_with_experiments_and_is_the_level_without_a_relation():
     found = detection_power(pairs, "cka", [0.0, 0.35], [3, 17], combination="sum", studies=150, permutations=99)
     assert found.loc[17, 0.0] < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
     assert found.loc[3, 0.35] < found.loc[17, 0.35] and found.loc[17, 0.35] > 0.8
+    related = made_up(np.random.default_rng(8), relation=1.0)  # which is broken before one of known size is planted
+    nothing = detection_power(related, "cka", [0.0], [17], combination="sum", studies=150, permutations=99)
+    assert nothing.loc[17, 0.0] < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
     fewer = detection_power(pairs, "cka", [0.35], [8], combination="sum", models=3, studies=150, permutations=99)
     more = detection_power(pairs, "cka", [0.35], [8], combination="sum", studies=150, permutations=99)
     assert fewer.loc[8, 0.35] < more.loc[8, 0.35]
