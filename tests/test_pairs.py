@@ -219,6 +219,7 @@ def test_relabelling_moves_whole_models():
     moved = study._relabelled(data, 200, np.random.default_rng(0))
     assert {tuple(sorted(row)) for row in moved[:, :3].tolist()} == {(0, 1, 2)}
     assert len({tuple(row) for row in moved[:, :3].tolist()}) == 6
+    assert (moved[:, :3] + 3 != moved[:, 3:6]).any(axis=1).mean() > 0.7  # each experiment on its own
     data = study._arranged(made_up(np.random.default_rng(2), 1, 4), ["cka"], ["sum"], False)
     moved = study._relabelled(data, 300, np.random.default_rng(0))
     assert len({tuple(row) for row in moved.tolist()}) == 24  # of 720 permutations of six pairs
