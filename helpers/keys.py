@@ -270,7 +270,9 @@ def _contents(value: Any) -> list[str]:
         return _contents(list(value.values()))
     if isinstance(value, (list, tuple)):
         return [content for item in value for content in _contents(item)]
-    if not isinstance(value, str) or not value or len(value) > 1000 or "\0" in value:
+    if not isinstance(value, str) or len(value) > 1000 or "\0" in value:
+        return []
+    if not any(map(str.isalnum, value)):  # a decimal point or a separator, and neither this folder nor the home folder
         return []
     path = Path(value).expanduser()
     if not path.is_absolute() and "/" in value and (inside := _files(DATA / path, DATA)):

@@ -146,6 +146,15 @@ def test_files_of_one_name_in_two_folders_both_count(package):
     assert digest(package, source) != before
 
 
+def test_a_mark_as_a_parameter_names_no_folder(package, tmp_path, monkeypatch):
+    """A decimal point is not the folder one is in, nor a tilde that of the user."""
+    monkeypatch.chdir(tmp_path)
+    marks = {"options": {"thousands": ".", "decimal": ",", "separator": "~"}}
+    before = key(["1"], marks)
+    (tmp_path / "new.txt").write_text("new")
+    assert key(["1"], marks) == before != key(["1"], {"options": marks["options"] | {"separator": "/"}})
+
+
 def test_a_list_of_files_as_a_parameter_counts_by_contents(package, tmp_path):
     file = tmp_path / "one.csv"
     file.write_text("1")
