@@ -558,6 +558,10 @@ def test_scores_refuse_what_does_not_fit(clients):
             score(*arguments)
     with pytest.raises(ValueError, match="scorer is 'slow'"):
         score(x, clients.target, parts, scorer="slow")
+    few = clients.target.where(parts != "train", 0)
+    few[parts.index[parts == "train"][:4]] = 3
+    with pytest.raises(ValueError, match="class 3 has 4 training clients; LightAutoML needs 5"):
+        score(x, few, parts, scorer="lightautoml")
 
 
 def test_agreement_is_of_ranks_within_groups():

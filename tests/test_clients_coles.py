@@ -197,6 +197,9 @@ def test_what_is_saved_is_read_again(clients, parts, embedded, elsewhere):
     assert list(coles.read_sweep("s").embeddings) == [(2, 1)]
     with pytest.raises(FileNotFoundError, match=r"no embeddings in .* of the runs \[\(2, 0\)\]"):
         coles.read_sweep("s", only=only)
+    only = pd.DataFrame({"experiment": [7], "model": [0], "status": ["failed"], "error": ["ValueError: too fast"]})
+    with pytest.raises(FileNotFoundError, match="all runs failed, the first by ValueError: too fast"):
+        coles.read_sweep("s", only=only)
 
 
 def test_runs_of_one_experiment_must_have_the_same_clients(clients, parts, embedded, elsewhere):

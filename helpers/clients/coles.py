@@ -478,7 +478,9 @@ def read_sweep(
                 raise ValueError(f"{path.name} has other clients, parts or targets than earlier runs of its experiment")
     missing = sorted(wanted - set(embeddings)) if wanted is not None else []
     if missing or not facts:
-        raise FileNotFoundError(f"no embeddings in {folder}" + f" of the runs {missing}" * bool(missing))
+        failed = only[only["status"] == "failed"] if only is not None else ()
+        why = f"; all runs failed, the first by {failed['error'].iloc[0]}" if len(failed) and not wanted else ""
+        raise FileNotFoundError(f"no embeddings in {folder}" + f" of the runs {missing}" * bool(missing) + why)
     runs_ = pd.DataFrame(facts).set_index(["experiment", "model"]).sort_index()
     return Sweep(runs_, dict(sorted(embeddings.items())), part, target)
 

@@ -18,6 +18,9 @@ __all__ = ["SCORERS", "Score", "agreement", "score", "score_parts", "score_runs"
 SCORERS = ("fast", "logistic", "lightgbm", "lightautoml")
 """``fast`` is the mean of the probabilities of ``logistic`` and ``lightgbm``."""
 
+FOLDS = 5
+"""Of LightAutoML."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -86,8 +89,8 @@ def score(
     Raises
     ------
     ValueError
-        If the scorer or the part is unknown, a value is not finite, the clients do not match, or a part has no client
-        or training only one class.
+        If the scorer or the part is unknown, a value is not finite, the clients do not match, a part has no client or
+        training only one class, or a class has fewer training clients than LightAutoML has folds.
 
     Notes
     -----
@@ -166,6 +169,11 @@ def score_parts(
             )
     began = time.perf_counter()
     codes, classes = pd.factorize(y[seen], sort=True)
+    if scorer == "lightautoml" and (sizes := np.bincount(codes)).min() < FOLDS:
+        raise ValueError(
+            f"class {classes.tolist()[sizes.argmin()]!r} has {sizes.min()} training clients; LightAutoML needs {FOLDS}, "
+            "one for each of its folds, the other scorers do not"
+        )
     train, test = x[seen.to_numpy()], x[asked.to_numpy()]
     shares = _probabilities(train, codes, test, len(classes), scorer, seed, timeout, threads)
     table = pd.DataFrame(shares, index=y.index[asked], columns=list(classes))
@@ -394,7 +402,7 @@ def _lightautoml(train, codes, test, n_classes: int, seed: int, timeout: int, th
             cpu_limit=threads,
             gpu_ids=None,
             general_params={"use_algos": [["linear_l2", "lgb"]]},
-            reader_params={"n_jobs": threads, "cv": 5, "random_state": seed, "advanced_roles": False},
+            reader_params={"n_jobs": threads, "cv": FOLDS, "random_state": seed, "advanced_roles": False},
         )
         automl.fit_predict(
             pd.DataFrame(train, columns=names).assign(target=codes), roles={"target": "target"}, verbose=0
