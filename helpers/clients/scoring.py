@@ -171,8 +171,8 @@ def score_parts(
     codes, classes = pd.factorize(y[seen], sort=True)
     if scorer == "lightautoml" and (sizes := np.bincount(codes)).min() < FOLDS:
         raise ValueError(
-            f"class {classes.tolist()[sizes.argmin()]!r} has {sizes.min()} training clients; LightAutoML needs {FOLDS}, "
-            "one for each of its folds, the other scorers do not"
+            f"class {classes.tolist()[sizes.argmin()]!r} has {sizes.min()} training clients; LightAutoML needs "
+            f"{FOLDS}, one for each of its folds, the other scorers do not"
         )
     train, test = x[seen.to_numpy()], x[asked.to_numpy()]
     shares = _probabilities(train, codes, test, len(classes), scorer, seed, timeout, threads)
