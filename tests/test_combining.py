@@ -182,6 +182,7 @@ def test_without_a_difference_the_level_is_kept():
         ([0.01, -0.01, 0.001] * 5, "difference", 0.05, 1),
         ([0.01, -0.01, 0.001] * 5, "difference", np.inf, 2),
         ([0.01, 0.02], "difference", 0.015, 2),
+        ([0.003, 0.004] * 2, "difference", 0.012, 2),  # beyond zero without being sure of it, short of the number
         ([0.01], "difference", 0.015, 2),
         ([0.01] * 15 + [-0.01] * 2, "share", 0.88, 0),
         ([0.01] * 8 + [-0.01] * 9, "share", 0.5, 0),

@@ -463,7 +463,7 @@ def judge(
             found = _paired(first, second, level, resamples, rng)
             value, low, high = found.difference, found.low, found.high
             sure = {"better": 1, "worse": -1}.get(found.verdict, 0)
-            ruled_out = np.isfinite([published, low]).all() and not low <= published <= high
+            ruled_out = np.isfinite([published, low]).all() and low <= 0 <= high and not low <= published <= high
             verdict = 0 if sure and sure == np.sign(published) else 1 if sure or ruled_out else 2
         else:
             wins = _wins(first, second, level)
