@@ -133,6 +133,19 @@ def test_both_editions_render_and_only_one_tells_the_answer(small_book, monkeypa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("minus", ["-", "\N{MINUS SIGN}"])
+def test_a_value_and_its_interval_stay_on_one_line(monkeypatch, minus):
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    from book_page import keep_intervals_together
+
+    context = {"body": f"<td>+0.5 [{minus}0.1, 1.2]</td> at 3 [see 1, 2] <code>x [0.1, 0.2]</code>"}
+    keep_intervals_together(None, "page", "page.html", context, None)
+    assert context["body"].replace("\N{NO-BREAK SPACE}", "_") == (
+        f"<td>+0.5_[{minus}0.1,_1.2]</td> at 3 [see 1, 2] <code>x [0.1, 0.2]</code>"
+    )
+    keep_intervals_together(None, "genindex", "genindex.html", {}, None)
+
+
 def test_a_warning_fails_the_build(small_book):
     (small_book / "book" / "intro.md").write_text("# Welcome\n\nSee {doc}`nowhere`.\n")
     run = small_book / "_build" / "executed"
