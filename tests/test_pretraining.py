@@ -121,11 +121,12 @@ class TestNextSentence:
             assert separators[1] + 1 == seen.sum() <= 32
 
 
-class TestGrowing:
-    @pytest.fixture(scope="class")
-    def shallow(self, trained):
-        return pretraining.load(trained)
+@pytest.fixture(scope="module")
+def shallow(trained):
+    return pretraining.load(trained)
 
+
+class TestGrowing:
     def test_layers_repeat_and_the_rest_is_the_same(self, shallow):
         deep = grow(shallow, 6)
         assert deep.config.num_hidden_layers == 6
