@@ -282,7 +282,7 @@ def test_labels_of_the_diagram_never_overlap_and_stay_on_the_canvas(k, width):
 def test_bars_of_the_diagram_join_exactly_what_cannot_be_told_apart():
     import matplotlib.pyplot as plt
 
-    from helpers.inference import _cliques
+    from helpers.inference.ranks import _cliques
 
     assert _cliques(np.array([1.0, 2.0, 2.5, 4.0]), 1.6) == [(0, 2), (2, 3)]
     assert _cliques(np.array([1.0, 3.0, 5.0]), 1.0) == []
