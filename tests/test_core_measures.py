@@ -346,7 +346,7 @@ def test_many_objects_are_streamed_and_give_the_same(measure, options, kind, mon
 
     monkeypatch.setattr("helpers.similarity.matrices.similarity_matrix", watched)
     assert measure(x, y, **options) == whole and not asked
-    monkeypatch.setattr("helpers.similarity._streamed.WHOLE", 299)
+    monkeypatch.setattr("helpers.similarity._engine.pair.WHOLE", 299)
     bound = 1e-5 if measure is rsa and not options else 1e-6 if kind == "float32" else 1e-9
     assert measure(x, y, **options) == pytest.approx(whole, abs=bound)
     assert len(asked) == 1

@@ -13,12 +13,12 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata
 
-from helpers.similarity import engine
-from helpers.similarity._sources import common_dtype, open_sources
-from helpers.similarity.engine import Wants, feature_products, memory_in_bytes, stream
+from helpers.similarity._engine import passes as engine
+from helpers.similarity._engine.passes import Requirements, feature_products, memory_in_bytes, stream
+from helpers.similarity._engine.sources import common_dtype, open_sources
 
-EVERYTHING = Wants(gram=True, distance=True, dissimilarity="correlation", neighbours=5)
-PEARSON = Wants(
+EVERYTHING = Requirements(gram=True, distance=True, dissimilarity="correlation", neighbours=5)
+PEARSON = Requirements(
     gram=True, distance=True, dissimilarity="euclidean", compare="pearson", neighbours=5, metric="euclidean"
 )
 SMALL = 6 << 20  # bytes
@@ -38,7 +38,7 @@ def layers(n: int = 330, dtype: str = "float64") -> dict[str, np.ndarray]:
     return out
 
 
-def dense(named: dict[str, np.ndarray], wants: Wants) -> dict[str, np.ndarray]:
+def dense(named: dict[str, np.ndarray], requirements: Requirements) -> dict[str, np.ndarray]:
     """What a pass gathers, from n x n matrices in double precision."""
     data = [x.astype(np.float64) for x in named.values()]
     upper = np.triu_indices(len(data[0]), 1)
@@ -46,8 +46,8 @@ def dense(named: dict[str, np.ndarray], wants: Wants) -> dict[str, np.ndarray]:
     grams = [x @ x.T for x in centred]
     distances = [pdist(x) for x in data]
     rows = np.array([squareform(d).sum(axis=0) for d in distances])
-    apart = [off_by_definition(x, wants.dissimilarity) for x in data]
-    if wants.compare == "spearman":
+    apart = [off_by_definition(x, requirements.dissimilarity) for x in data]
+    if requirements.compare == "spearman":
         apart = [rankdata(d) - (len(d) + 1) / 2 for d in apart]
     return {
         "gram": np.array([[a[upper] @ b[upper] for a in grams] for b in grams]),
@@ -55,7 +55,9 @@ def dense(named: dict[str, np.ndarray], wants: Wants) -> dict[str, np.ndarray]:
         "distance": np.array([[a @ b for a in distances] for b in distances]),
         "distance_rows": rows,
         "dissimilarity": np.corrcoef(apart),
-        "neighbours": np.array([first(off_by_definition(x, wants.metric), wants.neighbours) for x in data]),
+        "neighbours": np.array(
+            [first(off_by_definition(x, requirements.metric), requirements.neighbours) for x in data]
+        ),
     }
 
 
@@ -100,16 +102,16 @@ def check(totals: engine.Totals, expected: dict[str, np.ndarray], tolerance: flo
     np.testing.assert_allclose(correlations(totals), expected["dissimilarity"], atol=tolerance + bound)
 
 
-def run(named, wants=EVERYTHING, memory=1 << 25, **options) -> engine.Totals:
-    return stream(open_sources(named), wants, memory=memory, progress=False, **options)
+def run(named, requirements=EVERYTHING, memory=1 << 25, **options) -> engine.Totals:
+    return stream(open_sources(named), requirements, memory=memory, progress=False, **options)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("wants", [EVERYTHING, PEARSON], ids=["ranks", "values"])
+@pytest.mark.parametrize("requirements", [EVERYTHING, PEARSON], ids=["ranks", "values"])
 @pytest.mark.parametrize("block_rows", [1, 96, 500])
-def test_any_block_size_gives_the_dense_sums(dtype, wants, block_rows):
+def test_any_block_size_gives_the_dense_sums(dtype, requirements, block_rows):
     named = layers(dtype=dtype)
-    check(run(named, wants, block_rows=block_rows), dense(named, wants), TOLERANCE[dtype])
+    check(run(named, requirements, block_rows=block_rows), dense(named, requirements), TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -191,8 +193,8 @@ def test_a_large_offset_costs_no_digits_of_distances():
     rng = np.random.default_rng(1)
     x = rng.integers(0, 64, size=(80, 9)) / 8
     far = (x + 4096).astype(np.float32)
-    wants = Wants(distance=True)
-    near, moved = (run({"x": z, "y": z**2 if z is x else (z - 4096) ** 2}, wants) for z in (x, far))
+    requirements = Requirements(distance=True)
+    near, moved = (run({"x": z, "y": z**2 if z is x else (z - 4096) ** 2}, requirements) for z in (x, far))
     np.testing.assert_allclose(cosines(moved.distance), cosines(near.distance), atol=1e-6)
     assert common_dtype(open_sources([far])) == "float32"
 
@@ -202,7 +204,7 @@ def test_directions_of_rows_much_shorter_than_the_mean_are_computed_in_double_pr
     x = rng.normal(size=(100, 10)) + 3
     x[:5] *= 1e-5
     named = {"x": x.astype(np.float32), "y": rng.normal(size=(100, 4)).astype(np.float32)}
-    totals = run(named, Wants(neighbours=5))
+    totals = run(named, Requirements(neighbours=5))
     assert totals.info["dtype"] == "float64"
     wide = [z.astype(np.float64) for z in named.values()]
     np.testing.assert_array_equal(totals.neighbours, [first(pdist(z, "cosine"), 5) for z in wide])
@@ -213,8 +215,8 @@ def test_many_copies_of_an_object_are_taken_in_their_order():
     x = rng.normal(size=(300, 40)).astype(np.float32)
     copies = np.sort(rng.permutation(300)[:60])
     x[copies] = x[copies[0]]
-    wants = Wants(neighbours=8)
-    near = run({"x": x}, wants, block_rows=64).neighbours[0]
+    requirements = Requirements(neighbours=8)
+    near = run({"x": x}, requirements, block_rows=64).neighbours[0]
     np.testing.assert_array_equal(near[copies[20]], copies[:8])
     seen = np.isin(near, copies).sum(axis=1)
     for i in np.flatnonzero(seen):
@@ -232,16 +234,16 @@ def test_one_wide_type_makes_all_wide():
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("passes", [1, 2])
-@pytest.mark.parametrize("wants", [EVERYTHING, PEARSON], ids=["ranks", "values"])
-def test_tensors_give_what_arrays_give(dtype, passes, wants, monkeypatch):
+@pytest.mark.parametrize("requirements", [EVERYTHING, PEARSON], ids=["ranks", "values"])
+def test_tensors_give_what_arrays_give(dtype, passes, requirements, monkeypatch):
     torch = pytest.importorskip("torch")
-    from helpers.similarity._torch_kernels import TorchKernels
+    from helpers.similarity._engine.tensors import TorchKernels
 
     monkeypatch.setattr(engine, "SORTED", 4096 if passes == 1 else 0)
     named = layers(dtype=dtype)
     tensors = {name: torch.as_tensor(x) for name, x in named.items()}
-    totals = run(tensors, wants, block_rows=40, kernels=TorchKernels("cpu"))
-    check(totals, dense(named, wants), TOLERANCE[dtype])
+    totals = run(tensors, requirements, block_rows=40, kernels=TorchKernels("cpu"))
+    check(totals, dense(named, requirements), TOLERANCE[dtype])
     on_device = feature_products(open_sources(tensors), memory=1 << 26, progress=False, kernels=TorchKernels("cpu"))
     np.testing.assert_allclose(cosines(on_device.gram), cosines(totals.gram), atol=TOLERANCE[dtype])
 
@@ -322,22 +324,22 @@ def test_the_memory_is_kept_to(budget):
     script = """
         import sys
         import numpy as np
-        from helpers.similarity import engine
-        from helpers.similarity._sources import open_sources
+        from helpers.similarity._engine import passes as engine
+        from helpers.similarity._engine.sources import open_sources
 
         def peak():
             return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1]) / 1024
 
-        wants = engine.Wants(True, True, "correlation", "spearman", 10)
+        requirements = engine.Requirements(True, True, "correlation", "spearman", 10)
         layers = [np.random.default_rng(m).standard_normal((5000, 160), dtype=np.float32) for m in range(6)]
         engine.SORTED = 0
-        engine.stream(open_sources([x[:40, :5] for x in layers]), wants, memory=20 << 20, progress=False)
+        engine.stream(open_sources([x[:40, :5] for x in layers]), requirements, memory=20 << 20, progress=False)
         open("/proc/self/clear_refs", "w").write("5")
         before = peak()
-        engine.stream(open_sources(layers), wants, memory=int(sys.argv[1]) << 20, progress=False)
+        engine.stream(open_sources(layers), requirements, memory=int(sys.argv[1]) << 20, progress=False)
         print(peak() - before)
     """
-    environment = os.environ | {"PYTHONPATH": str(Path(engine.__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(engine.__file__).parents[3])}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), str(budget)],
         capture_output=True,

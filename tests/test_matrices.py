@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.similarity import engine, matrices
+from helpers.similarity import matrices
+from helpers.similarity._engine import passes as engine
 from helpers.similarity.matrices import STREAMED, STUDY, compare, similarity_matrices, similarity_matrix
 from helpers.similarity.registry import MEASURES
 
@@ -329,9 +330,9 @@ def test_an_array_that_the_cluster_holds_stays_there(client):
 def test_a_worker_that_is_killed_changes_nothing(client, monkeypatch):
     named = representations(330)
     expected = similarity_matrices(named, STREAMED, progress=False)
-    from helpers.similarity import _cluster
+    from helpers.similarity._engine import cluster
 
-    merge, killed = _cluster.merge, threading.Event()
+    merge, killed = cluster.merge, threading.Event()
 
     def merging(*arguments):
         merge(*arguments)
@@ -339,7 +340,7 @@ def test_a_worker_that_is_killed_changes_nothing(client, monkeypatch):
             killed.set()
             os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
 
-    monkeypatch.setattr(_cluster, "merge", merging)
+    monkeypatch.setattr(cluster, "merge", merging)
     started = time.monotonic()
     found = similarity_matrices(lazy(named), STREAMED, progress=False, scheduler=client, block_rows=32)
     assert killed.is_set() and time.monotonic() - started < 60
@@ -352,14 +353,14 @@ def test_memory_of_a_task_does_not_grow_with_the_number_of_objects():
         def threads(self):
             return 2
 
-    from helpers.similarity import _kernels
+    from helpers.similarity._engine import compiled
 
-    wants = engine.Wants(True, True, "correlation", "spearman", 10)
+    requirements = engine.Requirements(True, True, "correlation", "spearman", 10)
     panels = []
     for n in (10**6, 10**8):
         source = type("Huge", (), {"shape": (n, 64)})()
         layer = engine.Layer(64, np.zeros(64), 0.0, 1.0)
-        plan = engine.make_plan([source], (layer,), "float32", wants, 200 << 20, None, _kernels, 1, Two())
+        plan = engine.make_plan([source], (layer,), "float32", requirements, 200 << 20, None, compiled, 1, Two())
         panels.append((plan.block, plan.panel))
     assert panels[0] == panels[1]
 

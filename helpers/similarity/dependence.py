@@ -7,7 +7,7 @@ from typing import Any
 
 from helpers.similarity._arrays import as_pair
 from helpers.similarity._distances import pair_sums, points, well_scaled
-from helpers.similarity._streamed import streamed
+from helpers.similarity._engine.pair import streamed
 
 __all__ = ["distance_correlation", "distance_correlation_unbiased"]
 

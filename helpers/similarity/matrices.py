@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from helpers.similarity._arrays import alike, as_pair, check_count, generator
-from helpers.similarity._sources import Source, open_sources
-from helpers.similarity.engine import (
+from helpers.similarity._engine.passes import (
     SAVE_EVERY,
     Progress,
+    Requirements,
     Totals,
-    Wants,
     available_threads,
     feature_cheaper,
     feature_products,
     memory_in_bytes,
     stream,
 )
+from helpers.similarity._engine.sources import Source, open_sources
 from helpers.similarity.registry import MEASURES
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ STUDY = ("cka", "rsa", "jaccard", "distance_correlation")
 class Request(NamedTuple):
     """One measure of a call: what its pass must gather, and how its matrix follows."""
 
-    wants: Wants
+    requirements: Requirements
     finish: Callable[[Totals], np.ndarray]
 
 
@@ -196,13 +196,13 @@ def similarity_matrices(
     requests = {name: _request(name, options.get(name, {}), sources) for name in measures}
     values: dict[str, np.ndarray] = {}
     notes: dict[str, dict[str, Any]] = {name: {} for name in measures}
-    from helpers.similarity._cluster import cluster_for
+    from helpers.similarity._engine.cluster import cluster_for
 
     with cluster_for(scheduler, sources) as cluster:
         shared = {"memory": memory, "progress": progress, "cluster": cluster}
         for number, names in enumerate(_passes({n: r for n, r in requests.items() if r is not None})):
-            wants = _all_wants([requests[name].wants for name in names])
-            totals = _gather(sources, wants, shared, block_rows, _numbered(path, number))
+            requirements = _all_requirements([requests[name].requirements for name in names])
+            totals = _gather(sources, requirements, shared, block_rows, _numbered(path, number))
             for name in names:
                 values[name] = requests[name].finish(totals)
                 if name == "rsa" and totals.rank_error is not None:
@@ -387,14 +387,14 @@ def _request(name: str, options: dict[str, Any], sources: list[Source]) -> Reque
         unbiased = name == "cka_unbiased" or options.get("unbiased", False)
         if unbiased:
             _need(sources, 4, name)
-        return Request(Wants(gram=True), lambda totals: _cka(totals, unbiased))
+        return Request(Requirements(gram=True), lambda totals: _cka(totals, unbiased))
     if name in ("distance_correlation", "distance_correlation_unbiased"):
         if given:
             return None
         unbiased = name.endswith("unbiased")
         if unbiased:
             _need(sources, 4, name)
-        return Request(Wants(distance=True), lambda totals: _distance_correlation(totals, unbiased))
+        return Request(Requirements(distance=True), lambda totals: _distance_correlation(totals, unbiased))
     if name == "rsa":
         distance, rule = options.get("distance", "correlation"), options.get("compare", "spearman")
         known = distance in ("correlation", "cosine", "euclidean", "sqeuclidean") and rule in ("spearman", "pearson")
@@ -403,7 +403,7 @@ def _request(name: str, options: dict[str, Any], sources: list[Source]) -> Reque
         if rule == "spearman" and distance == "sqeuclidean":
             distance = "euclidean"
         _need(sources, 3, name)
-        return Request(Wants(dissimilarity=distance, compare=rule), _rsa)
+        return Request(Requirements(dissimilarity=distance, compare=rule), _rsa)
     if name in ("jaccard", "mutual_knn", "rank_similarity"):
         metric = options.get("metric", "cosine")
         if given - {"k", "metric"} or metric not in ("cosine", "correlation", "euclidean"):
@@ -411,7 +411,7 @@ def _request(name: str, options: dict[str, Any], sources: list[Source]) -> Reque
         k = check_count(
             options.get("k", 10), "k", most=n - 1, why=f"({names[0]} has {n} rows, and none is its own neighbour)"
         )
-        return Request(Wants(neighbours=k, metric=metric), lambda totals: _overlap(totals, name))
+        return Request(Requirements(neighbours=k, metric=metric), lambda totals: _overlap(totals, name))
     return None
 
 
@@ -422,38 +422,40 @@ def _need(sources: list[Source], rows: int, measure: str) -> None:
 
 def _passes(requests: dict[str, Request]) -> list[list[str]]:
     """Measures in groups that one pass can serve."""
-    groups: list[tuple[Wants, list[str]]] = []
+    groups: list[tuple[Requirements, list[str]]] = []
     for name, request in requests.items():
-        for number, (wants, members) in enumerate(groups):
-            both = wants.merged(request.wants)
+        for number, (requirements, members) in enumerate(groups):
+            both = requirements.merged(request.requirements)
             if both is not None:
                 groups[number] = both, [*members, name]
                 break
         else:
-            groups.append((request.wants, [name]))
+            groups.append((request.requirements, [name]))
     return [members for _, members in groups]
 
 
-def _all_wants(wants: list[Wants]) -> Wants:
-    out = wants[0]
-    for other in wants[1:]:
+def _all_requirements(requirements: list[Requirements]) -> Requirements:
+    out = requirements[0]
+    for other in requirements[1:]:
         out = out.merged(other)
     return out
 
 
-def _gather(sources: list[Source], wants: Wants, shared: dict, block_rows: int | None, path: Path | None) -> Totals:
+def _gather(
+    sources: list[Source], requirements: Requirements, shared: dict, block_rows: int | None, path: Path | None
+) -> Totals:
     """What the measures of one pass need, the Gram products by the cheaper way."""
     import dataclasses
 
-    if wants.gram and feature_cheaper(sources, wants):
+    if requirements.gram and feature_cheaper(sources, requirements):
         totals = feature_products(sources, **shared)
-        wants = dataclasses.replace(wants, gram=False)
-        if not wants.pairwise:
+        requirements = dataclasses.replace(requirements, gram=False)
+        if not requirements.pairwise:
             return totals
-        rest = stream(sources, wants, block_rows=block_rows, checkpoint=path, **shared)
+        rest = stream(sources, requirements, block_rows=block_rows, checkpoint=path, **shared)
         fields = ("gram", "gram_diagonal", "gram_trace")
         return dataclasses.replace(rest, **{field: getattr(totals, field) for field in fields})
-    return stream(sources, wants, block_rows=block_rows, checkpoint=path, **shared)
+    return stream(sources, requirements, block_rows=block_rows, checkpoint=path, **shared)
 
 
 def _numbered(path: Path | None, number: int) -> Path | None:
@@ -503,7 +505,7 @@ def _rsa(totals: Totals) -> np.ndarray:
 
 
 def _overlap(totals: Totals, measure: str) -> np.ndarray:
-    from helpers.similarity._kernels import overlaps, rank_agreement
+    from helpers.similarity._engine.compiled import overlaps, rank_agreement
 
     near = totals.neighbours
     n, count = totals.n, len(near)

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from helpers.similarity._arrays import as_pair, check_count, to_numpy
 from helpers.similarity._distances import Points, approximate_squares, pair_distances, points, row_blocks
-from helpers.similarity._streamed import streamed
+from helpers.similarity._engine.pair import streamed
 
 __all__ = ["jaccard", "mutual_knn", "rank_similarity", "second_order_cosine"]
 

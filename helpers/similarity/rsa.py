@@ -10,7 +10,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from helpers.similarity._arrays import as_pair, check_count, generator, sum_of_squares, to_numpy
 from helpers.similarity._distances import METRICS, condensed, distance_block, distance_matrix, points, row_blocks
-from helpers.similarity._streamed import streamed
+from helpers.similarity._engine.pair import streamed
 
 __all__ = ["MantelTest", "mantel_test", "rsa", "rsm_norm_difference"]
 

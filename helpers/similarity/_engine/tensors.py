@@ -1,4 +1,4 @@
-"""The kernels of :mod:`helpers.similarity._kernels` for tensors: on a GPU the representations never leave it."""
+"""The compiled kernels' counterparts for tensors: on a GPU the representations never leave it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from helpers.similarity._kernels import CANCELLED, CHUNK, OBJECTS, ROWS, VECTORS
+from helpers.similarity._engine.compiled import CANCELLED, CHUNK, OBJECTS, ROWS, VECTORS
 
 Tensor = torch.Tensor
 MENDED = 1 << 22  # entries of differences of rows at a time

@@ -35,9 +35,9 @@ from typing import Any
 
 import numpy as np
 
-from helpers.similarity._sources import Source, common_dtype
+from helpers.similarity._engine.sources import Source, common_dtype
 
-__all__ = ["Totals", "Wants", "feature_products", "memory_in_bytes", "stream"]
+__all__ = ["Totals", "Requirements", "feature_products", "memory_in_bytes", "stream"]
 
 SAMPLE = 512  # objects whose distances set the range of the bins
 SORTED = 4096  # up to so many objects all ranks come from one sort
@@ -49,7 +49,7 @@ WIDE_SPREAD = 32.0
 
 
 @dataclass(frozen=True)
-class Wants:
+class Requirements:
     """What one pass must gather."""
 
     gram: bool = False
@@ -59,7 +59,7 @@ class Wants:
     neighbours: int = 0
     metric: str = "cosine"
 
-    def merged(self, other: Wants) -> Wants | None:
+    def merged(self, other: Requirements) -> Requirements | None:
         """One pass for both, or None if they contradict each other."""
         if self.dissimilarity and other.dissimilarity:
             if (self.dissimilarity, self.compare) != (other.dissimilarity, other.compare):
@@ -68,7 +68,7 @@ class Wants:
             if (self.neighbours, self.metric) != (other.neighbours, other.metric):
                 return None
         rsa, knn = (self if self.dissimilarity else other), (self if self.neighbours else other)
-        return Wants(
+        return Requirements(
             self.gram or other.gram,
             self.distance or other.distance,
             rsa.dissimilarity,
@@ -103,7 +103,7 @@ class Plan:
 
     n: int
     dtype: str
-    wants: Wants
+    requirements: Requirements
     layers: tuple[Layer, ...]
     block: int
     panel: int
@@ -154,20 +154,20 @@ class State:
     """Accumulators over the rows of a run, or of the two panels of a worker's share."""
 
     def __init__(self, plan: Plan, kernels: Any, spans: list[tuple[int, int]]):
-        count, wants = len(plan.layers), plan.wants
+        count, requirements = len(plan.layers), plan.requirements
         rows = sum(stop - start for start, stop in spans)
         self.spans = spans
         self.products: dict[str, np.ndarray] = {}
         self.diagonal = np.zeros((count, count))
         self.trace = np.zeros(count)
         self.sums = np.zeros(count)
-        self.sides = np.zeros((count, rows if wants.distance else 0))
-        k = wants.neighbours
+        self.sides = np.zeros((count, rows if requirements.distance else 0))
+        k = requirements.neighbours
         self.best = kernels.full((count, rows if k else 0, k), np.inf, plan.dtype)
         self.index = kernels.full((count, rows if k else 0, k), -1, "int32" if plan.n < 2**31 else "int64")
         whole = "uint32" if plan.pairs < 2**32 and kernels.NAME == "numpy" else "int64"
         self.histogram = kernels.full((count, plan.bins), 0, whole)
-        ranked = wants.dissimilarity and wants.compare == "spearman" and not plan.bins
+        ranked = requirements.dissimilarity and requirements.compare == "spearman" and not plan.bins
         self.store = kernels.full((count, plan.pairs if ranked else 0), 0, plan.dtype)
         self.tables: Any = None  # in a second pass, in place of the histogram
         self.error: Any = None
@@ -265,7 +265,7 @@ class Serial:
 
 def stream(
     sources: list[Source],
-    wants: Wants,
+    requirements: Requirements,
     *,
     memory: int,
     block_rows: int | None = None,
@@ -274,7 +274,7 @@ def stream(
     kernels: Any = None,
     cluster: Any = None,
 ) -> Totals:
-    """Gather what ``wants`` asks for from all layers and all pairs of objects.
+    """Gather what ``requirements`` asks for from all layers and all pairs of objects.
 
     Ranks are exact (one sort of all distances) up to :data:`SORTED` objects where they fit in the memory. Beyond, a
     first pass counts the distances in up to 2²² equal bins and a second replaces each by the mean rank of its bin. The
@@ -283,7 +283,7 @@ def stream(
 
     Parameters
     ----------
-    sources, wants
+    sources, requirements
         What to read and what to gather.
     memory
         Bytes to use beyond the representations (on each worker of a cluster, or on the GPU).
@@ -292,7 +292,7 @@ def stream(
     checkpoint
         File for the state of the run, written every 30 seconds, read at the start, removed at the end.
     cluster
-        A :class:`helpers.similarity._cluster.Cluster`.
+        A :class:`helpers.similarity._engine.cluster.Cluster`.
     """
     kernels = kernels or kernels_for(sources)
     threads = 1 if kernels.NAME == "torch" else available_threads()
@@ -302,14 +302,14 @@ def stream(
         dtype = common_dtype(sources)
         bar.start("reading", sum(math.prod(s.shape) for s in sources))
         layers, least, marks = describe(sources, dtype, kernels, cluster or pool, checkpoint is not None, bar)
-        check_varies(sources, layers, wants)
-        if dtype == "float32" and _spread(layers, least, wants) > WIDE_SPREAD:
+        check_varies(sources, layers, requirements)
+        if dtype == "float32" and _spread(layers, least, requirements) > WIDE_SPREAD:
             dtype = "float64"
             layers, least, _ = describe(sources, dtype, kernels, cluster or pool, False, bar)
         if cluster:  # every thread of a worker runs a task of its own
             memory, threads = memory // cluster.threads_per_worker(), 1
-        plan = make_plan(sources, layers, dtype, wants, memory, block_rows, kernels, threads, cluster)
-        if plan.bins or (wants.dissimilarity and wants.compare == "pearson"):
+        plan = make_plan(sources, layers, dtype, requirements, memory, block_rows, kernels, threads, cluster)
+        if plan.bins or (requirements.dissimilarity and requirements.compare == "pearson"):
             plan = with_ranges(plan, sources, kernels, pool, cluster)
         saved = Checkpoint(checkpoint, plan, marks, [s.name for s in sources])
         runner = cluster.runner(plan, sources, bar, saved) if cluster else Runner(plan, sources, kernels, bar, saved)
@@ -318,7 +318,7 @@ def stream(
 
 def finish(plan, sources, kernels, runner, pool, bar, saved, executor, threads) -> Totals:
     """Both passes and what comes out of them."""
-    wants = plan.wants
+    requirements = plan.requirements
     state = State(plan, kernels, [(0, plan.n)])
     phase, cursor = saved.restore(state, kernels)
     passes = 2 if plan.bins else 1
@@ -334,16 +334,16 @@ def finish(plan, sources, kernels, runner, pool, bar, saved, executor, threads) 
         bar.start("pass 2 of 2: ranks", plan.pairs + plan.n)
         runner.run(2, cursor, state, pool, executor, threads)
         out.dissimilarity, out.rank_error = state.products["rank"], state.error
-    elif wants.dissimilarity and wants.compare == "spearman":
+    elif requirements.dissimilarity and requirements.compare == "spearman":
         out.dissimilarity = ranked_products(state.store, kernels, pool, out.names)
         out.rank_error = np.zeros(len(sources))
-    elif wants.dissimilarity:
+    elif requirements.dissimilarity:
         out.dissimilarity, out.dissimilarity_sum = state.products["dissimilarity"], state.sums
-    if wants.gram:
+    if requirements.gram:
         out.gram, out.gram_diagonal, out.gram_trace = state.products["gram"], state.diagonal, state.trace
-    if wants.distance:
+    if requirements.distance:
         out.distance, out.distance_rows = state.products["distance"], state.sides
-    if wants.neighbours:
+    if requirements.neighbours:
         out.neighbours = kernels.to_numpy(state.index)
     out.info = {"block": plan.block, "panel": plan.panel, "bins": plan.bins, "dtype": plan.dtype, "passes": passes}
     saved.remove()
@@ -421,7 +421,7 @@ class Locks:
 def run_block(plan, kernels, phase, task, left, right, space, state, locks, place) -> Partial:
     """One block of pairs of objects, all layers, all measures."""
     i0, i1, j0, j1 = task
-    wants, diagonal, count = plan.wants, i0 == j0, len(plan.layers)
+    requirements, diagonal, count = plan.requirements, i0 == j0, len(plan.layers)
     squares, work = space.stacks(count, i1 - i0, j1 - j0)
     sides = [(left.part(m, i0, i1, plan.block), right.part(m, j0, j1, plan.block)) for m in range(count)]
     cancelled = kernels.CANCELLED[plan.dtype]
@@ -443,45 +443,45 @@ def run_block(plan, kernels, phase, task, left, right, space, state, locks, plac
 
     if phase == 2:
         for m, layer in enumerate(plan.layers):
-            fill(wants.dissimilarity, m, work[m])
+            fill(requirements.dissimilarity, m, work[m])
             kernels.look_up(work[m], layer.low, layer.step, state.tables[m], diagonal)
         out.products["rank"] = kernels.cross(work)
         return out
-    if wants.gram:
+    if requirements.gram:
         for m in range(count):
             fill("gram", m, work[m])
         out.products["gram"] = kernels.cross(work)
         if diagonal:
             norms = np.stack([kernels.to_numpy(a[kernels.OBJECTS]).astype(np.float64) for a, _ in vectors])
             out.diagonal, out.trace = norms @ norms.T, norms.sum(axis=1)
-    if wants.distance:
+    if requirements.distance:
         rows, columns = np.zeros((count, i1 - i0)), np.zeros((count, j1 - j0))
         for m in range(count):
             fill("euclidean", m, work[m])
             kernels.side_sums(work[m], rows[m], columns[m])
         out.products["distance"] = kernels.cross(work)
         out.sides = [(i0, rows), (j0, columns)]
-    if wants.dissimilarity and wants.compare == "pearson":
+    if requirements.dissimilarity and requirements.compare == "pearson":
         out.sums = np.zeros(count)
         for m, layer in enumerate(plan.layers):
-            fill(wants.dissimilarity, m, work[m])
+            fill(requirements.dissimilarity, m, work[m])
             out.sums[m] = kernels.shifted_sum(work[m], layer.centre, diagonal)
         out.products["dissimilarity"] = kernels.cross(work)
-    elif wants.dissimilarity:
+    elif requirements.dissimilarity:
         size = pairs_of(task, diagonal=False)
         for m, layer in enumerate(plan.layers):
-            fill(wants.dissimilarity, m, work[m])
+            fill(requirements.dissimilarity, m, work[m])
             if plan.bins:
                 with locks.of("histogram", m):
                     kernels.count(work[m], layer.low, layer.step, state.histogram[m], diagonal)
             else:
                 kernels.pack(work[m], state.store[m, place : place + size], diagonal)
-    if wants.neighbours:
+    if requirements.neighbours:
         i, j = state.at(i0), state.at(j0)
         here, there = slice(i, i + i1 - i0), slice(j, j + j1 - j0)
         guards = sorted({i0 // plan.block, j0 // plan.block})
         for m in range(count):
-            fill(wants.metric, m, work[m])
+            fill(requirements.metric, m, work[m])
             with contextlib.ExitStack() as held:
                 for guard in guards:
                     held.enter_context(locks.of(guard, m))
@@ -554,9 +554,9 @@ def block_statistics(source: Source, task: tuple[int, int, int], dtype: str, ker
     return total, low, high, least, kernels.digest(block) if marked else ""
 
 
-def check_varies(sources: list[Source], layers: tuple[Layer, ...], wants: Wants) -> None:
+def check_varies(sources: list[Source], layers: tuple[Layer, ...], requirements: Requirements) -> None:
     """Refuse representations without variation where the measure is undefined."""
-    if not (wants.gram or wants.distance):
+    if not (requirements.gram or requirements.distance):
         return
     for source, layer in zip(sources, layers, strict=True):
         if layer.constant:
@@ -565,9 +565,9 @@ def check_varies(sources: list[Source], layers: tuple[Layer, ...], wants: Wants)
             )
 
 
-def _spread(layers: tuple[Layer, ...], least: np.ndarray, wants: Wants) -> float:
+def _spread(layers: tuple[Layer, ...], least: np.ndarray, requirements: Requirements) -> float:
     """How much longer a centred row can be than the row whose direction is wanted."""
-    kinds = {wants.dissimilarity} | ({wants.metric} if wants.neighbours else set())
+    kinds = {requirements.dissimilarity} | ({requirements.metric} if requirements.neighbours else set())
     worst = 1.0
     for layer, (rows, objects) in zip(layers, least, strict=True):
         profile, mean = np.linalg.norm(layer.mean - layer.middle), np.linalg.norm(layer.mean)
@@ -578,7 +578,7 @@ def _spread(layers: tuple[Layer, ...], least: np.ndarray, wants: Wants) -> float
     return worst
 
 
-def make_plan(sources, layers, dtype, wants, memory, block_rows, kernels, threads, cluster) -> Plan:
+def make_plan(sources, layers, dtype, requirements, memory, block_rows, kernels, threads, cluster) -> Plan:
     """Block sizes that keep to the memory.
 
     Raises
@@ -588,8 +588,8 @@ def make_plan(sources, layers, dtype, wants, memory, block_rows, kernels, thread
     """
     n, count, size = sources[0].shape[0], len(sources), np.dtype(dtype).itemsize
     pairs, width = n * (n - 1) // 2, sum(layer.width for layer in layers)
-    ranked = wants.dissimilarity is not None and wants.compare == "spearman"
-    row_state = count * (wants.neighbours * (size + 4) + 8 * wants.distance)
+    ranked = requirements.dissimilarity is not None and requirements.compare == "spearman"
+    row_state = count * (requirements.neighbours * (size + 4) + 8 * requirements.distance)
     keep = 0
     bins = 0
     if ranked:
@@ -618,7 +618,7 @@ def make_plan(sources, layers, dtype, wants, memory, block_rows, kernels, thread
         room = (memory - state - blocks_need(block)) // (2 * per_row)
         panel = wanted if room >= wanted else room // block * block
         if panel >= min(wanted, 4 * block) or (panel >= block and block == sizes[-1]):
-            return Plan(n, dtype, wants, layers, block, panel, bins)
+            return Plan(n, dtype, requirements, layers, block, panel, bins)
     block = sizes[-1]
     least = state + blocks_need(block) + 2 * block * per_row
     raise ValueError(
@@ -640,12 +640,12 @@ def with_ranges(plan: Plan, sources: list[Source], kernels: Any, pool: Any, clus
         kernels.prepare(block, layer.mean, layer.middle, layer.scale, rows, vectors)
         kernels.multiply(rows, rows, values)
         kernels.squares(values, vectors, vectors, rows, rows, kernels.CANCELLED[plan.dtype], True)
-        kernels.FILL[plan.wants.dissimilarity](values, vectors, vectors, values, True)
+        kernels.FILL[plan.requirements.dissimilarity](values, vectors, vectors, values, True)
         found = kernels.to_numpy(values)[np.triu_indices(m, 1)].astype(np.float64)
         low, high = float(found.min()), float(found.max())
         margin = (high - low) / 4 or max(abs(high), 1e-30)
         low, high = max(0.0, low - margin), high + margin
-        if plan.wants.dissimilarity in ("correlation", "cosine"):
+        if plan.requirements.dissimilarity in ("correlation", "cosine"):
             high = min(high, 2.0)
         step = plan.bins / (high - low) if plan.bins else 1.0
         layers.append(replace(layer, low=low, step=step, centre=float(found.mean())))
@@ -687,13 +687,13 @@ def ranked_products(store: Any, kernels: Any, pool: Any, names: list[str]) -> np
     return out
 
 
-def feature_cheaper(sources: list[Source], wants: Wants) -> bool:
+def feature_cheaper(sources: list[Source], requirements: Requirements) -> bool:
     """Whether the Gram products cost fewer operations in feature space than from pairs of objects."""
     n, widths = sources[0].shape[0], np.array([source.shape[1] for source in sources], dtype=float)
     pairs = len(widths) * (len(widths) + 1) / 2
     features = n * (widths.sum() ** 2 + (widths**2).sum())
     from_blocks = 8.0 * pairs * n**2  # short, fat products run slower than their count of operations
-    objects = from_blocks + (0 if wants.pairwise else n**2 * widths.sum())
+    objects = from_blocks + (0 if requirements.pairwise else n**2 * widths.sum())
     return features < objects
 
 
@@ -713,7 +713,7 @@ def feature_products(
     with one_thread_per_product(kernels), ThreadPoolExecutor(threads) as pool, bar:
         bar.start("reading", sum(math.prod(s.shape) for s in sources))
         layers, _, _ = describe(sources, dtype, kernels, cluster or pool, False, bar)
-        check_varies(sources, layers, Wants(gram=True))
+        check_varies(sources, layers, Requirements(gram=True))
         widths = [layer.width for layer in layers]
         chunk = min(n, 4096)
         while chunk > 256 and chunk * sum(widths) * size > memory // 4:
@@ -815,7 +815,7 @@ class Checkpoint:
     def __init__(self, path: Path | None, plan: Plan, marks: list[str], names: list[str]):
         self.path, self.last = path, time.monotonic()
         if path is not None:
-            described = repr((names, plan.n, plan.dtype, plan.wants, plan.block, plan.panel, plan.bins, marks))
+            described = repr((names, plan.n, plan.dtype, plan.requirements, plan.block, plan.panel, plan.bins, marks))
             self.key = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
 
     def due(self) -> bool:
@@ -892,12 +892,12 @@ def kernels_for(sources: list[Source]) -> Any:
     """The kernels of the device that holds the representations."""
     devices = [source.device for source in sources if source.device is not None]
     if devices:
-        from helpers.similarity._torch_kernels import TorchKernels
+        from helpers.similarity._engine.tensors import TorchKernels
 
         return TorchKernels(devices[0])
-    from helpers.similarity import _kernels
+    from helpers.similarity._engine import compiled
 
-    return _kernels
+    return compiled
 
 
 @contextlib.contextmanager

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from helpers.similarity import engine
-from helpers.similarity._sources import Source
+from helpers.similarity._engine import compiled
+from helpers.similarity._engine import passes as engine
+from helpers.similarity._engine.sources import Source
 
 AHEAD = 2  # tasks under way for each thread of the cluster
 FAN_IN = 4  # sums combined by one task
@@ -152,8 +153,6 @@ class Runner:
         """All pairs of panels from number ``cursor`` on."""
         from dask import delayed
 
-        from helpers.similarity import _kernels
-
         plan = self.plan
         pairs = plan.panel_pairs()
         bare = [lean(source) for source in self.sources]
@@ -175,11 +174,11 @@ class Runner:
         )
         done = cursor
         for pair, part in zip(pairs[cursor:], self.cluster.ordered(tasks), strict=True):
-            merge(state, part, plan, _kernels)
+            merge(state, part, plan, compiled)
             done += 1
             self.bar.advance(size[pair])
             if self.saved.due():
-                self.saved.write(phase, done, state, _kernels)
+                self.saved.write(phase, done, state, compiled)
 
 
 @dataclass
@@ -202,9 +201,9 @@ def merge(state: engine.State, part: Part, plan: engine.Plan, kernels: Any) -> N
     offset = 0
     for start, stop in part.spans:
         here, there = slice(start, stop), slice(offset, offset + stop - start)
-        if plan.wants.distance:
+        if plan.requirements.distance:
             state.sides[:, here] += part.arrays["sides"][:, there]
-        if plan.wants.neighbours:
+        if plan.requirements.neighbours:
             for m in range(len(plan.layers)):
                 best, index = part.arrays["best"][m, there], part.arrays["index"][m, there]
                 kernels.merge_neighbours(state.best[m, here], state.index[m, here], best, index)
@@ -231,16 +230,10 @@ def filled(source: Source, data: Any) -> Source:
     return Source(source.name, np.asarray(data), "numpy", source.dtype, source.factor)
 
 
-def _kernels() -> Any:
-    from helpers.similarity import _kernels
-
-    return _kernels
-
-
 def _statistics(block: Any, bare: Source, task: tuple, dtype: str, marked: bool) -> tuple:
     number, start, stop = task
     source = Shifted(filled(bare, block), start)
-    return engine.block_statistics(source, (number, start, stop), dtype, _kernels(), marked)
+    return engine.block_statistics(source, (number, start, stop), dtype, compiled, marked)
 
 
 class Shifted(Source):
@@ -256,7 +249,7 @@ class Shifted(Source):
 
 def _panels(plan, phase, left, right, left_rows, right_rows, bare, tables) -> Part:
     """All blocks of a pair of panels."""
-    kernels, pool = _kernels(), engine.Serial()
+    kernels, pool = compiled, engine.Serial()
     spans = [left] if right_rows is None else [left, right]
     state = engine.State(plan, kernels, spans)
     state.tables = tables
@@ -279,7 +272,7 @@ def _panels(plan, phase, left, right, left_rows, right_rows, bare, tables) -> Pa
 
 
 def _products(blocks, bare, layers, dtype, group, chunk) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    kernels = _kernels()
+    kernels = compiled
     sources = [filled(b, block) for b, block in zip(bare, blocks, strict=True)]
     n = len(blocks[0])
     with engine.one_thread_per_product(kernels):
