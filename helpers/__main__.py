@@ -16,6 +16,7 @@ import yaml
 
 from helpers import book
 from helpers.runs import Outcome, Run, execute_all, grid, parameters_of, read_parameters, results
+from helpers.waiting import reason
 
 EXECUTED = book.ROOT / "_build" / "executed"
 
@@ -254,7 +255,8 @@ class _Bar:
 
         self.left = {run.output: expected_seconds(run) for run in runs}
         self.total, self.count, self.at_once = len(runs), 0, max(1, at_once)
-        self.running: dict[Path, float] = {}
+        self.running: dict[Path, tuple[float, Run]] = {}
+        self.waiting: dict[Path, str] = {}
         self.lock = threading.Lock()
         self.began = time.monotonic()
         self.tqdm = tqdm
@@ -272,7 +274,7 @@ class _Bar:
 
     def started(self, run: Run) -> None:
         with self.lock:
-            self.running[run.output] = time.monotonic()
+            self.running[run.output] = time.monotonic(), run
         if self.bar.disable:
             print(f"{run.output.stem} …", flush=True)
 
@@ -297,15 +299,21 @@ class _Bar:
         """Seconds that the rest will take, as far as earlier runs tell."""
         now = time.monotonic()
         with self.lock:
-            rest = [max(left - (now - self.running.get(output, now)), 1.0) for output, left in self.left.items()]
+            spent = {output: now - began for output, (began, _) in self.running.items()}
+            rest = [max(left - spent.get(output, 0), 1.0) for output, left in self.left.items()]
         return max(max(rest, default=0.0), sum(rest) / self.at_once)
 
     def _tick(self) -> None:
         while not self.over.wait(0.5):
             with self.lock:
-                names = ", ".join(path.stem for path in self.running)
+                waiting = {path: reason(run.notice) for path, (_, run) in self.running.items()}
+                names = [path.stem + f" ({why}; waiting for it)" * bool(why) for path, why in waiting.items()]
+            for path, why in waiting.items():
+                if self.bar.disable and why and why != self.waiting.get(path):
+                    print(f"{path.stem}: {why}; waiting for it", flush=True)
+            self.waiting = waiting
             rest = int(self.remaining())
-            self.bar.set_postfix_str(f"about {rest // 60}:{rest % 60:02d} left; now {names}", refresh=True)
+            self.bar.set_postfix_str(f"about {rest // 60}:{rest % 60:02d} left; now {', '.join(names)}", refresh=True)
 
 
 if __name__ == "__main__":

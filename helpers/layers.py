@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from helpers.data import FOLDER
+from helpers.waiting import alone
 
 __all__ = ["POOLINGS", "Layers", "extract", "resolve"]
 
@@ -100,8 +101,8 @@ def extract(
     Notes
     -----
     What was encoded is safe every 5 seconds and whenever a call ends, be it by an error: the same call goes on from
-    there after a kill. A second process that needs texts of the same model waits for the first, then takes from the
-    store what that one encoded. Memory: the model, the tokens and one batch.
+    there after a kill. A second process that needs texts of the same model waits for the first (silently, unless
+    ``progress`` is set), then takes from the store what that one encoded. Memory: the model, the tokens and one batch.
 
     Examples
     --------
@@ -144,7 +145,7 @@ def extract(
     found = {pooling: _rows(space, wanted)[0] for pooling, space in spaces.items()}
     encoded = 0
     if any(len(rows) < len(wanted) for rows in found.values()):
-        with _writing(home, model):
+        with alone(home / "lock", f"another process is encoding texts by {model}", progress=progress):
             encoder = encoder or _Encoder(folder, dtype, device)
             budget = batch_tokens or (2048 if torch.device(device).type == "cpu" else 32768)
             encoded = _encode(encoder, wanted, spaces, max_length, int(budget), progress)
@@ -528,23 +529,6 @@ def _store(store: str | os.PathLike[str] | None) -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("comparing-representations") / "layers"
-
-
-@contextmanager
-def _writing(home: Path, model: Any) -> Iterator[None]:
-    """One process at a time; a killed one lets go."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(home / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        warnings.warn(f"another process is encoding texts by {model}; waiting for it", stacklevel=4)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _files(pooling: str, card: dict[str, Any]) -> dict[str, int]:

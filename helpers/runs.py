@@ -28,6 +28,7 @@ import nbformat
 import yaml
 
 from helpers.keys import key
+from helpers.waiting import NOTICE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +78,11 @@ class Run:
         """Digest of everything that decides the outputs; see :func:`helpers.keys.key`."""
         cells = nbformat.read(self.notebook, as_version=4).cells
         return key([cell.source for cell in cells if cell.cell_type == "code"], self.parameters)
+
+    @property
+    def notice(self) -> Path:
+        """The file that says what the run waits for, while it waits for another process."""
+        return self.output.with_suffix(".waiting")
 
     def is_done(self) -> bool:
         """Whether ``output`` was executed to its end and nothing that decides it has changed since."""
@@ -169,17 +175,20 @@ def execute(run: Run, *, force: bool = False) -> Outcome:
         # Unix sockets of its own: parallel kernels would race for TCP ports, and with the default name they would all
         # share one socket.
         ipc = {"transport": "ipc", "ip": f"{sockets}/kernel"} if os.name == "posix" else {}
-        # An empty context: Jupyter keeps its event loop in a context variable, which threads of Dask inherit and share.
-        executed = contextvars.Context().run(
-            papermill.execute_notebook,
-            str(run.notebook),
-            str(run.output),
-            parameters=dict(run.parameters),
-            cwd=str(run.notebook.parent),
-            progress_bar=False,
-            config=Config({"KernelManager": ipc}),
-            **_leaving_in_silence(),
-        )
+        try:
+            # An empty context: Jupyter keeps its event loop in a context variable, which threads of Dask inherit.
+            executed = contextvars.Context().run(
+                papermill.execute_notebook,
+                str(run.notebook),
+                str(run.output),
+                parameters=dict(run.parameters),
+                cwd=str(run.notebook.parent),
+                progress_bar=False,
+                config=Config({"KernelManager": ipc}),
+                **_manager(run),
+            )
+        finally:
+            run.notice.unlink(missing_ok=True)  # of a kernel that was killed while it waited
     seconds = time.perf_counter() - began
     executed.metadata["book"] = {"key": key, "seconds": round(seconds, 1)}
     partial = run.output.with_suffix(".part")
@@ -330,8 +339,8 @@ def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 
-def _leaving_in_silence() -> dict[str, Any]:
-    """Options of papermill by which a kernel that has nothing to do is asked to end without being interrupted first.
+def _manager(run: Run) -> dict[str, Any]:
+    """Options of papermill for a kernel that says what it waits for and ends without being interrupted when idle.
 
     Jupyter interrupts a kernel before it asks it to end. One that is about to become idle would report that on its
     standard error, which is ours; one that is in the middle of a cell has to be interrupted.
@@ -341,6 +350,10 @@ def _leaving_in_silence() -> dict[str, Any]:
     busy = threading.Event()
 
     class Manager(AsyncKernelManager):
+        async def _async_pre_start_kernel(self, **options: Any) -> Any:
+            environment = options.pop("env", os.environ) | {NOTICE: str(run.notice.absolute())}
+            return await super()._async_pre_start_kernel(env=environment, **options)
+
         async def _async_interrupt_kernel(self) -> None:
             if busy.is_set() or not self.shutting_down:
                 await super()._async_interrupt_kernel()

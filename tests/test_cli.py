@@ -75,6 +75,34 @@ def test_a_failing_run_fails_the_command_and_loses_nothing(tmp_path, capsys):
     assert table["square"].tolist()[::2] == [0, 4]
 
 
+TAKES_TURNS = """
+import time
+from pathlib import Path
+from helpers.waiting import alone
+
+first = Path("met")
+with alone("lock", "another process is drawing lots"):
+    until = time.monotonic() + 60
+    while not first.exists() and not list(Path("out").glob("*.waiting")) and time.monotonic() < until:
+        time.sleep(0.1)
+    time.sleep(1.5 * (not first.exists()))  # the bar looks every half second
+    first.touch()
+"""
+
+
+@pytest.mark.slow
+def test_runs_that_wait_for_each_other_say_so_on_the_console_and_not_on_the_page(tmp_path, capsys):
+    write(tmp_path / "w.ipynb", TAKES_TURNS)
+    (tmp_path / "plan.yml").write_text("notebook: w.ipynb\ngrid: {n: [0, 1]}")
+    assert main(["sweep", str(tmp_path / "plan.yml"), "-o", str(tmp_path / "out"), "-j", "2"]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "waiting" in line]
+    assert len(said) == 1 and said[0] in [f"n={n}: another process is drawing lots; waiting for it" for n in (0, 1)]
+    for n in (0, 1):
+        executed = nbformat.read(tmp_path / "out" / f"n={n}.ipynb", as_version=4)
+        assert not any(cell.get("outputs") for cell in executed.cells)
+    assert not list((tmp_path / "out").glob("*.waiting"))
+
+
 @pytest.mark.slow
 def test_the_sweep_of_the_book_runs(tmp_path):
     assert main(["sweep", str(ROOT / "notebooks" / "runs" / "chance.yml"), "-o", str(tmp_path), "-j", "2"]) == 0

@@ -15,6 +15,7 @@ import pytest
 
 from helpers import layers as module
 from helpers.layers import Layers, extract, resolve
+from helpers.waiting import NOTICE, reason
 
 WORDS = [f"w{i}" for i in range(40)]
 SPECIAL = ["[UNK]", "[PAD]", "[CLS]", "[SEP]"]
@@ -209,7 +210,8 @@ def test_half_precision_in_the_file_is_computed_in_float32(models, tmp_path, rea
     assert_equal(found, one_by_one(tmp_path / "half", texts, "mean"))
 
 
-def test_a_killed_run_is_gone_on_with_by_the_process_that_waits(models, tmp_path, read):
+def test_a_killed_run_is_gone_on_with_by_the_process_that_waits_in_silence(models, tmp_path, read, monkeypatch, capfd):
+    monkeypatch.setenv(NOTICE, str(tmp_path / "notice"))
     texts = some_texts(60)
     script = f"""
 import time
@@ -238,7 +240,7 @@ layers.extract({str(models / "bert")!r}, texts, store={str(tmp_path / "store")!r
             warnings.simplefilter("always")
             waiting = threading.Thread(target=lambda: found.append(read(models / "bert", texts)))
             waiting.start()
-            while not any("another process" in str(w.message) for w in caught):
+            while "another process is encoding texts by" not in reason(tmp_path / "notice"):
                 assert waiting.is_alive() and time.monotonic() < until
                 time.sleep(0.02)
             process.send_signal(signal.SIGKILL)
@@ -248,6 +250,7 @@ layers.extract({str(models / "bert")!r}, texts, store={str(tmp_path / "store")!r
     finally:
         process.kill()
         process.wait()
+    assert not caught and capfd.readouterr().err == "" and reason(tmp_path / "notice") == ""
     assert 3 <= kept < 60 and found[0].encoded == 60 - kept
     assert len(list((tmp_path / "store").glob("*/*/[0-9]*"))) == 1
     assert found[0]["layer 3"].shape == (60, 16)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.waiting import alone
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -343,7 +345,7 @@ def sweep(
 ) -> pd.DataFrame:
     """Execute the runs of a sweep that are not done yet.
 
-    Who starts a sweep that another process is at waits for it, and then finds its runs done.
+    If another process is running the sweep, this one waits for it (the console says so) and finds its runs done.
 
     Parameters
     ----------
@@ -362,8 +364,6 @@ def sweep(
     """
     import os
 
-    from filelock import FileLock
-
     from helpers.runs import execute_all, results
 
     assert IN_WORKER
@@ -372,7 +372,7 @@ def sweep(
     at_once = at_once or min(4, os.cpu_count() or 1)
     folder = ROOT / "_build" / "runs" / out
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    with alone(folder / ".lock", f"another process is running the sweep {out}"):
         for run in planned:
             if not _embeddings(out, run.parameters["experiment"], run.parameters["model"]).exists():
                 run.output.unlink(missing_ok=True)  # its embeddings were removed, so it is not done

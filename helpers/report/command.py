@@ -17,6 +17,7 @@ import nbformat
 from helpers.report.folder import STEPS, finish, prepare
 from helpers.report.page import render, without_book_only
 from helpers.report.steps import PROGRESS
+from helpers.waiting import reason
 
 __all__ = ["CHAPTER", "make"]
 
@@ -68,7 +69,7 @@ def make(source: str, out: str | os.PathLike[str], parameters: Mapping[str, Any]
     run = Run(trimmed, done, given | {"out": str(out)})
     began = time.time()
     try:
-        with _no_kernel_left(), _Bar(out / STEPS / PROGRESS):
+        with _no_kernel_left(), _Bar(out / STEPS / PROGRESS, run.notice):
             execute(run, force=True)
     except PapermillExecutionError as error:
         if error.ename in ("ValueError", "TypeError", "FileNotFoundError", "FileExistsError"):
@@ -97,12 +98,12 @@ def _absolute(spec: str, home: Path) -> str:
 
 
 class _Bar:
-    """What runs and what is left, read from the file that the steps write."""
+    """What runs and what is left, read from the file that the steps write; while the run waits, what it waits for."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, notice: Path):
         from tqdm import tqdm
 
-        self.path, self.over, self.began = path, threading.Event(), time.time()
+        self.path, self.notice, self.over, self.began = path, notice, threading.Event(), time.time()
         self.last = ""
         form = "report |{bar:20}| {elapsed}{postfix}"
         self.bar = tqdm(total=100, bar_format=form, disable=None if sys.stderr.isatty() else True, leave=False)
@@ -118,6 +119,9 @@ class _Bar:
     def _watch(self) -> None:
         self._show("reading", None)
         while not self.over.wait(0.5):
+            if why := reason(self.notice):
+                self._show(f"{why}; waiting for it", None)
+                continue
             try:
                 state = json.loads(self.path.read_text(encoding="utf-8"))
             except (OSError, ValueError):
