@@ -26,12 +26,13 @@ students: run  ## render the edition without solutions to _build/students
 	@$(BIN)/python -m helpers build --quiet --students
 
 lint: setup
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . || { \
+	  echo "lint failed; most of it is fixed by: $(BIN)/ruff check --fix . && $(BIN)/ruff format ."; exit 1; }
 
 fast: lint  ## lint and the tests that execute no chapter
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
 
-test: lint  ## everything: lint, unit tests, doctests, every chapter small, the book without warnings
+test: lint  ## everything: lint, unit tests, doctests, chapters small, the book without warnings; at its end what failed
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 record: setup  ## measure what each chapter costs, for the table of the README

@@ -17,11 +17,14 @@ CHAPTERS = pytest.mark.parametrize("chapter", chapters(), ids=lambda path: path.
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory):
-    """Every chapter at its smallest size, two at a time; the folder and the outcomes by chapter."""
+def executed(request, tmp_path_factory):
+    """The chapters that tests ask for at their smallest size, two at a time; the folder and the outcomes by chapter."""
     folder = tmp_path_factory.mktemp("executed")
     small = profile("smallest")
-    runs = [Run(path, folder / path.name, small.get(path.stem, {})) for path in chapters()]
+    asked = [item for item in request.session.items if "executed" in getattr(item, "fixturenames", ())]
+    of_one = [item.callspec.params["chapter"] for item in asked if hasattr(item, "callspec")]
+    wanted = set(of_one if len(of_one) == len(asked) else chapters())
+    runs = [Run(path, folder / path.name, small.get(path.stem, {})) for path in chapters() if path in wanted]
     return folder, {outcome.run.notebook.stem: outcome for outcome in execute_all(runs, at_once=2)}
 
 
