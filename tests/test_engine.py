@@ -13,8 +13,11 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata
 
-from helpers.similarity._engine import passes as engine
-from helpers.similarity._engine.passes import Requirements, feature_products, memory_in_bytes, stream
+from helpers.similarity._engine import passes, plan, state
+from helpers.similarity._engine.features import feature_products
+from helpers.similarity._engine.passes import stream
+from helpers.similarity._engine.requirements import Requirements, Totals
+from helpers.similarity._engine.resources import memory_in_bytes
 from helpers.similarity._engine.sources import common_dtype, open_sources
 
 EVERYTHING = Requirements(gram=True, distance=True, dissimilarity="correlation", neighbours=5)
@@ -79,7 +82,7 @@ def cosines(products: np.ndarray) -> np.ndarray:
     return products / np.outer(length, length)
 
 
-def correlations(totals: engine.Totals) -> np.ndarray:
+def correlations(totals: Totals) -> np.ndarray:
     products = totals.dissimilarity
     if totals.dissimilarity_sum is not None:
         sums = totals.dissimilarity_sum
@@ -87,7 +90,7 @@ def correlations(totals: engine.Totals) -> np.ndarray:
     return cosines(products)
 
 
-def check(totals: engine.Totals, expected: dict[str, np.ndarray], tolerance: float) -> None:
+def check(totals: Totals, expected: dict[str, np.ndarray], tolerance: float) -> None:
     for name in ("gram", "gram_diagonal", "distance"):
         np.testing.assert_allclose(
             cosines(getattr(totals, name)), cosines(expected[name]), atol=tolerance, err_msg=name
@@ -102,7 +105,7 @@ def check(totals: engine.Totals, expected: dict[str, np.ndarray], tolerance: flo
     np.testing.assert_allclose(correlations(totals), expected["dissimilarity"], atol=tolerance + bound)
 
 
-def run(named, requirements=EVERYTHING, memory=1 << 25, **options) -> engine.Totals:
+def run(named, requirements=EVERYTHING, memory=1 << 25, **options) -> Totals:
     return stream(open_sources(named), requirements, memory=memory, progress=False, **options)
 
 
@@ -116,7 +119,7 @@ def test_any_block_size_gives_the_dense_sums(dtype, requirements, block_rows):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_two_passes_stay_within_the_bound_that_they_state(dtype, monkeypatch):
-    monkeypatch.setattr(engine, "SORTED", 0)
+    monkeypatch.setattr(plan, "SORTED", 0)
     named = layers(dtype=dtype)
     totals = run(named, memory=SMALL, block_rows=20)
     assert totals.info["passes"] == 2 and 0 < totals.rank_error.max() < 5e-3
@@ -124,17 +127,17 @@ def test_two_passes_stay_within_the_bound_that_they_state(dtype, monkeypatch):
 
 
 def test_coarse_bins_keep_the_bound_too(monkeypatch):
-    monkeypatch.setattr(engine, "SORTED", 0)
+    monkeypatch.setattr(plan, "SORTED", 0)
     named = layers()
     exact = dense(named, EVERYTHING)["dissimilarity"]
-    plan = engine.make_plan
+    make_plan = passes.make_plan
 
     def coarse(*arguments):
         from dataclasses import replace
 
-        return replace(plan(*arguments), bins=64)
+        return replace(make_plan(*arguments), bins=64)
 
-    monkeypatch.setattr(engine, "make_plan", coarse)
+    monkeypatch.setattr(passes, "make_plan", coarse)
     totals = run(named)
     error = np.abs(correlations(totals) - exact)
     bound = totals.rank_error[:, None] + totals.rank_error[None, :]
@@ -143,14 +146,14 @@ def test_coarse_bins_keep_the_bound_too(monkeypatch):
 
 def test_several_panels_give_what_one_gives(monkeypatch):
     named = layers()
-    plan = engine.make_plan
+    make_plan = passes.make_plan
 
     def short(*arguments):
         from dataclasses import replace
 
-        return replace(plan(*arguments), panel=64, block=32)
+        return replace(make_plan(*arguments), panel=64, block=32)
 
-    monkeypatch.setattr(engine, "make_plan", short)
+    monkeypatch.setattr(passes, "make_plan", short)
     check(run(named), dense(named, EVERYTHING), 1e-13)
 
 
@@ -239,7 +242,7 @@ def test_tensors_give_what_arrays_give(dtype, passes, requirements, monkeypatch)
     torch = pytest.importorskip("torch")
     from helpers.similarity._engine.tensors import TorchKernels
 
-    monkeypatch.setattr(engine, "SORTED", 4096 if passes == 1 else 0)
+    monkeypatch.setattr(plan, "SORTED", 4096 if passes == 1 else 0)
     named = layers(dtype=dtype)
     tensors = {name: torch.as_tensor(x) for name, x in named.items()}
     totals = run(tensors, requirements, block_rows=40, kernels=TorchKernels("cpu"))
@@ -263,11 +266,11 @@ class Stop(Exception):
 
 @pytest.mark.parametrize("after", [25, 90])
 def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch, after):
-    monkeypatch.setattr(engine, "SORTED", 0)
-    monkeypatch.setattr(engine, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(plan, "SORTED", 0)
+    monkeypatch.setattr(state, "SAVE_EVERY", 0.0)
     named, path = layers(), tmp_path / "state"
     whole = run(named, block_rows=32, memory=SMALL)
-    run_block, count = engine.run_block, []
+    run_block, count = passes.run_block, []
 
     def stopping(*arguments):
         count.append(arguments[3])
@@ -275,13 +278,13 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch, after):
             raise Stop
         return run_block(*arguments)
 
-    monkeypatch.setattr(engine, "run_block", stopping)
+    monkeypatch.setattr(passes, "run_block", stopping)
     with pytest.raises(Stop):
         run(named, block_rows=32, memory=SMALL, checkpoint=path)
     assert path.exists()
     done = len(count)
     count.clear()
-    monkeypatch.setattr(engine, "run_block", lambda *a: (count.append(a[3]), run_block(*a))[1])
+    monkeypatch.setattr(passes, "run_block", lambda *a: (count.append(a[3]), run_block(*a))[1])
     resumed = run(named, block_rows=32, memory=SMALL, checkpoint=path)
     assert not path.exists()
     blocks = 2 * 11 * 12 // 2
@@ -293,9 +296,9 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch, after):
 
 
 def test_a_checkpoint_of_other_data_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(state, "SAVE_EVERY", 0.0)
     named, path = layers(), tmp_path / "state"
-    monkeypatch.setattr(engine.Checkpoint, "remove", lambda self: None)
+    monkeypatch.setattr(state.Checkpoint, "remove", lambda self: None)
     run(named, block_rows=50, checkpoint=path)
     named["layer 1"] = named["layer 1"][::-1]
     with pytest.raises(ValueError, match="belongs to other representations or options"):
@@ -304,9 +307,9 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path, monkeypatch):
 
 def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
     named = layers(dtype="float32")
-    monkeypatch.setattr(engine, "available_threads", lambda: 1)
+    monkeypatch.setattr(passes, "available_threads", lambda: 1)
     one = run(named, block_rows=16)
-    monkeypatch.setattr(engine, "available_threads", lambda: 7)
+    monkeypatch.setattr(passes, "available_threads", lambda: 7)
     many = run(named, block_rows=16)
     for name in ("gram", "distance", "distance_rows", "dissimilarity", "neighbours"):
         np.testing.assert_array_equal(getattr(one, name), getattr(many, name))
@@ -324,22 +327,24 @@ def test_the_memory_is_kept_to(budget):
     script = """
         import sys
         import numpy as np
-        from helpers.similarity._engine import passes as engine
+        from helpers.similarity._engine import plan
+        from helpers.similarity._engine.passes import stream
+        from helpers.similarity._engine.requirements import Requirements
         from helpers.similarity._engine.sources import open_sources
 
         def peak():
             return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1]) / 1024
 
-        requirements = engine.Requirements(True, True, "correlation", "spearman", 10)
+        requirements = Requirements(True, True, "correlation", "spearman", 10)
         layers = [np.random.default_rng(m).standard_normal((5000, 160), dtype=np.float32) for m in range(6)]
-        engine.SORTED = 0
-        engine.stream(open_sources([x[:40, :5] for x in layers]), requirements, memory=20 << 20, progress=False)
+        plan.SORTED = 0
+        stream(open_sources([x[:40, :5] for x in layers]), requirements, memory=20 << 20, progress=False)
         open("/proc/self/clear_refs", "w").write("5")
         before = peak()
-        engine.stream(open_sources(layers), requirements, memory=int(sys.argv[1]) << 20, progress=False)
+        stream(open_sources(layers), requirements, memory=int(sys.argv[1]) << 20, progress=False)
         print(peak() - before)
     """
-    environment = os.environ | {"PYTHONPATH": str(Path(engine.__file__).parents[3])}
+    environment = os.environ | {"PYTHONPATH": str(Path(passes.__file__).parents[3])}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), str(budget)],
         capture_output=True,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 import os
 import signal
+import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist, squareform
 
 from helpers.similarity import matrices
-from helpers.similarity._engine import passes as engine
 from helpers.similarity.matrices import STREAMED, STUDY, compare, similarity_matrices, similarity_matrix
 from helpers.similarity.registry import MEASURES
+from helpers.similarity.streaming import Requirements, Streamed
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -354,13 +359,14 @@ def test_memory_of_a_task_does_not_grow_with_the_number_of_objects():
             return 2
 
     from helpers.similarity._engine import compiled
+    from helpers.similarity._engine.plan import Layer, make_plan
 
-    requirements = engine.Requirements(True, True, "correlation", "spearman", 10)
+    requirements = Requirements(True, True, "correlation", "spearman", 10)
     panels = []
     for n in (10**6, 10**8):
         source = type("Huge", (), {"shape": (n, 64)})()
-        layer = engine.Layer(64, np.zeros(64), 0.0, 1.0)
-        plan = engine.make_plan([source], (layer,), "float32", requirements, 200 << 20, None, compiled, 1, Two())
+        layer = Layer(64, np.zeros(64), 0.0, 1.0)
+        plan = make_plan([source], (layer,), "float32", requirements, 200 << 20, None, compiled, 1, Two())
         panels.append((plan.block, plan.panel))
     assert panels[0] == panels[1]
 
@@ -444,3 +450,66 @@ def test_wrong_arguments_of_compare_are_refused(options, message):
     named = representations()
     with pytest.raises(ValueError, match=message):
         compare(named["x"], named["y"], "cka", **options)
+
+
+def shared_first(x, y, *, metric: str = "euclidean") -> float:
+    """Share of objects with the same nearest neighbour on both sides."""
+    return TOY["shared_first"](x, y, metric=metric)
+
+
+def toy_requires(objects, metric):
+    objects.check_enough(3, "shared_first")
+    return Requirements(gram=True, neighbours=1, metric=metric)
+
+
+def toy_finish(totals, metric):
+    first = totals.neighbours[:, :, 0]
+    return np.array([[np.mean(a == b) for b in first] for a in first])
+
+
+TOY = {"shared_first": Streamed(toy_requires, toy_finish, lambda totals: {"objects": totals.n})}
+
+
+def test_a_new_streamed_measure_is_one_declaration_and_one_entry(monkeypatch):
+    module = types.ModuleType("toy_family")
+    module.shared_first, module.STREAMED = shared_first, TOY
+    monkeypatch.setitem(sys.modules, "toy_family", module)
+    entry = dataclasses.replace(MEASURES["jaccard"], name="shared_first", module="toy_family")
+    monkeypatch.setitem(MEASURES._measures, "shared_first", entry)
+    named = representations()
+    asked = []
+    monkeypatch.setattr(matrices, "_pair_by_pair", lambda *a: asked.append(a))
+    found = similarity_matrices(named, ["cka", "shared_first", "jaccard"], progress=False)["shared_first"]
+    near = [np.argsort(squareform(pdist(x)) + np.diag([np.inf] * len(x)), axis=1)[:, 0] for x in named.values()]
+    assert found.to_numpy() == pytest.approx(np.array([[np.mean(a == b) for b in near] for a in near]), abs=1e-15)
+    assert found.attrs == {"measure": "shared_first", "orientation": "similarity", "objects": 90} and not asked
+    table = compare(named["x"], named["y"], ["shared_first"], permutations=19)
+    assert table.loc["shared_first", "value"] == found.loc["x", "y"]
+    assert similarity_matrix(named, "shared_first", metric="cosine", progress=False).loc["y", "y"] == 1
+    with pytest.raises(TypeError, match="shared_first has no option 'k'; its options are metric"):
+        similarity_matrix(named, "shared_first", k=3, progress=False)
+    with pytest.raises(ValueError, match="x has 2 rows; shared_first needs at least 3"):
+        similarity_matrix({name: x[:2] for name, x in named.items()}, "shared_first", progress=False)
+
+
+def test_what_the_registry_calls_streamed_is_declared_and_nothing_else():
+    for name, measure in MEASURES.items():
+        declared = getattr(sys.modules[MEASURES[name].function.__module__], "STREAMED", {})
+        assert measure.streamed == (name in declared), name
+
+
+def test_both_implementations_of_the_kernels_have_what_the_engine_asks_for():
+    from helpers.similarity._engine import compiled
+    from helpers.similarity._engine.kernels import Kernels
+    from helpers.similarity._engine.tensors import TorchKernels
+
+    def parameters(function):
+        named = inspect.signature(getattr(function, "py_func", function)).parameters
+        return [name for name in named if name != "self"]
+
+    assert isinstance(compiled, Kernels) and isinstance(TorchKernels("cpu"), Kernels)
+    for name, asked in vars(Kernels).items():
+        if inspect.isfunction(asked) and not name.startswith("_"):
+            for kernels in (compiled, TorchKernels):
+                assert parameters(getattr(kernels, name)) == parameters(asked), (kernels, name)
+    assert set(compiled.FILL) == set(TorchKernels("cpu").FILL)

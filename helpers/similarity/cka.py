@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from helpers.similarity._arrays import as_matrix, as_pair, sum_of_squares
 from helpers.similarity._distances import distance_matrix, points, row_blocks, well_scaled
+from helpers.similarity.streaming import Objects, Requirements, Streamed, Totals, cosines
 
 __all__ = ["cka", "cka_rbf", "cka_unbiased"]
 
@@ -219,3 +221,29 @@ def _check_defined(left: float, noise: float, name: str) -> None:
     """Refuse a representation whose kernel matrix centring leaves empty."""
     if not left > noise:
         raise ValueError(f"{name}: nothing is left of its kernel matrix after centring; CKA is undefined")
+
+
+def _requires(objects: Objects, kernel: Any, bandwidth: float, unbiased: bool) -> Requirements | None:
+    """Sums of products of centred linear kernel matrices; other kernels are computed pair by pair."""
+    if not isinstance(kernel, str) or kernel != "linear":
+        return None
+    if unbiased:
+        objects.check_enough(4, "cka_unbiased")
+    return Requirements(gram=True)
+
+
+def _from_sums(totals: Totals, unbiased: bool, **_: Any) -> np.ndarray:
+    n, pairs, diagonal, trace = totals.n, 2 * totals.gram, totals.gram_diagonal, totals.gram_trace
+    whole, reason = pairs + diagonal, "nothing is left of its kernel matrix after centring"
+    if not unbiased:
+        return cosines(whole, totals.names, 0.0, 0.0, reason)
+    # Rows of a centred kernel matrix sum to 0, so those of the matrix without its diagonal sum to minus the diagonal.
+    products = pairs - 2 / (n - 2) * diagonal + np.outer(trace, trace) / ((n - 1) * (n - 2))
+    noise = 16 * float(np.finfo(totals.info["dtype"]).eps) * np.diag(whole)
+    return cosines(products, totals.names, -1.0, noise, reason)
+
+
+STREAMED = {
+    "cka": Streamed(_requires, _from_sums),
+    "cka_unbiased": Streamed(partial(_requires, unbiased=True), partial(_from_sums, unbiased=True)),
+}

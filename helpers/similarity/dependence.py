@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from helpers.similarity._arrays import as_pair
 from helpers.similarity._distances import pair_sums, points, well_scaled
-from helpers.similarity._engine.pair import streamed
+from helpers.similarity.streaming import WHOLE, Objects, Requirements, Streamed, Totals, cosines
 
 __all__ = ["distance_correlation", "distance_correlation_unbiased"]
 
@@ -56,9 +58,8 @@ def distance_correlation(x: Any, y: Any) -> float:
     True
     """
     x, y, _ = as_pair(x, y, rows=2)
-    value = streamed("distance_correlation", x, y)
-    if value is not None:
-        return value
+    if x.shape[0] > WHOLE:
+        return STREAMED["distance_correlation"](x, y)
     n, a, b, xy, xx, yy = _sums(x, y)
 
     def covariance(product: float, left, right) -> float:
@@ -112,9 +113,8 @@ def distance_correlation_unbiased(x: Any, y: Any) -> float:
     (0.97, 0.08)
     """
     x, y, _ = as_pair(x, y, rows=4)
-    value = streamed("distance_correlation_unbiased", x, y)
-    if value is not None:
-        return value
+    if x.shape[0] > WHOLE:
+        return STREAMED["distance_correlation_unbiased"](x, y)
     n, a, b, xy, xx, yy = _sums(x, y)
 
     def covariance(product: float, left, right) -> float:
@@ -133,3 +133,35 @@ def _sums(x: Any, y: Any) -> tuple:
     sides = [points(well_scaled(z, name), "euclidean") for z, name in ((x, "x"), (y, "y"))]
     (a, b), xy, xx, yy = pair_sums(*sides)
     return x.shape[0], a, b, xy, xx, yy
+
+
+def _requires(objects: Objects) -> Requirements:
+    return Requirements(distance=True)
+
+
+def _requires_four(objects: Objects) -> Requirements:
+    objects.check_enough(4, "distance_correlation_unbiased")
+    return Requirements(distance=True)
+
+
+def _biased(totals: Totals) -> np.ndarray:
+    """From V-statistics."""
+    n, products, rows = totals.n, 2 * totals.distance, totals.distance_rows
+    sums = rows.sum(axis=1)
+    covariance = products - 2 / n * (rows @ rows.T) + np.outer(sums, sums) / n**2
+    return np.sqrt(cosines(covariance, totals.names, 0.0, 0.0, "every feature is constant"))
+
+
+def _unbiased(totals: Totals) -> np.ndarray:
+    """From U-centred distances."""
+    n, products, rows = totals.n, 2 * totals.distance, totals.distance_rows
+    sums = rows.sum(axis=1)
+    covariance = products - 2 / (n - 2) * (rows @ rows.T) + np.outer(sums, sums) / ((n - 1) * (n - 2))
+    noise = 1e-12 * np.diag(products)
+    return cosines(covariance, totals.names, -1.0, noise, "all objects are equally far from each other")
+
+
+STREAMED = {
+    "distance_correlation": Streamed(_requires, _biased),
+    "distance_correlation_unbiased": Streamed(_requires_four, _unbiased),
+}

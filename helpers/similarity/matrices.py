@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from helpers.similarity._arrays import alike, as_pair, check_count, generator
-from helpers.similarity._engine.passes import (
-    SAVE_EVERY,
-    Progress,
-    Requirements,
-    Totals,
-    available_threads,
-    feature_cheaper,
-    feature_products,
-    memory_in_bytes,
-    stream,
-)
+from helpers.similarity._engine.resources import Progress, available_threads, memory_in_bytes
 from helpers.similarity._engine.sources import Source, open_sources
-from helpers.similarity.registry import MEASURES
+from helpers.similarity._engine.state import SAVE_EVERY
+from helpers.similarity.registry import MEASURES, Measure
+from helpers.similarity.streaming import Objects, Requirements, gather, shared_passes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,24 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["STREAMED", "compare", "similarity_matrices", "similarity_matrix"]
 
 #: Measures that one pass over blocks of pairs of objects computes for all pairs of representations together.
-STREAMED = (
-    "cka",
-    "cka_unbiased",
-    "rsa",
-    "jaccard",
-    "mutual_knn",
-    "rank_similarity",
-    "distance_correlation",
-    "distance_correlation_unbiased",
-)
+STREAMED = tuple(name for name, measure in MEASURES.items() if measure.streamed)
 STUDY = ("cka", "rsa", "jaccard", "distance_correlation")
-
-
-class Request(NamedTuple):
-    """One measure of a call: what its pass must gather, and how its matrix follows."""
-
-    requirements: Requirements
-    finish: Callable[[Totals], np.ndarray]
 
 
 def similarity_matrix(
@@ -193,23 +168,23 @@ def similarity_matrices(
     if block_rows is not None:
         check_count(block_rows, "block_rows")
     path = None if checkpoint is None else Path(checkpoint)
-    requests = {name: _request(name, options.get(name, {}), sources) for name in measures}
+    bound = {name: MEASURES[name].with_defaults(options.get(name, {})) for name in measures}
+    required = {name: _requirements(MEASURES[name], bound[name], sources) for name in measures}
     values: dict[str, np.ndarray] = {}
     notes: dict[str, dict[str, Any]] = {name: {} for name in measures}
     from helpers.similarity._engine.cluster import cluster_for
 
     with cluster_for(scheduler, sources) as cluster:
-        shared = {"memory": memory, "progress": progress, "cluster": cluster}
-        for number, names in enumerate(_passes({n: r for n, r in requests.items() if r is not None})):
-            requirements = _all_requirements([requests[name].requirements for name in names])
-            totals = _gather(sources, requirements, shared, block_rows, _numbered(path, number))
+        shared = {"memory": memory, "progress": progress, "cluster": cluster, "block_rows": block_rows}
+        groups = shared_passes({name: own for name, own in required.items() if own is not None})
+        for number, (requirements, names) in enumerate(groups):
+            totals = gather(sources, requirements, checkpoint=_numbered(path, number), **shared)
             for name in names:
-                values[name] = requests[name].finish(totals)
-                if name == "rsa" and totals.rank_error is not None:
-                    worst = np.sort(totals.rank_error)[-2:].sum()
-                    notes[name]["rank_error_bound"] = float(worst)
+                declaration = MEASURES[name].declaration
+                values[name] = declaration.finish(totals, **bound[name])
+                notes[name] = declaration.notes(totals) if declaration.notes else {}
         for name in measures:
-            if requests[name] is None:
+            if required[name] is None:
                 own = None if path is None else path.with_name(f"{path.name}.{name}")
                 values[name] = _pair_by_pair(name, options.get(name, {}), sources, progress, own, cluster)
     labels = [source.name for source in sources]
@@ -373,154 +348,15 @@ def _take(x: Any, rows: np.ndarray) -> Any:
     return x[torch.as_tensor(rows, device=x.device)]
 
 
-def _request(name: str, options: dict[str, Any], sources: list[Source]) -> Request | None:
-    """How a pass gives this measure, or None if it must be computed pair by pair."""
-    n, names = sources[0].shape[0], [source.name for source in sources]
-    given = set(options)
-    if name in ("cka", "cka_unbiased"):
-        if (
-            given - {"kernel", "unbiased"}
-            or options.get("kernel", "linear") != "linear"
-            or (name == "cka_unbiased" and "unbiased" in given)
-        ):
-            return None
-        unbiased = name == "cka_unbiased" or options.get("unbiased", False)
-        if unbiased:
-            _need(sources, 4, name)
-        return Request(Requirements(gram=True), lambda totals: _cka(totals, unbiased))
-    if name in ("distance_correlation", "distance_correlation_unbiased"):
-        if given:
-            return None
-        unbiased = name.endswith("unbiased")
-        if unbiased:
-            _need(sources, 4, name)
-        return Request(Requirements(distance=True), lambda totals: _distance_correlation(totals, unbiased))
-    if name == "rsa":
-        distance, rule = options.get("distance", "correlation"), options.get("compare", "spearman")
-        known = distance in ("correlation", "cosine", "euclidean", "sqeuclidean") and rule in ("spearman", "pearson")
-        if given - {"distance", "compare"} or not known:
-            return None
-        if rule == "spearman" and distance == "sqeuclidean":
-            distance = "euclidean"
-        _need(sources, 3, name)
-        return Request(Requirements(dissimilarity=distance, compare=rule), _rsa)
-    if name in ("jaccard", "mutual_knn", "rank_similarity"):
-        metric = options.get("metric", "cosine")
-        if given - {"k", "metric"} or metric not in ("cosine", "correlation", "euclidean"):
-            return None
-        k = check_count(
-            options.get("k", 10), "k", most=n - 1, why=f"({names[0]} has {n} rows, and none is its own neighbour)"
-        )
-        return Request(Requirements(neighbours=k, metric=metric), lambda totals: _overlap(totals, name))
-    return None
-
-
-def _need(sources: list[Source], rows: int, measure: str) -> None:
-    if sources[0].shape[0] < rows:
-        raise ValueError(f"{sources[0].name} has {sources[0].shape[0]} rows; {measure} needs at least {rows}")
-
-
-def _passes(requests: dict[str, Request]) -> list[list[str]]:
-    """Measures in groups that one pass can serve."""
-    groups: list[tuple[Requirements, list[str]]] = []
-    for name, request in requests.items():
-        for number, (requirements, members) in enumerate(groups):
-            both = requirements.merged(request.requirements)
-            if both is not None:
-                groups[number] = both, [*members, name]
-                break
-        else:
-            groups.append((request.requirements, [name]))
-    return [members for _, members in groups]
-
-
-def _all_requirements(requirements: list[Requirements]) -> Requirements:
-    out = requirements[0]
-    for other in requirements[1:]:
-        out = out.merged(other)
-    return out
-
-
-def _gather(
-    sources: list[Source], requirements: Requirements, shared: dict, block_rows: int | None, path: Path | None
-) -> Totals:
-    """What the measures of one pass need, the Gram products by the cheaper way."""
-    import dataclasses
-
-    if requirements.gram and feature_cheaper(sources, requirements):
-        totals = feature_products(sources, **shared)
-        requirements = dataclasses.replace(requirements, gram=False)
-        if not requirements.pairwise:
-            return totals
-        rest = stream(sources, requirements, block_rows=block_rows, checkpoint=path, **shared)
-        fields = ("gram", "gram_diagonal", "gram_trace")
-        return dataclasses.replace(rest, **{field: getattr(totals, field) for field in fields})
-    return stream(sources, requirements, block_rows=block_rows, checkpoint=path, **shared)
+def _requirements(measure: Measure, options: dict[str, Any], sources: list[Source]) -> Requirements | None:
+    """What a pass must gather for a measure, or None if it is computed pair by pair."""
+    if not measure.streamed:
+        return None
+    return measure.declaration.requires(Objects(sources[0].shape[0], sources[0].name), **options)
 
 
 def _numbered(path: Path | None, number: int) -> Path | None:
     return path if path is None or number == 0 else path.with_name(f"{path.name}.{number}")
-
-
-def _cosines(products: np.ndarray, names: list[str], low: float, noise: np.ndarray | float, reason: str) -> np.ndarray:
-    """Products over the roots of their diagonal, which must stand out of the noise."""
-    squares = np.diag(products)
-    for name, square, floor in zip(names, squares, np.broadcast_to(noise, squares.shape), strict=True):
-        if not square > floor:
-            raise ValueError(f"{name}: {reason}; the measure is undefined")
-    length = np.sqrt(squares)
-    return np.clip(products / length[:, None] / length[None, :], low, 1.0)
-
-
-def _cka(totals: Totals, unbiased: bool) -> np.ndarray:
-    n, pairs, diagonal, trace = totals.n, 2 * totals.gram, totals.gram_diagonal, totals.gram_trace
-    whole = pairs + diagonal
-    if not unbiased:
-        return _cosines(whole, totals.names, 0.0, 0.0, "nothing is left of its kernel matrix after centring")
-    # Rows of a centred kernel matrix sum to 0, so those of the matrix without its diagonal sum to minus the diagonal.
-    products = pairs - 2 / (n - 2) * diagonal + np.outer(trace, trace) / ((n - 1) * (n - 2))
-    noise = 16 * float(np.finfo(totals.info["dtype"]).eps) * np.diag(whole)
-    return _cosines(products, totals.names, -1.0, noise, "nothing is left of its kernel matrix after centring")
-
-
-def _distance_correlation(totals: Totals, unbiased: bool) -> np.ndarray:
-    n, products, rows = totals.n, 2 * totals.distance, totals.distance_rows
-    sums = rows.sum(axis=1)
-    if unbiased:
-        covariance = products - 2 / (n - 2) * (rows @ rows.T) + np.outer(sums, sums) / ((n - 1) * (n - 2))
-        noise = 1e-12 * np.diag(products)
-        return _cosines(covariance, totals.names, -1.0, noise, "all objects are equally far from each other")
-    covariance = products - 2 / n * (rows @ rows.T) + np.outer(sums, sums) / n**2
-    return np.sqrt(_cosines(covariance, totals.names, 0.0, 0.0, "every feature is constant"))
-
-
-def _rsa(totals: Totals) -> np.ndarray:
-    products = totals.dissimilarity
-    noise = 0.0
-    if totals.dissimilarity_sum is not None:
-        pairs = totals.n * (totals.n - 1) / 2
-        noise = 1e-14 * np.diag(products)
-        products = products - np.outer(totals.dissimilarity_sum, totals.dissimilarity_sum) / pairs
-    return _cosines(products, totals.names, -1.0, noise, "all distances between objects are equal")
-
-
-def _overlap(totals: Totals, measure: str) -> np.ndarray:
-    from helpers.similarity._engine.compiled import overlaps, rank_agreement
-
-    near = totals.neighbours
-    n, count = totals.n, len(near)
-    ordered = near if measure == "rank_similarity" else np.sort(near, axis=2)
-
-    def one(pair: tuple[int, int]) -> float:
-        a, b = ordered[pair[0]], ordered[pair[1]]
-        return rank_agreement(a, b) if measure == "rank_similarity" else overlaps(a, b)[measure == "mutual_knn"] / n
-
-    out = np.empty((count, count))
-    pairs = list(itertools.combinations_with_replacement(range(count), 2))
-    with ThreadPoolExecutor(available_threads()) as pool:
-        for (i, j), value in zip(pairs, pool.map(one, pairs), strict=True):
-            out[i, j] = out[j, i] = value
-    return out
 
 
 def _pair_by_pair(
@@ -533,16 +369,15 @@ def _pair_by_pair(
     symmetric = measure.symmetric and not any(isinstance(value, str) for value in options.values())
     pairs = [(i, j) for i in range(count) for j in range(i if symmetric else 0, count)]
     if cluster:
-        return _filled(cluster.values(name, options, sources, pairs, progress), pairs, count)
+        return _filled(cluster.values(measure, options, sources, pairs, progress), pairs, count)
     arrays = [source.whole() for source in sources]
     if len({source.kind == "torch" for source in sources}) == 2 and not any(source.device for source in sources):
         arrays = [x.numpy() if source.kind == "torch" else x for x, source in zip(arrays, sources, strict=True)]
-    if name == "rtd" and count > 1 and options.get("direction", "both") == "both":
-        from helpers.similarity.topology import rtd_matrix
-
-        passed = {key: value for key, value in options.items() if key != "direction"}
+    if measure.whole_matrix is not None and count > 1:
         named = dict(zip(labels, arrays, strict=True))
-        return rtd_matrix(named, checkpoint=path, progress=progress, **passed).to_numpy()
+        whole = measure.whole_matrix(named, checkpoint=path, progress=progress, **options)
+        if whole is not None:
+            return whole
     shared = isinstance(options.get("rng"), np.random.Generator)
     threads = 1 if shared or any(source.device for source in sources) else min(available_threads(), len(pairs))
     saved = _Values(path, name, options, labels, arrays, len(pairs))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,8 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from helpers.similarity._arrays import as_pair, check_count, to_numpy
 from helpers.similarity._distances import Points, approximate_squares, pair_distances, points, row_blocks
-from helpers.similarity._engine.pair import streamed
+from helpers.similarity._engine.resources import available_threads
+from helpers.similarity.streaming import WHOLE, Objects, Requirements, Streamed, Totals
 
 __all__ = ["jaccard", "mutual_knn", "rank_similarity", "second_order_cosine"]
 
@@ -58,9 +62,8 @@ def jaccard(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
     0.6666666666666666
     """
     x, y = _checked(x, y, k, metric)
-    value = streamed("jaccard", x, y, k=k, metric=metric)
-    if value is not None:
-        return value
+    if x.shape[0] > WHOLE:
+        return STREAMED["jaccard"](x, y, k=k, metric=metric)
     _, _, a, b = _both(x, y, k, metric)
     shared = _shared(a, b)
     return float((shared / (2 * k - shared)).mean())
@@ -96,9 +99,8 @@ def mutual_knn(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
     0.6666666666666666
     """
     x, y = _checked(x, y, k, metric)
-    value = streamed("mutual_knn", x, y, k=k, metric=metric)
-    if value is not None:
-        return value
+    if x.shape[0] > WHOLE:
+        return STREAMED["mutual_knn"](x, y, k=k, metric=metric)
     _, _, a, b = _both(x, y, k, metric)
     return float(_shared(a, b).mean() / k)
 
@@ -142,9 +144,8 @@ def rank_similarity(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> f
     0.6666666666666666
     """
     x, y = _checked(x, y, k, metric)
-    value = streamed("rank_similarity", x, y, k=k, metric=metric)
-    if value is not None:
-        return value
+    if x.shape[0] > WHOLE:
+        return STREAMED["rank_similarity"](x, y, k=k, metric=metric)
     _, _, a, b = _both(x, y, k, metric)
     n = a.shape[0]
     _, left, right = np.intersect1d(_keys(a), _keys(b), assume_unique=True, return_indices=True)
@@ -245,9 +246,13 @@ def _nearest_block(of: Points, k: int, start: int, stop: int) -> np.ndarray:
     return j[order[first[:, None] + np.arange(k)]]
 
 
-def _checked(x: Any, y: Any, k: int, metric: str) -> tuple[Array, Array]:
+def _check_metric(metric: str) -> None:
     if metric not in NEIGHBOUR_METRICS:
         raise ValueError(f"metric is {metric!r}; it must be one of {', '.join(map(repr, NEIGHBOUR_METRICS))}")
+
+
+def _checked(x: Any, y: Any, k: int, metric: str) -> tuple[Array, Array]:
+    _check_metric(metric)
     x, y, _ = as_pair(x, y)
     check_count(k, "k", most=x.shape[0] - 1, why=f"(x has {x.shape[0]} rows, and none is its own neighbour)")
     return x, y
@@ -268,3 +273,43 @@ def _keys(neighbours: np.ndarray) -> np.ndarray:
 def _shared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """How many neighbours each object has in common."""
     return np.isin(_keys(a), _keys(b), assume_unique=True).reshape(a.shape).sum(axis=1)
+
+
+def _requires(objects: Objects, k: int, metric: str) -> Requirements:
+    """The k nearest neighbours."""
+    _check_metric(metric)
+    why = f"({objects.name} has {objects.n} rows, and none is its own neighbour)"
+    return Requirements(neighbours=check_count(k, "k", most=objects.n - 1, why=why), metric=metric)
+
+
+def _of_pairs(of: Callable[[np.ndarray, np.ndarray], float], near: np.ndarray) -> np.ndarray:
+    """The symmetric matrix of a value of two tables of neighbours (n, k)."""
+    out = np.empty((len(near), len(near)))
+    pairs = list(itertools.combinations_with_replacement(range(len(near)), 2))
+    with ThreadPoolExecutor(available_threads()) as pool:
+        for (i, j), value in zip(pairs, pool.map(lambda pair: of(near[pair[0]], near[pair[1]]), pairs), strict=True):
+            out[i, j] = out[j, i] = value
+    return out
+
+
+def _overlap(which: int) -> Callable[..., np.ndarray]:
+    def finish(totals: Totals, **_: Any) -> np.ndarray:
+        from helpers.similarity._engine.compiled import overlaps  # compiles
+
+        near = np.sort(totals.neighbours, axis=2)
+        return _of_pairs(lambda a, b: overlaps(a, b)[which] / totals.n, near)
+
+    return finish
+
+
+def _rank_agreement(totals: Totals, **_: Any) -> np.ndarray:
+    from helpers.similarity._engine.compiled import rank_agreement
+
+    return _of_pairs(rank_agreement, totals.neighbours)
+
+
+STREAMED = {
+    "jaccard": Streamed(_requires, _overlap(0)),
+    "mutual_knn": Streamed(_requires, _overlap(1)),
+    "rank_similarity": Streamed(_requires, _rank_agreement),
+}

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import difflib
 import functools
+import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from helpers.similarity.streaming import Streamed
 
 __all__ = ["INVARIANCES", "MEASURES", "Measure"]
 
@@ -51,6 +55,9 @@ class Measure:
         One line.
     module
         Where the function lives.
+    streamed
+        Whether one pass over blocks of pairs of objects serves all pairs of representations: the module then declares
+        in its ``STREAMED`` what the pass must gather and how the measure follows.
     """
 
     name: str
@@ -64,6 +71,7 @@ class Measure:
     reference: str
     summary: str
     module: str
+    streamed: bool = False
 
     def __call__(self, x: Any, y: Any, **options: Any) -> float:
         return self.function(x, y, **options)
@@ -72,6 +80,34 @@ class Measure:
     def function(self) -> Callable[..., float]:
         """The function itself."""
         return getattr(import_module(self.module), self.name)
+
+    @property
+    def declaration(self) -> Streamed:
+        """What a streamed measure requires of a pass and how it finishes."""
+        return import_module(self.module).STREAMED[self.name]
+
+    @property
+    def whole_matrix(self) -> Callable[..., Any] | None:
+        """A way of its own to all pairs at once, or None.
+
+        ``whole_matrix(named, checkpoint=…, progress=…, **options)`` gives an array of shape (L, L), or None where the
+        options ask for pairs one by one.
+        """
+        return getattr(import_module(self.module), "_MATRIX", {}).get(self.name)
+
+    def with_defaults(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All options of the function, the given ones in place of its defaults; ``TypeError`` if there is none such."""
+        known = {
+            name: parameter.default
+            for name, parameter in inspect.signature(self.function).parameters.items()
+            if parameter.kind is parameter.KEYWORD_ONLY
+        }
+        if stray := set(options) - set(known):
+            raise TypeError(
+                f"{self.name} has no option {', '.join(map(repr, sorted(stray)))}; "
+                + (f"its options are {', '.join(known)}" if known else "it has none")
+            )
+        return known | dict(options)
 
     @property
     def prepare(self) -> Callable[..., Any] | None:
@@ -138,6 +174,7 @@ def _measure(
     metric: bool = False,
     symmetric: bool = True,
     stochastic: bool = False,
+    streamed: bool = False,
 ) -> Measure:
     module, name = path.split(".")
     letters = {"r": "rotation", "p": "permutation", "s": "isotropic scale", "i": "invertible map", "t": "translation"}
@@ -153,6 +190,7 @@ def _measure(
         reference,
         summary,
         f"helpers.similarity.{module}",
+        streamed,
     )
 
 
@@ -200,6 +238,7 @@ MEASURES: Mapping[str, Measure] = _Registry(
             "time min(np², n²p)",
             "kornblith2019similarity",
             "Cosine between the centred linear kernel matrices.",
+            streamed=True,
         ),
         _measure(
             "cka.cka_rbf",
@@ -218,6 +257,7 @@ MEASURES: Mapping[str, Measure] = _Registry(
             "time min(np², n²p)",
             "song2012feature",
             "Linear CKA from unbiased estimates of HSIC: 0 on average for independent data.",
+            streamed=True,
         ),
         _measure(
             "rsa.rsa",
@@ -227,6 +267,7 @@ MEASURES: Mapping[str, Measure] = _Registry(
             "time n²(p + log n), memory n²",
             "kriegeskorte2008representational",
             "Spearman correlation of the correlation distances between objects.",
+            streamed=True,
         ),
         _measure(
             "rsa.rsm_norm_difference",
@@ -246,6 +287,7 @@ MEASURES: Mapping[str, Measure] = _Registry(
             _PAIRS_COST,
             "wang2022towards",
             "Mean Jaccard similarity of the sets of ten nearest neighbours by cosine.",
+            streamed=True,
         ),
         _measure(
             "neighbours.mutual_knn",
@@ -255,6 +297,7 @@ MEASURES: Mapping[str, Measure] = _Registry(
             _PAIRS_COST,
             "huh2024platonic",
             "Mean share of common neighbours among the ten nearest by cosine.",
+            streamed=True,
         ),
         _measure(
             "neighbours.rank_similarity",
@@ -264,6 +307,7 @@ MEASURES: Mapping[str, Measure] = _Registry(
             _PAIRS_COST,
             "wang2022towards",
             "Agreement of the ranks of the common nearest neighbours.",
+            streamed=True,
         ),
         _measure(
             "neighbours.second_order_cosine",
@@ -282,6 +326,7 @@ MEASURES: Mapping[str, Measure] = _Registry(
             _PAIRS_COST,
             "szekely2007measuring",
             "Correlation of the doubly centred Euclidean distances (square root, V-statistic).",
+            streamed=True,
         ),
         _measure(
             "dependence.distance_correlation_unbiased",
@@ -291,6 +336,7 @@ MEASURES: Mapping[str, Measure] = _Registry(
             _PAIRS_COST,
             "szekely2013distance",
             "Bias-corrected squared distance correlation: 0 on average for independent data.",
+            streamed=True,
         ),
         _measure(
             "shape.procrustes",

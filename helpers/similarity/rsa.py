@@ -10,7 +10,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from helpers.similarity._arrays import as_pair, check_count, generator, sum_of_squares, to_numpy
 from helpers.similarity._distances import METRICS, condensed, distance_block, distance_matrix, points, row_blocks
-from helpers.similarity._engine.pair import streamed
+from helpers.similarity.streaming import WHOLE, Objects, Requirements, Streamed, Totals, cosines
 
 __all__ = ["MantelTest", "mantel_test", "rsa", "rsm_norm_difference"]
 
@@ -73,10 +73,8 @@ def rsa(x: Any, y: Any, *, distance: str = "correlation", compare: str = "spearm
     """
     _check_choice(compare, "compare", ("spearman", "pearson"))
     x, y, _ = as_pair(x, y, rows=3)
-    if distance in METRICS:
-        value = streamed("rsa", x, y, distance=distance, compare=compare)
-        if value is not None:
-            return value
+    if distance in METRICS and x.shape[0] > WHOLE:
+        return STREAMED["rsa"](x, y, distance=distance, compare=compare)
     a, b = (_standardised(_distances(z, distance), compare, name, distance) for z, name in ((x, "x"), (y, "y")))
     return _clipped(_inner(a, b))
 
@@ -305,3 +303,33 @@ def _clipped(value: float) -> float:
 def _check_choice(value: str, name: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}")
+
+
+def _requires(objects: Objects, distance: str, compare: str) -> Requirements | None:
+    """Distances or their ranks; metrics of SciPy are computed pair by pair."""
+    _check_choice(compare, "compare", ("spearman", "pearson"))
+    objects.check_enough(3, "rsa")
+    if distance not in METRICS:
+        return None
+    if compare == "spearman" and distance == "sqeuclidean":
+        distance = "euclidean"  # whose ranks are the same
+    return Requirements(dissimilarity=distance, compare=compare)
+
+
+def _correlations(totals: Totals, **_: Any) -> np.ndarray:
+    products, noise = totals.dissimilarity, 0.0
+    if totals.dissimilarity_sum is not None:
+        pairs = totals.n * (totals.n - 1) / 2
+        noise = 1e-14 * np.diag(products)
+        products = products - np.outer(totals.dissimilarity_sum, totals.dissimilarity_sum) / pairs
+    return cosines(products, totals.names, -1.0, noise, "all distances between objects are equal")
+
+
+def _rank_error(totals: Totals) -> dict[str, float]:
+    """By how much an entry can be away from the correlation of exact ranks."""
+    if totals.rank_error is None:
+        return {}
+    return {"rank_error_bound": float(np.sort(totals.rank_error)[-2:].sum())}
+
+
+STREAMED = {"rsa": Streamed(_requires, _correlations, _rank_error)}

@@ -700,3 +700,11 @@ def _spanning_lengths(
     joined = np.minimum(x.lengths(forests[0].ends), y.lengths(forests[0].ends))
     lengths = [side.lengths(forest.ends) for side, forest in zip(own, forests[1:], strict=True)]
     return [forest.ends for forest in forests], joined, lengths
+
+
+def _all_pairs(representations: Mapping[str, Any], *, direction: str = "both", **options: Any) -> np.ndarray | None:
+    """The matrix of the mean of both directions; a single direction is not symmetric and is computed pair by pair."""
+    return rtd_matrix(representations, **options).to_numpy() if direction == "both" else None
+
+
+_MATRIX = {"rtd": _all_pairs}

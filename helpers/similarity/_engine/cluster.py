@@ -18,8 +18,13 @@ from typing import Any
 import numpy as np
 
 from helpers.similarity._engine import compiled
-from helpers.similarity._engine import passes as engine
+from helpers.similarity._engine.features import ProductSums
+from helpers.similarity._engine.kernels import Kernels
+from helpers.similarity._engine.passes import run_block
+from helpers.similarity._engine.plan import Plan, block_statistics, pairs_of
+from helpers.similarity._engine.resources import Progress, one_thread_per_product
 from helpers.similarity._engine.sources import Source
+from helpers.similarity._engine.state import Locks, Panel, Serial, Space, State
 
 AHEAD = 2  # tasks under way for each thread of the cluster
 FAN_IN = 4  # sums combined by one task
@@ -122,18 +127,18 @@ class Cluster:
         task = delayed(_squared, pure=False)(parts[0])
         return self.result(task, self.client.compute(task, retries=ATTEMPTS))
 
-    def values(self, name, options, sources, pairs, progress) -> list[float]:
+    def values(self, measure, options, sources, pairs, progress) -> list[float]:
         """A measure of whole representations, one task for each pair."""
         from dask import delayed
 
         n = sources[0].shape[0]
-        bar = engine.Progress(progress)
+        bar = Progress(progress)
         out = []
         with bar:
-            bar.start(f"{name}: all pairs", len(pairs))
+            bar.start(f"{measure.name}: all pairs", len(pairs))
             tasks = (
                 delayed(_value, pure=False)(
-                    name, options, *(rows(sources[m], 0, n) for m in pair), *(sources[m].name for m in pair)
+                    measure, options, *(rows(sources[m], 0, n) for m in pair), *(sources[m].name for m in pair)
                 )
                 for pair in pairs
             )
@@ -144,12 +149,12 @@ class Cluster:
 
 
 class Runner:
-    """Runs the panels of a pass on the cluster; same interface as :class:`engine.Runner`."""
+    """Runs the panels of a pass on the cluster; same interface as :class:`helpers.similarity._engine.passes.Runner`."""
 
     def __init__(self, cluster: Cluster, plan, sources, bar, saved):
         self.cluster, self.plan, self.sources, self.bar, self.saved = cluster, plan, sources, bar, saved
 
-    def run(self, phase: int, cursor: int, state: engine.State, *_: Any) -> None:
+    def run(self, phase: int, cursor: int, state: State, *_: Any) -> None:
         """All pairs of panels from number ``cursor`` on."""
         from dask import delayed
 
@@ -163,7 +168,7 @@ class Runner:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="Sending large graph")
                 tables = self.cluster.client.submit(_same, state.tables, pure=False)
-        size = {pair: sum(map(engine.pairs_of, plan.blocks(*pair))) for pair in pairs}
+        size = {pair: sum(map(pairs_of, plan.blocks(*pair))) for pair in pairs}
         self.bar.advance(sum(size[pair] for pair in pairs[:cursor]))
         spans = {span: [rows(source, *span) for source in self.sources] for span in plan.panels()}
         tasks = (
@@ -190,7 +195,7 @@ class Part:
     arrays: dict[str, np.ndarray]
 
 
-def merge(state: engine.State, part: Part, plan: engine.Plan, kernels: Any) -> None:
+def merge(state: State, part: Part, plan: Plan, kernels: Kernels) -> None:
     """Add a worker's share."""
     for name, product in part.products.items():
         state.products[name] = state.products.get(name, 0.0) + product
@@ -233,7 +238,7 @@ def filled(source: Source, data: Any) -> Source:
 def _statistics(block: Any, bare: Source, task: tuple, dtype: str, marked: bool) -> tuple:
     number, start, stop = task
     source = Shifted(filled(bare, block), start)
-    return engine.block_statistics(source, (number, start, stop), dtype, compiled, marked)
+    return block_statistics(source, (number, start, stop), dtype, compiled, marked)
 
 
 class Shifted(Source):
@@ -249,21 +254,21 @@ class Shifted(Source):
 
 def _panels(plan, phase, left, right, left_rows, right_rows, bare, tables) -> Part:
     """All blocks of a pair of panels."""
-    kernels, pool = compiled, engine.Serial()
+    kernels, pool = compiled, Serial()
     spans = [left] if right_rows is None else [left, right]
-    state = engine.State(plan, kernels, spans)
+    state = State(plan, kernels, spans)
     state.tables = tables
-    locks = engine.Locks()
-    with engine.one_thread_per_product(kernels):
+    locks = Locks()
+    with one_thread_per_product(kernels):
         panels = []
         for span, blocks in zip(spans, (left_rows, right_rows), strict=False):
-            panel = engine.Panel(plan, kernels)
+            panel = Panel(plan, kernels)
             sources = [Shifted(filled(b, block), span[0]) for b, block in zip(bare, blocks, strict=True)]
             panel.load(plan, kernels, sources, span, pool)
             panels.append(panel)
-        space = engine.Space(plan, kernels)
+        space = Space(plan, kernels)
         for task in plan.blocks(left, right):
-            state.add(engine.run_block(plan, kernels, phase, task, panels[0], panels[-1], space, state, locks, 0))
+            state.add(run_block(plan, kernels, phase, task, panels[0], panels[-1], space, state, locks, 0))
     state.tables = None
     arrays = state.arrays()
     if phase == 2:
@@ -275,8 +280,8 @@ def _products(blocks, bare, layers, dtype, group, chunk) -> tuple[list[np.ndarra
     kernels = compiled
     sources = [filled(b, block) for b, block in zip(bare, blocks, strict=True)]
     n = len(blocks[0])
-    with engine.one_thread_per_product(kernels):
-        sums = engine.ProductSums(layers, dtype, group, chunk, kernels, engine.Serial())
+    with one_thread_per_product(kernels):
+        sums = ProductSums(layers, dtype, group, chunk, kernels, Serial())
         for start in range(0, n, chunk):
             sums.add(sources, start, min(start + chunk, n))
     return [sums.sums[pair] for pair in group], sums.diagonal, sums.trace
@@ -298,10 +303,8 @@ def _same(x: Any) -> Any:
     return x
 
 
-def _value(name: str, options: dict, x: Any, y: Any, x_name: str, y_name: str) -> float:
-    from helpers.similarity.registry import MEASURES
-
+def _value(measure: Any, options: dict, x: Any, y: Any, x_name: str, y_name: str) -> float:
     try:
-        return float(MEASURES[name](np.asarray(x), np.asarray(y), **options))
+        return float(measure(np.asarray(x), np.asarray(y), **options))
     except (ValueError, TypeError) as error:
-        raise type(error)(f"{name} of x = {x_name} and y = {y_name}: {error}") from error
+        raise type(error)(f"{measure.name} of x = {x_name} and y = {y_name}: {error}") from error

@@ -1,0 +1,132 @@
+"""What the engine asks of an implementation of its kernels, and which implementation serves which representations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from helpers.similarity._engine.sources import Source
+
+__all__ = ["Array", "Fill", "Kernels", "kernels_for"]
+
+Array = Any  # of the implementation's own library
+#: ``fill(squares, left, right, out, diagonal)``: one quantity of all pairs of a block, from their squared distances.
+Fill = Callable[[Array, Array, Array, Array, bool], None]
+
+
+@runtime_checkable
+class Kernels(Protocol):
+    """Work on blocks of pairs of objects in one library: compiled for NumPy arrays, or on tensors of one device.
+
+    A block has n rows and m columns, objects of two groups; ``left`` and ``right`` are their vectors
+    (:meth:`prepare`). With ``diagonal`` both groups are the same and only the entries above the diagonal count; the
+    others are 0. What is written goes into the arguments; nothing else is changed, so that blocks may run at once.
+    """
+
+    NAME: str  # "numpy" or "torch"
+    BLOCKS: Sequence[int]  # sizes of blocks to choose from, largest first
+    SCRATCH: int  # temporary blocks that the kernels make
+    VECTORS: int  # numbers for each object beside its row
+    OBJECTS: int  # which of them is the squared norm of the centred object
+    CANCELLED: Mapping[str, float]  # share of the norms below which a squared distance is computed again, by dtype
+    FILL: Mapping[str, Fill]  # "gram", "euclidean", "sqeuclidean", "correlation", "cosine"
+
+    def full(self, shape: tuple[int, ...], value: Any, dtype: str) -> Array:
+        """A new array of one value."""
+
+    def to_numpy(self, x: Array) -> np.ndarray:
+        """The same numbers on the host."""
+
+    def from_numpy(self, x: np.ndarray) -> Array:
+        """The same numbers where the kernels work."""
+
+    def assign(self, out: Array, values: np.ndarray) -> None:
+        """Copy saved values back."""
+
+    def isfinite(self, x: Array) -> Array:
+        """Which entries are finite."""
+
+    def digest(self, x: Array) -> str:
+        """A digest of the bits of a block."""
+
+    def load(self, source: Source, start: int, stop: int, dtype: str) -> Array:
+        """Consecutive rows of a source."""
+
+    def sample(self, source: Source, chosen: np.ndarray, dtype: str) -> Array:
+        """Chosen rows of a source."""
+
+    def column_statistics(
+        self, x: Array, total: np.ndarray, low: np.ndarray, high: np.ndarray, least: np.ndarray
+    ) -> None:
+        """Add column sums, minima and maxima; ``least``: smallest positive norm of a row, centred and as given."""
+
+    def prepare(self, x: Array, mean: np.ndarray, middle: float, scale: float, out: Array, vectors: Array) -> None:
+        """Rows less the column means and their own mean, times ``scale``, and the vectors of the objects."""
+
+    def centre(self, x: Array, mean: np.ndarray, scale: float, out: Array) -> None:
+        """Rows less the column means, times ``scale``."""
+
+    def multiply(self, rows: Array, columns: Array, out: Array) -> None:
+        """``rows @ columns.T``, by the same algorithm whatever the two are."""
+
+    def squares(
+        self, products: Array, left: Array, right: Array, rows: Array, columns: Array, cancelled: float, diagonal: bool
+    ) -> None:
+        """Turn products of prepared rows into squared distances, in place, computed again where they cancelled."""
+
+    def side_sums(self, values: Array, rows: np.ndarray, columns: np.ndarray) -> None:
+        """Add row sums and column sums, in float64."""
+
+    def shifted_sum(self, values: Array, middle: float, diagonal: bool) -> float:
+        """Subtract ``middle`` from the entries that count, in place; their sum."""
+
+    def cross(self, stack: Array) -> np.ndarray:
+        """Inner products (L, L) in float64 of L blocks."""
+
+    def count(self, values: Array, low: float, step: float, histogram: Array, diagonal: bool) -> None:
+        """Count the entries in equal bins; what lies outside goes to the first or the last."""
+
+    def look_up(self, values: Array, low: float, step: float, table: Array, diagonal: bool) -> None:
+        """Replace every entry by the table's value for its bin, in place."""
+
+    def pack(self, values: Array, out: Array, diagonal: bool) -> None:
+        """Copy the entries that count, row after row."""
+
+    def rank(self, values: Array) -> None:
+        """Replace non-negative values by their centred average ranks over their number, in place."""
+
+    def nearest(
+        self,
+        values: Array,
+        best_i: Array,
+        index_i: Array,
+        best_j: Array,
+        index_j: Array,
+        first_i: int,
+        first_j: int,
+        diagonal: bool,
+    ) -> None:
+        """Keep the smallest entries of every row and of every column and the objects they belong to."""
+
+    def add_product(self, out: Array, left: Array, right: Array, scratch: Array) -> None:
+        """Add ``left.T @ right`` in float64."""
+
+    def square_norms(self, rows: Array) -> np.ndarray:
+        """Squared norms of rows, summed in float64."""
+
+    def square_norm(self, x: Array) -> float:
+        """Squared Frobenius norm."""
+
+
+def kernels_for(sources: list[Source]) -> Kernels:
+    """The kernels of the device that holds the representations."""
+    devices = [source.device for source in sources if source.device is not None]
+    if devices:
+        from helpers.similarity._engine.tensors import TorchKernels
+
+        return TorchKernels(devices[0])
+    from helpers.similarity._engine import compiled
+
+    return compiled
