@@ -1,0 +1,131 @@
+"""Tolerances derived from what is computed: the length of its sums, the precision, the condition of the data.
+
+The unit roundoff u of a type is half the distance from 1 to the next number. Of an inner product of p terms
+
+.. math:: |fl(x \\cdot y) - x \\cdot y| \\le (p + 8) u \\, |x| |y|
+
+whatever the order of the sums (Higham, 2002, Accuracy and stability of numerical algorithms, chapter 3), with 8 for
+what happens to the factors before (scaling, centring) and to the product after (norms, roots, quotients). No bound here
+knows which processor, kernel or number of threads did the sums.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def unit(dtype="float64") -> float:
+    """Unit roundoff."""
+    return float(np.finfo(dtype).eps) / 2
+
+
+def inner(p: int, dtype="float64") -> float:
+    """Error of an inner product of p terms relative to the product of the lengths."""
+    return (p + 8) * unit(dtype)
+
+
+def long_sum(n: int, dtype="float64") -> float:
+    """Error of a sum of n terms, relative to the sum of their magnitudes: five standard deviations.
+
+    An addition is off by at most u times the partial sum, evenly spread within that; partial sums grow evenly, so that
+    the variance is u² / 3 · n / 3.
+    """
+    return 5 * np.sqrt(n) / 3 * unit(dtype)
+
+
+def of_correlation(errors, values) -> float:
+    r"""How far a correlation with ``values`` moves when each of them is off by at most ``errors``.
+
+    To first order a cosine moves by :math:`\langle E, v \rangle / |V|` with a unit vector v, at most
+    :math:`|E| / |V|` (Cauchy and Schwarz); the second order is below that squared.
+    """
+    moved = float(np.linalg.norm(errors) / np.linalg.norm(values))
+    return moved + moved**2
+
+
+def squared_distance_bounds(x: np.ndarray, dtype) -> np.ndarray:
+    """Bounds (n, n) of the errors of squared distances that come from the Gram matrix of centred rows."""
+    square = np.sum((x - x.mean(axis=0)) ** 2, axis=1)
+    return inner(x.shape[1], dtype) * np.add.outer(square, square)
+
+
+def distance_bounds(x: np.ndarray, dtype, cancelled: float) -> np.ndarray:
+    """Bounds (n, n) of the errors of Euclidean distances; those between equal rows have none.
+
+    A root is off by no more than the square over the root. Where a square is below the share ``cancelled`` of the two
+    squared lengths, the distance is taken from the differences, and its error is below that at the threshold.
+    """
+    square = np.sum((x - x.mean(axis=0)) ** 2, axis=1)
+    apart = np.sqrt(np.maximum(np.sum((x[:, None] - x[None]) ** 2, axis=2), 0))
+    floor = np.sqrt(cancelled * np.add.outer(square, square)) + np.finfo(float).tiny
+    return np.where(apart > 0, squared_distance_bounds(x, dtype) / np.maximum(apart, floor), 0)
+
+
+def rank_bounds(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """How far the ranks of values can move that are off by at most ``bounds``, apart from ties that break."""
+    slack = bounds + np.max(bounds)
+    ordered = np.sort(values)
+    near = np.searchsorted(ordered, values + slack, "right") - np.searchsorted(ordered, values - slack, "left")
+    return near - (np.searchsorted(ordered, values, "right") - np.searchsorted(ordered, values, "left"))
+
+
+def broken_ties(values: np.ndarray) -> float:
+    """How far a rank correlation moves when rounding breaks ties that stand in both rankings.
+
+    Within a tie of g the ranks then differ from their mean, with a sum of squares of (g³ - g) / 12, while the other
+    ranking is constant there, so that this enters by the length of the ranks alone.
+    """
+    size = np.unique(values, return_counts=True)[1].astype(float)
+    n = len(values)
+    return float(np.sum(size**3 - size) / (n**3 - n))
+
+
+def cosine_distance_bounds(x: np.ndarray, dtype) -> np.ndarray:
+    """Bounds (n, n) of the errors of 1 - cosine by way of the squared distances of centred rows.
+
+    The inner product is put together from the squared distance of the centred rows c and their products with the mean
+    m, then divided by the lengths; the distance 1 of a row without a direction is a constant.
+    """
+    mean, length = np.linalg.norm(x.mean(axis=0)), np.linalg.norm(x, axis=1)
+    centred = np.linalg.norm(x - x.mean(axis=0), axis=1)
+    parts = squared_distance_bounds(x, dtype) / 2
+    parts += 8 * unit(dtype) * (np.add.outer(centred**2, centred**2) + mean * np.add.outer(centred, centred) + mean**2)
+    with np.errstate(divide="ignore"):
+        inverse = np.where(length > 0, 1 / length, 0)
+    parts *= np.outer(inverse, inverse)
+    return np.where(parts > 0, parts + 8 * unit(dtype), 0)
+
+
+def assert_nearest(found: np.ndarray, distances: np.ndarray, bounds: np.ndarray, decided: float) -> None:
+    """Check neighbours by their distances, and by their names where rounding leaves no doubt.
+
+    Parameters
+    ----------
+    found
+        Indices (n, k), nearest first.
+    distances
+        The true distances (n, n).
+    bounds
+        (n, n), how far the distances may be off by which ``found`` was chosen.
+    decided
+        Share of the entries at least that the bounds leave without a doubt: the test has to compare something.
+
+    Notes
+    -----
+    If all distances of a row are off by at most b, then so are the ordered ones, entry by entry. Hence the j-th of
+    those found is within 2b of the j-th true distance, and is the j-th nearest if that one is more than 2b away from
+    the ones before and after it.
+    """
+    n, k = found.shape
+    apart = np.array(distances, dtype=float)
+    np.fill_diagonal(apart, np.inf)
+    order = np.argsort(apart, axis=1, kind="stable")[:, : k + 1]
+    nearest = np.take_along_axis(apart, order, axis=1)
+    slack = 2 * bounds.max(axis=1, keepdims=True)
+    assert all(len(set(row)) == k for row in found.tolist())
+    off = np.abs(np.take_along_axis(apart, found, axis=1) - nearest[:, :k])
+    assert (off <= slack).all(), (off / slack).max()
+    after = np.diff(nearest, axis=1) > slack
+    sure = after & np.hstack([np.ones((n, 1), dtype=bool), after[:, :-1]])
+    assert sure.mean() >= decided, sure.mean()
+    np.testing.assert_array_equal(found[sure], order[:, :k][sure])
