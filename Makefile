@@ -39,7 +39,7 @@ record: setup  ## measure what each chapter costs, for the table of the README
 	@$(BIN)/python -m helpers run --record
 
 lock: setup  ## write requirements.lock and environment.yml from what is installed
-	@$(BIN)/python -m helpers.environment
+	@$(BIN)/python -m helpers.book.environment
 
 clean:  ## remove everything that was built
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis

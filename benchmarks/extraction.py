@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "data" / "results" / "extraction.csv"
 sys.path.insert(0, str(ROOT))
 
-from helpers import layers  # noqa: E402
+from helpers.encoders import extraction  # noqa: E402
 
 
 def docstrings(count: int) -> list[str]:
@@ -101,19 +101,19 @@ def main() -> None:
     dtype = "float32" if device == "cpu" else "float16"
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        given = arguments.model or ("gte-small" if isinstance(layers.resolve("gte-small"), Path) else None)
+        given = arguments.model or ("gte-small" if isinstance(extraction.resolve("gte-small"), Path) else None)
         model = given or random_bert(Path(scratch) / "model", texts)
-        encoder = layers._Encoder(layers._folder(model, None), dtype, device)
-        layers._Encoder = lambda *_: encoder  # the loop has its model loaded too
+        encoder = extraction._Encoder(extraction._folder(model, None), dtype, device)
+        extraction._Encoder = lambda *_: encoder  # the loop has its model loaded too
         options = {"max_length": arguments.max_length, "progress": False}
         lengths = [len(row["input_ids"]) for row in encoder.tokens(texts, arguments.max_length)[0]]
         print(
             f"{given or 'random BERT'}, {dtype} on {device}, {torch.get_num_threads()} threads: {len(texts)} texts of"
         )
         print(f"{min(lengths)} to {max(lengths)} tokens (median {np.median(lengths):.0f}, {sum(lengths)} in all)\n")
-        layers.extract(model, texts[:8], store=Path(scratch) / "warm", **options)
+        extraction.extract(model, texts[:8], store=Path(scratch) / "warm", **options)
         contestants = {
-            "ours": lambda: layers.extract(model, texts, store=Path(scratch) / "store", **options),
+            "ours": lambda: extraction.extract(model, texts, store=Path(scratch) / "store", **options),
             "loop, one pass for all layers": lambda: loop(encoder, texts, arguments.batch, arguments.max_length, 1),
             "loop, one pass a layer": lambda: loop(
                 encoder, texts, arguments.batch, arguments.max_length, len(encoder.card["widths"])
@@ -125,7 +125,7 @@ def main() -> None:
         about |= {"tokens_median": int(np.median(lengths)), "tokens_most": max(lengths), "tokens": sum(lengths)}
         for name, call in contestants.items():
             seconds, work, vectors = timed(call)
-            vectors = list(vectors.values()) if isinstance(vectors, layers.Layers) else vectors
+            vectors = list(vectors.values()) if isinstance(vectors, extraction.Layers) else vectors
             first = first or (seconds, work, vectors)
             gap = max(float(np.abs(ours - theirs).max()) for ours, theirs in zip(first[2], vectors, strict=True))
             print(

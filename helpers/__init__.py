@@ -1,4 +1,28 @@
-"""Helpers of the book: measures of similarity, ensembles, text, figures, and the runner of its chapters.
+"""Compare representations, combine them into a better one, and say how sure one can be.
 
-Nothing is imported here, so that ``import helpers`` is instant and a chapter depends only on the modules it names.
+The package has three floors. Nothing is imported here, so that ``import helpers`` is instant and a chapter depends
+only on the modules that it names; ``tests/test_borders.py`` keeps the floors apart.
+
+**Library**: arrays in, numbers and estimators out. It imports nothing of the other floors, and works from a wheel.
+
+===================  ==================================================================================================
+``arrays``           checked matrices and pairs, generators
+``postprocessing``   centring, all-but-the-top, whitening
+``similarity``       how alike two spaces are: one module for each family of measures, their registry, matrices of many
+``quality``          how good one space is, without labels
+``ensembles``        many spaces into one: weighted, selected, replaced, aligned, decorrelated
+``inference``        intervals, paired comparisons, ranks, power
+``encoders``         texts into vectors: layers of transformers, classical embeddings, pre-training
+``text``, ``tasks``  sentences, and tasks on them
+``clients``          transactions of bank clients: read, simulated, embedded, scored
+``inputs``           embeddings from files of all kinds
+``report``           the report on somebody's own embeddings
+``locations``        where data sets and models are looked for
+``waiting``          work that one process does at a time
+===================  ==================================================================================================
+
+**Studies** (``helpers.studies``): one module for each chapter, with its experiment, tables and figures. They import
+the library and the book, and are imported by notebooks alone.
+
+**Book** (``helpers.book``): what runs, keeps, records and renders the chapters. It imports no study.
 """

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import yaml
 
-from helpers import book
-from helpers.runs import Outcome, Run, execute_all, grid, parameters_of, read_parameters, results
+from helpers.book import render
+from helpers.book.runs import Outcome, Run, execute_all, grid, parameters_of, read_parameters, results
 from helpers.waiting import reason
 
-EXECUTED = book.ROOT / "_build" / "executed"
+EXECUTED = render.ROOT / "_build" / "executed"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     run = commands.add_parser("run", help="execute chapters, all by default; those that are up to date are kept")
-    run.add_argument("chapters", nargs="*", type=Path, metavar="CHAPTER", help="notebooks/01_same.ipynb, or 01_same")
+    run.add_argument(
+        "chapters", nargs="*", type=Path, metavar="CHAPTER", help="notebooks/01_measures.ipynb, or 01_measures"
+    )
     run.add_argument("--profile", default="pocket", help="pocket (default), paper, or a folder of parameter files")
     run.add_argument(
         "-p",
@@ -129,12 +131,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace) -> int:
-    paths = [_chapter(name) for name in args.chapters] or book.chapters()
-    profile = book.profile(args.profile)
+    paths = [_chapter(name) for name in args.chapters] or render.chapters()
+    profile = render.profile(args.profile)
     given = (read_parameters(args.file) if args.file else {}) | {n: yaml.safe_load(v) for n, v in args.parameter}
     known = {path: parameters_of(path) for path in paths}
     # One file may serve more chapters than are asked for now; what none of the book has is a mistake.
-    others = {name for path in book.chapters() for name in parameters_of(path)} if args.file else set()
+    others = {name for path in render.chapters() for name in parameters_of(path)} if args.file else set()
     others -= {name for name, _ in args.parameter}
     for name in given:
         if name not in others and not any(name in parameters for parameters in known.values()):
@@ -152,7 +154,7 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     resources = {name: float(amount) for name, amount in args.resource}
     if args.record:
-        from helpers.costs import record, update_table
+        from helpers.book.costs import record, update_table
 
         record(runs)
         update_table()
@@ -169,8 +171,8 @@ def _sweep(args: argparse.Namespace) -> int:
             f"{args.plan}: a plan has the entries notebook (required), parameters, grid and resources"
             + f"; it has {sorted(unknown)} besides" * bool(unknown)
         )
-    out = args.out or book.ROOT / "_build" / "runs" / args.plan.stem
-    notebook = next(p for p in (args.plan.parent / plan["notebook"], book.ROOT / plan["notebook"]) if p.exists())
+    out = args.out or render.ROOT / "_build" / "runs" / args.plan.stem
+    notebook = next(p for p in (args.plan.parent / plan["notebook"], render.ROOT / plan["notebook"]) if p.exists())
     axes = {name: value if isinstance(value, list) else [value] for name, value in plan.get("grid", {}).items()}
     runs = []
     for point in grid(**axes):
@@ -185,8 +187,8 @@ def _sweep(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    page = book.build(
-        book.ROOT, args.executed, strict=not args.allow_stale, solutions=not args.students, quiet=args.quiet
+    page = render.build(
+        render.ROOT, args.executed, strict=not args.allow_stale, solutions=not args.students, quiet=args.quiet
     )
     print(f"The book is at {page}")
     return 0
@@ -220,9 +222,9 @@ def _chapter(name: Path) -> Path:
     """A notebook by its path, its name or the beginning of its name."""
     if name.is_file():
         return name.resolve()
-    found = [path for path in book.chapters() if path.stem == name.stem or path.stem.startswith(f"{name}_")]
+    found = [path for path in render.chapters() if path.stem == name.stem or path.stem.startswith(f"{name}_")]
     if not found:
-        raise ValueError(f"no chapter {str(name)!r}; chapters are {[path.stem for path in book.chapters()]}")
+        raise ValueError(f"no chapter {str(name)!r}; chapters are {[path.stem for path in render.chapters()]}")
     return found[0]
 
 
@@ -251,7 +253,7 @@ class _Bar:
     def __init__(self, runs: list[Run], what: str, at_once: int):
         from tqdm import tqdm
 
-        from helpers.costs import expected_seconds
+        from helpers.book.costs import expected_seconds
 
         self.left = {run.output: expected_seconds(run) for run in runs}
         self.total, self.count, self.at_once = len(runs), 0, max(1, at_once)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from helpers.similarity._arrays import as_matrix, centred, check_count, generator, to_numpy
+from helpers.arrays import as_matrix, centred, check_count, generator, to_numpy
 
 __all__ = [
     "QUALITIES",

@@ -328,7 +328,7 @@ def read_hub(name: str, config: str | None = None, *, column: str = "text", docu
     """
     from datasets import load_dataset
 
-    from helpers.data import resolve
+    from helpers.locations import resolve
 
     place = resolve(name)
     try:
@@ -405,7 +405,7 @@ def _installed(library: str) -> bool:
     return True
 
 
-def _version(library: str) -> str:
+def library_version(library: str) -> str:
     """The version of a library."""
     return ".".join(map(str, sys.version_info[:3])) if library == "python" else _distribution(library).version
 
@@ -689,7 +689,7 @@ def _library(library: str, folder: Path | None) -> list[Record]:
     """The records of a library, from its cache or parsed now."""
     if folder is None:
         return _parse(library)
-    path = folder / f"{library}-{_version(library)}-{_parser_version()}.json"
+    path = folder / f"{library}-{library_version(library)}-{_parser_version()}.json"
     try:
         expected, content = path.read_bytes().split(b"\n", 1)
         if hashlib.sha256(content).hexdigest().encode() == expected:

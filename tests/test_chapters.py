@@ -8,9 +8,9 @@ import nbformat
 import papermill
 import pytest
 
-from helpers import costs
-from helpers.book import build, chapters, outside_loads, profile
-from helpers.runs import Run, execute_all, parameters_of
+from helpers.book import costs
+from helpers.book.render import build, chapters, outside_loads, profile
+from helpers.book.runs import Run, execute_all, parameters_of
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = pytest.mark.parametrize("chapter", chapters(), ids=lambda path: path.stem)

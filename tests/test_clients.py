@@ -472,8 +472,8 @@ def test_files_that_are_no_table_are_told(tmp_path):
 
 
 def test_relative_paths_start_here_or_at_the_top_of_the_project(tmp_path, monkeypatch):
+    from helpers.book.fingerprint import key
     from helpers.clients import reading
-    from helpers.keys import key
 
     ROWS.to_csv(tmp_path / "mine.csv", index=False)
     (tmp_path / "below").mkdir()

@@ -16,8 +16,9 @@ import pandas as pd
 import psutil
 import pytest
 
-from helpers.clients import coles, load, read, score, score_runs, simulate, split
-from helpers.runs import Run, parameters_of, read_parameters
+from helpers.book.runs import Run, parameters_of, read_parameters
+from helpers.clients import coles, load, read, score, simulate, split
+from helpers.studies.sweep import ROOT, WORKER, read_sweep, save_run, score_runs, sweep_runs, train_sweep
 
 TINY = {"features": ["category", "amount"], "hidden": 8, "epochs": 1, "slices": 2, "shortest": 3, "longest": 6}
 
@@ -39,7 +40,7 @@ def embedded(clients, parts):
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.setattr(coles, "ROOT", tmp_path)
+    monkeypatch.setattr("helpers.studies.sweep.ROOT", tmp_path)
     return tmp_path
 
 
@@ -73,7 +74,8 @@ def test_training_sees_no_target_and_no_client_of_another_part(clients, parts, e
 
 def test_histories_and_targets_of_test_clients_decide_no_embedding_of_others_and_no_choice(clients, parts):
     """From the events to what is chosen on validation clients, with histories and classes of test clients permuted."""
-    from helpers.clients.combining import compare, replacing_methods
+    from helpers.studies.combining import compare
+    from helpers.studies.replacing import replacing_methods
 
     test = parts.index[parts == "test"]
     turned = dict(zip(test, np.roll(test, 1), strict=True))
@@ -173,10 +175,10 @@ def test_a_fixed_setting_leaves_the_others_as_drawn():
 
 
 def test_the_worker_takes_every_setting_and_leaves_it_to_be_drawn():
-    known = parameters_of(coles.WORKER)
+    known = parameters_of(WORKER)
     assert set(coles.SPACE) | {"features", "experiment", "model", "seed", "source", "options"} <= set(known)
     assert all(parameter.help for name, parameter in known.items() if name not in ("experiment", "model", "seed"))
-    code = [cell for cell in nbformat.read(coles.WORKER, as_version=4).cells if cell.cell_type == "code"]
+    code = [cell for cell in nbformat.read(WORKER, as_version=4).cells if cell.cell_type == "code"]
     assert not [cell for cell in code if cell.outputs]
 
 
@@ -185,67 +187,67 @@ def test_the_worker_takes_every_setting_and_leaves_it_to_be_drawn():
 
 def test_what_is_saved_is_read_again(clients, parts, embedded, elsewhere):
     for model in (0, 1):
-        coles.save(embedded, parts, clients.target, experiment=2, model=model, out="s", cell="gru", features=["amount"])
-    found = coles.read_sweep("s")
+        save_run(embedded, parts, clients.target, experiment=2, model=model, out="s", cell="gru", features=["amount"])
+    found = read_sweep("s")
     assert list(found.embeddings) == [(2, 0), (2, 1)]
     pd.testing.assert_frame_equal(found.embeddings[2, 1], embedded.embeddings)
     assert found.part[2].tolist() == parts.tolist() and found.target[2].tolist() == clients.target.tolist()
     assert found.runs.loc[(2, 0), ["cell", "losses", "features"]].tolist() == ["gru", embedded.losses, ["amount"]]
     only = pd.DataFrame({"experiment": [2, 2], "model": [0, 1], "status": ["done", "failed"]})
-    assert list(coles.read_sweep("s", only=only).embeddings) == [(2, 0)]
-    coles.save(None, parts, clients.target, experiment=2, model=0, out="s")
-    assert list(coles.read_sweep("s").embeddings) == [(2, 1)]
+    assert list(read_sweep("s", only=only).embeddings) == [(2, 0)]
+    save_run(None, parts, clients.target, experiment=2, model=0, out="s")
+    assert list(read_sweep("s").embeddings) == [(2, 1)]
     with pytest.raises(FileNotFoundError, match=r"no embeddings in .* of the runs \[\(2, 0\)\]"):
-        coles.read_sweep("s", only=only)
+        read_sweep("s", only=only)
     only = pd.DataFrame({"experiment": [7], "model": [0], "status": ["failed"], "error": ["ValueError: too fast"]})
     with pytest.raises(FileNotFoundError, match="all runs failed, the first by ValueError: too fast"):
-        coles.read_sweep("s", only=only)
+        read_sweep("s", only=only)
 
 
 def test_runs_of_one_experiment_must_have_the_same_clients(clients, parts, embedded, elsewhere):
-    coles.save(embedded, parts, clients.target, experiment=0, model=0, out="s")
-    coles.save(embedded, split(clients, experiment=1), clients.target, experiment=0, model=1, out="s")
+    save_run(embedded, parts, clients.target, experiment=0, model=0, out="s")
+    save_run(embedded, split(clients, experiment=1), clients.target, experiment=0, model=1, out="s")
     with pytest.raises(ValueError, match="model=1.parquet has other clients, parts or targets"):
-        coles.read_sweep("s")
+        read_sweep("s")
 
 
 def test_a_name_of_a_sweep_is_no_path():
     with pytest.raises(ValueError, match="out is 'a/b'; it is a plain name"):
-        coles.runs(1, 1, out="a/b")
+        sweep_runs(1, 1, out="a/b")
 
 
 def test_a_parameter_that_is_the_default_is_none_so_that_chapters_share_runs():
-    default = {name: parameter.default for name, parameter in parameters_of(coles.WORKER).items()}
+    default = {name: parameter.default for name, parameter in parameters_of(WORKER).items()}
     named = {name: default[name] for name in ("source", "options", "n_clients", "fractions", "space", "seed")}
     named["fractions"] = tuple(named["fractions"])
-    plain, spelt = coles.runs(1, 2), coles.runs(1, 2, **named)
+    plain, spelt = sweep_runs(1, 2), sweep_runs(1, 2, **named)
     assert [run.key for run in plain] == [run.key for run in spelt]
-    other = coles.runs(1, 1, fractions=(0.6, 0.2, 0.2))[0]
+    other = sweep_runs(1, 1, fractions=(0.6, 0.2, 0.2))[0]
     assert other.parameters["fractions"] == [0.6, 0.2, 0.2] and other.key != plain[0].key
 
 
 @pytest.mark.parametrize("name", ["coles", "coles_recorded", "coles_paper"])
 def test_a_plan_has_the_runs_that_chapters_ask_for(name):
-    plan = read_parameters(coles.WORKER.with_name(f"{name}.yml"))
+    plan = read_parameters(WORKER.with_name(f"{name}.yml"))
     point = {axis: values[-1] for axis, values in plan["grid"].items()}
-    planned = Run(coles.WORKER, coles.ROOT / "x.ipynb", plan["parameters"] | point)
+    planned = Run(WORKER, ROOT / "x.ipynb", plan["parameters"] | point)
     planned.check()
-    asked = coles.runs([point["experiment"]], [point["model"]], **plan["parameters"])[0]
+    asked = sweep_runs([point["experiment"]], [point["model"]], **plan["parameters"])[0]
     assert plan["parameters"]["out"] == name and asked.key == planned.key
 
 
 def test_the_fractions_of_a_run_are_recorded(clients, embedded, elsewhere):
     parts = split(clients, fractions=[0.2, 0.15, 0.65])
-    coles.save(embedded, parts, clients.target, experiment=0, model=0, out="s", fractions=[0.2, 0.15, 0.65])
-    found = coles.read_sweep("s")
+    save_run(embedded, parts, clients.target, experiment=0, model=0, out="s", fractions=[0.2, 0.15, 0.65])
+    found = read_sweep("s")
     assert found.runs.loc[(0, 0), "fractions"] == [0.2, 0.15, 0.65]
     assert abs((found.part[0] == "test").mean() - 0.65) < 0.05
 
 
 def test_every_run_is_scored_with_an_interval(clients, parts, embedded, elsewhere):
     for model in (0, 1):
-        coles.save(embedded, parts, clients.target, experiment=2, model=model, out="s")
-    found = score_runs(coles.read_sweep("s"), scorer="logistic")
+        save_run(embedded, parts, clients.target, experiment=2, model=model, out="s")
+    found = score_runs(read_sweep("s"), scorer="logistic")
     assert found.index.tolist() == [(2, 0), (2, 1)] and found.iloc[0].drop("seconds").equals(
         found.iloc[1].drop("seconds")
     )
@@ -253,7 +255,7 @@ def test_every_run_is_scored_with_an_interval(clients, parts, embedded, elsewher
         assert found[f"n_{part}"].tolist() == [(parts == part).sum()] * 2
         assert (found[f"low_{part}"] < found[f"accuracy_{part}"]).all()
         assert (found[f"accuracy_{part}"] < found[f"high_{part}"]).all()
-    assert len(score_runs(coles.read_sweep("s"), scorer="logistic", on=["test"], runs=[(2, 1)])) == 1
+    assert len(score_runs(read_sweep("s"), scorer="logistic", on=["test"], runs=[(2, 1)])) == 1
 
 
 SMALL = {"n_clients": 60, "options": {"events": [8, 10]}, "epochs": 1, "shortest": 3, "longest": 6}
@@ -265,7 +267,7 @@ def name():
     own = f"test-{os.getpid()}"
     yield own
     for folder in ("runs", "embeddings"):
-        shutil.rmtree(coles.ROOT / "_build" / folder / own, ignore_errors=True)
+        shutil.rmtree(ROOT / "_build" / folder / own, ignore_errors=True)
 
 
 def wait_for(condition, seconds=120):
@@ -278,19 +280,19 @@ def wait_for(condition, seconds=120):
 @pytest.mark.slow
 def test_a_sweep_killed_half_way_is_resumed_and_a_killed_worker_fails_alone(name):
     """The process that sweeps is killed without warning; then the kernel of one run of another sweep is."""
-    planned = coles.runs(1, 3, out=name, **SMALL)
-    script = f"from helpers.clients import coles; coles.sweep(1, 3, at_once=1, out={name!r}, **{SMALL!r})"
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=coles.ROOT, start_new_session=True)
+    planned = sweep_runs(1, 3, out=name, **SMALL)
+    script = f"from helpers.clients import coles; train_sweep(1, 3, at_once=1, out={name!r}, **{SMALL!r})"
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, start_new_session=True)
     wait_for(lambda: planned[0].is_done() or process.poll() is not None)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     ready = [run.is_done() for run in planned]
     assert ready[0] and not ready[2]
     written = planned[0].output.stat().st_mtime_ns
-    resumed = coles.sweep(1, 3, out=name, **SMALL)
+    resumed = train_sweep(1, 3, out=name, **SMALL)
     assert resumed["status"].tolist() == ["kept" if done else "done" for done in ready]
     assert planned[0].output.stat().st_mtime_ns == written
-    assert len(coles.read_sweep(name, only=resumed).embeddings) == 3
+    assert len(read_sweep(name, only=resumed).embeddings) == 3
 
     def strike():
         def kernels():
@@ -303,24 +305,23 @@ def test_a_sweep_killed_half_way_is_resumed_and_a_killed_worker_fails_alone(name
 
     killer = threading.Thread(target=strike)
     killer.start()
-    struck = coles.sweep(1, [3, 4], at_once=1, out=name, **SMALL)
+    struck = train_sweep(1, [3, 4], at_once=1, out=name, **SMALL)
     killer.join()
     assert sorted(struck["status"]) == ["done", "failed"], struck["error"].tolist()
     assert "died" in struck.set_index("status").loc["failed", "error"].lower()
-    again = coles.sweep(1, [3, 4], out=name, **SMALL)
+    again = train_sweep(1, [3, 4], out=name, **SMALL)
     assert sorted(again["status"]) == ["done", "kept"]
 
 
 @pytest.mark.slow
 def test_two_that_start_the_same_sweep_at_once_train_it_once_and_lost_embeddings_are_made_again(name):
-    script = f"from helpers.clients import coles; print(coles.sweep(1, 1, out={name!r}, **{SMALL!r})['status'].item())"
+    script = f"from helpers.clients import coles; print(train_sweep(1, 1, out={name!r}, **{SMALL!r})['status'].item())"
     both = [
-        subprocess.Popen([sys.executable, "-c", script], cwd=coles.ROOT, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
+        subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
     assert sorted(one.communicate(timeout=180)[0].strip() for one in both) == ["done", "kept"]
-    coles.save(None, None, None, experiment=0, model=0, out=name)
-    assert coles.sweep(1, 1, out=name, **SMALL)["status"].tolist() == ["done"]
+    save_run(None, None, None, experiment=0, model=0, out=name)
+    assert train_sweep(1, 1, out=name, **SMALL)["status"].tolist() == ["done"]
 
 
 @pytest.mark.slow
@@ -344,17 +345,17 @@ def test_a_sweep_keeps_what_is_done_and_isolates_what_diverges(tmp_path):
         "features": ["category", "amount"],
     }
     try:
-        fine = coles.sweep(1, 1, **shared)
+        fine = train_sweep(1, 1, **shared)
         assert fine["status"].tolist() == ["done"], fine["error"].tolist()
-        both = coles.sweep(1, 1, **shared), coles.sweep(1, [1], **shared, learning_rate=1e30)
+        both = train_sweep(1, 1, **shared), train_sweep(1, [1], **shared, learning_rate=1e30)
         assert [table["status"].item() for table in both] == ["kept", "failed"]
         assert "FloatingPointError: the training diverged" in both[1]["error"].item()
-        found = coles.read_sweep("test-sweep", only=pd.concat(both))
+        found = read_sweep("test-sweep", only=pd.concat(both))
         assert list(found.embeddings) == [(0, 0)] and found.embeddings[0, 0].shape == (40, 64)
         assert set(found.target[0]) == {"young", "old"} and (found.part[0] == "test").sum() in (9, 10, 11)
     finally:
         for folder in ("runs", "embeddings"):
-            for path in (coles.ROOT / "_build" / folder / "test-sweep").glob("experiment=0_model=*"):
+            for path in (ROOT / "_build" / folder / "test-sweep").glob("experiment=0_model=*"):
                 path.unlink()
 
 

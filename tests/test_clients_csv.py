@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from helpers.__main__ import main
-from helpers.book import ROOT, chapters
+from helpers.book.render import ROOT, chapters
+from helpers.book.runs import glued, parameters_of
 from helpers.clients import load, read
-from helpers.runs import glued, parameters_of
 
 PART = [path for path in chapters() if re.match(r"(09|1[0-5])_", path.stem)]
 NAMES = {

@@ -9,10 +9,11 @@ from scipy.spatial.distance import pdist, squareform
 from scipy.stats import ortho_group, spearmanr
 
 from helpers import quality
-from helpers.clients import simulate, split, unlabelled
+from helpers.clients import simulate, split
 from helpers.ensembles import QP
 from helpers.quality import QUALITIES
 from helpers.similarity.cka import cka
+from helpers.studies import label_free
 
 ALONE = [name for name, entry in QUALITIES.items() if entry.needs == "x"]
 
@@ -295,7 +296,7 @@ SMALL = {"names": ["rankme", "coherence", "alignment", "agreement"], "raw": ["ra
 
 
 def test_a_study_has_each_weighting_and_what_it_is_measured_against(clients):
-    found = unlabelled.study(*clients, **SMALL, lams=[0.1])
+    found = label_free.study(*clients, **SMALL, lams=[0.1])
     keys = found.methods[["quality", "combine", "scale", "lam"]]
     assert not keys.duplicated().any() and len(found.models) == 4
     weights = found.methods["weights"].str.split(" ", expand=True).astype(float)
@@ -313,24 +314,24 @@ def test_a_study_has_each_weighting_and_what_it_is_measured_against(clients):
 
 def test_no_test_label_and_no_test_row_changes_a_weight(clients):
     models, target, parts = clients
-    before = unlabelled.study(*clients, **SMALL).methods
+    before = label_free.study(*clients, **SMALL).methods
     rng = np.random.default_rng(0)
     test = (parts == "test").to_numpy()
     shuffled = target.copy()
     shuffled[test] = rng.permutation(target[test])
     other = {name: model * np.where(test, 7, 1)[:, None] for name, model in models.items()}
     free = ~before["quality"].isin(["test"])
-    for after in (unlabelled.study(models, shuffled, parts, **SMALL), unlabelled.study(other, target, parts, **SMALL)):
+    for after in (label_free.study(models, shuffled, parts, **SMALL), label_free.study(other, target, parts, **SMALL)):
         assert before.loc[free, "weights"].equals(after.methods.loc[free, "weights"])
     relabelled = target.copy()
     relabelled[~test] = rng.permutation(target[~test])
-    after = unlabelled.study(models, relabelled, parts, **SMALL).methods
+    after = label_free.study(models, relabelled, parts, **SMALL).methods
     assert before.loc[~before["labels"], "weights"].equals(after.loc[~before["labels"], "weights"])
 
 
 def test_the_weights_of_a_study_are_those_of_the_program(clients):
     models, target, parts = clients
-    found = unlabelled.study(*clients, **SMALL).methods.set_index(["quality", "combine", "scale"])
+    found = label_free.study(*clients, **SMALL).methods.set_index(["quality", "combine", "scale"])
     train = {str(name): model[parts == "train"].to_numpy() for name, model in models.items()}
     q = np.array([QUALITIES["rankme"](x) for x in train.values()])
     s = np.array([[cka(a, b) for b in train.values()] for a in train.values()])
@@ -345,15 +346,15 @@ def test_the_weights_of_a_study_are_those_of_the_program(clients):
 def test_a_study_of_one_model_or_an_unknown_quality_is_refused(clients):
     models, target, parts = clients
     with pytest.raises(ValueError, match="there are 1 models"):
-        unlabelled.study({0: models[0]}, target, parts)
+        label_free.study({0: models[0]}, target, parts)
     with pytest.raises(ValueError, match="luck is no label-free quality"):
-        unlabelled.study(models, target, parts, names=["luck"])
+        label_free.study(models, target, parts, names=["luck"])
     with pytest.raises(ValueError, match="combine has"):
-        unlabelled.study(models, target, parts, combine=["product"])
+        label_free.study(models, target, parts, combine=["product"])
     with pytest.raises(ValueError, match="model '2' is constant over the 140 clients"):
-        unlabelled.study(models | {2: models[2] * 0 + 3}, target, parts)
+        label_free.study(models | {2: models[2] * 0 + 3}, target, parts)
     with pytest.raises(ValueError, match="alpha_req of model '1': eigenvalues 1 to 1"):
-        unlabelled.study(models | {1: models[1][[0]]}, target, parts)
+        label_free.study(models | {1: models[1][[0]]}, target, parts)
 
 
 def made(rng, relation=0.0, experiments=10):
@@ -367,7 +368,7 @@ def made(rng, relation=0.0, experiments=10):
 
 def test_ranking_is_the_mean_correlation_within_experiments():
     table = made(np.random.default_rng(0), 1.0)
-    found = unlabelled.ranking(table, ["a", "b"], resamples=999)
+    found = label_free.ranking(table, ["a", "b"], resamples=999)
     each = [spearmanr(part["a"], part["test"]).statistic for _, part in table.groupby("experiment")]
     assert found.loc["a", "spearman"] == pytest.approx(np.mean(each)) and found.loc["a", "p"] < 0.01
     assert found.loc["a", "low"] < found.loc["a", "spearman"] < found.loc["a", "high"]
@@ -377,16 +378,16 @@ def test_ranking_is_the_mean_correlation_within_experiments():
 
 def test_correlations_of_experiments_have_the_mean_of_the_ranking_and_partial_ones_are_those_of_the_formula():
     table = made(np.random.default_rng(1), 1.0)
-    found = unlabelled.correlations(table, ["a", "b"])
-    assert found.mean().to_numpy() == pytest.approx(unlabelled.ranking(table, ["a", "b"])["spearman"].to_numpy())
-    partial = unlabelled.correlations(table, ["a", "c"], given="c")
+    found = label_free.correlations(table, ["a", "b"])
+    assert found.mean().to_numpy() == pytest.approx(label_free.ranking(table, ["a", "b"])["spearman"].to_numpy())
+    partial = label_free.correlations(table, ["a", "c"], given="c")
     for experiment, part in table.groupby("experiment"):
         r, s, t = (spearmanr(part[x], part[y]).statistic for x, y in (("a", "test"), ("a", "c"), ("c", "test")))
         assert partial.loc[experiment, "a"] == pytest.approx((r - s * t) / np.sqrt((1 - s**2) * (1 - t**2)))
     assert (partial["c"] == 0).all()  # nothing is left of what is held fixed
     table.loc[table["experiment"] == 3, "a"] = np.nan
     table.loc[table["experiment"] == 4, "a"] = 1.0
-    gaps = unlabelled.correlations(table, ["a"], given="b")["a"]
+    gaps = label_free.correlations(table, ["a"], given="b")["a"]
     assert np.isnan(gaps[3]) and gaps[4] == 0 and len(gaps) == 10
 
 
@@ -395,13 +396,13 @@ def test_what_hides_in_another_column_is_gone_when_that_is_held_fixed():
     columns = rng.integers(1, 6, size=(200, 6))
     table = pd.DataFrame({"experiment": np.repeat(np.arange(200), 6), "columns": columns.ravel()})
     table["a"], table["test"] = 2 * columns.ravel() + rng.normal(size=(2, 1200))
-    assert unlabelled.correlations(table, ["a"])["a"].mean() > 0.6
-    assert abs(unlabelled.correlations(table, ["a"], given="columns")["a"].mean()) < 0.1
+    assert label_free.correlations(table, ["a"])["a"].mean() > 0.6
+    assert abs(label_free.correlations(table, ["a"], given="columns")["a"].mean()) < 0.1
 
 
 def test_ranking_holds_its_level_without_any_relation_and_its_intervals_cover():
     rng = np.random.default_rng(0)
-    found = [unlabelled.ranking(made(rng, experiments=17), ["a", "b", "c"], resamples=199) for _ in range(120)]
+    found = [label_free.ranking(made(rng, experiments=17), ["a", "b", "c"], resamples=199) for _ in range(120)]
     p, holm = (np.array([one[column] for one in found]) for column in ("p", "holm"))
     assert (p <= 0.05).mean() < 0.09 and (holm.min(axis=1) <= 0.05).mean() < 0.11
     covered = np.mean([(one["low"] <= 0) & (one["high"] >= 0) for one in found])
@@ -414,17 +415,17 @@ def test_against_pairs_methods_by_experiment():
         for e in range(6)
         for q, a in (("equal", 0.5), ("good", 0.55 + 0.001 * e), ("same", 0.5))
     ]
-    found = unlabelled.against(pd.DataFrame(rows), {"quality": "equal"}).set_index("quality")
+    found = label_free.against(pd.DataFrame(rows), {"quality": "equal"}).set_index("quality")
     assert found.loc["good", "percent"] == pytest.approx(10.5) and found.loc["good", "win"] == 100
     assert found.loc["good", "verdict"] == "better" and found.loc["good", "p"] == pytest.approx(2 / 64)
     assert found.loc["same", "win"] == 50 and found.loc["same", "verdict"] == "not distinguishable"
     with pytest.raises(ValueError, match="names 0 rows"):
-        unlabelled.against(pd.DataFrame(rows), {"quality": "nobody"})
+        label_free.against(pd.DataFrame(rows), {"quality": "nobody"})
 
 
 def test_halves_share_out_the_events_of_each_client():
     clients = simulate(12, seed=0)
-    first, second = unlabelled.halves(clients, rng=1)
+    first, second = label_free.halves(clients, rng=1)
     counts = [part.events.groupby("client", sort=False, observed=True).size() for part in (clients, first, second)]
     assert (counts[0] == counts[1] + counts[2]).all() and (counts[1] - counts[2]).abs().max() <= 1
     both = pd.concat([first.events, second.events]).sort_values(["client", "time"], kind="stable")
@@ -440,6 +441,6 @@ def test_a_model_with_views_is_the_model_without():
     clients = simulate(40, seed=0)
     parts = split(clients, experiment=0)
     settings = {"features": ["category"], "hidden": 8, "epochs": 1, "shortest": 3, "longest": 6, "seed": 1}
-    whole, views = unlabelled.with_views(clients, parts, **settings)
+    whole, views = label_free.with_views(clients, parts, **settings)
     assert np.allclose(whole, coles.embed(clients, parts, **settings).embeddings, atol=1e-5)
     assert views.shape == (2, 40, 8) and np.isfinite(views).all() and not np.allclose(views[0], views[1])

@@ -17,7 +17,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 from sklearn.metrics import ndcg_score
 
-from helpers.book import outside_loads
+from helpers.book.render import outside_loads
 from helpers.ensembles import Representations
 from helpers.inference import paired
 from helpers.report import (
@@ -405,8 +405,8 @@ def test_groups_of_many_objects_are_searched_in_a_sample(monkeypatch):
 
 
 def test_without_labels_the_recorded_trust_in_qualities_is_told():
-    from helpers.clients.unlabelled import ranking
-    from helpers.data import table
+    from helpers.book.data import table
+    from helpers.studies.label_free import ranking
 
     found = ranking(table("results/clients_unlabelled_models.csv"), ["rankme", "validation"], resamples=99)
     said = trust_in_words(resamples=99)
@@ -517,7 +517,7 @@ def test_the_page_stands_alone(tmp_path):
     table.outputs = [v4.new_output("execute_result", {"text/html": html}), v4.new_output("stream", text="log")]
     notebook = v4.new_notebook(
         cells=[
-            v4.new_markdown_cell("# Title\n\nSee {doc}`01_same`.\n\n## What was read"),
+            v4.new_markdown_cell("# Title\n\nSee {doc}`01_measures`.\n\n## What was read"),
             v4.new_markdown_cell("## Exercises", metadata={"tags": ["book-only"]}),
             figure, told, table,
         ]

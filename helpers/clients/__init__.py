@@ -9,7 +9,7 @@
 """
 
 from helpers.clients.reading import Clients, load, read, read_age_groups, read_berka, split, take
-from helpers.clients.scoring import SCORERS, Score, agreement, score, score_runs
+from helpers.clients.scoring import SCORERS, Score, agreement, score
 from helpers.clients.simulator import bank, ideal_accuracy, ideal_posterior, ideal_table, simulate
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "read_age_groups",
     "read_berka",
     "score",
-    "score_runs",
     "simulate",
     "split",
     "take",

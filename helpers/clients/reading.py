@@ -229,7 +229,7 @@ def read(
     """
     import pandas as pd
 
-    from helpers.similarity._arrays import check_count
+    from helpers.arrays import check_count
 
     asked = {
         "missing_dates": missing_dates,

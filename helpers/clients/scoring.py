@@ -11,9 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-    from helpers.clients.coles import Sweep
 
-__all__ = ["SCORERS", "Score", "agreement", "score", "score_parts", "score_runs"]
+__all__ = ["SCORERS", "Score", "agreement", "score", "score_parts"]
 
 SCORERS = ("fast", "logistic", "lightgbm", "lightautoml")
 """``fast`` is the mean of the probabilities of ``logistic`` and ``lightgbm``."""
@@ -184,56 +183,6 @@ def score_parts(
         here = (parts[asked] == part).to_numpy()
         found[part] = Score(float(correct[here].mean()), correct[here], table[here], scorer, part, seconds)
     return found
-
-
-def score_runs(
-    sweep: Sweep,
-    *,
-    scorer: str = "fast",
-    on: Sequence[str] = ("validation", "test"),
-    runs: Sequence[tuple[int, int]] | None = None,
-    level: float = 0.95,
-    seed: int = 0,
-    timeout: int = 60,
-    threads: int = 1,
-) -> pd.DataFrame:
-    """The accuracy of every run of a sweep, with its interval.
-
-    Parameters
-    ----------
-    sweep
-        Of :func:`helpers.clients.coles.read_sweep`.
-    scorer, seed, timeout, threads
-        As for :func:`score`.
-    on
-        Parts to score on, by one classifier.
-    runs
-        Which ones, as (experiment, model); all by default.
-    level
-        Of Wilson's interval over the clients of the part. It speaks of other clients, not of another training.
-
-    Returns
-    -------
-    DataFrame
-        Index ``experiment``, ``model``; for each part its ``accuracy_PART``, with ``low_PART``, ``high_PART`` and the
-        number of clients ``n_PART``; and ``seconds`` of training and scoring.
-    """
-    import pandas as pd
-    from scipy.stats import binomtest
-
-    rows = {}
-    for run in list(sweep.embeddings) if runs is None else runs:
-        target, parts = sweep.target[run[0]], sweep.part[run[0]]
-        row: dict[str, float] = {}
-        options = {"scorer": scorer, "on": on, "seed": seed, "timeout": timeout, "threads": threads}
-        for part, found in score_parts(sweep.embeddings[run], target, parts, **options).items():
-            right = binomtest(int(found.correct.sum()), len(found.correct)).proportion_ci(level, method="wilson")
-            limits = {f"low_{part}": right.low, f"high_{part}": right.high}
-            row |= {f"accuracy_{part}": found.accuracy, **limits, f"n_{part}": len(found.correct)}
-        rows[run] = row | {"seconds": found.seconds}
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index = pd.MultiIndex.from_tuples(rows, names=["experiment", "model"])
-    return table
 
 
 def agreement(

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from helpers.ensembles._inputs import as_lambda
-from helpers.ensembles._projection import Normalizer, _covariance
+from helpers.arrays import check_count
+from helpers.ensembles.arguments import as_lambda
 from helpers.ensembles.estimators import QP, Ensemble
+from helpers.ensembles.projection import Normalizer, mean_and_covariance
 from helpers.ensembles.representations import Representations
-from helpers.similarity._arrays import check_count
 
 __all__ = [
     "GeneralizedProcrustes",
@@ -120,7 +120,7 @@ class _Moments:
     def __init__(self, representations: Representations, width: int):
         sizes, n = representations.widths, len(representations)
         starts = representations.starts(sum(sizes))
-        mean, covariance = _covariance((self._beside(representations, *bounds) for bounds in starts), n)
+        mean, covariance = mean_and_covariance((self._beside(representations, *bounds) for bounds in starts), n)
         self.edges = np.cumsum([0, *sizes])
         self.means = np.split(mean, self.edges[1:-1])
         totals = np.array([np.trace(self._cut(covariance, i, i)) for i in range(len(sizes))])
@@ -586,7 +586,7 @@ class SharedAutoencoder(Aligned):
             raise ValueError(f"held_out is {self.held_out!r}; a share of the rows between 0 and 1 is needed")
 
     def _align(self, representations, width):
-        from helpers.similarity._arrays import generator
+        from helpers.arrays import generator
 
         rng, n = generator(self.rng), len(representations)
         size = round(n * self.held_out)

@@ -10,11 +10,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from helpers.ensembles._inputs import as_lambda, as_quality, as_similarity
-from helpers.ensembles._projection import NORMALIZE, Normalizer, principal_axes
+from helpers.arrays import check_count
 from helpers.ensembles._qp import Solution, maximise
+from helpers.ensembles.arguments import as_lambda, as_quality, as_similarity
+from helpers.ensembles.projection import NORMALIZE, Normalizer, principal_axes
 from helpers.ensembles.representations import Representations
-from helpers.similarity._arrays import check_count
 
 __all__ = [
     "QP",

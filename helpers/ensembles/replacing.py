@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from helpers.ensembles._inputs import as_quality
-from helpers.ensembles._projection import Normalizer
+from helpers.arrays import check_count
+from helpers.ensembles.arguments import as_quality
 from helpers.ensembles.estimators import Ensemble
+from helpers.ensembles.projection import Normalizer
 from helpers.ensembles.representations import Representations
-from helpers.similarity._arrays import check_count
 from helpers.similarity.cka import cka
 
 __all__ = ["GreedyReplacement", "QualityReplacement", "importances"]

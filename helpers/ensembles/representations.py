@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_torch_array
 
-from helpers.similarity._arrays import as_matrix, to_numpy
+from helpers.arrays import as_matrix, to_numpy
 
 __all__ = ["Representations"]
 

@@ -167,7 +167,7 @@ def _classes() -> dict[str, type]:
 
 def _records() -> dict[str, type]:
     """The named tuples of which a fitted ensemble is made."""
-    from helpers.ensembles._projection import Axes, Normalizer
+    from helpers.ensembles.projection import Axes, Normalizer
 
     return {"Axes": Axes, "Normalizer": Normalizer}
 

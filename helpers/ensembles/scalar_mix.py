@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from helpers.ensembles._projection import Normalizer
+from helpers.arrays import check_count, generator
 from helpers.ensembles.estimators import Ensemble
+from helpers.ensembles.projection import Normalizer
 from helpers.ensembles.representations import Representations
-from helpers.similarity._arrays import check_count, generator
 
 __all__ = ["ScalarMix"]
 

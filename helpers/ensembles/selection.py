@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.ensembles._inputs import as_quality, as_similarity
+from helpers.ensembles.arguments import as_quality, as_similarity
 from helpers.ensembles.representations import Representations
 
 __all__ = ["Selection", "select"]

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers.arrays import check_count, generator
 from helpers.inference._checks import check_level, choice, group_members, numbers, vector
-from helpers.similarity._arrays import check_count, generator
 
 __all__ = ["Interval", "interval", "percentiles", "with_limits"]
 

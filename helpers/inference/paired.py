@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers.arrays import generator
 from helpers.inference._checks import check_level, choice, group_members, vector
 from helpers.inference.intervals import ENTRIES, Interval, interval, percentiles
-from helpers.similarity._arrays import generator
 
 __all__ = ["VERDICTS", "Paired", "holm", "paired"]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.arrays import check_count, generator
 from helpers.inference._checks import check_level, choice, complete_table
 from helpers.inference.ranks import critical_difference, ranks
-from helpers.similarity._arrays import check_count, generator
 
 if TYPE_CHECKING:
     import pandas as pd

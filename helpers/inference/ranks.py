@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from helpers.arrays import check_count, generator
 from helpers.inference._checks import check_level, complete_table, score_table
 from helpers.inference.paired import VERDICTS
-from helpers.similarity._arrays import check_count, generator
 
 if TYPE_CHECKING:
     import pandas as pd

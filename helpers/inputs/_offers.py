@@ -85,7 +85,7 @@ def _given(name: str, given: Any) -> Callable[[], Part]:
     """What opens an array of a mapping."""
 
     def opened() -> Part:
-        from helpers.similarity._arrays import to_numpy
+        from helpers.arrays import to_numpy
 
         array = given
         if hasattr(given, "detach"):  # a tensor; NumPy has no bfloat16

@@ -126,8 +126,9 @@ def read(
         ``query``, ``document``, ``grade`` if it has more than three columns.
     models, text, layers
         Encode ``text`` (a column of the tables, or a file as for ``labels``) by these models, see
-        :func:`helpers.layers.extract`, with mean pooling: the ``"last"`` layer, called by the last part of the name of
-        the model, or ``"all"``, called ``model/layer 0`` and so on. They come after the embeddings of ``source``.
+        :func:`helpers.encoders.extraction.extract`, with mean pooling: the ``"last"`` layer, called by the last
+        part of the name of the model, or ``"all"``, called ``model/layer 0`` and so on. They come after the
+        embeddings of ``source``.
         Without ``text`` the texts are those that ``pairs`` or ``judgements`` hold in the place of ids.
     drop_missing
         Leave out the objects that have a NaN or infinite entry in a representation, or no label, group or text. Else
@@ -258,7 +259,7 @@ def _encoded(
     model: Any, texts: np.ndarray, layers: str, taken: Iterable[str], work: Any, progress: bool
 ) -> dict[str, np.ndarray]:
     """Representations of the texts by a model."""
-    from helpers.layers import extract
+    from helpers.encoders.extraction import extract
 
     store = None if work is None else Path(work) / "layers"
     found = extract(model, list(texts), store=store, progress=progress)

@@ -45,14 +45,14 @@ def make(source: str, out: str | os.PathLike[str], parameters: Mapping[str, Any]
     Raises
     ------
     FileNotFoundError, FileExistsError, ValueError
-        As :func:`helpers.inputs.read`, :func:`helpers.report.folder.prepare` and :meth:`helpers.runs.Run.check`; if
-        the input cannot be reported on, with the message that says why.
+        As :func:`helpers.inputs.read`, :func:`helpers.report.folder.prepare` and
+        :meth:`helpers.book.runs.Run.check`; if the input cannot be reported on, with the message that says why.
     RuntimeError
         If the chapter fails in any other way.
     """
     from papermill.exceptions import PapermillExecutionError
 
-    from helpers.runs import Run, _no_kernel_left, execute
+    from helpers.book.runs import Run, _no_kernel_left, execute
 
     if source and not Path(source).expanduser().exists():
         raise FileNotFoundError(f"there is no {source}")

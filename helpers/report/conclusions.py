@@ -93,8 +93,8 @@ def verdict_in_words(evaluation: Evaluation, scores: pd.DataFrame, gains: pd.Dat
 
 def trust_in_words(*, resamples: int = 999) -> str:
     """How well qualities without labels ranked embeddings where labels were there to check, as recorded; Markdown."""
-    from helpers.clients.unlabelled import ranking
-    from helpers.data import table
+    from helpers.book.data import table
+    from helpers.studies.label_free import ranking
 
     names = {"rankme": "the effective rank", "coherence": "low anisotropy", "validation": "labels of other clients"}
     found = ranking(table("results/clients_unlabelled_models.csv"), list(names), resamples=resamples)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.arrays import check_count, generator
 from helpers.ensembles.estimators import (
     QP,
     ClusterPCA,
@@ -21,7 +22,6 @@ from helpers.ensembles.estimators import (
 from helpers.ensembles.representations import Representations
 from helpers.inference import Paired, interval, paired
 from helpers.report.moments import Moments, leading_axes, linear_cka
-from helpers.similarity._arrays import check_count, generator
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.ensembles._projection import _leading
+from helpers.ensembles.projection import leading_eigenvectors
 from helpers.ensembles.representations import Representations
 
 __all__ = ["Moments", "Probe", "fit_probe", "leading_axes", "linear_cka"]
@@ -212,7 +212,7 @@ def leading_axes(
     """
     size = len(scatter)
     if size <= EXACT or 3 * width > size:
-        values, vectors = _leading(np.asarray(scatter, np.float64), width)
+        values, vectors = leading_eigenvectors(np.asarray(scatter, np.float64), width)
     else:
         from scipy.linalg import cholesky, solve_triangular
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.arrays import check_count, generator
 from helpers.quality import anisotropy, rankme
-from helpers.similarity._arrays import check_count, generator
 from helpers.similarity.cka import cka_unbiased
 from helpers.similarity.dependence import distance_correlation_unbiased
 from helpers.similarity.matrices import STUDY, similarity_matrices

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from helpers.similarity._arrays import centred, to_numpy
+from helpers.arrays import centred, to_numpy
 
 __all__ = [
     "METRICS",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from helpers.similarity._arrays import as_pair, centred, check_count, to_numpy
+from helpers.arrays import as_pair, centred, check_count, to_numpy
 from helpers.similarity._distances import well_scaled
 
 __all__ = ["cca", "pwcca", "svcca"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from helpers.similarity._arrays import as_matrix, as_pair, sum_of_squares
+from helpers.arrays import as_matrix, as_pair, sum_of_squares
 from helpers.similarity._distances import distance_matrix, points, row_blocks, well_scaled
 from helpers.similarity.streaming import Objects, Requirements, Streamed, Totals, cosines
 

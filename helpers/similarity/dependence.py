@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.similarity._arrays import as_pair
+from helpers.arrays import as_pair
 from helpers.similarity._distances import pair_sums, points, well_scaled
 from helpers.similarity.streaming import WHOLE, Objects, Requirements, Streamed, Totals, cosines
 

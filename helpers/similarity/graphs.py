@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from helpers.similarity._arrays import as_pair, centred, check_count, generator, to_numpy
+from helpers.arrays import as_pair, centred, check_count, generator, to_numpy
 from helpers.similarity._distances import points, rescaled
 
 __all__ = ["geometry_score", "imd"]

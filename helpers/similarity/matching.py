@@ -6,7 +6,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from helpers.similarity._arrays import alike, as_pair, centred, row_slices, to_numpy
+from helpers.arrays import alike, as_pair, centred, row_slices, to_numpy
 from helpers.similarity._distances import rescaled
 
 __all__ = ["hard_correlation_match", "soft_correlation_match"]

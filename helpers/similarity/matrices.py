@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.similarity._arrays import alike, as_pair, check_count, generator
+from helpers.arrays import alike, as_pair, check_count, generator
 from helpers.similarity._engine.resources import Progress, available_threads, memory_in_bytes
 from helpers.similarity._engine.sources import Source, open_sources
 from helpers.similarity._engine.state import SAVE_EVERY

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from helpers.similarity._arrays import as_pair, check_count, to_numpy
+from helpers.arrays import as_pair, check_count, to_numpy
 from helpers.similarity._distances import Points, approximate_squares, pair_distances, points, row_blocks
 from helpers.similarity._engine.resources import available_threads
 from helpers.similarity.streaming import WHOLE, Objects, Requirements, Streamed, Totals

@@ -122,7 +122,7 @@ class Measure:
 
         @functools.wraps(state)
         def prepare(x: Any, name: str = "x", **options: Any) -> Any:
-            from helpers.similarity._arrays import as_matrix
+            from helpers.arrays import as_matrix
 
             return state(as_matrix(x, name), name, **options)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from helpers.similarity._arrays import as_pair, check_count, generator, sum_of_squares, to_numpy
+from helpers.arrays import as_pair, check_count, generator, sum_of_squares, to_numpy
 from helpers.similarity._distances import METRICS, condensed, distance_block, distance_matrix, points, row_blocks
 from helpers.similarity.streaming import WHOLE, Objects, Requirements, Streamed, Totals, cosines
 

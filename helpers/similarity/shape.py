@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from helpers.similarity._arrays import alike, as_pair, check_alike, column_means, row_slices, sum_of_squares, to_numpy
+from helpers.arrays import alike, as_pair, check_alike, column_means, row_slices, sum_of_squares, to_numpy
 from helpers.similarity._distances import rescaled
 
 __all__ = ["aligned_cosine", "angular_shape", "permutation_procrustes", "procrustes", "procrustes_normalized"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from helpers.similarity._arrays import as_pair, row_slices
+from helpers.arrays import as_pair, row_slices
 from helpers.similarity._distances import BLOCK, distance_block, points, rescaled, row_blocks
 
 __all__ = ["concentricity_difference", "magnitude_difference", "uniformity_difference"]

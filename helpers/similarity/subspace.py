@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace, device
 
-from helpers.similarity._arrays import alike, as_pair, centred, row_slices, sum_of_squares
+from helpers.arrays import alike, as_pair, centred, row_slices, sum_of_squares
 from helpers.similarity._distances import rescaled
 
 __all__ = ["eigenspace_overlap", "gulp", "linear_regression"]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from helpers.similarity._arrays import as_matrix, as_pair, check_count, generator, to_numpy
+from helpers.arrays import as_matrix, as_pair, check_count, generator, to_numpy
 from helpers.similarity._distances import METRICS, Points, distance_block, pair_distances, points, rescaled, row_blocks
 
 if TYPE_CHECKING:

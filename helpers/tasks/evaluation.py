@@ -119,7 +119,7 @@ def texts(task: AbsTask, split: str | Sequence[str] = "test") -> list[str]:
         If the task has no such split (the message lists them), is of another kind, or has a blank text.
     """
     splits = [split] if isinstance(split, str) else list(split)
-    return list(dict.fromkeys(text for name in splits for text in _plan(task, name).texts))
+    return list(dict.fromkeys(text for name in splits for text in scoring_plan(task, name).texts))
 
 
 def evaluate(task: AbsTask, encode: Encode, split: str | Sequence[str] = "test") -> Evaluation | dict[str, Evaluation]:
@@ -153,7 +153,7 @@ def evaluate(task: AbsTask, encode: Encode, split: str | Sequence[str] = "test")
     Manhattan and Euclidean distance; nDCG at 10 by cosine. Where MTEB would round, nothing is rounded.
     """
     splits = [split] if isinstance(split, str) else list(dict.fromkeys(split))
-    plans = {name: _plan(task, name) for name in splits}
+    plans = {name: scoring_plan(task, name) for name in splits}
     wanted = texts(task, splits)
     vectors = _vectors(encode, wanted)
     rows = {text: row for row, text in enumerate(wanted)}
@@ -400,7 +400,7 @@ def _retrieval_texts(data: Any, other: str) -> list[str]:
     return [f"{text} {more}" if more is not None else text for more, text in zip(data[other], found, strict=True)]
 
 
-def _plan(task: Any, split: str) -> _Plan:
+def scoring_plan(task: Any, split: str) -> _Plan:
     """The plan of a split, made when it is first asked for."""
     from mteb.abstasks import AbsTask, AbsTaskClassification, AbsTaskPairClassification, AbsTaskRetrieval, AbsTaskSTS
 
@@ -454,7 +454,7 @@ def overview(task: Any) -> dict[str, Any]:
     """A row of the table that describes tasks."""
     from helpers.text import split_sentences
 
-    plan = _plan(task, "test")
+    plan = scoring_plan(task, "test")
     splits = [split for split in ("validation", "test") if split in _splits(task)]
     return {
         "type": task.metadata.type,
@@ -506,7 +506,7 @@ def digest(task: Any) -> str:
                 else:
                     yield from (data[name] if data[name] is not None else ())
 
-    _plan(task, "test")  # loads the data, and refuses what is no task
+    scoring_plan(task, "test")  # loads the data, and refuses what is no task
     found, sums = _splits(task), hashlib.sha256()
     for split in sorted(found):
         sums.update(f"{split}\n".encode())

@@ -9,7 +9,7 @@ import mteb
 from datasets import DatasetDict, get_dataset_config_names, get_dataset_split_names
 from mteb.abstasks import AbsTask, AbsTaskClassification, AbsTaskRetrieval
 
-from helpers.data import resolve
+from helpers.locations import resolve
 from helpers.tasks._drawing import digest, held_out
 
 __all__ = ["load_task", "resolve"]

@@ -1,0 +1,1 @@
+"""Floor of the book: runs, fingerprints, rendering, records, figures; imports no study."""

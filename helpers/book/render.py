@@ -1,0 +1,266 @@
+"""Assemble executed chapters into a tree that Jupyter Book renders, and check what it rendered."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import yaml
+from nbformat import NotebookNode
+
+from helpers.book.runs import Run, read_parameters
+
+__all__ = ["ROOT", "build", "chapters", "graft", "outside_loads", "profile", "stage", "without_solutions"]
+
+#: The top of the repository.
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def chapters(root: Path = ROOT) -> list[Path]:
+    """Notebooks named by the table of contents, in reading order."""
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    paths = [root / f"{name}.ipynb" for name in _files(toc)]
+    return [path for path in paths if path.exists()]
+
+
+def profile(name: str | Path, root: Path = ROOT) -> dict[str, dict]:
+    """Parameters of every chapter in a profile: chapter → parameter → value.
+
+    A profile is a folder with one YAML file per chapter, each of the form that ``papermill -f`` takes; the book has
+    ``data/profiles/pocket``, ``paper`` and ``smallest``. A chapter without a file runs at its defaults.
+
+    Raises
+    ------
+    ValueError
+        If there is no such folder, or a file in it belongs to no chapter.
+    """
+    folder = next((path for path in (root / "data" / "profiles" / name, Path(name)) if path.is_dir()), None)
+    if folder is None:
+        known = sorted(path.name for path in (root / "data" / "profiles").iterdir())
+        raise ValueError(f"no profile {str(name)!r}; it is one of {known} or a folder of parameter files")
+    names = [path.stem for path in chapters(root)]
+    for path in sorted(folder.glob("*.y*ml")):
+        if path.stem not in names:
+            raise ValueError(f"{path} belongs to no chapter; chapters are {names}")
+    return {stem: read_parameters(path) for stem in names if (path := folder / f"{stem}.yml").exists()}
+
+
+def graft(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
+    """Present prose with earlier outputs: a mended typo costs no new run.
+
+    Both notebooks have the same code cells, except the one papermill injects, which is kept so that a reader sees the
+    parameters of the run.
+
+    Raises
+    ------
+    ValueError
+        If the code differs.
+    """
+    ran = [cell for cell in executed.cells if cell.cell_type == "code"]
+    cells = []
+    for cell in source.cells:
+        if cell.cell_type == "code":
+            if not ran or ran[0].source != cell.source:
+                raise ValueError(f"the code changed since the run: {cell.source.splitlines()[:1]}")
+            twin = ran.pop(0)
+            cell = _with(cell, outputs=twin.outputs, execution_count=twin.execution_count)
+        cells.append(cell)
+        while ran and "injected-parameters" in ran[0].metadata.get("tags", []):
+            injected = ran.pop(0)
+            if not _same_assignments(cells[-1].source, injected.source):
+                cells.append(injected)
+    return _with(source, cells=cells)
+
+
+def without_solutions(notebook: NotebookNode) -> NotebookNode:
+    """The students' edition: no cell between ``solution-start`` and ``solution-end``, none tagged ``solution``."""
+    kept, state = [], "outside"
+    for cell in notebook.cells:
+        if cell.cell_type != "markdown":
+            if state == "outside" and "solution" not in cell.metadata.get("tags", []):
+                kept.append(cell)
+            continue
+        lines = []
+        for line in cell.source.splitlines():
+            if state == "outside" and re.match(r"[:`]{3,}\{solution-start\}", line):
+                state = "inside"
+            elif state == "inside" and re.match(r"[:`]{3,}\{solution-end\}", line):
+                state = "closing"
+            elif state == "closing" and re.match(r"[:`]{3,}\s*$", line):
+                state = "outside"
+            elif state == "outside":
+                lines.append(line)
+        if text := "\n".join(lines).strip():
+            kept.append(_with(cell, source=text))
+    return _with(notebook, cells=kept)
+
+
+def stage(root: Path, executed: Path, site: Path, *, solutions: bool = True) -> list[Path]:
+    """Bring ``site`` to the present state of pages and executed chapters; return the chapters that lack a valid run.
+
+    Only files that differ are written, so that the renderer reads only these again.
+    """
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    config["execute"] = {"execute_notebooks": "off"}  # "auto" would run again whatever has a silent cell
+    wanted = {Path("_config.yml"): yaml.safe_dump(config, sort_keys=False).encode()}
+    wanted[Path("_toc.yml")] = (root / "_toc.yml").read_bytes()
+    included = [*(root / "data" / "results").glob("*.csv"), *(root / "notebooks" / "runs").glob("*.yml")]
+    for path in sorted([*(root / "book").rglob("*"), *included]):
+        if path.is_file() and "__pycache__" not in path.parts:
+            wanted[path.relative_to(root)] = path.read_bytes()
+    missing = []
+    for chapter in chapters(root):
+        notebook = nbformat.read(chapter, as_version=4)
+        if ran := _valid(chapter, executed / chapter.name):
+            notebook = graft(notebook, ran)
+        else:
+            missing.append(chapter)
+        text = nbformat.writes(notebook if solutions else without_solutions(notebook))
+        wanted[chapter.relative_to(root)] = text.encode()
+    for path in sorted(site.rglob("*")) if site.exists() else []:
+        if path.is_file() and path.relative_to(site) not in wanted:
+            path.unlink()
+    for name, content in wanted.items():
+        target = site / name
+        if not target.exists() or target.read_bytes() != content:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    return missing
+
+
+def build(root: Path, executed: Path, *, strict: bool = True, solutions: bool = True, quiet: bool = False) -> Path:
+    """Render the book from executed chapters and return its first page.
+
+    The book goes to ``_build/html``, the edition without solutions to ``_build/students``. Nothing is rendered when
+    nothing changed since the last time. Warnings are errors if ``strict``.
+
+    Raises
+    ------
+    SystemExit
+        If ``strict`` and a chapter was not executed, or its run is out of date; or if rendering fails.
+    """
+    edition = "book" if solutions else "students"
+    work, html = root / "_build" / "render" / edition, root / "_build" / ("html" if solutions else "students")
+    site, stamp = work / "site", work / "rendered"
+    missing = stage(root, executed, site, solutions=solutions)
+    if missing and strict:
+        names = ", ".join(path.name for path in missing)
+        raise SystemExit(f"not executed, or out of date: {names}. Run `python -m helpers run` first.")
+    digest = _digest(site)
+    if html.joinpath("index.html").exists() and stamp.exists() and stamp.read_text() == digest:
+        return html / "index.html"
+    if strict and not stamp.exists():
+        # Pages that an earlier, tolerant or failed, rendering has kept would not warn a second time.
+        shutil.rmtree(work / "_build", ignore_errors=True)
+    stamp.unlink(missing_ok=True)
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")  # 1.x has no `python -m`
+    command = [jupyter_book, "build", site, "--path-output", work, "--keep-going"]
+    command += ["-W", "-n"] * strict + ["-q"] * quiet
+    environment = os.environ | {"NO_COLOR": "1"}
+    log = work / "render.log"
+    if quiet:
+        with log.open("wb") as file:
+            code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment).returncode
+        problems = [line for line in log.read_text().splitlines() if re.search(r"WARNING|ERROR|rror:", line)]
+    else:
+        code, problems = subprocess.run(command, env=environment).returncode, []
+    rendered = work / "_build" / "html"
+    if code or not rendered.joinpath("index.html").exists():
+        raise SystemExit("\n".join(["the book does not render without warnings:", *problems[:20], f"log: {log}"]))
+    shutil.rmtree(html, ignore_errors=True)
+    shutil.copytree(rendered, html)
+    if strict:
+        stamp.write_text(digest)
+    return html / "index.html"
+
+
+def outside_loads(html: Path) -> list[tuple[Path, str]]:
+    """What a browser would fetch from elsewhere when it opens the pages below ``html``: (file, address) pairs.
+
+    Links that a reader may click do not count; scripts, styles, images, fonts, frames and preloads do.
+    """
+    found = []
+    for path in sorted(html.rglob("*")):
+        if path.suffix == ".html":
+            parser = _Loads()
+            parser.feed(path.read_text(encoding="utf-8"))
+            found += [(path, address) for address in parser.addresses]
+        elif path.suffix == ".css":
+            text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+            urls = re.findall(r"url\(\s*['\"]?((?:https?:)?//[^'\")]+)|@import\s+['\"]((?:https?:)?//[^'\"]+)", text)
+            found += [(path, first or second) for first, second in urls]
+    return found
+
+
+class _Loads(HTMLParser):
+    """Addresses on other hosts that a page loads by itself."""
+
+    _LOADING_LINKS = {"stylesheet", "preload", "prefetch", "icon", "modulepreload", "preconnect", "dns-prefetch"}
+
+    def __init__(self):
+        super().__init__()
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        candidates = [attributes.get("src"), attributes.get("srcset"), attributes.get("poster")]
+        if tag == "link" and self._LOADING_LINKS & set((attributes.get("rel") or "").split()):
+            candidates.append(attributes.get("href"))
+        if tag == "object":
+            candidates.append(attributes.get("data"))
+        self.addresses += [c for c in candidates if c and re.match(r"(https?:)?//", c.strip())]
+
+
+def _files(node) -> Iterator[str]:
+    """Every ``file``, and the ``root``, of a table of contents, in order."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if name in ("file", "root"):
+                yield value
+            else:
+                yield from _files(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _files(value)
+
+
+def _valid(chapter: Path, done: Path) -> NotebookNode | None:
+    """The executed copy, if it is complete and nothing that decides it has changed since."""
+    try:
+        ran = nbformat.read(done, as_version=4)
+        run = Run(chapter, done, dict(ran.metadata.papermill.parameters))
+    except (OSError, ValueError, AttributeError):
+        return None
+    return ran if run.is_done() else None
+
+
+def _same_assignments(defaults: str, injected: str) -> bool:
+    """Whether the injected cell only repeats the defaults, and so tells a reader nothing."""
+    import ast
+
+    def values(source: str) -> dict[str, str]:
+        body = [s for s in ast.parse(source).body if isinstance(s, (ast.Assign, ast.AnnAssign))]
+        names = [(s.targets[0] if isinstance(s, ast.Assign) else s.target, s.value) for s in body]
+        return {ast.unparse(name): ast.dump(value) for name, value in names}
+
+    return values(injected).items() <= values(defaults).items()
+
+
+def _digest(folder: Path) -> str:
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "_build" not in path.relative_to(folder).parts and "__pycache__" not in path.parts:
+            total.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+def _with(node: NotebookNode, **changes: object) -> NotebookNode:
+    return nbformat.from_dict({**node, **changes})

@@ -1,0 +1,481 @@
+"""Execute chapters and worker notebooks: one at a time, or many on a Dask cluster.
+
+A *run* is a notebook plus parameters. Its executed copy carries the *key* of the run (see
+:mod:`helpers.book.fingerprint`), so a run that is already there and still valid is not executed again, and one that is
+out of date is never taken for valid.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextvars
+import itertools
+import json
+import logging
+import os
+import re
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import yaml
+
+from helpers.book.fingerprint import key
+from helpers.waiting import NOTICE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Outcome",
+    "Parameter",
+    "Run",
+    "execute",
+    "execute_all",
+    "glued",
+    "grid",
+    "parameters_of",
+    "read_parameters",
+    "results",
+]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One line of a notebook's ``parameters`` cell."""
+
+    name: str
+    default: Any
+    kind: str
+    help: str
+
+    def accepts(self, value: Any) -> bool:
+        """Whether ``value`` has the declared kind; a whole number is a valid float, a bool is not a valid int."""
+        kinds = [part.strip() for part in self.kind.split("|")]
+        return any(_is_a(kind, value) for kind in kinds)
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.default!r} ({self.kind})" + f"  {self.help}" * bool(self.help)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of ``notebook`` with ``parameters``, saved to ``output``."""
+
+    notebook: Path
+    output: Path
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of everything that decides the outputs; see :func:`helpers.book.fingerprint.key`."""
+        cells = nbformat.read(self.notebook, as_version=4).cells
+        return key([cell.source for cell in cells if cell.cell_type == "code"], self.parameters)
+
+    @property
+    def notice(self) -> Path:
+        """The file that says what the run waits for, while it waits for another process."""
+        return self.output.with_suffix(".waiting")
+
+    def is_done(self) -> bool:
+        """Whether ``output`` was executed to its end and nothing that decides it has changed since."""
+        about = about_run(self.output)
+        return about.get("key") == self.key
+
+    def check(self) -> None:
+        """Refuse parameters that the notebook does not have, or whose values have the wrong type.
+
+        Raises
+        ------
+        ValueError
+            The message names the parameter and lists those that the notebook takes.
+        """
+        known = parameters_of(self.notebook)
+        listing = "".join(f"\n  {parameter}" for parameter in known.values()) or " none"
+        for name, value in self.parameters.items():
+            if name not in known:
+                raise ValueError(f"{self.notebook.name} has no parameter {name!r}. It takes:{listing}")
+            if not known[name].accepts(value):
+                raise ValueError(
+                    f"{self.notebook.name}: parameter {name} is {value!r} ({type(value).__name__}), "
+                    f"where {known[name].kind} is expected. It takes:{listing}"
+                )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run ended: ``done``, ``kept`` from an earlier time, or ``failed``."""
+
+    run: Run
+    status: str
+    seconds: float = 0.0
+    error: str = ""
+
+
+def parameters_of(notebook: Path) -> dict[str, Parameter]:
+    """Parameters of a notebook: the assignments of its cell tagged ``parameters``.
+
+    The kind is the annotation if there is one (``n: int | None = None``), else the type of the default; the help is the
+    comment at the end of the line.
+    """
+    cells = nbformat.read(notebook, as_version=4).cells
+    source = next((c.source for c in cells if "parameters" in c.metadata.get("tags", [])), "")
+    lines = source.splitlines()
+    found = {}
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            name, kind = statement.targets[0].id, None
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
+            name, kind = statement.target.id, ast.unparse(statement.annotation)
+        else:
+            continue
+        default = ast.literal_eval(statement.value)
+        comment = lines[statement.end_lineno - 1].encode()[statement.end_col_offset :].decode()
+        found[name] = Parameter(name, default, kind or type(default).__name__, comment.lstrip(" #"))
+    return found
+
+
+def read_parameters(path: Path) -> dict[str, Any]:
+    """Parameters from a YAML (or JSON) file of the form that ``papermill -f`` takes: one mapping of names to values."""
+    values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds a {type(values).__name__}; a mapping of parameter names to values is expected")
+    return values
+
+
+def execute(run: Run, *, force: bool = False) -> Outcome:
+    """Execute one run in a fresh kernel; an error of the notebook is raised.
+
+    The executed copy appears at ``run.output`` as it grows; only when it reaches its end it receives its key.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown or ill-typed. Papermill alone would run the notebook with its default instead.
+    papermill.PapermillExecutionError
+        If a cell fails; the executed copy with the traceback stays at ``run.output``.
+    """
+    import papermill
+    from traitlets.config import Config
+
+    run.check()
+    if run.is_done() and not force:
+        return Outcome(run, "kept")
+    key = run.key  # of the code as it is now: it may be edited while a long run goes on
+    run.output.parent.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="run-") as sockets:
+        # Unix sockets of its own: parallel kernels would race for TCP ports, and with the default name they would all
+        # share one socket.
+        ipc = {"transport": "ipc", "ip": f"{sockets}/kernel"} if os.name == "posix" else {}
+        try:
+            # An empty context: Jupyter keeps its event loop in a context variable, which threads of Dask inherit.
+            executed = contextvars.Context().run(
+                papermill.execute_notebook,
+                str(run.notebook),
+                str(run.output),
+                parameters=dict(run.parameters),
+                cwd=str(run.notebook.parent),
+                progress_bar=False,
+                config=Config({"KernelManager": ipc}),
+                **_manager(run),
+            )
+        finally:
+            run.notice.unlink(missing_ok=True)  # of a kernel that was killed while it waited
+    seconds = time.perf_counter() - began
+    executed.metadata["book"] = {"key": key, "seconds": round(seconds, 1)}
+    partial = run.output.with_suffix(".part")
+    nbformat.write(executed, partial)
+    partial.replace(run.output)
+    return Outcome(run, "done", seconds)
+
+
+def execute_all(
+    runs: Iterable[Run],
+    client=None,
+    *,
+    at_once: int = 1,
+    retries: int = 0,
+    force: bool = False,
+    on_start=lambda run: None,
+    **resources: float,
+) -> Iterator[Outcome]:
+    """Execute runs, many at once, and yield each outcome as it ends.
+
+    A run that fails does not stop the others. Runs that are done already are yielded first, as ``kept``. If the caller
+    is interrupted, or closes this iterator, every kernel that it started is ended at once; the runs that were under way
+    are executed again next time, all others are kept.
+
+    Parameters
+    ----------
+    runs
+        What to execute. All are checked (see :meth:`Run.check`) before the first one starts.
+    client
+        A ``dask.distributed.Client``. By default the scheduler named by ``DASK_SCHEDULER_ADDRESS`` if that is set, else
+        this process with ``at_once`` threads: each run has a kernel process of its own anyway.
+    at_once
+        Runs at a time in the default, embedded case.
+    retries
+        How often a failed run is started again.
+    force
+        Execute also what is done already.
+    on_start
+        Called with each run when it begins (embedded case only).
+    resources
+        What one run occupies, such as ``GPU=0.5``. In the embedded case this machine has one of each.
+
+    Raises
+    ------
+    ValueError
+        If a run has an unknown or ill-typed parameter, if two runs would write to one file, or if a resource is asked
+        for that no worker of the cluster declares in that amount.
+    """
+    runs = list(runs)
+    outputs = [run.output.resolve() for run in runs]
+    for run in runs:
+        run.check()
+        if outputs.count(run.output.resolve()) > 1:
+            raise ValueError(f"two runs would write to {run.output}")
+    pending = [run for run in runs if force or not run.is_done()]
+    for run in runs:
+        if run not in pending:
+            yield Outcome(run, "kept")
+    if not pending:
+        return
+
+    import dask
+    from dask.distributed import Client, as_completed
+
+    where = dask.config.get("scheduler-address", None)
+    with _no_kernel_left(), _session(client, where, Client, at_once, resources) as session:
+        _check_resources(session, resources)
+
+        local = client is None and not where
+        token, stopped = time.time_ns(), threading.Event()
+        if local:
+            _SESSIONS[token] = (on_start, stopped)
+        futures = {
+            session.submit(
+                _execute_here,
+                run,
+                force,
+                token,
+                key=f"{run.output.stem}-{run.key}-{token}",
+                pure=False,
+                retries=retries,
+                resources=resources or None,
+                priority=-position,
+            ): run
+            for position, run in enumerate(pending)
+        }
+        try:
+            for future in as_completed(futures, raise_errors=False):
+                if future.status == "finished":
+                    yield future.result()
+                else:
+                    yield Outcome(futures[future], "failed", error=_one_line(future.exception()))
+        finally:
+            stopped.set()
+            session.cancel(list(futures))
+            _SESSIONS.pop(token, None)
+
+
+#: Hooks of the sessions that live in this process, which Dask could not send to it: token → (on_start, stopped).
+_SESSIONS: dict[int, tuple] = {}
+
+
+def _execute_here(run: Run, force: bool, token: int) -> Outcome:
+    on_start, stopped = _SESSIONS.get(token, (None, None))
+    if stopped and stopped.is_set():
+        raise InterruptedError("stopped before it began")
+    if on_start:
+        on_start(run)
+    return execute(run, force=force)
+
+
+def glued(notebook: Path) -> dict[str, Any]:
+    """Numbers and strings that an executed notebook glued, and the parameters that it ran with.
+
+    Together over many runs they are a tidy table: ``pd.DataFrame(map(glued, paths))``.
+    """
+    executed = nbformat.read(notebook, as_version=4)
+    row = dict(executed.metadata.get("papermill", {}).get("parameters", {}))
+    for cell in executed.cells:
+        for output in cell.get("outputs", []):
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            if name:
+                mime = output.data
+                text = mime.get("text/plain") or mime.get("application/papermill.record/text/plain", "")
+                row[name] = _literal(text)
+    return row
+
+
+def results(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """One row per run: parameters, what it glued, status, seconds, error, path."""
+    import pandas as pd
+
+    rows = []
+    for outcome in outcomes:
+        known = glued(outcome.run.output) if outcome.status != "failed" else {}
+        seconds = about_run(outcome.run.output).get("seconds", outcome.seconds)
+        about = {"status": outcome.status, "seconds": seconds, "error": outcome.error}
+        rows.append({**outcome.run.parameters, **known, **about, "notebook": str(outcome.run.output)})
+    return pd.DataFrame(rows)
+
+
+def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
+    """Every combination of the axes, the last axis varying fastest.
+
+    >>> grid(seed=[0, 1], lr=[0.1])
+    [{'seed': 0, 'lr': 0.1}, {'seed': 1, 'lr': 0.1}]
+    """
+    return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
+
+
+def _manager(run: Run) -> dict[str, Any]:
+    """Options of papermill for a kernel that says what it waits for and ends without being interrupted when idle.
+
+    Jupyter interrupts a kernel before it asks it to end. One that is about to become idle would report that on its
+    standard error, which is ours; one that is in the middle of a cell has to be interrupted.
+    """
+    from jupyter_client import AsyncKernelManager
+
+    busy = threading.Event()
+
+    class Manager(AsyncKernelManager):
+        async def _async_pre_start_kernel(self, **options: Any) -> Any:
+            environment = options.pop("env", os.environ) | {NOTICE: str(run.notice.absolute())}
+            return await super()._async_pre_start_kernel(env=environment, **options)
+
+        async def _async_interrupt_kernel(self) -> None:
+            if busy.is_set() or not self.shutting_down:
+                await super()._async_interrupt_kernel()
+
+    hooks = {"on_cell_execute": lambda **_: busy.set(), "on_cell_executed": lambda **_: busy.clear()}
+    return {"kernel_manager_class": Manager, **hooks}
+
+
+def _is_a(kind: str, value: Any) -> bool:
+    kind = kind.partition("[")[0].lower()
+    if kind in ("none", "nonetype"):
+        return value is None
+    types = {"int": int, "float": (int, float), "str": str, "bool": bool, "dict": dict}
+    if isinstance(value, bool):
+        return kind in ("bool", "any")
+    return kind == "any" or isinstance(value, types.get(kind, (list, tuple)))
+
+
+def about_run(output: Path) -> dict[str, Any]:
+    """What the executed copy says of itself; nothing if it is absent, cut short or not a notebook."""
+    try:
+        return json.loads(output.read_text(encoding="utf-8"))["metadata"].get("book", {})
+    except (OSError, ValueError, KeyError, AttributeError):
+        return {}
+
+
+@contextmanager
+def _session(client, where, make, at_once: int, resources: Mapping[str, float]):
+    """The given client, one of the cluster at ``where``, or one that lives in this process."""
+    if client is not None:
+        yield client
+    elif where:
+        with make(where) as own:
+            yield own
+    else:
+        share = str(max(1, (os.cpu_count() or 1) // at_once))
+        before = {name: os.environ.get(name) for name in _THREADS}
+        os.environ.update(dict.fromkeys(_THREADS, share))  # kernels that fight for cores are slower than one at a time
+        # An interrupted session would report every task that it drops.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        own = make(
+            n_workers=1,
+            processes=False,
+            threads_per_worker=at_once,
+            dashboard_address=":0",  # any free port: two sessions at a time would warn of a taken one
+            memory_limit=0,
+            resources=dict.fromkeys(resources, 1),
+        )
+        try:
+            yield own
+        finally:
+            _end_kernels()  # first: the client waits for threads, and these wait for their kernels
+            own.close(timeout=5)
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+def _check_resources(session, resources: Mapping[str, float]) -> None:
+    workers = session.scheduler_info(n_workers=-1)["workers"].values()
+    for name, amount in resources.items():
+        most = max((worker.get("resources", {}).get(name, 0) for worker in workers), default=0)
+        if workers and most < amount:
+            raise ValueError(
+                f"each run asks for {name}={amount:g}, but no worker declares more than {most:g}; "
+                f"start the workers with `dask worker … --resources {name}=1`"
+            )
+
+
+_KERNELS_BEFORE: list[int] = []
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@contextmanager
+def _no_kernel_left():
+    """End, on the way out, every process that was started inside; SIGTERM counts as an interruption."""
+    import psutil
+
+    _KERNELS_BEFORE[:] = [child.pid for child in psutil.Process().children(recursive=True)]
+    in_main_thread = _set_sigterm(lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    try:
+        yield
+    finally:
+        _end_kernels()
+        if in_main_thread is not None:
+            signal.signal(signal.SIGTERM, in_main_thread)
+
+
+def _set_sigterm(handler):
+    try:
+        return signal.signal(signal.SIGTERM, handler)
+    except ValueError:  # only the main thread may
+        return None
+
+
+def _end_kernels() -> None:
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if child.pid not in _KERNELS_BEFORE and any("ipykernel" in word for word in child.cmdline()):
+                for process in [*child.children(recursive=True), child]:
+                    process.kill()
+        except psutil.Error:
+            pass
+
+
+def _one_line(error: BaseException) -> str:
+    import papermill
+
+    if isinstance(error, papermill.PapermillExecutionError):
+        first = next((line for line in error.source.splitlines() if line.strip()), "")
+        return f"cell {error.cell_index} `{first.strip()}`: {error.ename}: {error.evalue}".split("\n")[0]
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _literal(text: str) -> Any:
+    text = re.sub(r"^np\.\w+\((.*)\)$", r"\1", text.strip())
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text.strip("'\"")

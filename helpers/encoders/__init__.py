@@ -1,0 +1,1 @@
+"""Encoders of texts: layers of transformers, classical embeddings, pre-training."""

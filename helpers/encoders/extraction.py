@@ -1,0 +1,622 @@
+"""One vector per text from every layer of any encoder or decoder that ``transformers`` loads, each text encoded once.
+
+:func:`extract` reads all layers in one forward pass and keeps them in a store of memory-mapped files, so that a killed
+run goes on where it stopped, and a text that was encoded before costs nothing, in whatever list it comes again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helpers.locations import DATA
+from helpers.waiting import alone
+
+__all__ = ["POOLINGS", "Layers", "extract", "resolve"]
+
+POOLINGS = ("mean", "cls", "last", "pooler")
+SAVE_EVERY = 5.0  # seconds between two moments at which what was encoded becomes safe
+FORMAT = 1  # of the store; part of every key
+WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+TOKENIZER = ("tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model")
+
+
+def extract(
+    model: str | os.PathLike[str],
+    texts: Iterable[str],
+    *,
+    pooling: str | Sequence[str] = "mean",
+    max_length: int | None = None,
+    batch_tokens: int | None = None,
+    dtype: Any = None,
+    device: str | None = None,
+    revision: str | None = None,
+    store: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> Layers:
+    """For every layer of a model an array with one vector per text.
+
+    Parameters
+    ----------
+    model
+        Name on the hub or folder, as in :func:`resolve`; weights in safetensors. Of an encoder with a decoder (T5) the
+        encoder is read.
+    texts
+        Strings, none of them blank. Equal texts are encoded once.
+    pooling
+        What makes one vector of the tokens: ``"mean"`` over the tokens, by the attention mask; ``"cls"``, the first
+        token; ``"last"``, the last token, special ones included; ``"pooler"``, the model's own output of that name,
+        which is one representation rather than one per layer. Several at a time share the forward pass.
+    max_length
+        Tokens that are read of a text, special ones included; what the model can read by default. Longer texts lose
+        their end, which is counted in ``tokens_lost`` and warned of.
+    batch_tokens
+        Tokens of a batch, padding included: 2048 by default on a CPU, 32768 on a GPU. Less needs less memory. Texts are
+        batched by their length, the longest first.
+    dtype
+        ``"float32"``, ``"float16"`` or ``"bfloat16"``, in which the model computes: by default float16 on a GPU and
+        float32 on a CPU, whatever the file holds. Pooling and the result are float32.
+    device
+        As torch names it; the GPU if there is one.
+    revision
+        Of a model on the hub.
+    store
+        A folder; by default one below the user's cache folder. Vectors are kept by the SHA-256 of configuration,
+        tokenizer and weights, by pooling, ``max_length`` and ``dtype``, and by the text: 4 bytes for each feature.
+    progress
+        Show the texts done and the time left.
+
+    Returns
+    -------
+    Layers
+        A mapping from ``"layer 0"`` (the embedding layer), ``"layer 1"``, … to arrays of shape (n_texts, width), in the
+        order of ``texts``, and ``"pooler"`` behind them if it is asked for. Two or three of the poolings of tokens at a
+        time are told apart as ``"mean layer 0"``, ``"cls layer 0"``.
+
+    Raises
+    ------
+    TypeError
+        If ``texts`` is a string, or one of them is no string (named by its position).
+    FileNotFoundError
+        If the model, its configuration, tokenizer or weights are not there.
+    ValueError
+        If there are no texts, a text is blank or has no token, a file of weights is truncated or lacks weights, the
+        model has no hidden states or no pooler, an option is unknown, or a vector is not finite.
+    OSError
+        If the disk has no room for the vectors, or the hub cannot be reached.
+
+    Notes
+    -----
+    What was encoded is safe every 5 seconds and whenever a call ends, be it by an error: the same call goes on from
+    there after a kill. A second process that needs texts of the same model waits for the first (silently, unless
+    ``progress`` is set), then takes from the store what that one encoded. Memory: the model, the tokens and one batch.
+
+    Examples
+    --------
+    >>> layers = extract("thenlper/gte-small", ["One is odd.", "Two is even."])  # doctest: +SKIP
+    >>> layers["layer 12"].shape  # doctest: +SKIP
+    (2, 384)
+    """
+    import torch
+
+    texts, poolings = _checked_texts(texts), _checked_poolings(pooling)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = str(dtype or ("float32" if torch.device(device).type == "cpu" else "float16")).removeprefix("torch.")
+    if dtype not in ("float32", "float16", "bfloat16"):
+        raise ValueError(f"dtype is {dtype!r}; it is 'float32', 'float16' or 'bfloat16'")
+    for name, value in (("max_length", max_length), ("batch_tokens", batch_tokens)):
+        if value is not None and (isinstance(value, bool) or value != int(value) or value < 1):
+            raise ValueError(f"{name} is {value!r}; it is a whole number of tokens, at least 1, or None")
+    folder = _folder(model, revision)
+    files = _digests(folder)
+    digest = hashlib.sha256(json.dumps([FORMAT, sorted(files.items())]).encode()).hexdigest()
+    home = _store(store) / digest[:32]
+
+    encoder = None
+    if not (home / "model.json").exists():
+        encoder = _Encoder(folder, dtype, device)
+        home.mkdir(parents=True, exist_ok=True)
+        draft = home / f"model-{os.getpid()}"
+        draft.write_text(json.dumps({"name": str(model), "files": files, **encoder.card}, indent=1))
+        os.replace(draft, home / "model.json")
+    card = json.loads((home / "model.json").read_text())
+    if "pooler" in poolings and card["pooler"] is None:
+        raise ValueError(f"{model} has no pooler output, or no weights for it; use another pooling: {POOLINGS[:-1]}")
+    if max_length is not None and card["limit"] is not None and max_length > card["limit"]:
+        raise ValueError(f"max_length is {max_length}; {model} reads {card['limit']} tokens at most")
+    max_length = max_length or card["max_length"]
+
+    keys = _keys(texts)
+    wanted = dict(zip(keys, texts, strict=True))
+    spaces = {pooling: home / f"{pooling}-{max_length}-{dtype}" for pooling in poolings}
+    found = {pooling: _rows(space, wanted)[0] for pooling, space in spaces.items()}
+    encoded = 0
+    if any(len(rows) < len(wanted) for rows in found.values()):
+        with alone(home / "lock", f"another process is encoding texts by {model}", progress=progress):
+            encoder = encoder or _Encoder(folder, dtype, device)
+            budget = batch_tokens or (2048 if torch.device(device).type == "cpu" else 32768)
+            encoded = _encode(encoder, wanted, spaces, max_length, int(budget), progress)
+        found = {pooling: _rows(space, wanted)[0] for pooling, space in spaces.items()}
+    layers = Layers(str(model), files, poolings, max_length, dtype, encoded, _arrays(found, keys, card), home)
+    if count := np.count_nonzero(layers.tokens_lost):
+        warnings.warn(
+            f"{count} of {len(texts)} texts are longer than {max_length} tokens; they lost {layers.tokens_lost.sum()} "
+            "tokens at their ends",
+            stacklevel=2,
+        )
+    return layers
+
+
+class Layers(Mapping):
+    """Representations of the same texts by name, opened when they are read.
+
+    An array is a read-only memory map of the store where the texts lie there in the order asked for, else a memory map
+    of a temporary file with the rows brought into that order, which goes when the array does.
+
+    Attributes
+    ----------
+    model : str
+        As it was asked for.
+    files : dict of str to str
+        SHA-256 of the configuration, the tokenizer and the weights.
+    pooling : tuple of str
+    max_length : int
+    dtype : str
+        What the model computed in.
+    encoded : int
+        Distinct texts that this call passed through the model; the others were in the store.
+    tokens_lost : numpy.ndarray of shape (n_texts,)
+        Tokens of each text beyond ``max_length``.
+    """
+
+    def __init__(self, model, files, pooling, max_length, dtype, encoded, arrays, home):
+        self.model, self.files, self.pooling, self.max_length = model, files, pooling, max_length
+        self.dtype, self.encoded = dtype, encoded
+        self._places, self._home, self._opened = arrays, home, {}
+        self.tokens_lost = np.array(self._gathered("lost", next(iter(arrays.values()))[1]))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._opened:
+            self._opened[name] = self._gathered(*self._places[name])
+        return self._opened[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __repr__(self) -> str:
+        names = list(self)
+        return f"Layers({self.model!r}: {len(self.tokens_lost)} texts, {names[0]!r} … {names[-1]!r})"
+
+    def _gathered(self, file: str, places: list[tuple[Path, np.ndarray, np.ndarray]]) -> np.ndarray:
+        """The rows of a file of several segments in the order of the texts."""
+        total = sum(len(rows) for _, rows, _ in places)
+        sources = [_opened(segment, file) for segment, _, _ in places]
+        if len(places) == 1 and (np.diff(places[0][1]) == 1).all():
+            return sources[0][places[0][1][0] :][:total]
+        with tempfile.TemporaryFile(dir=self._home if os.access(self._home, os.W_OK) else None) as temporary:
+            out = np.memmap(temporary, sources[0].dtype, "w+", shape=(total, *sources[0].shape[1:]))
+        for source, (_, rows, positions) in zip(sources, places, strict=True):
+            for start in range(0, len(rows), 4096):
+                out[positions[start : start + 4096]] = source[rows[start : start + 4096]]
+        out.flags.writeable = False
+        return out
+
+
+def resolve(name: str | os.PathLike[str]) -> Path | str:
+    """The folder of a model, or its name on the hub.
+
+    A folder is taken as it is, or as it lies below the book's ``data/``, such as ``"encoders/bert"``. Else
+    ``$BOOK_MODELS/<name>``, or that of the last part of ``owner/name``, stands for the hub where it is a folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If ``name`` is a path, not a name of the hub, and there is no such folder.
+
+    Examples
+    --------
+    >>> resolve("owner/a-model-nobody-has")
+    'owner/a-model-nobody-has'
+    """
+    text = os.fspath(name)
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        return folder
+    if "/" in text and (folder := DATA / text).is_dir():
+        return folder
+    if not isinstance(name, str) or text.count("/") > 1 or text[:1] in ("", ".", "/", "~"):
+        raise FileNotFoundError(f"model is {text!r}; there is no such folder, and it cannot be a name on the hub")
+    for stand_in in (text, text.split("/")[-1]) if os.environ.get("BOOK_MODELS") else ():
+        if (folder := Path(os.environ["BOOK_MODELS"]) / stand_in).is_dir():
+            return folder
+    return text
+
+
+# What is asked for
+
+
+def _checked_texts(texts: Iterable[str]) -> list[str]:
+    if isinstance(texts, (str, bytes)):
+        raise TypeError("texts is a single string; pass a list of texts")
+    texts = list(texts)
+    if not texts:
+        raise ValueError("texts is empty; at least one text is needed")
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"texts[{position}] is a {type(text).__name__}; a string is needed")
+        if not text.strip():
+            raise ValueError(f"texts[{position}] is blank; leave blank texts out")
+    return texts
+
+
+def _checked_poolings(pooling: str | Sequence[str]) -> tuple[str, ...]:
+    poolings = tuple(dict.fromkeys([pooling] if isinstance(pooling, str) else pooling))
+    if not poolings or any(name not in POOLINGS for name in poolings):
+        raise ValueError(f"pooling is {pooling!r}; it is one of {', '.join(POOLINGS)}, or several of them")
+    return tuple(sorted(poolings, key=lambda name: name == "pooler"))
+
+
+def _folder(model: str | os.PathLike[str], revision: str | None) -> Path:
+    """Where the files lie, fetched from the hub if need be."""
+    found = resolve(model)
+    if isinstance(found, Path):
+        return found
+    from huggingface_hub import snapshot_download
+
+    try:
+        patterns = ["config.json", *WEIGHTS, *TOKENIZER]
+        return Path(snapshot_download(found, revision=revision, allow_patterns=patterns, ignore_patterns="*/*"))
+    except (OSError, ValueError) as error:
+        error.add_note(
+            f"model is {found!r}: no folder of that name, here or in BOOK_MODELS, and it did not come from the hub"
+        )
+        raise
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file that decides the vectors."""
+    found = {pattern: sorted(folder.glob(pattern)) for pattern in ("config.json", *WEIGHTS, *TOKENIZER)}
+    for what, patterns in (("configuration", ["config.json"]), ("weights", WEIGHTS[:1]), ("tokenizer", TOKENIZER)):
+        if not any(found[pattern] for pattern in patterns):
+            hint = "; only safetensors are read, so convert other formats first" if what == "weights" else ""
+            beside = sorted(path.name for path in folder.iterdir())
+            raise FileNotFoundError(f"{folder} has no {what} ({', '.join(patterns)}); it holds {beside}{hint}")
+    for index in found[WEIGHTS[1]]:
+        for name in set(json.loads(index.read_text())["weight_map"].values()):
+            if not (folder / name).exists():
+                raise FileNotFoundError(f"{folder} lacks {name}, which {index.name} names")
+    paths = {path for group in found.values() for path in group}
+    return {path.name: _digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(paths)}
+
+
+@cache
+def _digest(path: Path, size: int, changed: int) -> str:
+    """The SHA-256 of a file; once, unless its size or its time changes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _keys(texts: list[str]) -> list[bytes]:
+    """What a text is known by in the store."""
+    try:
+        return [hashlib.sha256(text.encode()).digest()[:16] for text in texts]
+    except UnicodeEncodeError as error:
+        position = next(i for i, text in enumerate(texts) if text == error.object)
+        raise ValueError(f"texts[{position}] is not valid Unicode: {error}") from None
+
+
+# The model
+
+
+class _Encoder:
+    """A model with its tokenizer; ``card`` is what one knows of it without loading it again."""
+
+    def __init__(self, folder: Path, dtype: str, device: str):
+        import torch
+        from safetensors import SafetensorError, safe_open
+        from transformers import AutoModel, AutoTokenizer
+
+        for path in folder.glob(WEIGHTS[0]):
+            try:
+                with safe_open(path, "np"):
+                    pass
+            except SafetensorError as error:
+                raise ValueError(f"{path} is truncated or no safetensors file: {error}") from None
+        with quiet():
+            self.tokenizer = AutoTokenizer.from_pretrained(folder)
+            kind = {"dtype": getattr(torch, dtype), "use_safetensors": True}
+            model, info = AutoModel.from_pretrained(folder, output_loading_info=True, **kind)
+        absent = sorted(info["missing_keys"])
+        if lacking := [key for key in absent if not key.startswith("pooler.")]:
+            raise ValueError(
+                f"the weights in {folder} lack {len(lacking)} tensors of its {type(model).__name__}, such as "
+                f"{lacking[0]}; they would be random"
+            )
+        model = model.get_encoder() if model.config.is_encoder_decoder else model
+        model.config.use_cache = False
+        self.model, self.folder, self.device = model.eval().to(device), folder, device
+        self.inputs = inspect.signature(model.forward).parameters
+        self.vocabulary = model.get_input_embeddings().num_embeddings
+        states, pooled = self._states({"input_ids": torch.zeros((1, 2), dtype=torch.long)})
+        if any(state.shape[:2] != (1, 2) for state in states):
+            raise ValueError(f"the hidden states of {type(model).__name__} in {folder} are not one vector per token")
+        limit = self._limit()
+        default = min(self.tokenizer.model_max_length, limit or 10**9)
+        self.card = {
+            "widths": [state.shape[-1] for state in states],
+            "pooler": None if pooled is None or absent else pooled.shape[-1],
+            "limit": limit,
+            "max_length": default if default < 10**9 else 512,
+        }
+
+    def _limit(self) -> int | None:
+        """How many tokens there are positions for."""
+        limit = getattr(self.model.config, "max_position_embeddings", None)
+        table = getattr(getattr(self.model, "embeddings", None), "position_embeddings", None)
+        offset = getattr(table, "padding_idx", None)  # RoBERTa counts positions from there
+        return limit if limit is None or offset is None else limit - offset - 1
+
+    def _states(self, batch: dict[str, Any]) -> tuple[Sequence[Any], Any]:
+        """The hidden states of all layers and the output of the pooler."""
+        import torch
+
+        batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
+        batch.setdefault("attention_mask", torch.ones_like(batch["input_ids"]))
+        with torch.inference_mode():
+            output = self.model(**batch, output_hidden_states=True, return_dict=True)
+        states = getattr(output, "hidden_states", None)
+        if not states:
+            raise ValueError(f"{type(self.model).__name__} in {self.folder} gives no hidden states")
+        return states, getattr(output, "pooler_output", None)
+
+    def tokens(self, texts: list[str], max_length: int) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
+        """What the model reads of each text, and how many tokens are cut off."""
+        options = {"return_attention_mask": False, "verbose": False}
+        if max_length <= (special := self.tokenizer.num_special_tokens_to_add()):
+            raise ValueError(f"max_length is {max_length}; {special} special tokens alone take as many")
+        read, lost = [], np.zeros(len(texts), np.int32)
+        for start in range(0, len(texts), 4096):
+            part = texts[start : start + 4096]
+            batch = self.tokenizer(part, truncation=False, **options)
+            batch = {name: batch[name] for name in batch if name in self.inputs}
+            lengths = np.array([len(ids) for ids in batch["input_ids"]])
+            for i in np.flatnonzero(lengths > max_length):
+                cut = self.tokenizer(part[i], truncation=True, max_length=max_length, **options)
+                lost[start + i] = lengths[i] - len(cut["input_ids"])
+                for name in batch:
+                    batch[name][i] = cut[name]
+            for i, row in enumerate(zip(*batch.values(), strict=True)):
+                read.append({name: np.array(ids, np.int32) for name, ids in zip(batch, row, strict=True)})
+                ids = read[-1]["input_ids"]
+                if not len(ids):
+                    raise ValueError(f"the tokenizer makes no token of the text {part[i]!r}")
+                if ids.max() >= self.vocabulary:
+                    raise ValueError(
+                        f"the tokenizer in {self.folder} gives token {ids.max()}, the model knows {self.vocabulary}; "
+                        "they do not belong together"
+                    )
+        return read, lost
+
+    def vectors(self, batch: list[dict[str, np.ndarray]], poolings: Iterable[str]) -> dict[str, np.ndarray]:
+        """For each pooling the vectors of all layers side by side, as float32, from one forward pass."""
+        import torch
+
+        lengths = torch.tensor([len(row["input_ids"]) for row in batch])
+        inputs = {}
+        for name in batch[0]:
+            rows = [torch.from_numpy(row[name]).long() for row in batch]
+            fill = self.tokenizer.pad_token_id if name == "input_ids" else None
+            inputs[name] = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=fill or 0)
+        inputs["attention_mask"] = (torch.arange(int(lengths.max())) < lengths[:, None]).long()
+        states, pooler = self._states(inputs)
+        lengths, mask = lengths.to(self.device), inputs["attention_mask"].to(self.device)
+        share = (mask / lengths[:, None])[:, None]
+        every = torch.arange(len(batch), device=self.device)
+        pools = {
+            "mean": lambda: [torch.bmm(share, state.float())[:, 0] for state in states],
+            "cls": lambda: [state[:, 0].float() for state in states],
+            "last": lambda: [state[every, lengths - 1].float() for state in states],
+            "pooler": lambda: [pooler.float()],
+        }
+        with torch.inference_mode():
+            out = {pooling: torch.cat(pools[pooling](), dim=1) for pooling in poolings}
+            if not all(bool(block.isfinite().all()) for block in out.values()):
+                dtype = self.model.dtype
+                raise ValueError(f"a vector is not finite in {dtype}; pass dtype='bfloat16' or dtype='float32'")
+        return {pooling: block.cpu().numpy() for pooling, block in out.items()}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the progress bar and the report of loading: what matters of it is checked."""
+    from transformers.utils import logging
+
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()
+
+
+def _encode(
+    encoder: _Encoder, wanted: dict[bytes, str], spaces: dict[str, Path], max_length: int, budget: int, progress: bool
+) -> int:
+    """Pass the texts that a space lacks through the model and store their vectors; how many texts these were."""
+    from tqdm import tqdm
+
+    places = {pooling: _rows(space, wanted) for pooling, space in spaces.items()}
+    missing = [key for key in wanted if any(key not in done for done, _ in places.values())]
+    if not missing:
+        return 0
+    read, lost = encoder.tokens([wanted[key] for key in missing], max_length)
+    lengths = np.array([len(row["input_ids"]) for row in read])
+    slots: dict[str, dict[int, tuple[Path, int]]] = {}
+    for pooling, (done, allotted) in places.items():
+        lacking = [i for i, key in enumerate(missing) if key not in done]
+        fresh = [i for i in lacking if missing[i] not in allotted]
+        if fresh:
+            files = _files(pooling, encoder.card)
+            segment = _allot(spaces[pooling], [missing[i] for i in fresh], lost[fresh], files)
+            allotted.update({missing[i]: (segment, row) for row, i in enumerate(fresh)})
+        slots[pooling] = {i: allotted[missing[i]] for i in lacking}
+    writers: dict[Path, _Writer] = {}
+    saved = time.monotonic()
+    with tqdm(total=int(lengths.sum()), unit="token", unit_scale=True, disable=not progress) as bar:
+        try:
+            texts = 0
+            for batch in _batches(lengths, budget):
+                for pooling, vectors in encoder.vectors([read[i] for i in batch], spaces).items():
+                    for segment in {slots[pooling][i][0] for i in batch if i in slots[pooling]}:
+                        here = [at for at, i in enumerate(batch) if slots[pooling].get(i, (None,))[0] == segment]
+                        rows = [slots[pooling][batch[at]][1] for at in here]
+                        if segment not in writers:
+                            writers[segment] = _Writer(segment, _files(pooling, encoder.card))
+                        writers[segment].put(rows, vectors[here])
+                texts += len(batch)
+                bar.set_postfix_str(f"{texts}/{len(missing)} texts", refresh=False)
+                bar.update(int(lengths[batch].sum()))
+                if time.monotonic() - saved >= SAVE_EVERY:
+                    for writer in writers.values():
+                        writer.save()
+                    saved = time.monotonic()
+        except RuntimeError as error:
+            error.add_note(f"{texts} of {len(missing)} texts are stored; if memory ran out, pass a lower batch_tokens")
+            raise
+        finally:
+            for writer in writers.values():
+                writer.save()
+    return len(missing)
+
+
+def _batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
+    """Texts of about equal length, the longest first, so that memory does not run out late."""
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        stop = start + max(1, budget // int(lengths[order[start]]))
+        yield order[start:stop]
+        start = stop
+
+
+# The store: a folder per model; in it one per pooling, length and dtype; in it segments, each with a file per layer and
+# the digests of its texts, the tokens that they lost and which rows are done. A segment has its size from the outset,
+# rows are filled in any order, and a row counts only when it is marked, after all its vectors are on the disk.
+
+
+def _store(store: str | os.PathLike[str] | None) -> Path:
+    if store is not None:
+        return Path(store).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("comparing-representations") / "layers"
+
+
+def _files(pooling: str, card: dict[str, Any]) -> dict[str, int]:
+    """The files of a segment and their widths."""
+    if pooling == "pooler":
+        return {"pooler": card["pooler"]}
+    return {f"layer {i}": width for i, width in enumerate(card["widths"])}
+
+
+def _rows(space: Path, wanted: Mapping[bytes, Any]) -> tuple[dict[bytes, tuple[Path, int]], ...]:
+    """Where the texts lie that are done, and where those for which there is only room."""
+    places: tuple[dict, dict] = {}, {}
+    for segment in sorted(space.glob("[0-9]*")):
+        digests, done = _opened(segment, "texts").tobytes(), _opened(segment, "done")
+        for row, marked in enumerate(done.tolist()):
+            key = digests[16 * row : 16 * row + 16]
+            if key in wanted:
+                places[not marked][key] = segment, row
+    return places
+
+
+def _allot(space: Path, keys: list[bytes], lost: np.ndarray, files: dict[str, int]) -> Path:
+    """A new segment with room for the texts, there as a whole or not at all."""
+    space.mkdir(exist_ok=True)
+    needed, free = 4 * len(keys) * sum(files.values()), shutil.disk_usage(space).free
+    if needed > free:
+        raise OSError(
+            f"the vectors of {len(keys)} texts need {needed / 1e9:.3g} GB in {space}; {free / 1e9:.3g} are free"
+        )
+    draft = space / "draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    np.save(draft / "texts.npy", np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16))
+    np.save(draft / "lost.npy", lost)
+    np.save(draft / "done.npy", np.zeros(len(keys), bool))
+    for name, width in files.items():
+        path = draft / f"{name}.npy"
+        np.lib.format.open_memmap(path, "w+", np.float32, (len(keys), width))
+        if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash of the memory map later
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    number = max((int(segment.name) for segment in space.glob("[0-9]*")), default=-1) + 1
+    return draft.rename(space / f"{number:06d}")
+
+
+class _Writer:
+    """A segment being filled."""
+
+    def __init__(self, segment: Path, files: dict[str, int]):
+        self.layers = [_opened(segment, name, "r+") for name in files]
+        self.ends = np.cumsum(list(files.values()))[:-1]
+        self.done, self.rows = _opened(segment, "done", "r+"), []
+
+    def put(self, rows: list[int], vectors: np.ndarray) -> None:
+        """Write a batch, all layers side by side."""
+        for layer, part in zip(self.layers, np.split(vectors, self.ends, axis=1), strict=True):
+            layer[rows] = part
+        self.rows += rows
+
+    def save(self) -> None:
+        """Mark what was written, once it is on the disk."""
+        if self.rows:
+            for layer in self.layers:
+                layer.flush()
+            self.done[self.rows] = True
+            self.done.flush()
+            self.rows = []
+
+
+def _opened(segment: Path, name: str, mode: str = "r") -> np.ndarray:
+    try:
+        return np.load(segment / f"{name}.npy", mmap_mode=mode)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"the store is damaged: {segment / name}.npy: {error}; delete {segment}, and its texts are encoded again"
+        ) from error
+
+
+def _arrays(found: dict[str, dict], keys: list[bytes], card: dict[str, Any]) -> dict[str, tuple[str, list]]:
+    """For every name of the mapping the file, and where in which segments the texts lie, in their order."""
+    several = sum(pooling != "pooler" for pooling in found) > 1
+    out = {}
+    for pooling, rows in found.items():
+        by_segment: dict[Path, list[tuple[int, int]]] = {}
+        for position, key in enumerate(keys):
+            segment, row = rows[key]
+            by_segment.setdefault(segment, []).append((row, position))
+        places = [(segment, *np.array(pairs).T) for segment, pairs in by_segment.items()]
+        for file in _files(pooling, card):
+            out[f"{pooling} {file}" if several and pooling != "pooler" else file] = file, places
+    return out

@@ -1,0 +1,500 @@
+"""Embeddings of the same clients combined: fitted on training, chosen on validation, compared on test clients.
+
+Accuracies are shares, their differences too (0.01 is one point). Experiments are the independent units of every
+statement over several of them: the models of one experiment share clients.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from helpers.studies.sweep import Sweep
+
+__all__ = [
+    "MEASURES",
+    "VERDICTS",
+    "Comparison",
+    "Tuned",
+    "angular_cosine",
+    "baselines",
+    "compare",
+    "compare_all",
+    "draw_differences",
+    "judge",
+    "over_experiments",
+]
+
+VERDICTS = ("reproduced", "not reproduced", "not testable at this scale")
+"""What :func:`judge` may say."""
+
+
+class Tuned(NamedTuple):
+    """An ensemble, the parameters among which validation chooses, and whether it chooses the number of steps too."""
+
+    ensemble: Any
+    grid: Mapping[str, Sequence] = {}
+    path: bool = False
+
+
+class Comparison(NamedTuple):
+    """What :func:`compare` found.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each single model, reference and method; see :func:`compare`.
+    correct : DataFrame
+        Whether the class of each test client (rows) is predicted, by each of them (columns).
+    curves : DataFrame
+        The validation accuracy of each candidate of each method that is tuned, and whether it was ``chosen``.
+    ensembles : dict
+        The fitted ensemble of each method.
+    """
+
+    table: pd.DataFrame
+    correct: pd.DataFrame
+    curves: pd.DataFrame
+    ensembles: dict[Any, Any]
+
+
+def angular_cosine(x: Any, y: Any) -> float:
+    """Cosine of the angular shape distance: the angle as a similarity in [0, 1].
+
+    >>> import numpy as np
+    >>> from helpers.studies.combining import angular_cosine
+    >>> x = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> round(angular_cosine(x, 3 * x[:, ::-1] + 1), 9)
+    1.0
+    """
+    from helpers.similarity.shape import angular_shape
+
+    return float(np.cos(angular_shape(x, y)))
+
+
+MEASURES: dict[str, Any] = {
+    "cka": "cka",
+    "rsa": "rsa",
+    "distance_correlation": "distance_correlation",
+    "angular_shape": angular_cosine,
+}
+"""The similarities of the published weights; that of the angle is its cosine."""
+
+
+def baselines(width: int, n_train: int | None) -> dict[str, Tuned]:
+    """What every method of that width is held against; fewer axes where there are fewer training rows."""
+    from helpers.ensembles import ConcatPCA, MeanOfLayers
+
+    axes = width if n_train is None else min(width, n_train - 1)
+    return {
+        "mean": Tuned(MeanOfLayers(align="pad")),
+        "concat_pca": Tuned(ConcatPCA(axes), {"normalize": [None, "standardize"]}),
+    }
+
+
+def compare(
+    representations: Mapping[str, Any],
+    target: pd.Series,
+    part: pd.Series,
+    methods: Callable[..., Mapping[str, Tuned]],
+    *,
+    scorer: str = "fast",
+    chooser: str = "",
+    seed: int = 0,
+    level: float = 0.95,
+    resamples: int = 1000,
+    known: dict | None = None,
+) -> Comparison:
+    """Every single model and every method, on the test clients of one experiment.
+
+    Parameters
+    ----------
+    representations
+        At least two, by name: DataFrames, aligned with ``target`` by their index, or arrays whose rows are its clients.
+    target, part
+        As for :func:`helpers.clients.score`; clients without a class are left out.
+    methods
+        ``methods(width, n_train=n, seed=seed)`` gives the methods by name, as :func:`replacing_methods` does, for the
+        width of the single model that is best on validation.
+    scorer, seed
+        As for :func:`helpers.clients.score`.
+    chooser
+        Scorer of the candidates of a method on the validation clients, for instance ``"logistic"``, which costs a
+        tenth of ``"fast"``; the scorer itself if empty. The validation accuracy of single models is by the scorer.
+    level, resamples
+        Of the bootstrap over test clients of a difference.
+    known
+        Keeps the scores for later calls with the same target, part, scorer and seed, so that what several sets of
+        representations have in common is scored once.
+
+    Returns
+    -------
+    Comparison
+        Its table has ``method``; ``kind``: ``"single"``, ``"reference"`` (``best``: the single model of highest
+        validation accuracy; ``best_on_test``, which nobody can choose; ``concat`` of all at full width) or
+        ``"method"``; ``width``; ``validation`` and test ``accuracy``; ``chosen`` parameters as JSON; ``weights`` of the
+        representations; ``minus_best`` and ``minus_concat_pca`` with ``_low`` and ``_high``: the difference in test
+        accuracy to the best single model and to concatenation with PCA, if that is among the methods.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two representations, or one has the name of a reference or method; and as
+        :func:`helpers.clients.score` and the ensembles raise.
+
+    Notes
+    -----
+    The ensembles are fitted on the training clients and their labels; their quality is the validation accuracy of each
+    model. Of the candidates of a method the one of highest validation accuracy is kept, of equal ones that with the
+    fewest steps, then the first in the grid. Test clients enter only what is reported.
+    """
+    import pandas as pd
+
+    from helpers.ensembles import Representations
+    from helpers.inference import interval
+
+    if len(representations) < 2:
+        raise ValueError(f"representations holds {len(representations)}; at least two are needed to combine them")
+    target = target[target.notna()]
+    part = part.loc[target.index]
+    arrays = {name: aligned_rows(x, target, part, name) for name, x in representations.items()}
+    whole = Representations(arrays)
+    seen = (part == "train").to_numpy()
+    train, y = whole[seen], target[seen].to_numpy()
+    known = {} if known is None else known
+    scored, tried = (Scored(target, part, which, seed, known) for which in (scorer, chooser or scorer))
+    valid = {name: scored(x, "validation").accuracy for name, x in arrays.items()}
+    best = max(valid, key=valid.get)
+    rows, correct, curves, ensembles, similarities = [], {}, [], {}, {}
+
+    def report(name, kind, x, validation, chosen, weights):
+        if name in correct:
+            raise ValueError(f"{name!r} names a representation and a {kind}; call the representation otherwise")
+        found = scored(x, "test")
+        correct[name] = found.correct
+        shares = " ".join(f"{value:.3f}" for value in weights) if weights is not None else ""
+        row = {"method": name, "kind": kind, "width": x.shape[1], "validation": validation}
+        rows.append(row | {"accuracy": found.accuracy, "chosen": json.dumps(chosen), "weights": shares})
+
+    for name, x in arrays.items():
+        report(str(name), "single", x, valid[name], {}, None)
+    report("best", "reference", arrays[best], valid[best], {"model": str(best)}, None)
+    top = max(arrays, key=lambda name: correct[str(name)].mean())
+    report("best_on_test", "reference", arrays[top], valid[top], {"model": str(top)}, None)
+    report("concat", "reference", np.hstack(list(arrays.values())), np.nan, {}, None)
+    for name, method in methods(arrays[best].shape[1], n_train=int(seen.sum()), seed=seed).items():
+        candidates = list(_candidates(method, train, y, valid, similarities))
+        if len(candidates) == 1:
+            (chosen, fitted), validation = candidates[0], np.nan
+        else:
+            values = [tried(each.transform(whole), "validation").accuracy for _, each in candidates]
+            order = sorted(range(len(values)), key=lambda i: (-values[i], candidates[i][0].get("steps", 0)))
+            (chosen, fitted), validation = candidates[order[0]], values[order[0]]
+            curves += [
+                {"method": name, **point, "validation": value, "chosen": i == order[0]}
+                for i, ((point, _), value) in enumerate(zip(candidates, values, strict=True))
+            ]
+        ensembles[name] = fitted
+        report(name, "method", fitted.transform(whole), validation, chosen, fitted.weights_)
+    correct = pd.DataFrame(correct)
+    table = pd.DataFrame(rows)
+    for against in ("best", "concat_pca"):
+        if against in correct:
+            differences = correct.astype(float).sub(correct[against].astype(float), axis=0)
+            found = [
+                interval(differences[name], method="percentile", level=level, resamples=resamples, rng=seed)
+                for name in table["method"]
+            ]
+            for end, field in (("", "estimate"), ("_low", "low"), ("_high", "high")):
+                table[f"minus_{against}{end}"] = [getattr(one, field) for one in found]
+    return Comparison(table, correct, pd.DataFrame(curves), ensembles)
+
+
+def compare_all(
+    sweep: Sweep,
+    methods: Callable[..., Mapping[str, Tuned]],
+    *,
+    experiments: Iterable[int] | None = None,
+    **options: Any,
+) -> Comparison:
+    """:func:`compare` for each experiment of a sweep; experiments with one finished model only are left out.
+
+    Parameters
+    ----------
+    sweep
+        As :func:`helpers.studies.sweep.read_sweep` gives it; or any object with ``embeddings``, ``target`` and ``part``
+        like those.
+    methods, options
+        As for :func:`compare`.
+    experiments
+        Some of them; all by default.
+
+    Returns
+    -------
+    Comparison
+        The tables one below the other, with ``experiment`` in front; ``ensembles`` has keys (experiment, method), and
+        ``correct`` the experiment as the first level of its index.
+
+    Raises
+    ------
+    ValueError
+        If no experiment has two models.
+    """
+    import pandas as pd
+
+    wanted = sorted(sweep.target) if experiments is None else list(experiments)
+    tables, correct, curves, ensembles = {}, {}, {}, {}
+    for number in wanted:
+        models = {str(model): x for (e, model), x in sweep.embeddings.items() if e == number}
+        if len(models) < 2:
+            continue
+        found = compare(models, sweep.target[number], sweep.part[number], methods, **options)
+        tables[number], correct[number], curves[number] = found.table, found.correct, found.curves
+        ensembles |= {(number, name): ensemble for name, ensemble in found.ensembles.items()}
+    if not tables:
+        raise ValueError(f"none of the experiments {wanted} has two models to combine")
+
+    def together(parts):
+        return pd.concat(parts, names=["experiment"]).reset_index("experiment").reset_index(drop=True)
+
+    return Comparison(together(tables), pd.concat(correct, names=["experiment"]), together(curves), ensembles)
+
+
+def over_experiments(
+    table: pd.DataFrame, against: str = "best", *, level: float = 0.95, resamples: int = 9999, rng: int = 0
+) -> pd.DataFrame:
+    """Each method against one of them, with experiments as units.
+
+    Parameters
+    ----------
+    table
+        With ``experiment``, ``method`` and ``accuracy``, as :func:`compare_all` gives it; single models are left out,
+        and methods that are missing in an experiment.
+    against
+        A method or reference.
+    level, resamples, rng
+        Of the intervals, and of the random signs.
+
+    Returns
+    -------
+    DataFrame
+        By method: mean ``accuracy`` and ``difference`` with ``low`` and ``high`` (BCa bootstrap over experiments),
+        sign-flip ``p`` and Holm's ``p_holm`` over the methods, ``wins`` and ``ties`` of ``n`` experiments, and the
+        share of ``wins`` with its exact binomial interval: ``win_rate``, ``win_low``, ``win_high``. One experiment
+        has no interval and no p (NaN).
+
+    Raises
+    ------
+    ValueError
+        If ``against`` is not there.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.combining import over_experiments
+    >>> rows = [(e, m, a) for e in range(8) for m, a in (("best", 0.5 + 0.01 * e), ("new", 0.52 + 0.01 * e))]
+    >>> table = pd.DataFrame(rows, columns=["experiment", "method", "accuracy"])
+    >>> over_experiments(table).loc["new", ["difference", "win_rate"]].round(3).tolist()
+    [0.02, 1.0]
+    """
+    import pandas as pd
+
+    from helpers.inference import holm
+
+    wide = _wide(table)
+    if against not in wide:
+        raise ValueError(f"against is {against!r}; the methods are {', '.join(map(str, wide))}")
+    rows = {}
+    for name in wide.columns.drop(against):
+        found = _paired(wide[name], wide[against], level, resamples, rng)
+        rows[name] = {
+            "accuracy": wide[name].mean(),
+            "difference": found.difference,
+            "low": found.low,
+            "high": found.high,
+            "p": found.p,
+            **_wins(wide[name], wide[against], level),
+        }
+    out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+    out.insert(5, "p_holm", holm(out["p"]) if len(wide) > 1 else np.nan)
+    return out.astype({"wins": int, "ties": int, "n": int})
+
+
+def judge(
+    table: pd.DataFrame, claims: pd.DataFrame, *, level: float = 0.95, resamples: int = 9999, rng: int = 0
+) -> pd.DataFrame:
+    """Published claims about two methods, judged on the experiments of a table.
+
+    Parameters
+    ----------
+    table
+        As for :func:`over_experiments`.
+    claims
+        One row per claim: ``claim`` in words, ``first`` and ``second`` method, ``kind``: ``"difference"`` in accuracy
+        or ``"share"`` of the experiments that the first wins, and the ``published`` number; of a difference ``inf`` or
+        ``-inf`` if only its sign was published.
+    level, resamples, rng
+        As for :func:`over_experiments`.
+
+    Returns
+    -------
+    DataFrame
+        By claim: ``published``, our ``value`` with ``low`` and ``high``, ``n`` experiments and the ``verdict``. A
+        difference is *reproduced* if it is surely on the published side of 0 (interval and sign-flip p), *not
+        reproduced* if it is surely on the other side or its interval excludes a published number and holds 0, else not
+        testable. A share is *not reproduced* if its exact interval excludes the published one; *reproduced* if the
+        interval holds it, is at most 0.5 wide, and, unless the published share is 0.5, excludes 0.5; else not testable.
+
+    Raises
+    ------
+    ValueError
+        If a claim names a method that is not in the table.
+    """
+    import pandas as pd
+
+    wide, rows = _wide(table), []
+    for claim in claims.to_dict("records"):
+        if missing := {claim["first"], claim["second"]} - set(wide):
+            raise ValueError(f"claim {claim['claim']!r} names {sorted(missing)}; the methods are {list(wide)}")
+        first, second, published = wide[claim["first"]], wide[claim["second"]], claim["published"]
+        if claim["kind"] == "difference":
+            found = _paired(first, second, level, resamples, rng)
+            value, low, high = found.difference, found.low, found.high
+            sure = {"better": 1, "worse": -1}.get(found.verdict, 0)
+            ruled_out = np.isfinite([published, low]).all() and low <= 0 <= high and not low <= published <= high
+            verdict = 0 if sure and sure == np.sign(published) else 1 if sure or ruled_out else 2
+        else:
+            wins = _wins(first, second, level)
+            value, low, high = wins["win_rate"], wins["win_low"], wins["win_high"]
+            decisive = high - low <= 0.5 and (published == 0.5 or not low <= 0.5 <= high)
+            verdict = 1 if not low <= published <= high else 0 if decisive else 2
+        rows.append({**claim, "value": value, "low": low, "high": high, "n": len(wide), "verdict": VERDICTS[verdict]})
+    return pd.DataFrame(rows).set_index("claim")
+
+
+def draw_differences(
+    table: pd.DataFrame, against: str = "best", *, names: Mapping[str, str] | None = None, ax: Any = None
+):
+    """Draw the differences of methods to one of them, in points: a small dot for each experiment, the mean with its
+    interval over experiments, filled if the interval excludes 0.
+
+    Parameters
+    ----------
+    table, against
+        As for :func:`over_experiments`.
+    names
+        The methods to show, from top to bottom, and what they are called; all by default.
+    ax
+        Axes to draw on; the current ones by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    import matplotlib.pyplot as plt
+
+    from helpers.book.style import INK
+
+    ax = plt.gca() if ax is None else ax
+    found, wide = over_experiments(table, against), _wide(table)
+    names = {name: name for name in found.index} if names is None else names
+    shown = [name for name in names if name in found.index]
+    for y, name in enumerate(reversed(shown)):
+        row = found.loc[name]
+        each = 100 * (wide[name] - wide[against])
+        ax.plot(each, np.full(len(each), y), "o", color="C0", ms=3, alpha=0.35, mec="none", zorder=1)
+        sure = row["low"] > 0 or row["high"] < 0
+        ax.plot(100 * row[["low", "high"]], [y, y], color="C1", lw=2, zorder=2)
+        ax.plot(100 * row["difference"], y, "o", color="C1", mfc="C1" if sure else "none", ms=7, zorder=3)
+    ax.axvline(0, color=INK, lw=1, zorder=0)
+    ax.set_yticks(range(len(shown)), [names[name] for name in reversed(shown)])
+    return ax
+
+
+class Scored:
+    """Scores of arrays on validation and test clients by one classifier; what was scored before is not scored again."""
+
+    def __init__(self, target: pd.Series, part: pd.Series, scorer: str, seed: int, known: dict):
+        self.target, self.part, self.scorer, self.seed, self.known = target, part, scorer, seed, known
+
+    def __call__(self, x: np.ndarray, on: str):
+        from helpers.clients.scoring import score_parts
+
+        key = hashlib.sha256(np.ascontiguousarray(x)).digest(), x.shape, self.scorer
+        if key not in self.known:
+            self.known[key] = score_parts(x, self.target, self.part, scorer=self.scorer, seed=self.seed)
+        return self.known[key][on]
+
+
+def _candidates(method: Tuned, train: Any, y: np.ndarray, quality: Mapping, similarities: dict) -> Iterable[tuple]:
+    """The fitted candidates of a method, each with the parameters that tell it from the others."""
+    from sklearn.base import clone
+
+    from helpers.ensembles.arguments import as_similarity
+
+    rule = getattr(method.ensemble, "similarity", None)
+    if rule is not None and getattr(method.ensemble, "mix", "qp") == "qp" and rule not in similarities:
+        similarities[rule] = as_similarity(rule, train)
+    for point in _points(method.grid):
+        ensemble = clone(method.ensemble).set_params(**point)
+        ensemble.fit(train, y, quality={str(k): v for k, v in quality.items()}, similarity=similarities.get(rule))
+        if not method.path:
+            yield point, ensemble
+            continue
+        for steps in range(len(ensemble.steps_) + 1):
+            yield point | {"steps": steps}, ensemble.up_to(steps)
+
+
+def _points(grid: Mapping[str, Sequence]) -> list[dict]:
+    from sklearn.model_selection import ParameterGrid
+
+    return list(ParameterGrid(dict(grid)))
+
+
+def aligned_rows(x: Any, target: pd.Series, part: pd.Series, name: Any) -> np.ndarray:
+    """The rows of the clients of ``target``, which all have a class."""
+    if hasattr(x, "loc"):
+        if missing := len(target.index.difference(x.index)):
+            raise ValueError(f"representation {name!r} lacks {missing} clients of the target")
+        x = x.loc[target.index]
+    x = np.asarray(x)
+    if len(x) != len(target):
+        raise ValueError(
+            f"representation {name!r} has {len(x)} rows and {len(target)} clients have a class; pass a DataFrame with "
+            "the clients as its index"
+        )
+    return x
+
+
+def _wide(table: pd.DataFrame) -> pd.DataFrame:
+    """Experiments × methods, without single models, methods in the order of the table."""
+    if "kind" in table:
+        table = table[table["kind"] != "single"]
+    wide = table.pivot(index="experiment", columns="method", values="accuracy")
+    return wide[list(dict.fromkeys(table["method"]))].dropna(axis=1)
+
+
+def _paired(first: pd.Series, second: pd.Series, level: float, resamples: int, rng: int) -> Any:
+    """The paired difference over experiments; one experiment leaves its limits open."""
+    from helpers.inference import Paired, paired
+
+    if len(first) > 1:
+        return paired(first, second, level=level, resamples=resamples, rng=rng)
+    return Paired(float(first.mean() - second.mean()), np.nan, np.nan, np.nan, "not distinguishable", 1, level)
+
+
+def _wins(first: pd.Series, second: pd.Series, level: float) -> dict[str, float]:
+    """Strict wins among the experiments, with the exact interval of Clopper and Pearson."""
+    from scipy.stats import binomtest
+
+    wins, n = int((first > second).sum()), len(first)
+    limits = binomtest(wins, n).proportion_ci(level, method="exact")
+    ties = int((first == second).sum())
+    return {"wins": wins, "ties": ties, "n": n, "win_rate": wins / n, "win_low": limits.low, "win_high": limits.high}

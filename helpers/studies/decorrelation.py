@@ -1,0 +1,215 @@
+"""The experiment of the chapter on decorrelation: what maps do to dependence and to accuracy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.arrays import as_matrix, check_count, to_numpy
+from helpers.clients.scoring import score
+from helpers.ensembles.decorrelation import KEEP, Decorrelator
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["HALVED", "designs", "front", "pair"]
+
+
+HALVED = ("", "same", "other")
+"""Whose clients train the classifiers of :func:`front`."""
+
+
+def designs(
+    mus: Sequence[float],
+    penalties: Sequence[str] = ("modified_distance_correlation",),
+    others: Sequence[float] | None = None,
+) -> list[dict]:
+    """Settings of maps for :func:`front`: each penalty alone, as published, then with something kept at each μ.
+
+    Parameters
+    ----------
+    mus
+        Prices of what is kept.
+    penalties
+        Names in :data:`PENALTIES`. The first is tried with reconstruction and with labels, and both of these without
+        any penalty; the others with labels.
+    others
+        Prices at which these others keep labels; the first of ``mus`` by default.
+
+    Examples
+    --------
+    >>> from helpers.studies.decorrelation import designs
+    >>> [(one["keep"], one["mu"]) for one in designs([0.5])]
+    [('nothing', 0.0), ('reconstruction', 0.5), ('reconstruction', inf), ('labels', 0.5), ('labels', inf)]
+    """
+    out = [{"penalty": penalty, "keep": "nothing", "mu": 0.0} for penalty in penalties]
+    for keep in KEEP[1:]:
+        out += [{"penalty": penalties[0], "keep": keep, "mu": float(mu)} for mu in (*mus, math.inf)]
+    others = mus[:1] if others is None else others
+    return out + [{"penalty": name, "keep": "labels", "mu": float(mu)} for name in penalties[1:] for mu in others]
+
+
+def pair(
+    models: Mapping[Any, Any], target: pd.Series, parts: pd.Series, *, scorer: str = "fast", seed: int = 0
+) -> tuple[Any, Any]:
+    """Which two models of an experiment to study: the best by validation accuracy is Y, the second best X.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two models.
+    """
+
+    if len(models) < 2:
+        raise ValueError(f"there are {len(models)} models; a pair is needed")
+    known = {
+        name: score(x, target, parts, scorer=scorer, on="validation", seed=seed).accuracy for name, x in models.items()
+    }
+    second, best = sorted(known, key=known.get)[-2:]
+    return second, best
+
+
+def front(
+    x: Any,
+    y: Any,
+    target: pd.Series,
+    parts: pd.Series,
+    *,
+    settings: Sequence[Mapping[str, Any]],
+    measures: Sequence[str] = ("distance_correlation_unbiased", "cka", "cca"),
+    measured: int = 1000,
+    scorer: str = "fast",
+    also: Sequence[str] = (),
+    halved: str = "",
+    seed: int = 0,
+    **shared: Any,
+) -> pd.DataFrame:
+    """What maps of X do to its dependence on Y and to the accuracy of X′ and of X′ ∪ Y.
+
+    Parameters
+    ----------
+    x, y : DataFrame or array of shape (clients, p) and (clients, q)
+        In the order of ``target``.
+    target, parts
+        As :func:`helpers.clients.score` takes them. Maps are trained on the training clients, stopped by the
+        validation clients, and everything is reported on the test clients, whose targets no map sees.
+    settings
+        Of each map: parameters of :class:`Decorrelator`.
+    measures
+        Of :mod:`helpers.similarity`, with which the dependence on the test clients is reported.
+    measured
+        On so many of them, drawn by ``seed``, if there are more.
+    scorer, seed
+        Of the accuracies; ``seed`` also of the maps and of the halves.
+    also
+        Further scorers.
+    halved
+        Empty: maps and classifiers learn from all training clients. ``"other"``: maps from a random half of them,
+        classifiers from the other half, so that no classifier learns from clients whose X′ the map has fitted already.
+        ``"same"``: both from the first half, for comparison.
+    shared
+        Parameters of all maps.
+
+    Returns
+    -------
+    DataFrame
+        First a row ``penalty = "none"`` for X as it is, then one for each map: ``penalty``, ``keep``, ``mu``, the
+        measures, ``chance_MEASURE`` (mean over three draws of the same with the rows of Y shuffled), ``accuracy`` (of
+        X′), ``accuracy_union`` (of X′ ∪ Y), ``accuracy_y`` (of Y), the same three with ``_SCORER`` at the end for each
+        further one, ``halved``, ``epochs`` of the weights and ``seconds``.
+
+    Raises
+    ------
+    ValueError
+        If the clients of x, y and the parts do not fit, or as :class:`Decorrelator` and the scorer raise.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.decorrelation import front
+    >>> rng = np.random.default_rng(0)
+    >>> target = pd.Series(rng.integers(0, 2, 120))
+    >>> parts = pd.Series(["train", "validation", "test"] * 40)
+    >>> x, y = target.to_numpy()[:, None] + rng.normal(size=(2, 120, 3))
+    >>> found = front(x, y, target, parts, settings=[{"mu": 0.0}], scorer="logistic", epochs=2)
+    >>> found["penalty"].tolist()
+    ['none', 'modified_distance_correlation']
+    """
+    import time
+
+    import pandas as pd
+
+    x, y = (
+        np.ascontiguousarray(
+            to_numpy(as_matrix(z.loc[target.index].to_numpy() if hasattr(z, "loc") else z, name, rows=1)), np.float32
+        )
+        for name, z in (("x", x), ("y", y))
+    )
+    if len(x) != len(target) or len(y) != len(target):
+        raise ValueError(f"x has {len(x)} rows, y {len(y)} and target {len(target)}; one row a client is needed")
+    part = parts.loc[target.index].to_numpy()
+    known = target.notna().to_numpy()
+    test = np.flatnonzero(part == "test")
+    if check_count(measured, "measured", least=4) < len(test):
+        test = np.sort(np.random.default_rng(seed).choice(test, measured, replace=False))
+    if halved not in HALVED:
+        raise ValueError(f"halved is {halved!r}; it can be {', '.join(map(repr, HALVED))}")
+    judges = parts.loc[target.index]
+    if halved:
+        train = np.flatnonzero((part == "train") & known)
+        half = np.random.default_rng(seed).permutation(len(train)) < len(train) / 2
+        part = part.astype(object)
+        judges = pd.Series(part.copy(), target.index)
+        judges.iloc[train[half != (halved == "same")]] = "none"
+        part[train[~half]] = "none"
+
+    def accuracies(z: np.ndarray, name: str) -> dict[str, float]:
+        """By every scorer."""
+        by = {name if one == scorer else f"{name}_{one}": one for one in (scorer, *also)}
+        return {key: score(z, target, judges, scorer=one, seed=seed).accuracy for key, one in by.items()}
+
+    of_y = accuracies(y, "accuracy_y")
+    found = []
+    for setting in ({}, *settings):
+        began = time.perf_counter()
+        row: dict[str, Any] = {"penalty": "none", "keep": "everything", "mu": math.nan}
+        mapped, epochs = x, 0
+        if setting:
+            decorrelator = Decorrelator(**{"seed": seed} | shared | dict(setting))
+            with_labels = decorrelator.keep == "labels"
+            learn, stop = (np.flatnonzero((part == which) & known) for which in ("train", "validation"))
+            train, held = (
+                (x[rows], y[rows], target.to_numpy()[rows] if with_labels else None) for rows in (learn, stop)
+            )
+            decorrelator.fit(train[0], train[1], labels=train[2], validation=held)
+            mapped, epochs = decorrelator.transform(x), decorrelator.best_epoch_
+            name = decorrelator.penalty
+            row |= {"penalty": name if isinstance(name, str) else name.__name__}
+            row |= {"keep": decorrelator.keep, "mu": 0.0 if decorrelator.keep == "nothing" else decorrelator.mu}
+        row |= _dependence(mapped[test], y[test], measures, seed)
+        row |= accuracies(mapped, "accuracy") | accuracies(np.hstack([mapped, y]), "accuracy_union") | of_y
+        row |= {"halved": halved, "epochs": epochs, "seconds": round(time.perf_counter() - began, 2)}
+        found.append(row)
+    return pd.DataFrame(found)
+
+
+def _dependence(x: np.ndarray, y: np.ndarray, measures: Sequence[str], seed: int) -> dict[str, float]:
+    """Measures of X′ and Y, and of X′ and Y with its rows shuffled; NaN where X′ is constant.
+
+    Canonical correlations are all 1 where the columns span every direction: NaN too, unless there are more rows.
+    """
+    from helpers.similarity.registry import MEASURES
+
+    rng = np.random.default_rng(seed)
+    shuffled = [y[rng.permutation(len(y))] for _ in range(3)]
+    constant = np.ptp(x, axis=0).max() <= 1e-6 * np.abs(x).max()
+    out = {}
+    for name in measures:
+        measure = MEASURES[name].function
+        void = constant or (name.endswith("cca") and len(x) <= x.shape[1] + y.shape[1])
+        out[name] = math.nan if void else float(measure(x, y))
+        out[f"chance_{name}"] = math.nan if void else float(np.mean([measure(x, z) for z in shuffled]))
+    return out

@@ -1,0 +1,617 @@
+"""The experiment of Part II: the layers of an encoder, fused for a task by every method and scored on unseen texts.
+
+What may be learnt from where: the statistics of representations (similarity of layers, means, principal axes) from
+training texts; the quality of a layer and the parameters of a method from the validation split; nothing from the test
+split, which gives the scores.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "EXTRA",
+    "PUBLISHED",
+    "VERDICTS",
+    "Fusion",
+    "Method",
+    "claims",
+    "experiment",
+    "methods",
+    "scores",
+    "with_provenance",
+]
+
+PUBLISHED = ("last_layer", "best_layer", "qp_weighted", "qp_pca", "cluster_pca", "greedy", "qp_masked")
+"""The methods of the published table, by the names that it uses."""
+EXTRA = (
+    "mean_of_layers",
+    "mean_of_last_four",
+    "concat_pca",
+    "centred_last",
+    "whitened_last",
+    "scalar_mix",
+    "best_unsupervised",
+)
+"""Rows that the published table does not have."""
+VERDICTS = ("reproduced", "not reproduced", "not testable at this scale")
+"""What :func:`claims` may say."""
+
+
+class Method(NamedTuple):
+    """An ensemble, and the parameters among which validation chooses; without any it is taken as it is."""
+
+    ensemble: Any
+    grid: Mapping[str, Sequence] = {}
+
+
+class Fusion(NamedTuple):
+    """What :func:`experiment` found for one encoder and one task.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each layer or method and split; see :func:`experiment`.
+    draws : DataFrame
+        Bootstrap draws of the test scores, a column for each layer or method. A row is one resample of the test items,
+        the same for all columns, so that differences of columns are paired.
+    quality : Series
+        Validation score of each layer: all that the methods of :data:`PUBLISHED` know of the task.
+    similarity : DataFrame
+        Linear CKA of the layers on training texts.
+    ensembles : dict
+        The fitted ensemble of each layer and method.
+    searches : dict
+        Of each method with a grid the candidates and their validation scores.
+    representations
+        What ``encode`` returned.
+    """
+
+    table: pd.DataFrame
+    draws: pd.DataFrame
+    quality: pd.Series
+    similarity: pd.DataFrame
+    ensembles: dict[str, Any]
+    searches: dict[str, pd.DataFrame]
+    representations: Mapping[str, Any]
+
+
+def methods(
+    n_layers: int,
+    *,
+    lams: Sequence[float] = (0.02, 0.05, 0.1, 0.2, 0.5),
+    groups: Sequence[int] = (2, 3, 4),
+    chosen: Sequence[int] = (2, 3, 4),
+    seed: int = 0,
+) -> dict[str, Method]:
+    """The seven methods of :data:`PUBLISHED` and the rows of :data:`EXTRA`, with their grids.
+
+    Parameters
+    ----------
+    n_layers
+        How many representations there are.
+    lams
+        Values of λ, for all methods that have it.
+    groups
+        Values of K of ``cluster_pca``; those above ``n_layers`` are left out.
+    chosen
+        Values of k of ``greedy``; likewise.
+    seed
+        Of the rows from which ``scalar_mix`` learns, if there are more than 1000.
+
+    Returns
+    -------
+    dict of str to Method
+        Fixed in advance: projections have the width of the layers; weights below 1e-3 are dropped; ``qp_masked`` is the
+        local optimum from equal weights, as published, because the global one is ``best_layer``.
+
+    Raises
+    ------
+    ValueError
+        If a grid has no value left.
+
+    Examples
+    --------
+    >>> from helpers.studies.fusion import methods
+    >>> methods(3, lams=[0.1])["greedy"].grid
+    {'k': [2, 3], 'lam': [0.1]}
+    """
+    from helpers import ensembles as e
+
+    grids = {"lams": list(lams), "groups": list(groups), "chosen": list(chosen)}
+    for name in ("groups", "chosen"):
+        grids[name] = [value for value in grids[name] if value <= n_layers]
+    for name, values in grids.items():
+        if not values:
+            raise ValueError(f"{name} has no value that suits {n_layers} representations")
+    lam = {"lam": grids["lams"]}
+    return {
+        "last_layer": Method(e.LastLayer()),
+        "best_layer": Method(e.BestLayer()),
+        "qp_weighted": Method(e.QP(), lam),
+        "qp_pca": Method(e.QPSelectionPCA(), lam),
+        "cluster_pca": Method(e.ClusterPCA(), {"n_groups": grids["groups"], **lam}),
+        "greedy": Method(e.Greedy(), {"k": grids["chosen"], **lam}),
+        "qp_masked": Method(e.MaskedQP(solver="slsqp"), lam),
+        "mean_of_layers": Method(e.MeanOfLayers()),
+        "mean_of_last_four": Method(e.MeanOfLastFour(min(4, n_layers))),
+        "concat_pca": Method(e.ConcatPCA()),
+        "centred_last": Method(e.CentredLast()),
+        "whitened_last": Method(e.WhitenedLast()),
+        "scalar_mix": Method(e.ScalarMix(max_rows=1000, rng=seed)),
+        "best_unsupervised": Method(e.BestUnsupervised()),
+    }
+
+
+def experiment(
+    encode: Callable[[list[str]], Mapping[str, Any]],
+    task: Any,
+    *,
+    methods: Callable[[int], Mapping[str, Method]] = methods,
+    n_fit: int = 2000,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Fusion:
+    """Score every layer of an encoder, and every method of fusing them, on one task.
+
+    Parameters
+    ----------
+    encode
+        From texts to representations by name, of which the last one is what is used by default: mostly
+        ``functools.partial(helpers.encoders.extraction.extract, model)``. Called once, with all texts.
+    task
+        From :func:`helpers.tasks.load`, or any that :func:`helpers.tasks.evaluate` takes and that has the splits
+        ``"train"``, ``"validation"`` and ``"test"``.
+    methods
+        From the number of representations to methods by name: :func:`methods`, or that with other grids by
+        ``functools.partial``; ``last_layer`` and ``best_layer`` have to be among them.
+    n_fit
+        Training texts, drawn at random, from which similarities, means and principal axes are learnt; all if fewer.
+    resamples, level, seed
+        Bootstrap draws of the test items, level of the intervals, seed of everything that is random.
+
+    Returns
+    -------
+    Fusion
+        Columns of its ``table``: ``task``, ``type``, ``metric``, ``representation`` (the name of a layer or a method),
+        ``kind`` (``"layer"``, ``"published"`` or ``"extra"``), ``split``, ``score`` (at most 1); for the test split
+        ``low`` and ``high`` of its interval, and the paired differences ``minus_last`` and ``minus_best`` (to the
+        methods of these names), each with ``_low``, ``_high`` and ``_p``; ``width``; ``deepest``, the last
+        representation that has to be computed; ``fit_seconds`` and ``seconds_per_1000`` texts, without the encoder;
+        ``weights``, in the order of the representations; ``chosen`` parameters; ``n_items``, ``n_fit``; of methods the
+        first 200 ``draws`` of the test score, in units of 1e-4, the same items for all methods. The validation
+        score of a method with a grid is the best of many, that of a single layer decides about ``best_layer``.
+
+    Raises
+    ------
+    ValueError
+        If ``last_layer`` or ``best_layer`` is missing; as :func:`helpers.tasks.evaluate` and the ensembles.
+
+    Notes
+    -----
+    Cost: every distinct text through the encoder once; then an evaluation of each layer, candidate and method, of which
+    the ensembles themselves are a small part. Where the documents of a retrieval are the same in all splits, they are
+    among the texts of ``fit``; test queries never are.
+    """
+    import pandas as pd
+    from sklearn.base import clone
+
+    from helpers import inference, tasks
+    from helpers.ensembles import BestLayer, Representations, ScalarMix, select
+    from helpers.similarity.matrices import similarity_matrix
+
+    learnt = _learnt_from(task, n_fit, seed)
+    everything = list(dict.fromkeys([*learnt.texts, *learnt.pool, *tasks.texts(task, ("validation", "test"))]))
+    representations = encode(everything)
+    layers = {str(name): np.asarray(array) for name, array in representations.items()}
+    at = {text: i for i, text in enumerate(everything)}
+    compared = methods(len(layers))
+    if missing := [name for name in ("last_layer", "best_layer") if name not in compared]:
+        raise ValueError(f"methods lacks {missing}, to which the others are compared; it has {list(compared)}")
+
+    def taken(texts: Iterable[str]) -> Representations:
+        return Representations(layers)[[at[text] for text in texts]]
+
+    known: dict[Any, Any] = {}
+
+    def evaluated(ensemble: Any, *splits: str) -> list[Any]:
+        """Ensembles, or sums of layers with equal weights, once each; splits asked for together share work."""
+        plain = ensemble.axes_ is None and ensemble.normalize is None
+        found = known.setdefault(ensemble.mixing_.round(12).tobytes() if plain else ensemble, {})
+        if missing := [split for split in splits if split not in found]:
+            found |= tasks.evaluate(task, lambda texts: ensemble.transform(taken(texts)), missing)
+        return [found[split] for split in splits]
+
+    fit, rows = taken(learnt.texts), [at[text] for text in learnt.texts]
+    similarity = similarity_matrix({name: array[rows] for name, array in layers.items()}, "cka", progress=False)
+    fitted = {name: BestLayer().fit(fit, quality=one) for name, one in zip(layers, np.eye(len(layers)), strict=True)}
+    quality = pd.Series(
+        {name: evaluated(one, "validation", "test")[0].score for name, one in fitted.items()}, name="quality"
+    )
+    searches: dict[str, pd.DataFrame] = {}
+    seconds = dict.fromkeys(layers, 0.0)
+    for name, (ensemble, grid) in compared.items():
+        if grid:
+            ensemble, searches[name] = select(
+                ensemble,
+                grid,
+                lambda candidate: evaluated(candidate, "validation")[0].score,
+                fit,
+                quality=quality,
+                similarity=similarity,
+            )
+        began = time.perf_counter()
+        if isinstance(ensemble, ScalarMix):
+            again = clone(ensemble).fit(taken(learnt.pool), learnt.y, pairs=learnt.pairs)
+        else:
+            again = clone(ensemble).fit(fit, quality=quality, similarity=similarity)
+        seconds[name] = time.perf_counter() - began
+        fitted[name] = ensemble if grid else again
+
+    results = {name: evaluated(one, "validation", "test") for name, one in fitted.items()}
+    draws = pd.DataFrame({name: test.bootstrap(seed, resamples) for name, (_, test) in results.items()}).dropna()
+    table = []
+    for name, (validation, test) in results.items():
+        ensemble = fitted[name]
+        began = time.perf_counter()
+        width = ensemble.transform(fit).shape[1]
+        row = {
+            "task": task.metadata.name,
+            "type": task.metadata.type,
+            "metric": test.metric,
+            "representation": name,
+            "kind": "layer" if name in layers else "published" if name in PUBLISHED else "extra",
+            "width": width,
+            "deepest": ensemble.used_[-1],
+            "fit_seconds": round(seconds[name], 4),
+            "seconds_per_1000": round(1000 * (time.perf_counter() - began) / len(fit), 4),
+            "weights": json.dumps(ensemble.weights_.round(4).tolist()),
+            "chosen": json.dumps(_chosen(ensemble, compared[name].grid if name in compared else {})),
+            "n_fit": len(fit),
+        }
+        few = "" if name in layers else " ".join(f"{1e4 * draw:.0f}" for draw in draws[name][:200])
+        scored = inference.interval(draws[name], statistic=None, estimate=test.score, level=level)
+        table.append(row | {"split": "validation", "n_items": validation.n, "score": validation.score})
+        table.append(
+            row | {"split": "test", "n_items": test.n, "score": test.score, "draws": few} | _limits("", scored)
+        )
+        for other in ("last", "best"):
+            against = f"{other}_layer"
+            difference = inference.paired(
+                test.score, results[against][1].score, draws=(draws[name], draws[against]), level=level
+            )
+            table[-1] |= {f"minus_{other}": difference.difference, **_limits(f"minus_{other}_", difference)}
+            table[-1][f"minus_{other}_p"] = difference.p
+    return Fusion(pd.DataFrame(table)[_COLUMNS], draws, quality, similarity, fitted, searches, representations)
+
+
+_COLUMNS = [
+    *("task", "type", "metric", "representation", "kind", "split", "score", "low", "high"),
+    *(f"minus_{other}{part}" for other in ("last", "best") for part in ("", "_low", "_high", "_p")),
+    *("width", "deepest", "fit_seconds", "seconds_per_1000", "weights", "chosen", "n_items", "n_fit", "draws"),
+]
+
+
+class _Learnt(NamedTuple):
+    """``texts`` for statistics; for the learned mix ``y`` of the texts of ``pool``, or of ``pairs`` of them."""
+
+    texts: list[str]
+    pool: list[str]
+    y: np.ndarray
+    pairs: np.ndarray | None
+
+
+def _learnt_from(task: Any, n: int, seed: int) -> _Learnt:
+    """Training texts; labelled ones of them or, where the task is about pairs, pairs of validation texts.
+
+    A task without training texts gives its validation texts in their place.
+    """
+    from helpers import tasks
+
+    rng, validation = np.random.default_rng(seed), tasks.texts(task, "validation")
+    data = task.dataset.get("default", task.dataset)
+    if task.metadata.type == "Classification":
+        train = data[task.train_split]
+        texts, labels = list(train[task.input_column_name]), np.array(list(train[task.label_column_name]))
+        rows = np.sort(rng.permutation(len(texts))[:n])
+        texts = [texts[row] for row in rows]
+        return _Learnt(list(dict.fromkeys(texts)), texts, labels[rows], None)
+    texts = tasks.texts(task, "train") if "train" in data else validation
+    texts = [texts[row] for row in np.sort(rng.permutation(len(texts))[:n])]
+    left, right, y = _pairs(task, rng)
+    pool = list(dict.fromkeys([*left, *right]))
+    at = {text: i for i, text in enumerate(pool)}
+    return _Learnt(texts, pool, y, np.array([[at[a], at[b]] for a, b in zip(left, right, strict=True)]))
+
+
+def _pairs(task: Any, rng: np.random.Generator) -> tuple[list[str], list[str], np.ndarray]:
+    """Pairs of validation texts and their scores; of a retrieval as many random pairs (0) as relevant ones (1)."""
+    from helpers.tasks.evaluation import scoring_plan
+
+    plan = scoring_plan(task, "validation")
+    left, right = plan.columns.values()
+    if hasattr(plan, "truth"):
+        return left, right, plan.truth
+    relevant = [(query, document) for query, gains in enumerate(plan.gains) for document in gains]
+    rows = rng.permutation(len(relevant))[:1000]
+    queries, documents = np.array(relevant)[rows].T
+    random = rng.integers(len(right), size=len(rows))
+    left = [left[i] for i in [*queries, *queries]]
+    return left, [right[i] for i in [*documents, *random]], np.repeat([1.0, 0.0], len(rows))
+
+
+def _limits(prefix: str, found: Any) -> dict[str, float]:
+    return {f"{prefix}low": found.low, f"{prefix}high": found.high}
+
+
+def _chosen(ensemble: Any, grid: Mapping[str, Sequence]) -> dict[str, Any]:
+    """The parameters that were not fixed in advance, and the layer of a method that takes one."""
+    chosen = {name: value for name, value in ensemble.get_params(deep=False).items() if name in grid}
+    return chosen | ({"layer": ensemble.used_[0]} if len(ensemble.used_) == 1 else {})
+
+
+def with_provenance(found: Fusion, encoder: str, source: str, minutes: float, seed: int = 0) -> pd.DataFrame:
+    """The table of a fusion with all that one has to know to make it again, as it is recorded.
+
+    Parameters
+    ----------
+    found
+        Of an experiment whose ``encode`` was :func:`helpers.encoders.extraction.extract`.
+    encoder
+        Name on the hub, or of the folder.
+    source
+        As given to :func:`helpers.tasks.load`; of a folder the name will do.
+    minutes
+        That the experiment took.
+    seed
+        That it was given.
+
+    Returns
+    -------
+    DataFrame
+        In front ``encoder`` and ``source``; behind the SHA-256 of the weights, how they were read (``layers``,
+        ``pooling``, ``max_length``, ``dtype``, ``n_texts``, of which ``truncated``, and ``encoded`` in this run rather
+        than found in the store), ``seed``, ``versions``, ``machine``, ``date``, ``minutes``.
+    """
+    import datetime
+    import os
+    import platform
+
+    from helpers.book.records import versions
+
+    layers = found.representations
+    weights = [digest for name, digest in sorted(layers.files.items()) if name.endswith(".safetensors")]
+    behind = {
+        "sha256": "+".join(weights),
+        "layers": len(layers),
+        "pooling": "+".join(layers.pooling),
+        "max_length": layers.max_length,
+        "dtype": layers.dtype,
+        "n_texts": len(layers.tokens_lost),
+        "truncated": int(np.count_nonzero(layers.tokens_lost)),
+        "encoded": layers.encoded,
+        "seed": seed,
+        "versions": versions("numpy", "scikit-learn", "torch", "transformers", "mteb"),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "date": datetime.date.today().isoformat(),
+        "minutes": round(minutes, 2),
+    }
+    table = found.table.copy()
+    numbers = table.select_dtypes("float").columns
+    table[numbers] = table[numbers].map(lambda value: float(f"{value:.5g}"))
+    table = table.assign(**behind)
+    table.insert(0, "encoder", encoder)
+    table.insert(1, "source", source)
+    return table
+
+
+def scores(table: pd.DataFrame, kind: str | Sequence[str] = "published", *, split: str = "test") -> pd.DataFrame:
+    """Cells × methods: the scores of a tidy table, as :mod:`helpers.inference` takes them.
+
+    Parameters
+    ----------
+    table
+        With the columns ``encoder``, ``task``, ``representation``, ``kind``, ``split`` and ``score``.
+    kind
+        ``"published"``, ``"extra"``, ``"layer"`` or several of them.
+    split
+        ``"test"`` or ``"validation"``.
+
+    Returns
+    -------
+    DataFrame
+        Index (encoder, task), a column for each method in order of appearance; NaN where there is none.
+    """
+    kinds = [kind] if isinstance(kind, str) else list(kind)
+    chosen = table[table["kind"].isin(kinds) & (table["split"] == split)]
+    wide = chosen.pivot(index=["encoder", "task"], columns="representation", values="score")
+    return wide[list(dict.fromkeys(chosen["representation"]))].rename_axis(columns=None)
+
+
+def claims(
+    table: pd.DataFrame, *, level: float = 0.95, resamples: int = 4000, rng: int | np.random.Generator = 0
+) -> pd.DataFrame:
+    """What the published study claims of its methods, put to the test by any other table of scores.
+
+    Parameters
+    ----------
+    table
+        As for :func:`scores`, with a row of every method of :data:`PUBLISHED` and of ``centred_last`` in every cell,
+        and with the columns ``type`` and, for the error of a score, ``draws``. Cells of the type
+        ``"PairClassification"`` are the duplicates; encoders with a representation called ``"pooler"`` are those of the
+        claim about the pooler.
+    level
+        Share of the resamples in which a claim has to hold, or to fail, for a verdict.
+    resamples, rng
+        How many; seed or generator. A resample draws the encoders, the tasks (independently: the pigeonhole bootstrap)
+        and the items of each cell.
+
+    Returns
+    -------
+    DataFrame
+        A row for each claim: ``claim``, ``statistic`` in words, ``holds_if``, its ``value`` with ``low`` and ``high``,
+        the ``share`` of the resamples in which the claim holds, how many ``cells`` speak to it, and the ``verdict``:
+        :data:`VERDICTS`, the first if the share is at least ``level``, the second if it is at most 1 - ``level``, else
+        the third; also the third, with NaN, if fewer than 3 cells speak to it.
+
+    Raises
+    ------
+    ValueError
+        If a method is missing; the message names it and the cell.
+
+    Notes
+    -----
+    A claim that holds in the table may be "not testable": then so few encoders and tasks do not tell it from chance.
+    With three or four encoders the resamples understate how much encoders differ.
+    Owen (2007), The pigeonhole bootstrap, Annals of Applied Statistics 1.
+    """
+    import pandas as pd
+    from scipy.stats import rankdata
+
+    from helpers.arrays import generator
+    from helpers.inference import interval
+
+    names = [*PUBLISHED, "centred_last"]
+    wide = scores(table, ("published", "extra")).reindex(columns=names)
+    if wide.isna().any(axis=None):
+        cell, name = wide.isna().stack().idxmax()[:2], wide.columns[wide.isna().any()][0]
+        raise ValueError(f"table has no test score of {name} in every cell; the first gap is at {cell}")
+    drawn = _drawn(table, wide)  # (1 + draws, cells, methods), the scores themselves first
+    types = table.drop_duplicates("task").set_index("task")["type"]
+    with_pooler = table.loc[table["representation"] == "pooler", "encoder"].unique()
+    cells = {
+        "all": np.ones(len(wide), bool),
+        "duplicates": wide.index.get_level_values("task").map(types) == "PairClassification",
+        "pooler": wide.index.get_level_values("encoder").isin(with_pooler),
+    }
+    best = drawn[..., [1]]
+    values = {
+        "score": drawn,
+        "rank": rankdata(-drawn[..., : len(PUBLISHED)], axis=-1),
+        "beats": np.mean((drawn[..., 2:7] > best) + (drawn[..., 2:7] == best) / 2, axis=-1, keepdims=True),
+    }
+    rng, rows = generator(rng), []
+    for claim, words, condition, kind, where, statistic, holds in _CLAIMS:
+        row = {"claim": claim, "statistic": words, "holds_if": condition, "cells": int(cells[where].sum())}
+        row |= {"value": np.nan, "low": np.nan, "high": np.nan, "share": np.nan, "verdict": VERDICTS[2]}
+        rows.append(row)
+        if row["cells"] < 3:
+            continue
+        array, index = values[kind][:, cells[where]], wide.index[cells[where]]
+        weights = np.ones((resamples, len(index)))
+        for at in range(2):
+            codes, labels = pd.factorize(index.get_level_values(at))
+            weights *= rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), resamples)[:, codes]
+        weights = weights[weights.sum(axis=1) > 0]
+        which = rng.integers(min(1, len(array) - 1), len(array), weights.shape)
+        means = np.einsum("rc,rcm->mr", weights, array[which, np.arange(len(index))]) / weights.sum(axis=1)
+        found = statistic(means)
+        value = float(statistic(array[0].mean(axis=0)[:, None])[0])
+        share = float(np.mean(holds(found)))
+        limits = interval(found, statistic=None, estimate=value, level=level)
+        verdict = VERDICTS[0] if share >= level else VERDICTS[1] if share <= 1 - level else VERDICTS[2]
+        row |= {"value": value, "low": limits.low, "high": limits.high, "share": share, "verdict": verdict}
+    return pd.DataFrame(rows)
+
+
+def _drawn(table: pd.DataFrame, wide: pd.DataFrame) -> np.ndarray:
+    """The scores and behind them their draws, of shape (1 + draws, cells, methods)."""
+    if "draws" not in table:
+        return wide.to_numpy()[None]
+    chosen = table[(table["split"] == "test") & table["representation"].isin(wide.columns)]
+    parsed = {
+        (row.encoder, row.task, row.representation): np.array(row.draws.split(), float) / 1e4
+        for row in chosen.itertuples()
+    }
+    count = min(map(len, parsed.values()))
+    draws = np.array([[parsed[(*cell, name)][:count] for name in wide.columns] for cell in wide.index])
+    return np.concatenate([wide.to_numpy()[None], draws.transpose(2, 0, 1)])
+
+
+def _place(name: str) -> Callable[[np.ndarray], np.ndarray]:
+    """The place of a method by its mean rank; methods that are level share the mean of their places."""
+
+    def place(means: np.ndarray) -> np.ndarray:
+        gap = means - means[PUBLISHED.index(name)]
+        return 1 + (gap < -1e-9).sum(axis=0) + ((np.abs(gap) <= 1e-9).sum(axis=0) - 1) / 2
+
+    return place
+
+
+# Claim, statistic and condition in words; values that are averaged over cells, and which cells; from the means of shape
+# (methods, resamples), methods in the order of PUBLISHED, then the centred last layer, to the statistic; condition.
+_CLAIMS = [
+    (
+        "Almost any method beats the last layer",
+        "gain over the last layer of the second worst of the six other methods, mean over cells",
+        "above 0",
+        *("score", "all"),
+        lambda m: np.sort(m[1:7] - m[0], axis=0)[1],
+        lambda value: value > 0,
+    ),
+    (
+        "The best layer is hard to beat",
+        "share of methods and cells in which the method beats the layer that is best on validation",
+        "below 1/2",
+        *("beats", "all"),
+        lambda m: m[0],
+        lambda value: value < 0.5,
+    ),
+    (
+        "The weighted QP has the best mean rank",
+        "its place by mean rank among the seven methods",
+        "1",
+        *("rank", "all"),
+        _place("qp_weighted"),
+        lambda value: value == 1,
+    ),
+    (
+        "The greedy choice is second by mean rank",
+        "its place by mean rank among the seven methods",
+        "2",
+        *("rank", "all"),
+        _place("greedy"),
+        lambda value: value == 2,
+    ),
+    (
+        "The weighted QP has the highest mean quality",
+        "its mean score less that of the best other method",
+        "above 0",
+        *("score", "all"),
+        lambda m: m[2] - np.delete(m[:7], 2, axis=0).max(axis=0),
+        lambda value: value > 0,
+    ),
+    (
+        "The variants with PCA win on duplicates",
+        "mean score of the better one less that of the best method without PCA, on duplicates",
+        "above 0",
+        *("score", "duplicates"),
+        lambda m: m[3:5].max(axis=0) - m[[0, 1, 2, 5, 6]].max(axis=0),
+        lambda value: value > 0,
+    ),
+    (
+        "Removing anisotropy alone helps on duplicates",
+        "gain of centring the last layer, on duplicates",
+        "above 0",
+        *("score", "duplicates"),
+        lambda m: m[7] - m[0],
+        lambda value: value > 0,
+    ),
+    (
+        "Beside the pooler of SimCSE other layers still add",
+        "gain over the pooler of the median of the six other methods, mean over tasks",
+        "above 0",
+        *("score", "pooler"),
+        lambda m: np.median(m[1:7] - m[0], axis=0),
+        lambda value: value > 0,
+    ),
+]

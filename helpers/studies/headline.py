@@ -1,0 +1,390 @@
+"""The comparisons that carry a claim: the same combinations of embeddings, scored by several scorers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.clients.scoring import SCORERS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from helpers.studies.combining import Tuned
+
+__all__ = ["METHODS", "difference_by", "differences_agree", "headline", "judge_by", "side_by_side"]
+
+METHODS = (
+    "best",
+    "concat",
+    "concat_pca",
+    "mean",
+    "replacement",
+    "replacement_inverse",
+    "quality_replacement",
+    "quality_replacement_tuned",
+    "qp_cka",
+    "procrustes_qp",
+    "qp_agreement",
+)
+"""What the claims compare: names of :func:`helpers.studies.combining.compare`, and ``qp_agreement``, see below."""
+
+
+def headline(
+    representations: Mapping[str, Any],
+    target: pd.Series,
+    part: pd.Series,
+    *,
+    methods: Sequence[str] = METHODS,
+    scorers: Sequence[str] = SCORERS,
+    ps: Sequence[float] = (0.1, 0.2, 0.4),
+    alphas: Sequence[float] = (0.25, 0.75),
+    lams: Sequence[float] = (0.1, 0.3, 1.0),
+    chooser: str = "logistic",
+    timeout: int = 600,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Combinations of the embeddings of one experiment, each scored on the test clients by several scorers.
+
+    Fits and choices are those of :func:`helpers.studies.combining.compare` with ``scorer="fast"``, so that every scorer
+    judges the same representation and none of them takes part in making it.
+
+    Parameters
+    ----------
+    representations, target, part
+        As for :func:`helpers.studies.combining.compare`.
+    methods
+        Which ones: ``best``, the single model of highest validation accuracy, ``concat``, all columns side by side,
+        methods of :func:`helpers.studies.replacing.replacing_methods` and
+        :func:`helpers.studies.aligning.aligning_methods`, and ``qp_agreement``: the weighted sum of
+        :class:`helpers.ensembles.QP` with λ = 1 whose quality is the mean linear CKA of a model with the others,
+        brought to [0, 1]. No label enters the last one.
+    scorers
+        As for :func:`helpers.clients.score`.
+    ps, alphas, lams
+        Among which validation chooses, see the functions that name the methods.
+    chooser
+        Scorer of these candidates.
+    timeout
+        Seconds that LightAutoML may take for one fit, wide enough that it does not decide what is fitted.
+    seed
+        Of whatever is random.
+
+    Returns
+    -------
+    DataFrame
+        A row per method: ``method``, ``width``, ``chosen`` parameters as JSON, for each scorer its test accuracy in
+        a column of its name, and what it took, in ``seconds_SCORER``.
+
+    Raises
+    ------
+    ValueError
+        If a method or scorer is unknown, or as the functions that are called raise.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from helpers.studies.headline import headline
+    >>> rng = np.random.default_rng(0)
+    >>> target = pd.Series(rng.integers(0, 2, 120))
+    >>> part = pd.Series(["train", "validation", "test"] * 40)
+    >>> models = {name: target.to_numpy()[:, None] + rng.normal(size=(120, 3)) for name in "ab"}
+    >>> found = headline(models, target, part, methods=["best", "concat", "mean"], scorers=["logistic", "lightgbm"])
+    >>> found["width"].tolist()
+    [3, 6, 3]
+    """
+    import pandas as pd
+
+    from helpers.clients.scoring import score
+    from helpers.studies.combining import aligned_rows, compare
+
+    if unknown := [name for name in scorers if name not in SCORERS]:
+        raise ValueError(f"scorers has {unknown[0]!r}; it can have {', '.join(map(repr, SCORERS))}")
+    few = partial(_tuned, methods=methods, ps=ps, alphas=alphas, lams=lams)
+    found = compare(representations, target, part, few, scorer="fast", chooser=chooser, seed=seed)
+    target = target[target.notna()]
+    part = part.loc[target.index]
+    arrays = {str(name): aligned_rows(x, target, part, name) for name, x in representations.items()}
+    chosen = found.table.set_index("method")["chosen"]
+    rows, known = [], {}
+    for name in methods:
+        if name == "best":
+            combined = arrays[json.loads(chosen[name])["model"]]
+        elif name == "concat":
+            combined = np.hstack(list(arrays.values()))
+        elif name == "qp_agreement":
+            combined = _by_agreement(arrays, (part == "train").to_numpy())
+        else:
+            combined = found.ensembles[name].transform(arrays)
+        row = {"method": name, "width": combined.shape[1], "chosen": chosen.get(name, "{}")}
+        if (key := combined.tobytes()) not in known:  # a program may give one model all the weight
+            options = {"seed": seed, "timeout": timeout}
+            known[key] = {scorer: score(combined, target, part, scorer=scorer, **options) for scorer in scorers}
+        scored = known[key]
+        row |= {scorer: one.accuracy for scorer, one in scored.items()}
+        rows.append(row | {f"seconds_{scorer}": one.seconds for scorer, one in scored.items()})
+    return pd.DataFrame(rows)
+
+
+def judge_by(
+    table: pd.DataFrame, claims: pd.DataFrame, scorers: Sequence[str] = ("fast", "lightautoml"), **options: Any
+) -> pd.DataFrame:
+    """:func:`helpers.studies.combining.judge` for each scorer, on the experiments in which it has scored both methods.
+
+    Parameters
+    ----------
+    table
+        Of :func:`headline`, with a column ``experiment``.
+    claims, options
+        As for :func:`helpers.studies.combining.judge`; claims for which there is no such experiment are left out.
+    scorers
+        Columns of the table.
+
+    Returns
+    -------
+    DataFrame
+        As there, with the scorer as the first level of the index.
+
+    Raises
+    ------
+    ValueError
+        If a scorer is no column, or no claim is left.
+    """
+    import pandas as pd
+
+    from helpers.studies.combining import judge
+
+    rows = []
+    for scorer in scorers:
+        for i, claim in enumerate(claims.to_dict("records")):
+            pair = _pair(table, claim["first"], claim["second"], scorer)
+            if len(pair):
+                rows.append(judge(pair, claims.iloc[[i]], **options).assign(scorer=scorer))
+    if not rows:
+        raise ValueError(f"no claim is about two of {sorted(table['method'].unique())} in one experiment")
+    return pd.concat(rows).set_index("scorer", append=True).swaplevel()
+
+
+def difference_by(table: pd.DataFrame, first: str, second: str, **options: Any) -> pd.DataFrame:
+    """The difference of two methods in accuracy by each scorer, over the experiments in which it has scored both.
+
+    Parameters
+    ----------
+    table
+        Of :func:`headline`, with a column ``experiment``.
+    first, second
+        Methods.
+    options
+        As for :func:`helpers.studies.combining.over_experiments`.
+
+    Returns
+    -------
+    DataFrame
+        By scorer what :func:`helpers.studies.combining.over_experiments` says of the first against the second; NaN, and
+        ``n`` 0, where no experiment has both.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.headline import difference_by
+    >>> rows = [(e, m, 0.5 + d + 0.01 * e) for e in range(5) for m, d in (("best", 0.0), ("mean", 0.02))]
+    >>> table = pd.DataFrame(rows, columns=["experiment", "method", "fast"])
+    >>> difference_by(table, "mean", "best").loc["fast", ["difference", "n"]].round(3).tolist()
+    [0.02, 5.0]
+    """
+    import pandas as pd
+
+    from helpers.studies.combining import over_experiments
+
+    rows = {}
+    for scorer in (name for name in SCORERS if name in table):
+        pair = _pair(table, first, second, scorer)
+        found = over_experiments(pair, second, **options).loc[first] if len(pair) else pd.Series({"n": 0})
+        rows[scorer] = found
+    out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("scorer")
+    return out.reindex(columns=list(dict.fromkeys(["difference", "low", "high", "p", *out]))).astype({"n": int})
+
+
+def _pair(table: pd.DataFrame, first: str, second: str, scorer: str) -> pd.DataFrame:
+    """The rows of two methods in the experiments in which a scorer has scored both, with its accuracy."""
+    if scorer not in table:
+        raise ValueError(f"scorers has {scorer!r}; the columns are {list(table)}")
+    rows = table[table["method"].isin([first, second]) & table[scorer].notna()]
+    rows = rows[rows.groupby("experiment")["method"].transform("nunique") == 2]
+    return rows.assign(accuracy=rows[scorer])
+
+
+def side_by_side(found: Mapping[str, pd.DataFrame], deciding: Sequence[str] | None = None) -> pd.DataFrame:
+    """Several judgements of the same claims in words.
+
+    Parameters
+    ----------
+    found
+        Of :func:`helpers.studies.combining.judge`, by what shall stand above each; the first one has all claims. Where
+        a claim is judged on another number of experiments than there, ``n`` is written.
+    deciding
+        Those whose verdicts count; all by default.
+
+    Returns
+    -------
+    DataFrame
+        By claim: the ``published`` number or sign, under each name the value with its limits (empty where the claim was
+        not judged), in points of accuracy or percent of the experiments, and the ``verdict``: one word if all that
+        judged the claim agree, else each with its name.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.headline import side_by_side
+    >>> columns = ["claim", "kind", "published", "value", "low", "high", "n", "verdict"]
+    >>> row = ["b wins", "difference", float("inf"), 0.02, 0.01, 0.03, 17, "reproduced"]
+    >>> side_by_side({"fast": pd.DataFrame([row], columns=columns).set_index("claim")}).loc["b wins"].tolist()
+    ['better', '+2.0 [+1.0, +3.0]', 'reproduced']
+    """
+    import pandas as pd
+
+    from helpers.inference import with_limits
+
+    def digits(row: pd.Series) -> str:
+        return "+.1f" if row["kind"] == "difference" else ".0f"
+
+    def published(row: pd.Series) -> str:
+        sign = {np.inf: "better", -np.inf: "worse"}
+        return sign.get(row["published"]) or f"{100 * row['published']:{digits(row)}}"
+
+    first = next(iter(found.values()))
+
+    def ours(row: pd.Series) -> str:
+        fewer = "" if row["n"] == first["n"].max() else f" (n = {row['n']})"
+        return with_limits(row, "value", scale=100, spec=digits(row)) + fewer
+
+    out = pd.DataFrame({"published": first.apply(published, axis=1)})
+    for name, table in found.items():
+        out[name] = table.apply(ours, axis=1).reindex(first.index).fillna("")
+    verdicts = {name: found[name]["verdict"] for name in (found if deciding is None else deciding)}
+    for claim in first.index:
+        said = {name: verdict[claim] for name, verdict in verdicts.items() if claim in verdict.index}
+        words = set(said.values())
+        out.loc[claim, "verdict"] = (
+            words.pop() if len(words) == 1 else "; ".join(f"{name}: {word}" for name, word in said.items())
+        )
+    return out
+
+
+def differences_agree(
+    table: pd.DataFrame,
+    against: str = "best",
+    *,
+    reference: str = "lightautoml",
+    level: float = 0.95,
+    resamples: int = 2000,
+    rng: int | np.random.Generator = 0,
+) -> pd.DataFrame:
+    """Whether scorers agree about differences: of each method to one of them, in each experiment.
+
+    Parameters
+    ----------
+    table
+        Of :func:`headline`, with a column ``experiment``; rows that one of the scorers has not scored are left out.
+    against
+        A method that every experiment has.
+    reference
+        The scorer with which the others are compared.
+    level, resamples, rng
+        Of the bootstrap interval (percentiles), which draws whole experiments: the differences of one of them share
+        clients, models, and what they are taken to.
+
+    Returns
+    -------
+    DataFrame
+        One row per other scorer: Spearman's ``correlation`` of the differences with ``low`` and ``high`` (NaN for one
+        experiment); ``shift``, by how much the scorer's differences are larger on average, and ``spread``, the standard
+        deviation of that; ``same_sign``, the share of the differences that both see on one side of zero; and ``n``
+        differences.
+
+    Raises
+    ------
+    ValueError
+        If the reference is no scorer of the table, or ``against`` is no method of every experiment.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.headline import differences_agree
+    >>> rows = [(e, m, 0.5 + d, 0.6 + 2 * d) for e in range(3) for m, d in (("best", 0), ("a", 0.01 * e), ("b", -0.02))]
+    >>> table = pd.DataFrame(rows, columns=["experiment", "method", "fast", "lightautoml"])
+    >>> differences_agree(table, resamples=99).loc["fast", ["correlation", "same_sign"]].tolist()
+    [1.0, 1.0]
+    """
+    import pandas as pd
+    from scipy.stats import spearmanr
+
+    from helpers.inference import Interval, interval
+
+    scorers = [name for name in SCORERS if name in table]
+    if reference not in scorers:
+        raise ValueError(f"reference is {reference!r}; the scorers of the table are {', '.join(map(repr, scorers))}")
+    table = table.dropna(subset=scorers)
+    base = table[table["method"] == against].set_index("experiment")[scorers]
+    if base.index.has_duplicates or set(base.index) != set(table["experiment"]):
+        raise ValueError(f"against is {against!r}, which is not there once in each experiment")
+    others = table[table["method"] != against]
+    labels = others["experiment"].to_numpy()
+    differences = others[scorers].to_numpy() - base.loc[labels].to_numpy()
+    differences = pd.DataFrame(differences.round(9), columns=scorers)  # equal ones stay equal
+
+    def spearman(pairs: np.ndarray) -> float:
+        # A resample in which all differences are alike shows no agreement.
+        return float(spearmanr(*pairs.T).statistic) if np.ptp(pairs, axis=0).min() > 0 else 0.0
+
+    rows = {}
+    for name in scorers:
+        if name == reference:
+            continue
+        pairs = differences[[name, reference]].to_numpy()
+        found = Interval(spearman(pairs), np.nan, np.nan, level)
+        if len(base) > 1:
+            options = {"level": level, "method": "percentile", "resamples": resamples, "rng": rng}
+            found = interval(pairs, spearman, groups=labels, **options)
+        apart = pairs[:, 0] - pairs[:, 1]
+        rows[name] = {
+            "correlation": found.estimate,
+            "low": found.low,
+            "high": found.high,
+            "shift": apart.mean(),
+            "spread": apart.std(ddof=1),
+            "same_sign": float(np.mean(np.sign(pairs[:, 0]) == np.sign(pairs[:, 1]))),
+            "n": len(pairs),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scorer")
+
+
+def _tuned(
+    width: int, *, methods: Sequence[str], ps: Any, alphas: Any, lams: Any, n_train: int | None, seed: int
+) -> dict[str, Tuned]:
+    """Of all methods those that are asked for."""
+    from helpers.studies.aligning import aligning_methods
+    from helpers.studies.replacing import replacing_methods
+
+    known = replacing_methods(width, ps=ps, alphas=alphas, n_train=n_train, seed=seed)
+    known |= aligning_methods(width, lams=lams, n_train=n_train, seed=seed)
+    others = ("best", "concat", "qp_agreement")
+    if unknown := [name for name in methods if name not in {*known, *others}]:
+        raise ValueError(f"methods has {unknown[0]!r}; it can have {', '.join(map(repr, (*others, *known)))}")
+    return {name: known[name] for name in methods if name in known}
+
+
+def _by_agreement(arrays: Mapping[str, np.ndarray], train: np.ndarray) -> np.ndarray:
+    """The weighted sum of models by their agreement with each other."""
+    from helpers.ensembles import QP
+    from helpers.similarity import similarity_matrix
+    from helpers.studies.label_free import qualities, unit_range
+
+    seen = {name: x[train] for name, x in arrays.items()}
+    alike = similarity_matrix(seen, "cka", progress=False).to_numpy()
+    quality = qualities(seen, ["agreement"], similarity=alike)["agreement"].to_numpy()
+    return QP(1.0, align="pad").fit(seen, quality=unit_range(quality), similarity=alike).transform(arrays)

@@ -1,0 +1,645 @@
+"""Weights without labels: how well label-free qualities rank models, and what ensembles weighted by them are worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from helpers.clients.reading import Clients
+    from helpers.studies.sweep import Sweep
+
+__all__ = [
+    "FURTHER",
+    "PUBLISHED",
+    "Study",
+    "against",
+    "correlations",
+    "halves",
+    "qualities",
+    "ranking",
+    "study",
+    "views_of",
+    "with_views",
+]
+
+PUBLISHED = ("pseudo_condition_number", "rankme", "coherence", "clustering", "persistence_h0")
+"""The qualities of the published table, in its order."""
+
+FURTHER = (
+    "alpha_req",
+    "nesum",
+    "stable_rank",
+    "leverage",
+    "self_clustering",
+    "uniformity",
+    "alignment",
+    "lidar",
+    "agreement",
+)
+"""Those that it does not have."""
+
+
+class Study(NamedTuple):
+    """What :func:`study` found about one experiment.
+
+    Attributes
+    ----------
+    models : DataFrame
+        A row per model: ``model``, each quality so turned that larger counts as better, ``validation`` and ``test``
+        accuracy, and ``first`` and ``second``: accuracy on two halves of the test clients.
+    methods : DataFrame
+        A row per method: ``quality`` (of the weights, or what else decides), ``combine``, ``scale``, ``lam``,
+        ``labels`` (whether any label entered), test ``accuracy``, ``width``, and ``weights``.
+    """
+
+    models: pd.DataFrame
+    methods: pd.DataFrame
+
+
+def qualities(
+    models: Mapping[Any, Any],
+    names: Sequence[str] = PUBLISHED + FURTHER,
+    *,
+    views: Mapping[Any, Any] | None = None,
+    similarity: Any = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Label-free qualities of several models of the same clients.
+
+    Parameters
+    ----------
+    models : mapping from names to arrays (clients, p)
+    names
+        Of :data:`helpers.quality.QUALITIES`.
+    views : mapping from the same names to arrays (views, clients, p), optional
+        For ``alignment`` and ``lidar``. By default stand-ins made of the embeddings, see
+        :func:`helpers.quality.dropout_views`.
+    similarity : array of shape (L, L), optional
+        From which ``agreement`` is taken; linear CKA by default.
+    seed
+        Of the stand-ins.
+
+    Returns
+    -------
+    DataFrame
+        Models × qualities; larger counts as better in every column.
+
+    Raises
+    ------
+    ValueError
+        If a quality is unknown, or as the qualities raise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.studies.label_free import qualities
+    >>> rng = np.random.default_rng(0)
+    >>> found = qualities({"a": rng.normal(size=(50, 4)), "b": rng.normal(size=(50, 1)) * np.ones(4)}, ["rankme"])
+    >>> found.round(1)["rankme"].to_dict()
+    {'a': 4.0, 'b': 1.0}
+    """
+    import pandas as pd
+
+    from helpers.quality import QUALITIES, dropout_views
+
+    if unknown := [name for name in names if name not in QUALITIES]:
+        raise ValueError(f"{', '.join(unknown)} is no label-free quality; there are {', '.join(QUALITIES)}")
+    labels = list(models)
+    s = np.asarray(_similarity(models) if similarity is None and "agreement" in names else similarity)
+    rows = []
+    for i, label in enumerate(labels):
+        x, row = np.asarray(models[label]), {}
+        seen = None
+        if any(QUALITIES[name].needs == "views" for name in names):
+            seen = dropout_views(x, rng=seed) if views is None else views[label]
+        for name in names:
+            if name == "agreement":
+                row[name] = float(np.delete(s[i], i).mean())
+                continue
+            try:
+                row[name] = QUALITIES[name](x, views=seen)
+            except ValueError as error:
+                raise ValueError(f"{name} of model {label!r}: {error}") from error
+        rows.append(row)
+    return pd.DataFrame(rows, index=pd.Index(labels, name="model"))
+
+
+def study(
+    models: Mapping[Any, Any],
+    target: pd.Series,
+    parts: pd.Series,
+    *,
+    names: Sequence[str] = PUBLISHED + FURTHER,
+    views: Mapping[Any, Any] | None = None,
+    extra: pd.DataFrame | None = None,
+    lam: float = 1.0,
+    lams: Sequence[float] = (),
+    raw: Sequence[str] = PUBLISHED,
+    combine: Sequence[str] = ("sum", "concat"),
+    scorer: str = "fast",
+    seed: int = 0,
+) -> Study:
+    r"""All weightings of one experiment: the quadratic program with each quality, and what it is measured against.
+
+    Qualities and the similarity S (linear CKA) are taken from the training clients without their labels, and the
+    classifier is trained on them with labels; validation clients choose the best model and are the ``validation``
+    quality; everything is reported on the test clients.
+
+    Parameters
+    ----------
+    models : mapping from names to DataFrames or arrays (clients, p)
+        In the order of ``target`` if they are arrays.
+    target, parts
+        As :func:`helpers.clients.score` takes them.
+    names
+        Of the qualities, see :func:`qualities`.
+    views
+        As there, for the training clients in their order.
+    extra : DataFrame, optional
+        Further qualities: a row per model, a column per quality, larger is better.
+    lam
+        λ of the program, after the qualities have been brought to [0, 1] within the experiment, so that it means the
+        same for each of them. It is fixed in advance: choosing it would need labels.
+    lams
+        Further λ, for the published qualities in the sum.
+    raw
+        Qualities that also enter as they are, in their own units.
+    combine
+        ``"sum"``: Σ wᵢ Xᵢ, the published way (narrower models are filled with zeros). ``"concat"``: the models side by
+        side, each times √wᵢ, on as many principal axes as the widest model has features.
+    scorer, seed
+        Of the accuracies.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two models, or as the functions that are called raise.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from helpers.studies.label_free import study
+    >>> rng = np.random.default_rng(0)
+    >>> target = pd.Series(rng.integers(0, 2, 200))
+    >>> parts = pd.Series((["train"] * 2 + ["validation", "test"]) * 50)
+    >>> models = {i: target.to_numpy()[:, None] + rng.normal(size=(200, 3)) for i in range(3)}
+    >>> found = study(models, target, parts, names=["rankme"], raw=(), scorer="logistic")
+    >>> found.methods[found.methods["quality"] == "equal"]["combine"].tolist()
+    ['sum', 'concat', 'side by side']
+    """
+    import pandas as pd
+
+    from helpers.clients.scoring import score, score_parts
+    from helpers.ensembles import QP, ConcatPCA, MeanOfLayers, QPSelectionPCA
+
+    if len(models) < 2:
+        raise ValueError(f"there are {len(models)} models; at least two are needed to weigh them")
+    if unknown := set(combine) - {"sum", "concat"}:
+        raise ValueError(f"combine has {sorted(unknown)}; it can have 'sum' and 'concat'")
+    arrays = {
+        str(name): np.asarray(model.loc[target.index] if hasattr(model, "loc") else model)
+        for name, model in models.items()
+    }
+    train = (parts.loc[target.index] == "train").to_numpy()
+    seen = {name: x[train] for name, x in arrays.items()}
+    width = max(x.shape[1] for x in arrays.values())
+    s = _similarity(seen)
+    views = None if views is None else {str(name): view for name, view in views.items()}
+    found = qualities(seen, names, views=views, similarity=s, seed=seed)
+    if extra is not None:
+        found = found.join(extra.set_axis(extra.index.map(str), axis=0))
+        names = [*names, *extra]
+        if found.isna().any(axis=None):
+            raise ValueError(f"extra lacks a value for one of the models {list(found.index)}")
+
+    def accuracy(x: np.ndarray) -> float:
+        return score(x, target, parts, scorer=scorer, seed=seed).accuracy
+
+    scored = {name: score_parts(x, target, parts, scorer=scorer, seed=seed) for name, x in arrays.items()}
+    tests = {name: one["test"] for name, one in scored.items()}
+    half = np.random.default_rng(seed).permutation(len(next(iter(tests.values())).correct)) % 2 == 0
+    rated = found.assign(
+        validation=[one["validation"].accuracy for one in scored.values()],
+        test=[one.accuracy for one in tests.values()],
+        first=[float(one.correct.to_numpy()[half].mean()) for one in tests.values()],
+        second=[float(one.correct.to_numpy()[~half].mean()) for one in tests.values()],
+    )
+    rows: list[dict] = []
+
+    def add(quality: str, way: str, scale: str, lam_: float, value: float, width_: int, weights: np.ndarray) -> None:
+        labels = quality in ("validation", "test")
+        text = " ".join(f"{weight:.3f}" for weight in weights)
+        row = {"quality": quality, "combine": way, "scale": scale, "lam": lam_, "labels": labels}
+        rows.append(row | {"accuracy": value, "width": width_, "weights": text})
+
+    def weighted(quality: str, q: np.ndarray, scale: str, lam_: float, ways: Sequence[str]) -> None:
+        options = {"quality": q, "similarity": s}
+        for way in ways:
+            if way == "sum":
+                made = QP(lam_, align="pad").fit(seen, **options)
+            else:
+                made = QPSelectionPCA(lam_).fit(seen, **options)
+            combined = made.transform(arrays)
+            value, weights = accuracy(combined), made.weights_.to_numpy()
+            add(quality, way, scale, float(lam_), value, combined.shape[1], weights)
+
+    size = len(arrays)
+    one = np.eye(size)
+    test = rated["test"].to_numpy()
+    for quality in [*names, "validation", "test"]:
+        best = int(np.argmax(rated[quality].to_numpy()))
+        name = rated.index[best]
+        add(quality, "best", "order", math.nan, float(test[best]), arrays[name].shape[1], one[best])
+    flat = np.full(size, 1 / size)
+    for way in combine:
+        made = (MeanOfLayers(align="pad") if way == "sum" else ConcatPCA()).fit(seen)
+        combined = made.transform(arrays)
+        add("equal", way, "none", math.nan, accuracy(combined), combined.shape[1], flat)
+    whole = np.hstack(list(arrays.values()))
+    add("equal", "side by side", "none", math.nan, accuracy(whole), whole.shape[1], flat)
+    add("random", "best", "none", math.nan, float(test.mean()), width, flat)
+    weighted("difference", np.zeros(size), "none", 1.0, combine)
+    for quality in [*names, "validation"]:
+        q = rated[quality].to_numpy(dtype=float)
+        weighted(quality, unit_range(q), "unit", lam, combine)
+        if quality in raw:
+            weighted(quality, q, "raw", lam, [way for way in combine if way == "sum"])
+        if quality in (*PUBLISHED, "validation"):
+            for other in lams:
+                if other != lam:
+                    weighted(quality, unit_range(q), "unit", other, [way for way in combine if way == "sum"])
+    return Study(rated.reset_index(), pd.DataFrame(rows))
+
+
+def ranking(
+    models: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    by: str = "experiment",
+    score: str = "test",
+    level: float = 0.95,
+    resamples: int = 9999,
+    rng: int | np.random.Generator = 0,
+) -> pd.DataFrame:
+    """How well qualities rank the models of an experiment: Spearman's correlation within experiments.
+
+    Parameters
+    ----------
+    models : DataFrame
+        A row per model, with columns ``by``, ``score`` and the qualities (larger is better).
+    names
+        Of the qualities.
+    by
+        The experiment: the unit that is resampled. Experiments of fewer than three models, or in which all scores are
+        the same, are left out.
+    score
+        Accuracy of the models.
+    level, resamples, rng
+        Of the interval, and of the permutations.
+
+    Returns
+    -------
+    DataFrame
+        A row per quality: mean ``spearman`` over the experiments (a quality that is the same for all models of one
+        counts 0 there), its bootstrap limits ``low`` and ``high`` over experiments, the two-sided ``p`` of a
+        permutation of the scores within each experiment, ``holm`` over the rows, ``experiments``, and ``top``: in what
+        share of them the best by the quality is the best by score.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two experiments are left, or a quality is known of some models of an experiment only.
+
+    Notes
+    -----
+    An experiment that lacks a quality for all its models is left out for that quality.
+
+    Without relation every order of the scores within an experiment is as likely, whatever the qualities are, so that p
+    is exact up to the number of permutations. The bootstrap over few experiments is too narrow.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.label_free import ranking
+    >>> models = pd.DataFrame({"experiment": [0] * 4 + [1] * 4, "good": [1, 2, 3, 4] * 2, "test": [5, 6, 7, 8] * 2})
+    >>> ranking(models, ["good"], resamples=99).loc["good", ["spearman", "p", "top"]].tolist()
+    [1.0, 0.01, 1.0]
+    """
+    import pandas as pd
+
+    from helpers.arrays import check_count, generator
+    from helpers.inference import holm, interval
+
+    resamples, rng = check_count(resamples, "resamples"), generator(rng)
+    parts = [part for _, part in models.groupby(by) if len(part) >= 3 and part[score].nunique() > 1]
+    rows = {}
+    for name in names:
+        pairs = []
+        for part in parts:
+            missing = part[name].isna()
+            if missing.any() and not missing.all():
+                raise ValueError(f"{name!r} is missing for {missing.sum()} of the models of {by} {part[by].iloc[0]}")
+            if not missing.any():
+                pairs.append([_ranks(part[column]) for column in (score, name)])
+        if len(pairs) < 2:
+            raise ValueError(f"{len(pairs)} experiments tell models by {score!r} and have {name!r}; two are the least")
+        each = np.array([a @ b for a, b in pairs])
+        draws = sum(a[np.argsort(rng.random((resamples, len(a))), axis=1)] @ b for a, b in pairs) / len(pairs)
+        limits = interval(each, level=level, resamples=resamples, rng=rng)
+        rows[name] = {
+            "spearman": limits.estimate,
+            "low": limits.low,
+            "high": limits.high,
+            "p": (1 + int(np.count_nonzero(np.abs(draws) >= abs(limits.estimate) - 1e-12))) / (1 + resamples),
+            "top": float(np.mean([np.ptp(b) > 0 and b.argmax() == a.argmax() for a, b in pairs])),
+            "experiments": len(pairs),
+        }
+    out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quality")
+    out.insert(4, "holm", holm(out["p"]))
+    return out
+
+
+def correlations(
+    models: pd.DataFrame, names: Sequence[str], *, by: str = "experiment", score: str = "test", given: str = ""
+) -> pd.DataFrame:
+    """Spearman's correlation of each quality with a score in each experiment, of which :func:`ranking` has the mean.
+
+    Parameters
+    ----------
+    models, names, by, score
+        As for :func:`ranking`.
+    given
+        A column that is held fixed: the partial correlation, of what straight lines in the ranks of this column leave
+        of the ranks of quality and score. Empty: none.
+
+    Returns
+    -------
+    DataFrame
+        Experiments × qualities; 0 where a quality is the same for all models, or nothing of it is left; NaN where it is
+        missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.label_free import correlations
+    >>> rows = {"experiment": [0] * 4, "good": [1, 2, 3, 4], "size": [1, 2, 4, 3], "test": [5, 6, 8, 7]}
+    >>> correlations(pd.DataFrame(rows), ["good"]).round(1).loc[0, "good"].item()
+    0.8
+    >>> correlations(pd.DataFrame(rows), ["good"], given="size").loc[0, "good"].item()
+    0.0
+    """
+    import pandas as pd
+
+    def left(part: pd.DataFrame, name: str) -> np.ndarray:
+        ranks = _ranks(part[name])
+        if given:
+            fixed = _ranks(part[given])
+            ranks = ranks - (ranks @ fixed) * fixed
+        length = math.sqrt(ranks @ ranks)
+        return ranks / length if length > 1e-6 else np.zeros_like(ranks)
+
+    rows = {}
+    for key, part in models.groupby(by):
+        if len(part) >= 3 and part[score].nunique() > 1:
+            base = left(part, score)
+            rows[key] = {name: math.nan if part[name].isna().any() else base @ left(part, name) for name in names}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(names)).rename_axis(by)
+
+
+def against(
+    methods: pd.DataFrame,
+    reference: Mapping[str, Any],
+    *,
+    by: str = "experiment",
+    keys: Sequence[str] = ("quality", "combine", "scale", "lam"),
+    level: float = 0.95,
+    resamples: int = 9999,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """Every method against one, over experiments.
+
+    Parameters
+    ----------
+    methods : DataFrame
+        Of :func:`study`, with a column ``by``.
+    reference
+        Columns and values that name the one, such as ``{"quality": "equal", "combine": "sum"}``.
+    by, keys
+        The experiment, and the columns that tell one method from another.
+    level, resamples, rng
+        As for :func:`helpers.inference.paired`.
+
+    Returns
+    -------
+    DataFrame
+        A row per method that every experiment has: mean ``percent`` by which its accuracy is larger, relative to that
+        of the reference, with limits ``low`` and ``high``, ``std`` over the experiments, ``win`` (percent of the
+        experiments in which it is larger; equal ones count half), ``p`` by flipping signs, ``holm`` over the rows,
+        ``accuracy``, ``experiments`` and ``verdict`` (from the interval and ``p``, before the correction by Holm).
+
+    Raises
+    ------
+    ValueError
+        If the reference is no method or several, or there are fewer than two experiments.
+    """
+    import pandas as pd
+
+    from helpers.inference import holm, paired
+
+    named = methods[list(reference)].eq(pd.Series(reference)).all(axis=1)
+    base = methods[named].set_index(by)["accuracy"]
+    if base.empty or base.index.has_duplicates:
+        raise ValueError(
+            f"{dict(reference)} names {len(base)} rows over {base.index.nunique()} experiments, not one each"
+        )
+    rows = []
+    for key, part in methods[~named].groupby(list(keys), dropna=False, sort=False):
+        other = part.set_index(by)["accuracy"]
+        if len(other) != len(base) or other.index.has_duplicates:
+            continue
+        percent = 100 * (other.loc[base.index] / base - 1)
+        found = paired(percent.to_numpy(), np.zeros(len(percent)), level=level, resamples=resamples, rng=rng)
+        rows.append(
+            dict(zip(keys, key, strict=True))
+            | {
+                "percent": found.difference,
+                "low": found.low,
+                "high": found.high,
+                "std": float(percent.std(ddof=1)),
+                "win": 100 * float((percent > 0).mean() + (percent == 0).mean() / 2),
+                "p": found.p,
+                "accuracy": float(other.mean()),
+                "experiments": len(other),
+                "verdict": found.verdict,
+            }
+        )
+    out = pd.DataFrame(rows)
+    out.insert(out.columns.get_loc("p") + 1, "holm", holm(out["p"]))
+    return out
+
+
+def halves(clients: Clients, *, rng: int | np.random.Generator = 0) -> tuple[Clients, Clients]:
+    """Each client's events cut in two at random: two views of everyone.
+
+    Parameters
+    ----------
+    clients
+        Clients with one event are in both views as they are.
+    rng
+        Of the cut.
+
+    Returns
+    -------
+    tuple of Clients
+        Of the same clients in the same order; events keep their order, each goes to one of the two.
+
+    Examples
+    --------
+    >>> from helpers.clients import simulate
+    >>> from helpers.studies.label_free import halves
+    >>> clients = simulate(10, seed=0)
+    >>> first, second = halves(clients)
+    >>> len(first.events) + len(second.events) == len(clients.events)
+    True
+    """
+    from helpers.arrays import generator
+    from helpers.clients.reading import Clients
+
+    events = clients.events
+    draw = generator(rng).random(len(events))
+    # Of each client as many events on one side as on the other, up to one.
+    place = events.assign(draw=draw).groupby("client", sort=False, observed=True)["draw"].rank(method="first")
+    count = events.groupby("client", sort=False, observed=True)["time"].transform("size")
+    side = (place.to_numpy() > count.to_numpy() / 2).astype(int)
+    alone = count.to_numpy() == 1
+    return tuple(Clients(events[(side == which) | alone].reset_index(drop=True), clients.target) for which in (0, 1))
+
+
+def with_views(
+    clients: Clients, parts: pd.Series, *, rng: int | np.random.Generator = 0, **settings: Any
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Train one model as :func:`helpers.clients.coles.embed` does, and embed two random halves of each history too.
+
+    Parameters
+    ----------
+    clients, parts, settings
+        As there; the training sees what it sees there, so that the same settings and seed give the same model.
+    rng
+        Of the halves.
+
+    Returns
+    -------
+    embeddings : DataFrame of shape (clients, hidden)
+        Of whole histories.
+    views : ndarray of shape (2, clients, hidden)
+        Of their halves: views for :func:`helpers.quality.alignment` and :func:`helpers.quality.lidar`.
+    """
+    import pandas as pd
+
+    from helpers.clients.coles import embed
+    from helpers.clients.reading import Clients
+
+    n, known = len(clients), pd.Index(clients.target.index)
+    three = [clients, *halves(clients, rng=rng)]
+    # Halves follow as clients of their own, of no part that is trained on.
+    events = pd.concat(
+        [one.events.assign(client=known.get_indexer(one.events["client"]) + i * n) for i, one in enumerate(three)],
+        ignore_index=True,
+    )
+    target = pd.Series(np.tile(clients.target.to_numpy(), 3))
+    where = pd.Series(np.concatenate([parts.loc[known].to_numpy(), np.repeat("none", 2 * n)]))
+    values = embed(Clients(events, target), where, **settings).embeddings.to_numpy()
+    return pd.DataFrame(values[:n], index=known), values[n:].reshape(2, n, -1)
+
+
+def views_of(
+    sweep: Sweep,
+    experiment: int,
+    *,
+    source: str = "simulated",
+    options: Mapping[str, Any] | None = None,
+    n_clients: int = 2000,
+    seed: int = 0,
+) -> tuple[dict[int, np.ndarray], dict[int, float]]:
+    """Embeddings of two halves of the history of each training client, by every model of an experiment.
+
+    A sweep keeps embeddings, not models: each model is trained once more, by its recorded settings and seed.
+
+    Parameters
+    ----------
+    sweep, experiment
+        Of :func:`helpers.studies.sweep.read_sweep`.
+    source, options, n_clients, seed
+        As the sweep was given them.
+
+    Returns
+    -------
+    views : dict
+        Model → array of shape (2, training clients, hidden), clients in the order of the sweep.
+    differences : dict
+        Model → largest difference of an embedding of a whole history from that of the sweep, over the standard
+        deviation of the embeddings: whether it is the same model.
+
+    Raises
+    ------
+    ValueError
+        If the clients are not those of the sweep.
+    """
+    from helpers.clients.coles import SPACE
+    from helpers.clients.reading import Clients, load
+
+    population = [seed, experiment] if source == "simulated" else seed
+    clients = load(source, n_clients=n_clients or None, seed=population, **(options or {}))
+    parts = sweep.part[experiment]
+    if not parts.index.equals(clients.target.index):
+        raise ValueError(f"the clients of {source!r} are not those of experiment {experiment} of the sweep")
+    index = parts.index[parts == "train"]
+    events = clients.events[clients.events["client"].isin(index)].reset_index(drop=True)
+    training = Clients(events, clients.target.loc[index])
+    views, differences = {}, {}
+    for model, run in sweep.runs.loc[experiment].iterrows():
+        settings = {name: run[name] for name in (*SPACE, "features")}
+        whole, views[model] = with_views(training, parts.loc[index], seed=int(run["training_seed"]), **settings)
+        known = sweep.embeddings[experiment, model].loc[index].to_numpy()
+        differences[model] = float(np.abs(whole.to_numpy() - known).max() / known.std())
+    return views, differences
+
+
+def _similarity(models: Mapping[Any, Any]) -> np.ndarray:
+    """Linear CKA between all models."""
+    from helpers.similarity.cka import cka
+
+    arrays = [np.asarray(x) for x in models.values()]
+    for name, x in zip(models, arrays, strict=True):
+        if np.ptp(x, axis=0).max() == 0:
+            raise ValueError(f"model {name!r} is constant over the {len(x)} clients; nothing is similar to it")
+    out = np.eye(len(arrays))
+    for i, x in enumerate(arrays):
+        for j in range(i):
+            out[i, j] = out[j, i] = cka(x, arrays[j])
+    return out
+
+
+def _ranks(values: Any) -> np.ndarray:
+    """Ranks with mean 0 and length 1; 0 where all are equal."""
+    from scipy.stats import rankdata
+
+    values = np.asarray(values, dtype=float)
+    ranks = rankdata(values) - (len(values) + 1) / 2
+    return ranks / max(math.sqrt(ranks @ ranks), 1e-12)
+
+
+def unit_range(q: np.ndarray) -> np.ndarray:
+    """Brought to [0, 1]; all equal gives 0."""
+    spread = np.ptp(q)
+    return (q - q.min()) / spread if spread > 0 else np.zeros_like(q)

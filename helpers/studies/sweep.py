@@ -1,0 +1,301 @@
+"""The sweep of models that embed clients: its runs, their files, their scores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from helpers.book.runs import Run, execute_all, grid, parameters_of, results
+from helpers.clients.coles import Embedded
+from helpers.clients.scoring import score_parts
+from helpers.waiting import alone
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["IN_WORKER", "ROOT", "WORKER", "Sweep", "read_sweep", "save_run", "score_runs", "sweep_runs", "train_sweep"]
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+WORKER = ROOT / "notebooks" / "runs" / "coles.ipynb"
+
+
+IN_WORKER = (
+    "helpers.clients.coles:embed",
+    "helpers.clients.coles:draw",
+    "helpers.clients:load",
+    "helpers.clients:split",
+)
+"""What the worker does: named here so that the key of a chapter that sweeps covers it."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Finished runs of a sweep.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        One row per run, indexed by ``experiment`` and ``model``: settings, seed, losses, seconds, versions.
+    embeddings : dict
+        ``(experiment, model)`` → DataFrame of shape (clients, hidden), float32.
+    part, target : dict
+        ``experiment`` → Series over its clients, in the order of the rows of its embeddings.
+    """
+
+    runs: pd.DataFrame
+    embeddings: dict[tuple[int, int], pd.DataFrame]
+    part: dict[int, pd.Series]
+    target: dict[int, pd.Series]
+
+
+def sweep_runs(
+    experiments: int | Sequence[int], models: int | Sequence[int], *, out: str = "coles", **parameters
+) -> list[Run]:
+    """The runs of a sweep, to be executed by :func:`helpers.book.runs.execute_all` (or see :func:`train_sweep`).
+
+    Parameters
+    ----------
+    experiments, models
+        Their numbers, or how many.
+    out
+        Name of the sweep: its notebooks go to ``_build/runs/NAME``, its embeddings to ``_build/embeddings/NAME``.
+    parameters
+        Of the worker ``notebooks/runs/coles.ipynb``, the same for all runs. Those that are what the worker does by
+        default are left out, so that a chapter that names them and one that does not share their runs.
+
+    Returns
+    -------
+    list of Run
+        The same as of ``python -m helpers sweep`` with a plan of the name ``out`` that names what is not the default,
+        so that neither repeats the other.
+
+    Examples
+    --------
+    >>> from helpers.studies.sweep import sweep_runs
+    >>> [run.output.name for run in sweep_runs(1, 2)]
+    ['experiment=0_model=0.ipynb', 'experiment=0_model=1.ipynb']
+    """
+
+    _check_name(out)
+    axes = {"experiment": experiments, "model": models}
+    points = grid(**{name: list(range(n)) if isinstance(n, int) else list(n) for name, n in axes.items()})
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
+    default = {name: known.default for name, known in parameters_of(WORKER).items()}
+    shared = {k: value for k, value in given.items() if k not in default or value != default[k]} | {"out": out}
+    folder = ROOT / "_build" / "runs" / out
+    return [Run(WORKER, folder / f"experiment={p['experiment']}_model={p['model']}.ipynb", shared | p) for p in points]
+
+
+def train_sweep(
+    experiments: int | Sequence[int],
+    models: int | Sequence[int],
+    *,
+    out: str = "coles",
+    at_once: int = 0,
+    client=None,
+    **parameters,
+) -> pd.DataFrame:
+    """Execute the runs of a sweep that are not done yet.
+
+    If another process is running the sweep, this one waits for it (the console says so) and finds its runs done.
+
+    Parameters
+    ----------
+    experiments, models, out, parameters
+        As for :func:`sweep_runs`.
+    at_once
+        Runs at a time; as many as there are cores, at most 4, if 0.
+    client
+        Of Dask, as for :func:`helpers.book.runs.execute_all`.
+
+    Returns
+    -------
+    DataFrame
+        One row per run, in order: parameters, ``status`` (``done``, ``kept`` or ``failed``), ``error``, seconds. The
+        embeddings of those that did not fail are read by :func:`read_sweep`.
+    """
+
+    assert IN_WORKER
+    planned = sweep_runs(experiments, models, out=out, **parameters)
+    order = {run.output: position for position, run in enumerate(planned)}
+    at_once = at_once or min(4, os.cpu_count() or 1)
+    folder = ROOT / "_build" / "runs" / out
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder / ".lock", f"another process is running the sweep {out}"):
+        for run in planned:
+            if not _embeddings(out, run.parameters["experiment"], run.parameters["model"]).exists():
+                run.output.unlink(missing_ok=True)  # its embeddings were removed, so it is not done
+        outcomes = list(execute_all(planned, client, at_once=at_once))
+        return results(sorted(outcomes, key=lambda outcome: order[outcome.run.output]))
+
+
+def save_run(
+    embedded: Embedded | None,
+    parts: pd.Series,
+    target: pd.Series,
+    *,
+    experiment: int,
+    model: int,
+    out: str = "coles",
+    **about: Any,
+) -> Path:
+    """Write one run to one Parquet file: a row per client, everything about the run in the file's metadata.
+
+    Parameters
+    ----------
+    embedded
+        What :func:`helpers.clients.coles.embed` gave. None removes what an earlier run of these numbers left.
+    parts, target
+        Of all clients.
+    experiment, model, out
+        Which run of which sweep.
+    about
+        What else to record: settings, seeds.
+
+    Returns
+    -------
+    Path
+        The file. It appears whole or not at all.
+    """
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = _embeddings(out, experiment, model)
+    if embedded is None:
+        path.unlink(missing_ok=True)
+        return path
+    table = embedded.embeddings.assign(part=parts, target=target)
+    facts = {"experiment": experiment, "model": model, "losses": embedded.losses}
+    facts |= {f"{step}_seconds": took for step, took in embedded.seconds.items()} | about
+    written = pa.Table.from_pandas(table.rename_axis("client").reset_index(), preserve_index=False)
+    written = written.replace_schema_metadata(written.schema.metadata | {b"run": json.dumps(facts).encode()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    pq.write_table(written, partial, compression="zstd")
+    partial.replace(path)
+    return path
+
+
+def read_sweep(
+    out: str | Path = "coles", only: pd.DataFrame | None = None, *, experiments: Sequence[int] | None = None
+) -> Sweep:
+    """The finished runs of a sweep.
+
+    Parameters
+    ----------
+    out
+        Its name, or a folder of such files.
+    only
+        What :func:`train_sweep` returned: runs that are not in it, or that failed, are left out. All files by default.
+    experiments
+        Numbers of those to read; all by default.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If the runs of one experiment do not have the same clients, parts and targets.
+    """
+    import json
+
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    folder = Path(out) if isinstance(out, Path) or "/" in str(out) else ROOT / "_build" / "embeddings" / str(out)
+    wanted = None
+    if only is not None:
+        fine = only[only["status"] != "failed"]
+        fine = fine if experiments is None else fine[fine["experiment"].isin(list(experiments))]
+        wanted = set(zip(fine["experiment"], fine["model"], strict=True))
+    facts, embeddings, part, target = [], {}, {}, {}
+    names = ["*"] if experiments is None else experiments
+    for path in sorted(path for name in names for path in folder.glob(f"experiment={name}_model=*.parquet")):
+        read = pq.read_table(path)
+        about = json.loads(read.schema.metadata[b"run"])
+        run = about["experiment"], about["model"]
+        if wanted is not None and run not in wanted:
+            continue
+        facts.append(about)
+        table = read.to_pandas().set_index("client")
+        here = table.pop("part"), table.pop("target")
+        embeddings[run] = table
+        for known, column in zip((part, target), here, strict=True):
+            if not known.setdefault(run[0], column).equals(column):
+                raise ValueError(f"{path.name} has other clients, parts or targets than earlier runs of its experiment")
+    missing = sorted(wanted - set(embeddings)) if wanted is not None else []
+    if missing or not facts:
+        failed = only[only["status"] == "failed"] if only is not None else ()
+        why = f"; all runs failed, the first by {failed['error'].iloc[0]}" if len(failed) and not wanted else ""
+        raise FileNotFoundError(f"no embeddings in {folder}" + f" of the runs {missing}" * bool(missing) + why)
+    runs_ = pd.DataFrame(facts).set_index(["experiment", "model"]).sort_index()
+    return Sweep(runs_, dict(sorted(embeddings.items())), part, target)
+
+
+def _embeddings(out: str, experiment: int, model: int) -> Path:
+    """Where the embeddings of a run are."""
+    _check_name(out)
+    return ROOT / "_build" / "embeddings" / out / f"experiment={experiment}_model={model}.parquet"
+
+
+def _check_name(out: str) -> None:
+    if not out or set(out) & set("/\\") or out.startswith("."):
+        raise ValueError(f"out is {out!r}; it is a plain name, the folder is made below _build")
+
+
+def score_runs(
+    sweep: Sweep,
+    *,
+    scorer: str = "fast",
+    on: Sequence[str] = ("validation", "test"),
+    runs: Sequence[tuple[int, int]] | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+    timeout: int = 60,
+    threads: int = 1,
+) -> pd.DataFrame:
+    """The accuracy of every run of a sweep, with its interval.
+
+    Parameters
+    ----------
+    sweep
+        Of :func:`helpers.studies.sweep.read_sweep`.
+    scorer, seed, timeout, threads
+        As for :func:`helpers.clients.score`.
+    on
+        Parts to score on, by one classifier.
+    runs
+        Which ones, as (experiment, model); all by default.
+    level
+        Of Wilson's interval over the clients of the part. It speaks of other clients, not of another training.
+
+    Returns
+    -------
+    DataFrame
+        Index ``experiment``, ``model``; for each part its ``accuracy_PART``, with ``low_PART``, ``high_PART`` and the
+        number of clients ``n_PART``; and ``seconds`` of training and scoring.
+    """
+    import pandas as pd
+    from scipy.stats import binomtest
+
+    rows = {}
+    for run in list(sweep.embeddings) if runs is None else runs:
+        target, parts = sweep.target[run[0]], sweep.part[run[0]]
+        row: dict[str, float] = {}
+        options = {"scorer": scorer, "on": on, "seed": seed, "timeout": timeout, "threads": threads}
+        for part, found in score_parts(sweep.embeddings[run], target, parts, **options).items():
+            right = binomtest(int(found.correct.sum()), len(found.correct)).proportion_ci(level, method="wilson")
+            limits = {f"low_{part}": right.low, f"high_{part}": right.high}
+            row |= {f"accuracy_{part}": found.accuracy, **limits, f"n_{part}": len(found.correct)}
+        rows[run] = row | {"seconds": found.seconds}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index = pd.MultiIndex.from_tuples(rows, names=["experiment", "model"])
+    return table

@@ -1,0 +1,167 @@
+"""The doors that users know: python -m helpers, papermill, make, jupyter-book."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+from helpers.__main__ import main
+from helpers.book.render import chapters
+from helpers.book.runs import glued, parameters_of
+from notebooks import write
+
+ROOT = Path(__file__).parents[1]
+
+
+def bin_(name):
+    return str(Path(sys.executable).with_name(name))
+
+
+def test_help_lists_the_commands(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("run", "sweep", "build", "apply", "report"))
+
+
+def test_a_misspelt_parameter_is_refused_before_anything_runs(capsys):
+    assert main(["run", "-p", "sedd", "3"]) == 2
+    error = capsys.readouterr().err
+    assert "no chapter has a parameter 'sedd'" in error and "01_measures" in error and "seed" in error
+
+
+def test_an_ill_typed_parameter_is_refused_before_anything_runs(capsys):
+    assert main(["run", "01_measures", "-p", "seed", "zero"]) == 2
+    assert "parameter seed is 'zero' (str), where int is expected" in capsys.readouterr().err
+
+
+def test_an_unknown_chapter_or_profile_is_refused(capsys):
+    assert main(["run", "99_none"]) == 2
+    assert "01_measures" in capsys.readouterr().err
+    assert main(["run", "--profile", "huge"]) == 2
+    assert "'paper', 'pocket', 'smallest'" in capsys.readouterr().err
+
+
+def test_a_dry_run_tells_parameters_of_the_profile(capsys):
+    assert main(["run", "--profile", "paper", "-p", "seed", "7", "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    seeded = [path for path in chapters() if "seed" in parameters_of(path)]
+    assert len(lines) == len(chapters()) and sum("'seed': 7" in line for line in lines) == len(seeded) > 0
+
+
+@pytest.mark.parametrize("plan", ["grid: {n: [1]}", "notebook: w.ipynb\ngird: {n: [1]}"])
+def test_a_wrong_plan_is_refused(tmp_path, capsys, plan):
+    write(tmp_path / "w.ipynb", "n")
+    (tmp_path / "plan.yml").write_text(plan)
+    assert main(["sweep", str(tmp_path / "plan.yml")]) == 2
+    assert "a plan has the entries notebook (required), parameters, grid and resources" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_failing_run_fails_the_command_and_loses_nothing(tmp_path, capsys):
+    write(tmp_path / "w.ipynb", "assert n != 1, 'one is bad'", "from myst_nb import glue\nglue('square', n * n)")
+    (tmp_path / "plan.yml").write_text("notebook: w.ipynb\nparameters: {flag: true}\ngrid: {n: [0, 1, 2]}")
+    assert main(["sweep", str(tmp_path / "plan.yml"), "-o", str(tmp_path / "out"), "-j", "2"]) == 1
+    out = capsys.readouterr().out
+    assert "n=1: FAILED, cell 2 `assert n != 1, 'one is bad'`: AssertionError: one is bad" in out
+    assert "2 done, 1 failed" in out
+    table = pd.read_csv(tmp_path / "out" / "results.csv")
+    assert table["status"].tolist() == ["done", "failed", "done"]
+    assert table["square"].tolist()[::2] == [0, 4]
+
+
+TAKES_TURNS = """
+import time
+from pathlib import Path
+from helpers.waiting import alone
+
+first = Path("met")
+with alone("lock", "another process is drawing lots"):
+    until = time.monotonic() + 60
+    while not first.exists() and not list(Path("out").glob("*.waiting")) and time.monotonic() < until:
+        time.sleep(0.1)
+    time.sleep(1.5 * (not first.exists()))  # the bar looks every half second
+    first.touch()
+"""
+
+
+@pytest.mark.slow
+def test_runs_that_wait_for_each_other_say_so_on_the_console_and_not_on_the_page(tmp_path, capsys):
+    write(tmp_path / "w.ipynb", TAKES_TURNS)
+    (tmp_path / "plan.yml").write_text("notebook: w.ipynb\ngrid: {n: [0, 1]}")
+    assert main(["sweep", str(tmp_path / "plan.yml"), "-o", str(tmp_path / "out"), "-j", "2"]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "waiting" in line]
+    assert len(said) == 1 and said[0] in [f"n={n}: another process is drawing lots; waiting for it" for n in (0, 1)]
+    for n in (0, 1):
+        executed = nbformat.read(tmp_path / "out" / f"n={n}.ipynb", as_version=4)
+        assert not any(cell.get("outputs") for cell in executed.cells)
+    assert not list((tmp_path / "out").glob("*.waiting"))
+
+
+@pytest.mark.slow
+def test_the_sweep_of_the_book_runs(tmp_path):
+    assert main(["sweep", str(ROOT / "notebooks" / "runs" / "chance.yml"), "-o", str(tmp_path), "-j", "2"]) == 0
+    table = pd.read_csv(tmp_path / "results.csv")
+    assert len(table) == 8 and table["cka_unbiased"].abs().max() < table["cka"].min()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("door", ["-p", "-f"])
+def test_papermill_runs_a_notebook_with_a_parameter_or_a_file(tmp_path, door):
+    (tmp_path / "p.yml").write_text("n: 50\n")
+    given = ["-p", "n", "50"] if door == "-p" else ["-f", str(tmp_path / "p.yml")]
+    notebook, out = ROOT / "notebooks" / "runs" / "chance.ipynb", tmp_path / "out.ipynb"
+    subprocess.run([bin_("papermill"), notebook, out, *given], check=True, capture_output=True, timeout=120)
+    assert glued(out)["n"] == 50
+
+
+def test_papermill_explains_the_parameters_of_a_chapter():
+    command = [bin_("papermill"), "--help-notebook", str(chapters()[0])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "seed" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_plain_door_renders_and_its_cache_follows_the_helpers(tmp_path):
+    """``jupyter-book build .`` executes by itself, and executes again when a helper changes."""
+    import shutil
+
+    for name in ("_config.yml", "book/_ext", "book/_static"):
+        source, target = ROOT / name, tmp_path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    (tmp_path / "book" / "references.bib").write_text("")
+    (tmp_path / "book" / "intro.md").write_text("# Welcome\n")
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\nchapters:\n  - file: notebooks/a\n")
+    (tmp_path / "helpers").mkdir()
+    (tmp_path / "helpers" / "answer.py").write_text("VALUE = 'forty-two'\n")
+    (tmp_path / "notebooks").mkdir()
+    code = "import pathlib\nprint('it is ' + pathlib.Path('../helpers/answer.py').read_text().split(\"'\")[1])"
+    write(tmp_path / "notebooks" / "a.ipynb", "# A", code)
+
+    def page():
+        command = [bin_("jupyter-book"), "build", ".", "-W", "-n", "--keep-going"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return (tmp_path / "_build" / "html" / "notebooks" / "a.html").read_text()
+
+    assert "it is forty-two" in page()
+    (tmp_path / "helpers" / "answer.py").write_text("VALUE = 'forty-three'\n")
+    assert "it is forty-three" in page()
+
+
+def test_make_help_lists_the_targets():
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=30, env=os.environ)
+    assert all(target in done.stdout for target in ("book", "test", "students", "clean", "help"))
+
+
+def test_worker_notebooks_have_parameters_and_no_outputs():
+    for path in (ROOT / "notebooks" / "runs").glob("*.ipynb"):
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        assert sum("parameters" in cell.metadata.get("tags", []) for cell in cells) == 1
+        assert not any(cell.outputs for cell in cells)

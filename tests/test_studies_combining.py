@@ -1,0 +1,202 @@
+"""Ensembles compared on clients: nothing looks at test clients, statistics do what they say."""
+
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.clients import score
+from helpers.ensembles import MeanOfLayers
+from helpers.studies.aligning import aligning_methods
+from helpers.studies.combining import MEASURES, VERDICTS, Tuned, compare, compare_all, judge, over_experiments
+from helpers.studies.replacing import replacing_methods
+
+REPLACING = partial(replacing_methods, ps=[0.3], alphas=[0.5])
+ALIGNING = partial(aligning_methods, lams=[0.1], ridges=[0.1])
+
+
+def clients(n=160, seed=0, width=6):
+    """Three embeddings of clients of two classes, one of them without a use; some clients without a class."""
+    rng = np.random.default_rng(seed)
+    target = pd.Series(rng.choice(["old", "young"], n), index=[f"c{i}" for i in range(n)])
+    target.iloc[:4] = None
+    part = pd.Series(np.resize(["train", "train", "validation", "test"], n), index=target.index)
+    signal = (target == "young").to_numpy()[:, None] * 1.0
+    embeddings = {
+        model: pd.DataFrame(rng.normal(size=(n, width)) + strength * signal, index=target.index)
+        for model, strength in ((0, 0.8), (1, 0.5), (2, 0.0))
+    }
+    return embeddings, target, part
+
+
+def sweep(experiments=3):
+    """What a sweep gives."""
+    found = {e: clients(seed=e) for e in range(experiments)}
+    runs = pd.MultiIndex.from_tuples([(e, m) for e in found for m in range(3)], names=["experiment", "model"])
+    return SimpleNamespace(
+        runs=pd.DataFrame({"source": "simulated"}, index=runs),
+        embeddings={(e, m): x for e, (all_, _, _) in found.items() for m, x in all_.items()},
+        target={e: target for e, (_, target, _) in found.items()},
+        part={e: part for e, (_, _, part) in found.items()},
+    )
+
+
+def settled(found):
+    """Everything that a comparison chose or learnt."""
+    columns = ["method", "kind", "width", "validation", "chosen", "weights"]
+    table = found.table[found.table["method"] != "best_on_test"][columns]
+    return table.to_csv() + found.curves.to_csv()
+
+
+@pytest.mark.parametrize("methods", [REPLACING, ALIGNING], ids=["replacing", "aligning"])
+def test_test_clients_change_no_fit_and_no_choice(methods):
+    embeddings, target, part = clients()
+    test = (part == "test").to_numpy()
+    rng = np.random.default_rng(5)
+    found = compare(embeddings, target, part, methods, scorer="logistic")
+    shuffled = target.copy()
+    shuffled[test] = rng.permutation(target[test])
+    moved = {model: x.mask(pd.Series(test, x.index), 100 * rng.normal(size=x.shape)) for model, x in embeddings.items()}
+    for other in (
+        compare(embeddings, shuffled, part, methods, scorer="logistic"),
+        compare(moved, target, part, methods, scorer="logistic"),
+    ):
+        assert settled(other) == settled(found)
+        for name, ensemble in found.ensembles.items():
+            seen = {str(model): x[~test].to_numpy() for model, x in embeddings.items()}
+            assert np.array_equal(other.ensembles[name].transform(seen), ensemble.transform(seen)), name
+
+
+def test_validation_labels_change_choices_but_no_map():
+    embeddings, target, part = clients()
+    valid = (part == "validation").to_numpy()
+    shuffled = target.copy()
+    shuffled[valid] = np.random.default_rng(0).permutation(target[valid])
+    here, there = (compare(embeddings, y, part, ALIGNING, scorer="logistic") for y in (target, shuffled))
+    assert settled(here) != settled(there)
+    everyone = {str(model): x.to_numpy() for model, x in embeddings.items()}
+    for name in ("procrustes_mean", "generalized_procrustes_mean", "autoencoder_mean"):
+        assert np.array_equal(*(found.ensembles[name].transform(everyone) for found in (here, there)))
+
+
+def test_the_table_tells_what_was_chosen_and_differences_by_hand():
+    embeddings, target, part = clients()
+    found = compare(embeddings, target, part, REPLACING, scorer="logistic")
+    table = found.table.set_index("method")
+    assert table["kind"].value_counts().to_dict() == {"method": 7, "single": 3, "reference": 3}
+    singles = table[table["kind"] == "single"]
+    assert table.loc["best", "chosen"] == f'{{"model": "{singles["validation"].idxmax()}"}}'
+    assert table.loc["best_on_test", "accuracy"] == singles["accuracy"].max()
+    assert table.loc["concat", "width"] == 18 and (table.drop("concat")["width"] == 6).all()
+    assert np.allclose(table["minus_best"], table["accuracy"] - table.loc["best", "accuracy"])
+    assert (table["minus_best_low"] <= table["minus_best"]).all() and table.loc["best", "minus_best_high"] == 0
+    assert found.correct.shape == (39, 13) and np.allclose(found.correct.mean(), table["accuracy"])
+    tuned = found.curves[found.curves["method"] == "quality_replacement_tuned"]
+    assert tuned["steps"].tolist() == [0, 1, 2] and tuned["chosen"].sum() == 1
+    top = tuned[tuned["validation"] == tuned["validation"].max()]
+    assert tuned.loc[tuned["chosen"], "steps"].item() == top["steps"].min()
+
+
+def test_what_is_reported_is_of_test_clients_and_what_is_chosen_by_of_validation_clients():
+    embeddings, target, part = clients()
+    found = compare(embeddings, target, part, REPLACING, scorer="logistic")
+    table = found.table.set_index("method")
+    for model, x in embeddings.items():
+        on = {which: score(x, target, part, scorer="logistic", on=which).accuracy for which in ("validation", "test")}
+        assert on["validation"] != on["test"]
+        assert table.loc[str(model), ["validation", "accuracy"]].tolist() == list(on.values())
+    mean = np.mean([x.to_numpy() for x in embeddings.values()], axis=0)
+    assert table.loc["mean", "accuracy"] == score(mean, target, part, scorer="logistic").accuracy
+    tested = target.index[(part == "test") & target.notna()]
+    assert len(found.correct) == len(tested)
+
+
+@pytest.mark.parametrize("name", ["best", "concat", "mean"])
+def test_a_representation_with_the_name_of_a_method_is_refused(name):
+    embeddings, target, part = clients()
+    first, *others = embeddings
+    named = {name: embeddings[first]} | {str(other): embeddings[other] for other in others}
+    with pytest.raises(ValueError, match=f"'{name}' names a representation and a (reference|method)"):
+        compare(named, target, part, REPLACING, scorer="logistic")
+
+
+def test_experiments_come_one_below_the_other_and_lone_models_are_left_out():
+    found = sweep()
+    for model in (1, 2):
+        del found.embeddings[2, model]
+    mean = lambda width, **_: {"mean": Tuned(MeanOfLayers())}  # noqa: E731
+    both = compare_all(found, mean, scorer="logistic", resamples=50)
+    assert both.table["experiment"].unique().tolist() == [0, 1]
+    assert set(both.ensembles) == {(0, "mean"), (1, "mean")}
+    one = compare_all(found, mean, experiments=[1], scorer="logistic", resamples=50)
+    pd.testing.assert_frame_equal(one.table, both.table[both.table["experiment"] == 1].reset_index(drop=True))
+    with pytest.raises(ValueError, match="two models"):
+        compare_all(found, mean, experiments=[2])
+
+
+def test_the_published_measures_are_all_there():
+    assert set(MEASURES) == {"cka", "rsa", "distance_correlation", "angular_shape"}
+
+
+def table_of(differences, base=0.5):
+    rows = [(e, m, base + d) for e, d in enumerate(differences) for m, d in (("best", 0), ("new", d))]
+    return pd.DataFrame(rows, columns=["experiment", "method", "accuracy"])
+
+
+def test_differences_and_wins_over_experiments():
+    found = over_experiments(table_of([0.01, 0.02, 0.03, 0.0, -0.01, 0.02])).loc["new"]
+    assert np.isclose(found["difference"], 0.07 / 6)
+    assert (found["wins"], found["ties"], found["n"]) == (4, 1, 6)
+    assert found["low"] < found["difference"] < found["high"] and found["p_holm"] == found["p"]
+    assert found["win_low"] < 4 / 6 < found["win_high"]
+    with pytest.raises(ValueError, match="against is 'mean'"):
+        over_experiments(table_of([0.1, 0.2]), "mean")
+    lone = over_experiments(table_of([0.1])).loc["new"]
+    assert np.isclose(lone["difference"], 0.1) and np.isnan(lone[["low", "high", "p", "p_holm"]].astype(float)).all()
+
+
+def test_without_a_difference_the_level_is_kept():
+    rng = np.random.default_rng(0)
+    sure = [over_experiments(table_of(rng.normal(size=12) / 100), resamples=499, rng=i).loc["new"] for i in range(200)]
+    level = np.mean([row["p"] <= 0.05 for row in sure])
+    assert 0.01 <= level <= 0.09
+    assert np.mean([row["win_low"] <= 0.5 <= row["win_high"] for row in sure]) >= 0.93
+
+
+@pytest.mark.parametrize(
+    ("differences", "kind", "published", "verdict"),
+    [
+        ([0.01, 0.012, 0.014] * 5, "difference", 0.012, 0),
+        ([0.01, 0.012, 0.014] * 5, "difference", np.inf, 0),
+        ([0.01, 0.012, 0.014] * 5, "difference", -np.inf, 1),
+        ([0.01, -0.01, 0.001] * 5, "difference", 0.05, 1),
+        ([0.01, -0.01, 0.001] * 5, "difference", np.inf, 2),
+        ([0.01, 0.02], "difference", 0.015, 2),
+        ([0.003, 0.004] * 2, "difference", 0.012, 2),  # beyond zero without being sure of it, short of the number
+        ([0.01], "difference", 0.015, 2),
+        ([0.01] * 15 + [-0.01] * 2, "share", 0.88, 0),
+        ([0.01] * 8 + [-0.01] * 9, "share", 0.5, 0),
+        ([0.01] * 3 + [-0.01] * 14, "share", 0.88, 1),
+        ([0.01] * 17, "share", 0.5, 1),
+        ([0.01] * 2 + [-0.01] * 2, "share", 0.5, 2),
+    ],
+)
+def test_verdicts(differences, kind, published, verdict):
+    claims = pd.DataFrame([{"claim": "c", "first": "new", "second": "best", "kind": kind, "published": published}])
+    found = judge(table_of(differences), claims, resamples=999)
+    assert found.loc["c", "verdict"] == VERDICTS[verdict] and found.loc["c", "n"] == len(differences)
+
+
+def test_bad_input_of_a_comparison_is_refused():
+    embeddings, target, part = clients()
+    with pytest.raises(ValueError, match="at least two"):
+        compare({0: embeddings[0]}, target, part, REPLACING)
+    with pytest.raises(ValueError, match="representation 1 lacks 1 clients"):
+        compare(embeddings | {1: embeddings[1].iloc[:-1]}, target, part, REPLACING)
+    with pytest.raises(ValueError, match="representation 1 has 159 rows"):
+        compare(embeddings | {1: embeddings[1].to_numpy()[1:]}, target, part, REPLACING)
+    with pytest.raises(ValueError, match="'nothing'"):
+        claims = pd.DataFrame([{"claim": "c", "first": "nothing", "second": "best", "kind": "share", "published": 1}])
+        judge(table_of([0.1, 0.2]), claims)

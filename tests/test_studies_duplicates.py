@@ -1,0 +1,222 @@
+"""Treatments of embeddings, pairs of known anisotropy, and the experiment on pairs of texts."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.linalg import subspace_angles
+
+from helpers.ensembles import QPSelectionPCA, WhitenedLast
+from helpers.postprocessing import TREATMENTS, Affine, treatments
+from helpers.quality import anisotropy, rankme
+from helpers.studies.duplicates import FUSED, experiment, pair_scores, pairs_in_a_cone
+
+
+def cloud(n=200, p=6, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, p)) @ rng.normal(size=(p, p)) + 5 * rng.normal(size=p)
+
+
+@pytest.mark.parametrize("n", [200, 5])
+def test_each_treatment_is_what_its_name_says(n):
+    x = cloud(n)
+    maps = treatments(x)
+    assert set(maps) == set(TREATMENTS)
+    centred = x - x.mean(axis=0)
+    assert np.allclose(maps["raw"](x), x) and np.allclose(maps["centred"](x), centred)
+    assert np.allclose(maps["standardised"](x).std(axis=0), 1)
+    pca = maps["pca"](x)
+    assert np.allclose(pca @ pca.T, centred @ centred.T)  # a rotation
+    _, s, v = np.linalg.svd(centred, full_matrices=False)
+    for removed in (1, 3):
+        rest = centred - centred @ v[:removed].T @ v[:removed]
+        treated = maps[f"top_{removed}_removed"](x)
+        assert np.allclose(treated @ treated.T, rest @ rest.T, atol=1e-9 * s[0] ** 2)
+    rank = pca.shape[1]
+    assert rank == min(6, n - 1)
+    assert maps["pca_half"](x).shape[1] == rank // 2
+    half = np.linalg.svd(x, full_matrices=False)[2][: rank // 2].T
+    assert subspace_angles(maps["svd_half"].matrix, half).max() < 1e-6
+    assert np.allclose(np.cov(maps["whitened"](x).T, bias=True), np.eye(rank), atol=1e-8)
+    assert np.allclose(np.cov(maps["half_whitened"](x).T, bias=True), np.diag(s[:rank] / np.sqrt(n)), atol=1e-6 * s[0])
+
+
+def test_whitening_and_pca_agree_with_the_ensembles():
+    x = cloud()
+    ours, theirs = treatments(x)["whitened"](x), WhitenedLast().fit_transform([x])
+    assert np.allclose(ours @ ours.T * 199 / 200, theirs @ theirs.T)
+    layers, quality = [x, cloud(seed=1)], [0.5, 0.6]
+    published = QPSelectionPCA(width=6).fit(layers, quality=quality, similarity=np.eye(2))
+    side_by_side = np.hstack([np.sqrt(w) * z for w, z in zip(published.weights_, layers, strict=True)])
+    ours = treatments(side_by_side, width=6)["pca"](side_by_side)
+    theirs = published.transform(layers)
+    assert np.allclose(ours @ ours.T, theirs @ theirs.T)
+
+
+def test_treatments_learn_from_one_set_and_apply_to_another():
+    x, other = cloud(), cloud(seed=3)
+    assert np.allclose(treatments(x)["centred"](other), other - x.mean(axis=0))
+
+
+def test_constant_features_and_few_rows_are_no_trouble():
+    x = np.c_[cloud(4), np.ones(4)]
+    for change in treatments(x).values():
+        assert np.isfinite(change(x)).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"x": np.ones((5, 2))}, "all rows of x are equal"),
+        ({"x": np.eye(2)}, "at least 3"),
+        ({"x": np.eye(3), "names": ["wet"]}, "wet"),
+        ({"x": np.eye(3), "width": 4}, "width is 4"),
+    ],
+)
+def test_bad_treatments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        treatments(**arguments)
+
+
+def test_a_common_vector_raises_the_mean_cosine_and_centring_takes_it_away():
+    doses = [pairs_in_a_cone(1000, 16, common=dose, spread=0.3) for dose in (0, 1, 4)]
+    cosines = [anisotropy(pairs.x) for pairs in doses]
+    assert abs(cosines[0]) < 0.01 < 0.3 < cosines[1] < cosines[2]
+    for pairs in doses:
+        change = treatments(np.vstack([pairs.x, pairs.y]))["centred"]
+        found = pair_scores(change(pairs.x), change(pairs.y), pairs.labels)
+        assert found["cosine"] == pytest.approx(pair_scores(*doses[0])["cosine"], abs=0.01)
+
+
+def test_far_out_in_a_cone_the_cosine_ranks_as_the_distance_across_it():
+    near, far = (pairs_in_a_cone(1000, 16, common=dose, spread=0.5) for dose in (0, 1000))
+    c = far.x.mean(axis=0) / np.linalg.norm(far.x.mean(axis=0))
+    across = -np.linalg.norm((near.x - near.y) - np.outer((near.x - near.y) @ c, c), axis=1)
+    unit = [z / np.linalg.norm(z, axis=1, keepdims=True) for z in far[:2]]
+    cosine = 1 - 0.5 * np.sum((unit[0] - unit[1]) ** 2, axis=1)
+    assert np.corrcoef(np.argsort(np.argsort(cosine)), np.argsort(np.argsort(across)))[0, 1] > 0.999
+
+
+def test_a_rogue_direction_is_invisible_to_the_mean_cosine_but_not_to_rankme():
+    plain, rogue = (pairs_in_a_cone(1000, 16, rogue=dose) for dose in (0, 3))
+    assert abs(anisotropy(rogue.x)) < 0.02 and rankme(rogue.x) < 0.9 * rankme(plain.x)
+    maps = treatments(np.vstack([rogue.x, rogue.y]))
+    by = {
+        name: pair_scores(maps[name](rogue.x), maps[name](rogue.y), rogue.labels)["cosine"]
+        for name in ("raw", "pca", "top_1_removed")
+    }
+    assert by["raw"] == pytest.approx(by["pca"], abs=0.02) and by["top_1_removed"] > by["raw"] + 0.2
+
+
+def test_equal_seeds_change_nothing_but_the_dose():
+    one, other = (pairs_in_a_cone(50, 8, common=dose, rng=4) for dose in (0, 2))
+    moved = other.x - one.x
+    assert np.allclose(moved, moved[0]) and np.linalg.norm(moved[0]) == pytest.approx(2 * np.sqrt(8))
+    assert (one.labels == other.labels).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"common": -1}, "common is -1"), ({"share": 1}, "share is 1"), ({"n": 1}, "n is 1")]
+)
+def test_impossible_pairs_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        pairs_in_a_cone(**({"n": 10, "p": 4} | options))
+
+
+def test_labels_of_one_kind_have_no_score():
+    with pytest.raises(ValueError, match="0 and 1"):
+        pair_scores(np.eye(3), np.eye(3), [1, 1, 1])
+
+
+def test_average_precision_of_samples_is_that_of_repeated_pairs():
+    from sklearn.metrics import average_precision_score
+
+    from helpers.studies.duplicates import _average_precision
+
+    rng = np.random.default_rng(0)
+    labels, values = rng.random(40) < 0.4, rng.integers(0, 9, 40).astype(float)  # with ties
+    counts = rng.multinomial(40, np.full(40, 1 / 40), 20)
+    expected = [average_precision_score(np.repeat(labels, c), np.repeat(values, c)) for c in counts]
+    assert np.allclose(_average_precision(labels, values, counts.astype(np.float32)), expected)
+
+
+@pytest.fixture(scope="module")
+def found():
+    """The experiment on made-up pairs of texts, seen by three layers of which the last has a rogue direction."""
+    from datasets import Dataset, DatasetDict
+    from mteb.abstasks import AbsTaskPairClassification
+    from mteb.abstasks.task_metadata import TaskMetadata
+
+    class MadeUp(AbsTaskPairClassification):
+        metadata = TaskMetadata(
+            name="MadeUpPairs",
+            description="made up",
+            type="PairClassification",
+            main_score="max_ap",
+            dataset={"path": "made up", "revision": "1"},
+            eval_splits=["test"],
+            eval_langs=["eng-Latn"],
+            modalities=["text"],
+            category="t2t",
+        )
+
+        def load_data(self, *arguments, **keywords):
+            self.data_loaded = True
+
+    rng, vectors, splits = np.random.default_rng(0), {}, {}
+    for split, n in {"train": 60, "validation": 60, "test": 90}.items():
+        pairs = pairs_in_a_cone(n, 8, noise=1.0, rng=rng)
+        texts = [[f"{split} {side} {i}" for i in range(n)] for side in "xy"]
+        vectors |= dict(zip([*texts[0], *texts[1]], np.vstack(pairs[:2]), strict=True))
+        columns = {"sentence1": texts[0], "sentence2": texts[1], "labels": pairs.labels.tolist()}
+        splits[split] = Dataset.from_dict(columns)
+    task = MadeUp()
+    task.dataset, task.data_loaded = DatasetDict(splits), True
+
+    def encode(texts):
+        x = np.stack([vectors[text] for text in texts])
+        noisy = x + rng.normal(size=x.shape)
+        return {"layer 0": noisy, "layer 1": x, "layer 2": x + 9 * rng.normal(size=(len(x), 1)) * np.eye(8)[0]}
+
+    return experiment(encode, task, lam=0.1, resamples=100).table
+
+
+def test_the_experiment_has_a_row_for_every_treatment_of_what_is_fused(found):
+    counts = found.groupby(["representation", "metric"])["treatment"].nunique()
+    assert all(
+        counts[name, metric] == len(TREATMENTS) for name in FUSED for metric in ("cosine", "euclidean", "max_ap")
+    )
+    assert counts["layer 1", "cosine"] == 4
+    assert found[["score", "low", "high", "anisotropy", "rankme"]].notna().all(axis=None)
+    assert (found["low"] <= found["high"]).all() and found["score"].between(0, 1).all()
+    json.dumps(found.to_dict("list"))
+
+
+def test_the_experiment_finds_the_rogue_direction(found):
+    by = found[found["metric"] == "cosine"].set_index(["representation", "treatment"])
+    assert by["best_layer"].iloc[0] == "layer 1"
+    assert by.loc[("last layer", "top_1_removed"), "minus_raw_low"] > 0
+    assert by.loc[("last layer", "centred"), "minus_raw"] < by.loc[("last layer", "top_1_removed"), "minus_raw"] / 2
+    assert by.loc[("last layer", "raw"), "minus_raw"] == 0
+    assert by.loc[("QP", "raw"), "minus_qp"] == 0
+
+
+def test_centring_changes_no_distance_and_a_rotation_no_cosine(found):
+    score = found.set_index(["representation", "treatment", "metric"])["score"]
+    for name in FUSED:
+        assert score[name, "centred", "euclidean"] == pytest.approx(score[name, "raw", "euclidean"], abs=1e-9)
+    for name in FUSED[:4]:
+        assert score[name, "pca", "cosine"] == pytest.approx(score[name, "centred", "cosine"], abs=1e-9)
+
+
+def test_another_kind_of_task_is_refused():
+    class Task:
+        class metadata:
+            type, name = "STS", "SomeSTS"
+
+    with pytest.raises(ValueError, match="SomeSTS is of type STS"):
+        experiment(lambda texts: {}, Task())
+
+
+def test_an_affine_map_without_matrix_only_shifts():
+    assert Affine(np.ones(2))([[1, 2]]).tolist() == [[0, 1]]

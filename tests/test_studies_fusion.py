@@ -1,0 +1,376 @@
+"""The experiment of Part II on made-up encoders and tasks, and the recorded table made again."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from helpers.studies import fusion
+
+RESULTS = Path(__file__).parents[1] / "data" / "results"
+RUNS = Path(__file__).parents[1] / "notebooks" / "runs"
+LAYERS = 5
+
+
+@pytest.fixture(scope="module")
+def mteb_task():
+    """From data by split to a task of MTEB, of the kind that the columns tell."""
+    from datasets import Dataset, DatasetDict
+    from mteb.abstasks import AbsTaskClassification, AbsTaskPairClassification, AbsTaskRetrieval, AbsTaskSTS
+    from mteb.abstasks.task_metadata import TaskMetadata
+
+    kinds = {
+        "Classification": (AbsTaskClassification, "accuracy"),
+        "STS": (AbsTaskSTS, "cosine_spearman"),
+        "PairClassification": (AbsTaskPairClassification, "max_ap"),
+        "Retrieval": (AbsTaskRetrieval, "ndcg_at_10"),
+    }
+
+    def make(kind, splits):
+        base, metric = kinds[kind]
+        metadata = TaskMetadata(
+            name=f"MadeUp{kind}",
+            description="made up",
+            type=kind,
+            main_score=metric,
+            dataset={"path": "made up", "revision": "1"},
+            eval_splits=["test"],
+            eval_langs=["eng-Latn"],
+            category="t2c" if kind == "Classification" else "t2t",
+            modalities=["text"],
+            date=("2026-01-01", "2026-01-01"),
+            domains=["Written"],
+            license="mit",
+            annotations_creators="derived",
+            dialect=[],
+            sample_creation="created",
+            task_subtypes=[],
+            reference=None,
+            bibtex_citation="",
+        )
+        task = type(metadata.name, (base,), {"metadata": metadata})()
+        if kind == "Retrieval":
+            task.dataset = {"default": splits}
+        else:
+            task.dataset = DatasetDict({name: Dataset.from_dict(columns) for name, columns in splits.items()})
+        if kind == "Classification":
+            task.n_experiments = 2
+        task.data_loaded = True
+        return task
+
+    return make
+
+
+def text(kind: str, *numbers: int) -> str:
+    return f"{kind} " + " ".join(map(str, numbers))
+
+
+def made_up(kind: str, labels_of_test=lambda labels: labels) -> dict:
+    """Splits of a task; a text carries its topic as its second word, from which the made-up encoder reads it."""
+    from datasets import Dataset
+
+    rng = np.random.default_rng(0)
+    splits = {}
+    for at, split in enumerate(("train", "validation", "test")):
+        topics = rng.integers(4, size=(60, 2))
+        left = [text("text", a, at, i) for i, a in enumerate(topics[:, 0])]
+        right = [text("text", b, at, i + 1000) for i, b in enumerate(topics[:, 1])]
+        change = labels_of_test if split == "test" else lambda labels: labels
+        same = (topics[:, 0] == topics[:, 1]).astype(int)
+        if kind == "Classification":
+            splits[split] = {"text": left, "label": change(topics[:, 0].tolist())}
+        elif kind == "STS":
+            noise = rng.uniform(0, 2, 60)
+            splits[split] = {"sentence1": left, "sentence2": right, "score": change((3 * same + noise).tolist())}
+        elif kind == "PairClassification":
+            splits[split] = {"sentence1": left, "sentence2": right, "labels": change(same.tolist())}
+        else:
+            ids = [f"d{i}" for i in range(60)]
+            topic = change(topics[:, 0].tolist())
+            splits[split] = {
+                "corpus": Dataset.from_dict({"id": ids, "text": right}),
+                "queries": Dataset.from_dict({"id": [f"q{i}" for i in range(20)], "text": left[:20]}),
+                "relevant_docs": {
+                    f"q{i}": {d: 1 for d, other in zip(ids, topics[:, 1], strict=True) if other == topic[i]}
+                    for i in range(20)
+                },
+                "top_ranked": None,
+            }
+    return splits
+
+
+def encode(texts: list[str]) -> dict[str, np.ndarray]:
+    """Layers in which the topic of a text stands out more or less from noise that is the text's own."""
+    centres = np.random.default_rng(1).normal(size=(LAYERS, 4, 6))
+    out = np.empty((LAYERS, len(texts), 6), np.float32)
+    for row, each in enumerate(texts):
+        _, topic, *rest = each.split()
+        noise = np.random.default_rng([int(topic), *map(int, rest)]).normal(size=(LAYERS, 6))
+        out[:, row] = centres[:, int(topic)] + noise * np.array([1.5, 1.0, 0.7, 0.9, 1.2])[:, None] + 1
+    return {f"layer {i}": layer for i, layer in enumerate(out)}
+
+
+small = partial(fusion.methods, lams=[0.05, 0.5], groups=[2], chosen=[2])
+KINDS = ["Classification", "STS", "PairClassification", "Retrieval"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def found(request, mteb_task):
+    return fusion.experiment(encode, mteb_task(request.param, made_up(request.param)), methods=small, resamples=50)
+
+
+def test_every_layer_and_method_has_a_row_of_each_split(found):
+    names = [*(f"layer {i}" for i in range(LAYERS)), *fusion.PUBLISHED, *fusion.EXTRA]
+    assert found.table.groupby("split")["representation"].agg(list).to_dict() == {"test": names, "validation": names}
+    assert list(found.draws) == names
+    assert found.table["score"].between(-1, 1).all()
+
+
+def test_a_layer_fused_alone_is_that_layer(found):
+    test = found.table[found.table["split"] == "test"].set_index("representation")
+    assert test.score["last_layer"] == test.score[f"layer {LAYERS - 1}"]
+    assert test.score["best_layer"] == test.score[found.quality.idxmax()]
+    assert test.minus_last["last_layer"] == 0 == test.minus_last_low["last_layer"]
+    assert json.loads(test.weights["best_layer"]) == (found.quality == found.quality.max()).astype(float).tolist()
+
+
+def test_quality_is_the_score_on_validation(found):
+    validation = found.table[found.table["split"] == "validation"].set_index("representation")
+    np.testing.assert_allclose(validation.score[found.quality.index], found.quality)
+
+
+def test_a_searched_method_has_the_best_of_its_candidates_on_validation(found):
+    validation = found.table[found.table["split"] == "validation"].set_index("representation")
+    assert set(found.searches) == {"qp_weighted", "qp_pca", "cluster_pca", "greedy", "qp_masked"}
+    for name, table in found.searches.items():
+        assert validation.score[name] == pytest.approx(table["score"].max())
+
+
+def test_differences_are_paired(found):
+    test = found.table[found.table["split"] == "test"].set_index("representation")
+    low, high = np.quantile(found.draws["qp_pca"] - found.draws["last_layer"], [0.025, 0.975])
+    assert test.minus_last_low["qp_pca"] == pytest.approx(low)
+    assert test.minus_last_high["qp_pca"] == pytest.approx(high)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_of_the_test_split_change_no_weight(kind, mteb_task):
+    def shuffled(labels):
+        return np.random.default_rng(5).permutation(labels).tolist()
+
+    honest, other = (
+        fusion.experiment(encode, mteb_task(kind, made_up(kind, change)), methods=small, resamples=2)
+        for change in (lambda labels: labels, shuffled)
+    )
+    pd.testing.assert_series_equal(honest.quality, other.quality)
+    for name, ensemble in honest.ensembles.items():
+        again = other.ensembles[name]
+        np.testing.assert_array_equal(ensemble.mixing_, again.mixing_, err_msg=name)
+        if ensemble.axes_ is not None:
+            np.testing.assert_array_equal(ensemble.axes_.components, again.axes_.components, err_msg=name)
+    tests = [one.table[one.table["split"] == "test"]["score"].to_numpy() for one in (honest, other)]
+    assert not np.array_equal(*tests), "the shuffled labels should at least change the scores"
+
+
+def test_texts_of_the_test_split_change_no_weight(mteb_task):
+    splits = made_up("STS")
+    changed = made_up("STS")
+    changed["test"]["sentence1"] = [each + " 7" for each in changed["test"]["sentence1"]]
+    honest, other = (
+        fusion.experiment(encode, mteb_task("STS", data), methods=small, resamples=2) for data in (splits, changed)
+    )
+    pd.testing.assert_frame_equal(honest.similarity, other.similarity)
+    for name, ensemble in honest.ensembles.items():
+        np.testing.assert_array_equal(ensemble.mixing_, other.ensembles[name].mixing_, err_msg=name)
+
+
+def test_texts_are_encoded_in_one_call(mteb_task):
+    calls = []
+
+    def counted(texts):
+        calls.append(texts)
+        return encode(texts)
+
+    fusion.experiment(counted, mteb_task("STS", made_up("STS")), methods=small, resamples=2)
+    assert len(calls) == 1 and len(set(calls[0])) == len(calls[0])
+
+
+def test_a_task_without_training_texts_learns_from_validation(mteb_task):
+    splits = made_up("PairClassification")
+    del splits["train"]
+    found = fusion.experiment(encode, mteb_task("PairClassification", splits), methods=small, resamples=2)
+    assert set(found.table["n_fit"]) == {120}
+
+
+def test_comparisons_need_last_and_best(mteb_task):
+    def chosen(n_layers):
+        return {name: method for name, method in small(n_layers).items() if name != "best_layer"}
+
+    with pytest.raises(ValueError, match="best_layer"):
+        fusion.experiment(encode, mteb_task("STS", made_up("STS")), methods=chosen)
+
+
+def test_grids_that_do_not_suit_are_refused():
+    assert fusion.methods(3)["greedy"].grid["k"] == [2, 3]
+    with pytest.raises(ValueError, match="groups"):
+        fusion.methods(1)
+    with pytest.raises(ValueError, match="lams"):
+        fusion.methods(5, lams=[])
+
+
+# Claims
+
+
+def made_up_table(gain, encoders=4, tasks=5, noise=0.002, seed=0):
+    """Scores in which each method gains a given amount over the last layer."""
+    rng, rows = np.random.default_rng(seed), []
+    for e in range(encoders):
+        for t in range(tasks):
+            base = rng.uniform(0.4, 0.8)
+            for name in [*fusion.PUBLISHED, "centred_last", "whitened_last"]:
+                value = base + gain.get(name, 0) + noise * rng.normal()
+                kind = "published" if name in fusion.PUBLISHED else "extra"
+                cell = {"encoder": f"e{e}", "task": f"t{t}", "type": "STS" if t else "PairClassification"}
+                draws = " ".join(f"{1e4 * value + 5 * z:.0f}" for z in rng.normal(size=50))
+                rows.append(
+                    cell | {"representation": name, "kind": kind, "split": "test", "score": value, "draws": draws}
+                )
+    return pd.DataFrame(rows)
+
+
+AS_PUBLISHED = {
+    "best_layer": 0.1,
+    "qp_weighted": 0.09,
+    "qp_pca": 0.05,
+    "cluster_pca": 0.04,
+    "greedy": 0.07,
+    "qp_masked": 0.06,
+}
+
+
+def test_what_is_so_in_the_table_is_reproduced():
+    verdicts = fusion.claims(made_up_table(AS_PUBLISHED), resamples=500).set_index("claim")["verdict"]
+    assert verdicts["Almost any method beats the last layer"] == "reproduced"
+    assert verdicts["The best layer is hard to beat"] == "reproduced"
+    assert verdicts["The weighted QP has the best mean rank"] == "not reproduced"
+    assert verdicts["The variants with PCA win on duplicates"] == "not reproduced"
+
+
+def test_places_are_found_by_mean_rank():
+    gain = AS_PUBLISHED | {"best_layer": 0.01, "qp_weighted": 0.2, "greedy": 0.15}
+    found = fusion.claims(made_up_table(gain), resamples=500).set_index("claim")
+    assert found.loc["The weighted QP has the best mean rank", ["value", "verdict"]].tolist() == [1, "reproduced"]
+    assert found.loc["The greedy choice is second by mean rank", ["value", "verdict"]].tolist() == [2, "reproduced"]
+    assert found.loc["The weighted QP has the highest mean quality", "verdict"] == "reproduced"
+
+
+def test_equal_methods_are_not_told_apart():
+    found = fusion.claims(made_up_table({}, noise=0.01), resamples=500).set_index("claim")
+    for claim in ("Almost any method beats the last layer", "The best layer is hard to beat"):
+        assert found.loc[claim, "verdict"] == "not testable at this scale"
+        assert found.loc[claim, "low"] <= found.loc[claim, "value"] <= found.loc[claim, "high"]
+
+
+def test_a_claim_about_the_pooler_needs_a_pooler():
+    claim = "Beside the pooler of SimCSE other layers still add"
+    table = made_up_table(AS_PUBLISHED)
+    found = fusion.claims(table, resamples=200).set_index("claim").loc[claim]
+    assert found["cells"] == 0 and np.isnan(found["value"]) and found["verdict"] == "not testable at this scale"
+    row = table.iloc[[0]].assign(representation="pooler", kind="layer", draws="")
+    found = fusion.claims(pd.concat([table, row]), resamples=200).set_index("claim").loc[claim]
+    assert found["cells"] == 5 and found["verdict"] == "reproduced"
+
+
+def test_scores_with_gaps_are_refused():
+    table = made_up_table(AS_PUBLISHED)
+    with pytest.raises(ValueError, match="greedy"):
+        fusion.claims(table[(table["representation"] != "greedy") | (table["task"] != "t3")])
+
+
+# The recorded table
+
+TABLE = RESULTS / "fusion.csv"
+recorded = pytest.mark.skipif(not TABLE.exists(), reason="there is no data/results/fusion.csv")
+PUBLISHED_STS = {"all-mpnet-base-v2": 83.4, "gte-small": 85.6, "all-MiniLM-L6-v2": 82.0}
+"""Scores of the last layer on STSBenchmark by the leaderboard of MTEB."""
+
+
+@pytest.fixture(scope="module")
+def table():
+    return pd.read_csv(TABLE)
+
+
+@recorded
+def test_the_recorded_table_is_whole(table):
+    assert TABLE.stat().st_size < 5e6
+    expected = {
+        *("encoder", "source", "task", "type", "metric", "representation", "kind", "split", "score", "low", "high"),
+        *("minus_last", "minus_last_low", "minus_last_high", "minus_best", "width", "weights", "chosen", "n_items"),
+        *("sha256", "layers", "pooling", "max_length", "dtype", "seed", "versions", "machine", "date", "minutes"),
+    }
+    assert expected <= set(table)
+    assert not table.duplicated(["encoder", "source", "task", "representation", "split"]).any()
+    assert table["sha256"].str.fullmatch(r"[0-9a-f]{64}(\+[0-9a-f]{64})*").all()
+    for (_, _, _), rows in table.groupby(["encoder", "source", "task"]):
+        for _, part in rows.groupby("split"):
+            assert {*fusion.PUBLISHED, *fusion.EXTRA} <= set(part["representation"])
+            assert (part["kind"] == "layer").sum() == part["layers"].iloc[0]
+    test = table[table["split"] == "test"]
+    assert (test["low"] <= test["high"]).all() and test["score"].between(-1, 1).all()
+    weights = test["weights"].map(json.loads)
+    assert (weights.map(len) == test["layers"]).all()
+    assert (weights.map(sum) - 1).abs().max() < 0.01
+
+
+@recorded
+@pytest.mark.parametrize("name", PUBLISHED_STS)
+def test_the_last_layer_scores_as_published_on_stsbenchmark(table, name):
+    rows = table[(table["encoder"] == name) & (table["task"] == "STSBenchmark") & (table["split"] == "test")]
+    if rows.empty:
+        pytest.skip(f"{name} on STSBenchmark is not recorded")
+    score = rows.set_index("representation")["score"]["last_layer"]
+    assert 100 * score == pytest.approx(PUBLISHED_STS[name], abs=0.3)
+
+
+@recorded
+@pytest.mark.slow
+def test_the_recorded_table_is_made_again(table):
+    """gte-small on STSBenchmark: layers and methods, through the functions that the worker notebook calls."""
+    folders = [os.environ.get(name) or "" for name in ("BOOK_MODELS", "BOOK_DATA")]
+    if not all(folders) or not (Path(folders[0]) / "gte-small").is_dir():
+        pytest.skip("BOOK_MODELS with gte-small and BOOK_DATA are not given")
+    from helpers import tasks
+    from helpers.encoders.extraction import extract
+
+    plan = yaml.safe_load((RUNS / "fusion_real.yml").read_text())
+    assert "gte-small" in plan["grid"]["encoder"] and "STSBenchmark" in plan["grid"]["task"]
+    task = tasks.load(folders[1], ["STSBenchmark"])["STSBenchmark"]
+    read = partial(extract, "gte-small", max_length=128, progress=False)
+    methods = partial(fusion.methods, lams=[0.02, 0.1, 0.5], groups=[2, 4], chosen=[2, 4])
+    again = fusion.experiment(read, task, methods=methods).table
+    old = table[(table["encoder"] == "gte-small") & (table["task"] == "STSBenchmark")]
+    keys = ["representation", "split"]
+    old, again = (rows.set_index(keys).sort_index() for rows in (old, again))
+    assert list(old.index) == list(again.index)
+    np.testing.assert_allclose(old["score"], again["score"], atol=2e-3)
+
+
+# Names of the full scale
+
+
+def test_full_scale_names_resolve_to_folders_that_stand_for_the_hub(tmp_path, monkeypatch):
+    from helpers.encoders.extraction import resolve
+
+    monkeypatch.setenv("BOOK_MODELS", str(tmp_path))
+    plan = yaml.safe_load((RUNS / "fusion_paper.yml").read_text())
+    for name in plan["grid"]["encoder"]:
+        assert resolve(name) == name
+        (tmp_path / name.split("/")[-1]).mkdir()
+        assert resolve(name) == tmp_path / name.split("/")[-1]

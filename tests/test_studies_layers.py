@@ -1,0 +1,186 @@
+"""Layers compared with each other: intervals, chance levels, agreement of measures, blocks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.book import data, records
+from helpers.similarity import MEASURES, similarity_matrices
+from helpers.studies.layers import (
+    VIEWS,
+    Study,
+    agreement,
+    block_fit,
+    block_name,
+    block_test,
+    blocks,
+    claimed,
+    contiguous,
+    cut,
+    drift,
+    ends,
+    interval,
+    likeness,
+    study,
+    tidy,
+)
+
+SMALL = {"k": 5, "rtd_batch": 25, "rtd_trials": 3, "halves": 6}
+
+
+@pytest.fixture(scope="module")
+def chain():
+    return drift(np.random.default_rng(0).normal(size=(120, 12)) * 0.8 ** np.arange(12), 5, 0.8)
+
+
+@pytest.fixture(scope="module")
+def found(chain):
+    return study(chain, **SMALL)
+
+
+def two_blocks(size=6, at=2, noise=0.0):
+    """Similarity 0.9 within the first ``at`` layers and within the others, 0.2 between."""
+    same = np.equal.outer(np.arange(size) < at, np.arange(size) < at)
+    wobble = np.random.default_rng(1).normal(size=(size, size)) * noise
+    return np.where(same, 0.9, 0.2) + (wobble + wobble.T) * (1 - np.eye(size))
+
+
+def test_the_matrices_are_those_of_the_measures(chain, found):
+    direct = similarity_matrices(chain, options={"jaccard": {"k": 5}}, progress=False)
+    for name, matrix in direct.items():
+        pd.testing.assert_frame_equal(found.matrices[name], matrix, check_exact=False, rtol=1e-6)
+    assert set(found.matrices) == set(found.draws) == set(found.chance) == set(VIEWS)
+
+
+def test_chance_lies_below_every_pair_of_a_slow_chain_and_the_draws_about_the_value(found):
+    for name, matrix in found.matrices.items():
+        above = np.triu_indices(len(matrix), 1)
+        value, chance = matrix.to_numpy()[above], found.chance[name].to_numpy()[above]
+        sign = 1 if MEASURES[name].orientation == "similarity" else -1
+        assert (sign * value > sign * chance).all(), name
+        assert found.draws[name].shape == (6, 6, 6)
+        assert np.isfinite(found.draws[name]).all()
+
+
+def test_the_intervals_hold_the_values_and_the_table_has_every_pair(found):
+    table = tidy(found)
+    assert len(table) == len(VIEWS) * 15
+    assert (table["low"] <= table["value"]).all() and (table["value"] <= table["high"]).all()
+
+
+def test_an_interval_turns_skewed_draws_around():
+    low, high = interval(0.5, [0.0, 0.1, 0.1, 0.8], level=1.0)
+    assert low == pytest.approx(0.5 - 0.55) and high == pytest.approx(0.5 + 0.25)
+
+
+def test_a_part_of_a_study_is_the_study_of_some_layers(found):
+    part = found.of(["layer 1", "layer 4"])
+    assert part.matrices["rsa"].iat[0, 1] == found.matrices["rsa"].loc["layer 1", "layer 4"]
+    assert np.array_equal(part.draws["rtd"][:, 1, 0], found.draws["rtd"][:, 4, 1])
+
+
+def test_a_layer_that_stands_apart_makes_the_largest_step():
+    matrix = two_blocks(at=1)
+    table = ends(Study({"cka": pd.DataFrame(matrix)}, {"cka": matrix[None]}, {"cka": pd.DataFrame(matrix)}), ["cka"])
+    assert table["rank"].tolist() == [1, 2] and table["step"].tolist() == pytest.approx([0.8, 0.1])
+    assert table["support"].tolist() == [1.0, 1.0]
+
+
+def test_the_claims_fit_the_number_of_layers():
+    assert (
+        set(claimed(7)) == {"centre and two ends"} and block_name(claimed(7)["centre and two ends"]) == "[0] [1–5] [6]"
+    )
+
+
+def test_a_distance_becomes_the_share_below_chance(found):
+    matrix, draws = likeness(found, "rtd")
+    assert np.allclose(np.diag(matrix), 1) and np.allclose(np.diagonal(draws, axis1=1, axis2=2), 1)
+    assert likeness(found, "cka")[0] is not matrix and np.allclose(likeness(found, "cka")[0], found.matrices["cka"])
+
+
+def test_a_steady_drift_makes_measures_agree_but_not_beyond_depth(found):
+    table = agreement(found, ["cka", "rsa", "distance_correlation"], permutations=99)
+    assert (table["spearman"] > 0.9).all() and (table["p_value"] == 0.01).all()
+    assert (table["beyond_depth"] < table["spearman"]).all()
+    assert (table["low"] <= table["spearman"]).all() and (table["high"] <= 1).all()
+    assert (table["low_layers"] < table["spearman"]).all() and (table["spearman"] < table["high_layers"]).all()
+
+
+def test_a_distance_counts_with_its_sign_turned(found):
+    row = agreement(found, ["cka", "rtd"], permutations=9).iloc[0]
+    assert row["spearman"] > 0.5 and row["low"] <= row["spearman"] <= row["high"]
+
+
+def test_unrelated_matrices_do_not_agree():
+    rng = np.random.default_rng(3)
+    pair = {}
+    for name in ("cka", "rsa"):
+        half = rng.normal(size=(8, 8))
+        pair[name] = pd.DataFrame(half + half.T)
+    draws = {name: np.repeat(matrix.to_numpy()[None], 2, axis=0) for name, matrix in pair.items()}
+    row = agreement(Study(pair, draws, pair), ["cka", "rsa"], permutations=199).iloc[0]
+    assert row["p_value"] > 0.05 and row["low_layers"] < 0 < row["high_layers"]
+
+
+def test_contiguous_partitions_are_counted_by_the_binomial():
+    ways = contiguous(13, 4)
+    assert len(ways) == 220 and len(np.unique(ways, axis=0)) == 220
+    assert (np.diff(ways, axis=1) >= 0).all() and (ways[:, -1] == 3).all()
+    assert contiguous(3, 1).tolist() == [[0, 0, 0]]
+    with pytest.raises(ValueError, match="count"):
+        contiguous(3, 4)
+
+
+def test_true_blocks_fit_perfectly_and_best_of_all():
+    truth = [0, 0, 1, 1, 1, 1]
+    assert block_fit(two_blocks(), truth) == pytest.approx(1)
+    assert block_test(two_blocks(noise=0.02), truth)[1] == 1 / 5
+    assert block_test(two_blocks(noise=0.02), truth, beyond_depth=True)[1] == 1 / 5
+    assert cut(two_blocks(noise=0.02), 2).tolist() == truth
+
+
+def test_a_matrix_that_knows_only_depth_has_no_blocks_beyond_it():
+    place = np.arange(6)
+    band = 0.9 ** np.abs(place[:, None] - place)
+    assert block_fit(band, [0, 0, 0, 1, 1, 1]) > 0.5
+    assert np.isnan(block_fit(band, [0, 0, 0, 1, 1, 1], beyond_depth=True))
+    assert block_test(band, [0, 0, 0, 1, 1, 1], beyond_depth=True)[1] == 1
+
+
+def test_the_fit_is_the_correlation_over_pairs():
+    matrix, groups = two_blocks(noise=0.1), np.array([0, 1, 1, 2, 2, 2])
+    i, j = np.triu_indices(6, 1)
+    assert block_fit(matrix, groups) == pytest.approx(np.corrcoef(matrix[i, j], groups[i] == groups[j])[0, 1])
+
+
+def test_blocks_report_the_partition_that_is_there():
+    full = pd.DataFrame(two_blocks(noise=0.01))
+    draws = np.stack([two_blocks(noise=0.01)] * 3)
+    row = blocks(Study({"cka": full}, {"cka": draws}, {"cka": full * 0}), {"two": [0, 0, 1, 1, 1, 1]}, ["cka"]).iloc[0]
+    assert row["best"] == row["tree"] == row["blocks"] == "[0–1] [2–5]" and row["tree_support"] == 1
+
+
+def test_blocks_are_written_with_their_gaps():
+    assert block_name([0, 1, 0, 2, 2]) == "[0, 2] [1] [3–4]"
+
+
+def test_drift_forgets_at_the_rate_it_is_told():
+    x = np.random.default_rng(0).normal(size=(4000, 3))
+    layers = drift(x, 2, 0.49)
+    kept = np.corrcoef(layers["layer 0"][:, 0], layers["layer 1"][:, 0])[0, 1]
+    assert kept == pytest.approx(0.7, abs=0.03)
+    with pytest.raises(ValueError, match="keep"):
+        drift(x, 2, 1.5)
+
+
+def test_recording_replaces_the_same_run_and_keeps_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.book.records.DATA", tmp_path)
+    monkeypatch.setattr("helpers.book.data.DATA", tmp_path)
+    rows = pd.DataFrame({"encoder": ["b", "b"], "value": [1.0, 2.0]})
+    records.record("results/t", rows, ["encoder"])
+    records.record("results/t", rows.assign(encoder="a"), ["encoder"])
+    records.record("results/t", rows.iloc[:1].assign(value=9.0), ["encoder"])
+    table = data.table("results/t.csv")
+    assert table.to_dict("list") == {"encoder": ["a", "a", "b"], "value": [1.0, 2.0, 9.0]}
+    with pytest.raises(ValueError, match="columns"):
+        records.record("results/t", rows.rename(columns={"value": "other"}), ["encoder"])

@@ -1,0 +1,415 @@
+"""Combined representations by hand, what pairs gain, and the statistics of it under simulation."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from helpers.clients import score
+from helpers.inference import holm
+from helpers.similarity.registry import MEASURES
+from helpers.studies import pair_gains as study
+from helpers.studies.pair_gains import (
+    combine,
+    detection_power,
+    gain_correlations,
+    pair_gains,
+    pair_measures,
+    verdicts,
+)
+from helpers.studies.sweep import Sweep
+
+
+def population(n=240, classes=3, seed=0):
+    """Targets, parts and three embeddings: two that each know one half of the class, one of noise."""
+    rng = np.random.default_rng(seed)
+    target = pd.Series(rng.integers(classes, size=n), name="target")
+    parts = pd.Series(np.resize(["train", "train", "train", "validation", "test", "test"], n), name="part")
+    told = np.eye(classes)[target] + rng.normal(scale=0.7, size=(n, classes))
+    noise = rng.normal(size=(n, 3))
+    embeddings = {
+        "a": np.column_stack([told[:, 0], noise[:, 0]]),
+        "b": np.column_stack([told[:, 1:], noise[:, 1:2]]),
+        "c": noise[:, 1:],
+    }
+    return embeddings, target, parts
+
+
+def made_up(rng, experiments=17, models=6, relation=0.0, collinear=False):
+    """A table of pairs in which every model brings something to all of its pairs: to the gain, and to the measure."""
+    here, there = np.triu_indices(models, 1)
+    accuracy, brings, likeness = rng.normal(size=(3, experiments, models))
+    if collinear:  # good models are alike
+        likeness = likeness + 2 * accuracy
+    like = likeness[:, here] + likeness[:, there] + rng.normal(size=(experiments, len(here)))
+    gain = brings[:, here] + brings[:, there] + rng.normal(size=like.shape)
+    gain = gain - 0.8 * np.maximum(accuracy[:, here], accuracy[:, there]) + relation * like
+    return pd.DataFrame(
+        {
+            "experiment": np.repeat(np.arange(experiments), len(here)),
+            "first": np.tile(here, experiments),
+            "second": np.tile(there, experiments),
+            "accuracy_first": accuracy[:, here].ravel(),
+            "accuracy_second": accuracy[:, there].ravel(),
+            "gain_sum": gain.ravel(),
+            "error_sum": 0.1,
+            "cka": like.ravel(),
+        }
+    )
+
+
+# Combining
+
+
+def test_combinations_by_hand():
+    x, y = [[1.0, 0.0], [3.0, 4.0]], [[2.0], [0.0]]
+    assert combine(x, y).tolist() == [[-1, -1, 1], [1, 1, -1]]
+    assert combine(x, y, "sum").tolist() == [[0, -1], [0, 1]]
+    assert combine(x, y, "product").tolist() == [[-1, -1], [-1, 1]]
+
+
+def test_scales_are_learnt_from_training_clients_only():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 20, 3))
+    train = np.arange(20) < 12
+    before = combine(x, y, "product", train=train)
+    x[15] = 1e6
+    after = combine(x, y, "product", train=train)
+    assert np.allclose(np.delete(before, 15, axis=0), np.delete(after, 15, axis=0))
+    assert np.allclose(combine(5 * x + 3, y, "sum", train=train), combine(x, y, "sum", train=train))
+
+
+def test_a_coordinate_that_is_constant_in_training_counts_for_nothing():
+    assert combine([[1.0], [1.0], [9.0]], [[0.0], [2.0], [1.0]], "sum", train=[True, True, False])[2, 0] == 0
+
+
+def test_what_cannot_be_combined_is_refused():
+    with pytest.raises(ValueError, match="how is 'mean'; it can be 'concatenation', 'sum', 'product'"):
+        combine([[1.0]], [[1.0]], "mean")
+    with pytest.raises(ValueError, match=r"x has shape \(1, 1\) and y \(2, 1\)"):
+        combine([[1.0]], [[1.0], [2.0]])
+    with pytest.raises(ValueError, match="names 0 rows"):
+        combine([[1.0]], [[1.0]], train=[False])
+
+
+# Gains
+
+
+def test_gains_are_the_accuracy_of_the_combination_less_the_better_of_the_two():
+    embeddings, target, parts = population()
+    found = pair_gains(embeddings, target, parts, scorer="logistic").set_index(["first", "second"])
+    assert found.index.tolist() == [("a", "b"), ("a", "c"), ("b", "c")]
+    row, train = found.loc["a", "b"], (parts == "train").to_numpy()
+    single = [score(embeddings[name], target, parts, scorer="logistic") for name in "ab"]
+    both = score(combine(embeddings["a"], embeddings["b"], train=train), target, parts, scorer="logistic")
+    assert np.isclose(row["gain_concatenation"], both.accuracy - max(one.accuracy for one in single))
+    assert row["gain_concatenation"] > 0.05 and abs(found.loc["b", "c"]["gain_concatenation"]) < 0.1
+    difference = both.correct.astype(float) - max(single, key=lambda one: one.accuracy).correct
+    assert np.isclose(row["error_concatenation"], stats.sem(difference))
+
+
+def test_the_targets_of_test_clients_decide_no_probability_and_no_measure():
+    """They are permuted: what is fitted, what is chosen on validation clients and what is measured stays."""
+    embeddings, target, parts = population()
+    test = (parts == "test").to_numpy()
+    permuted = target.copy()
+    permuted[test] = np.random.default_rng(1).permutation(target[test])
+    for on in ("validation", "test"):
+        one, two = (score(embeddings["a"], y, parts, scorer="fast", on=on) for y in (target, permuted))
+        pd.testing.assert_frame_equal(one.probabilities, two.probabilities)
+    chosen = [pair_gains(embeddings, y, parts, scorer="logistic", on="validation") for y in (target, permuted)]
+    pd.testing.assert_frame_equal(*chosen)
+    hidden = {name: np.where(test[:, None], 7.0, values) for name, values in embeddings.items()}
+    pd.testing.assert_frame_equal(
+        pair_measures(embeddings, parts, measures=["cka", "procrustes"]),
+        pair_measures(hidden, parts, measures=["cka", "procrustes"]),
+    )
+
+
+def test_rows_of_test_clients_decide_no_scale_of_a_sum():
+    embeddings, target, parts = population()
+    test = (parts == "test").to_numpy()
+    rng = np.random.default_rng(2)
+    moved = embeddings | {"a": np.where(test[:, None], rng.normal(size=(len(test), 2)) * 1e4, embeddings["a"])}
+    both = [
+        pair_gains(x, target, parts, scorer="logistic", on="validation", combinations=["sum", "product"])
+        for x in (embeddings, moved)
+    ]
+    pd.testing.assert_frame_equal(*both)
+
+
+def test_every_measure_is_taken_of_every_pair():
+    rng = np.random.default_rng(0)
+    parts = pd.Series(np.resize(["train", "validation"], 120))
+    embeddings = {name: rng.normal(size=(120, 5)) for name in "abc"}
+    found = pair_measures(embeddings, parts, options={"geometry_score": {"complexes": 20}})
+    assert list(found) == list(MEASURES) and len(found) == 3 and not found.attrs["undefined"]
+    assert np.isfinite(found.to_numpy()).all()
+    chosen = np.random.default_rng(0).permutation(np.flatnonzero(parts == "validation"))
+    x, y = embeddings["a"][chosen], embeddings["b"][chosen]
+    assert np.isclose(found.loc[("a", "b"), "cka"], MEASURES["cka"](x, y))
+    both = MEASURES["linear_regression"](x, y) + MEASURES["linear_regression"](y, x)
+    assert np.isclose(found.loc[("a", "b"), "linear_regression"], both / 2)
+
+
+def test_a_measure_that_is_undefined_is_told_and_missing():
+    rng = np.random.default_rng(0)
+    parts = pd.Series(["validation"] * 40)
+    found = pair_measures({"a": np.ones((40, 3)), "b": rng.normal(size=(40, 3))}, parts, measures=["cka"])
+    assert found["cka"].isna().all() and "constant" in found.attrs["undefined"]["cka"]
+
+
+def test_an_undefined_measure_takes_no_other_of_the_same_pass_with_it():
+    rng = np.random.default_rng(0)
+    parts = pd.Series(["validation"] * 40)
+    pair = {"one column": rng.normal(size=(40, 1)), "three": rng.normal(size=(40, 3))}
+    found = pair_measures(pair, parts, measures=["cka", "rsa", "jaccard"])
+    assert set(found.attrs["undefined"]) == {"rsa"} and found["rsa"].isna().all()
+    assert found[["cka", "jaccard"]].notna().all(axis=None)
+
+
+def test_the_study_of_a_sweep_has_a_row_for_each_pair_and_leaves_out_lonely_runs():
+    embeddings, target, parts = population(120)
+    frames = {name: pd.DataFrame(values, index=target.index) for name, values in embeddings.items()}
+    sweep = Sweep(
+        pd.DataFrame(),
+        {(0, 0): frames["a"], (0, 2): frames["b"], (1, 0): frames["c"], (3, 1): frames["a"], (3, 4): frames["c"]},
+        dict.fromkeys((0, 1, 3), parts),
+        dict.fromkeys((0, 1, 3), target),
+    )
+    found = study.study(sweep, measures=["cka"], combinations=["sum"], scorer="logistic")
+    assert found[["experiment", "first", "second"]].to_numpy().tolist() == [[0, 0, 2], [3, 1, 4]]
+    with pytest.raises(ValueError, match=r"no experiment of \[1\] has two finished runs"):
+        study.study(sweep, experiments=[1])
+
+
+# Correlations
+
+
+def test_the_correlation_is_that_of_the_residual_of_the_regression():
+    pairs = made_up(np.random.default_rng(0))
+    found = gain_correlations(pairs, ["cka"], combinations=["sum"], resamples=50, permutations=50).iloc[0]
+    accuracies = pairs[["accuracy_first", "accuracy_second"]]
+    design = np.column_stack([np.ones(len(pairs)), accuracies.min(axis=1), accuracies.max(axis=1)])
+    left = pairs["gain_sum"] - design @ np.linalg.lstsq(design, pairs["gain_sum"], rcond=None)[0]
+    assert np.isclose(found["pearson"], stats.pearsonr(left, pairs["cka"])[0])
+    assert np.isclose(found["spearman"], stats.spearmanr(left, pairs["cka"])[0])
+    assert found["toward"] == -found["pearson"] and found["n_pairs"] == 255 and found["n_experiments"] == 17
+
+
+def test_within_experiments_what_is_common_to_all_pairs_of_one_counts_for_nothing():
+    pairs = made_up(np.random.default_rng(3), experiments=5)
+    moved = pairs.assign(gain_sum=pairs["gain_sum"] + pairs["experiment"], cka=pairs["cka"] - 3 * pairs["experiment"])
+    settings = {"combinations": ["sum"], "resamples": 50, "permutations": 50}
+    one, two = (gain_correlations(table, ["cka"], within=True, **settings) for table in (pairs, moved))
+    assert np.isclose(one["pearson"], two["pearson"]).all() and np.isclose(one["p"], two["p"]).all()
+    pooled = gain_correlations(moved, ["cka"], **settings)
+    assert abs(pooled["pearson"].item() - one["pearson"].item()) > 0.2
+
+
+def test_counting_an_experiment_twice_is_having_it_twice():
+    pairs = made_up(np.random.default_rng(1), experiments=4).round(1)  # with ties
+    weights = np.array([[2.0, 0.0, 1.0, 1.0]])
+    data = study._arranged(pairs, ["cka"], ["sum"], False)
+    weighted = [float(kind[0, 0, 0]) for kind in study._weighted(data, weights)]
+    twice = pd.concat([pairs[pairs["experiment"] != 1], pairs[pairs["experiment"] == 0].assign(experiment=9)])
+    data = study._arranged(twice, ["cka"], ["sum"], False)
+    plain = [float(kind[0, 0, 0]) for kind in study._weighted(data, np.ones((1, 4)))]
+    assert np.allclose(weighted, plain, atol=1e-3) and np.isclose(weighted[0], plain[0])
+
+
+def test_relabelling_moves_whole_models():
+    """With three models each relabelling of a table of distinct values is a permutation of its three pairs."""
+    data = study._arranged(made_up(np.random.default_rng(2), 3, 3), ["cka"], ["sum"], False)
+    moved = study._relabelled(data, 200, np.random.default_rng(0))
+    assert {tuple(sorted(row)) for row in moved[:, :3].tolist()} == {(0, 1, 2)}
+    assert len({tuple(row) for row in moved[:, :3].tolist()}) == 6
+    assert (moved[:, :3] + 3 != moved[:, 3:6]).any(axis=1).mean() > 0.7  # each experiment on its own
+    data = study._arranged(made_up(np.random.default_rng(2), 1, 4), ["cka"], ["sum"], False)
+    moved = study._relabelled(data, 300, np.random.default_rng(0))
+    assert len({tuple(row) for row in moved.tolist()}) == 24  # of 720 permutations of six pairs
+    for row in moved:  # pairs that share no model still share none
+        opposite = dict(zip(range(6), [5, 4, 3, 2, 1, 0], strict=True))
+        assert all(opposite[row[i]] == row[opposite[i]] for i in range(6))
+
+
+def p_value(pairs, permutations=99, seed=0):
+    data = study._arranged(pairs, ["cka"], ["sum"], False)
+    basis = study._basis(data.accuracies)
+    left = study._without(data.gains[:, 0], basis)
+    moved = study._relabelled(data, permutations, np.random.default_rng(seed))
+    return study._relabelling_p(left, data.measures[:, 0], basis, moved)
+
+
+def test_the_distribution_under_relabelling_by_hand():
+    """What the regression leaves of the measure is relabelled, regressed again, and correlated; both tails count."""
+    pairs = made_up(np.random.default_rng(11), 3, 4, collinear=True)
+    data = study._arranged(pairs, ["cka"], ["sum"], False)
+    basis = study._basis(data.accuracies)
+    moved = study._relabelled(data, 60, np.random.default_rng(0))
+    accuracies = pairs[["accuracy_first", "accuracy_second"]]
+    design = np.column_stack([np.ones(len(pairs)), accuracies.min(axis=1), accuracies.max(axis=1)])
+
+    def residual(values):
+        return values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+
+    gain, own = residual(pairs["gain_sum"].to_numpy()), residual(pairs["cka"].to_numpy())
+    assert not np.allclose(own, pairs["cka"] - pairs["cka"].mean(), atol=0.1)  # the accuracies tell much of it
+    expected = np.array([stats.pearsonr(gain, residual(own[rows]))[0] for rows in moved])
+    left, values = study._without(data.gains[:, 0], basis), data.measures[:, 0]
+    seen, drawn = study._null(left, values, basis, moved)
+    assert np.isclose(seen, stats.pearsonr(gain, own)[0]) and np.allclose(drawn, expected)
+    p = (1 + np.sum(np.abs(expected) >= abs(seen))) / 61
+    assert np.isclose(study._relabelling_p(left, values, basis, moved), p)
+    assert np.isclose(study._relabelling_p(left, -values, basis, moved), p)
+
+
+def test_no_p_value_is_below_what_so_many_relabellings_can_tell():
+    for relation in (2.0, -2.0):
+        assert p_value(made_up(np.random.default_rng(4), relation=relation), permutations=199) == 1 / 200
+
+
+def test_limits_are_quantiles_of_student_on_the_scale_of_the_normal():
+    draws = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+    assert np.allclose(study._limits(draws, 10**6, 0.95), [-1.95996, 1.95996], atol=0.01)
+    half = stats.t.ppf(0.975, 16) * np.sqrt(17 / 16)  # 2.185
+    assert np.allclose(study._limits(draws, 17, 0.95), [-half, half], atol=0.02)
+
+
+@pytest.mark.parametrize("collinear", [False, True])
+def test_without_a_relation_the_permutation_test_holds_its_level(collinear):
+    """Though models bring something to all of their pairs, which makes a test of single pairs reject far too often."""
+    rng = np.random.default_rng(3)
+    studies = [made_up(rng, experiments=8, collinear=collinear) for _ in range(400)]
+    p = np.array([p_value(pairs, seed=i) for i, pairs in enumerate(studies)])
+    for level in (0.05, 0.2):
+        error = np.sqrt(level * (1 - level) / len(p))
+        assert (p <= level).mean() < level + 3 * error
+    assert (p <= 0.2).mean() > 0.1  # and is not idle
+    if not collinear:
+        naive = [stats.pearsonr(pairs["gain_sum"], pairs["cka"])[1] for pairs in studies]
+        assert np.mean(np.array(naive) <= 0.05) > 0.1
+
+
+def test_the_permutation_test_finds_a_planted_relation():
+    rng = np.random.default_rng(4)
+    p = [p_value(made_up(rng, relation=0.3), seed=i) for i in range(60)]
+    assert np.mean(np.array(p) <= 0.05) > 0.8
+
+
+@pytest.mark.parametrize(("experiments", "relation"), [(17, 0.0), (17, 0.4), (6, 0.0)])
+def test_intervals_over_resampled_experiments_cover_at_their_level(experiments, relation):
+    rng = np.random.default_rng(5)
+    truth = 0.0
+    if relation:
+        many = made_up(rng, experiments=2000, relation=relation)
+        data = study._arranged(many, ["cka"], ["sum"], False)
+        truth = float(study._weighted(data, np.ones((1, 2000)))[0][0, 0, 0])
+    hits = []
+    for _ in range(250):
+        data = study._arranged(made_up(rng, experiments, relation=relation), ["cka"], ["sum"], False)
+        low, high = study._limits(study._draws(data, 299, rng, by_ranks=False)[0][:, 0, 0], experiments, 0.95)
+        hits.append(low <= truth <= high)
+    assert 0.90 < np.mean(hits) < 0.995
+
+
+def test_many_measures_are_corrected_together_and_few_experiments_have_no_limits():
+    rng = np.random.default_rng(6)
+    pairs = made_up(rng, experiments=2)
+    pairs["rsa"], pairs["procrustes"] = rng.normal(size=(2, len(pairs)))
+    found = gain_correlations(pairs, ["cka", "rsa", "procrustes"], combinations=["sum"], permutations=99)
+    assert np.allclose(found["p_holm"], holm(found["p"]))
+    assert found["pearson_low"].isna().all() and found["orientation"].tolist()[2] == "distance"
+    assert found["toward"].iloc[2] == found["pearson"].iloc[2]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(index=3), "experiment 0 has 14 rows for 6 models; each pair once"),
+        (lambda t: t.assign(cka=t["cka"].where(t.index != 4)), "row 4 of the pairs, column 'cka': nan is not finite"),
+        (lambda t: t.assign(gain_sum=t["accuracy_first"] + t["accuracy_second"]), "nothing is left of it"),
+        (lambda t: t.head(1).assign(first=0, second=1), "there are 1 pairs; at least 5"),
+    ],
+)
+def test_tables_that_do_not_serve_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        gain_correlations(change(made_up(np.random.default_rng(0))), ["cka"], combinations=["sum"], permutations=9)
+    with pytest.raises(KeyError, match="no column 'rsa'"):
+        gain_correlations(made_up(np.random.default_rng(0)), ["rsa"], combinations=["sum"])
+
+
+# Verdicts, stability, power
+
+
+def test_verdicts_by_hand():
+    names = ["CKA", "RSA", "JaccardSimilarity", "RSMNormDifference"]
+    found = pd.DataFrame(
+        {
+            "combination": "sum",
+            "measure": [study.PUBLISHED_NAMES[name] for name in names],
+            "pearson": [-0.3, 0.0, -0.1, -0.2],
+            "pearson_low": [-0.4, -0.1, -0.4, -0.3],
+            "pearson_high": [-0.2, 0.1, 0.2, -0.1],
+            "p": [0.001, 0.9, 0.5, 0.001],
+        }
+    )
+    published = pd.DataFrame({"measure": names, "correlation": [-0.34, -0.3, -0.3, 0.33]})
+    table = verdicts(found, published, combination="sum")
+    assert table["verdict"].tolist() == ["reproduced", "not reproduced", "not decided", "not reproduced"]
+    assert table["same size"].tolist() == ["yes", "no", "yes", "no"]
+    assert np.allclose(table["p_holm"], holm(found["p"]))  # corrected for the published ones
+    larger = published.assign(correlation=[-0.1, -0.3, -0.3, 0.33])
+    assert verdicts(found, larger, combination="sum").loc["cka", ["verdict", "same size"]].tolist() == [
+        "reproduced",
+        "no",
+    ]
+    assert verdicts(found.assign(p=0.9), larger, combination="sum").loc["cka", "verdict"] == "not decided"
+    wide = found.assign(pearson_low=-0.6, pearson_high=0.01)
+    assert set(verdicts(wide, published, combination="sum")["verdict"].iloc[:3]) == {"not decided"}
+    with pytest.raises(ValueError, match="cka, rsa, jaccard, rsm_norm_difference of the published"):
+        verdicts(found, published)
+
+
+def test_a_measure_with_one_correlation_for_all_combinations_is_the_most_stable():
+    rng = np.random.default_rng(7)
+    pairs = made_up(rng)
+    pairs["rsa"] = rng.normal(size=len(pairs))
+    pairs["gain_product"] = pairs["gain_sum"] + 2 * pairs["rsa"]
+    found = study.stability(pairs, ["rsa", "cka"], combinations=["sum", "product"], resamples=200)
+    assert found.index.tolist() == ["cka", "rsa"] and found.loc["cka", "most_stable"] > 0.95
+    assert found.loc["cka", "range"] < found.loc["rsa", "low"]
+
+
+def test_power_grows_with_experiments_and_is_the_level_without_a_relation():
+    pairs = made_up(np.random.default_rng(8))
+    found = detection_power(pairs, "cka", [0.0, 0.35], [3, 17], combination="sum", studies=150, permutations=99)
+    assert found.loc[17, 0.0] < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
+    assert found.loc[3, 0.35] < found.loc[17, 0.35] and found.loc[17, 0.35] > 0.8
+    related = made_up(np.random.default_rng(8), relation=1.0)  # which is broken before one of known size is planted
+    nothing = detection_power(related, "cka", [0.0], [17], combination="sum", studies=150, permutations=99)
+    assert nothing.loc[17, 0.0] < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
+    fewer = detection_power(pairs, "cka", [0.35], [8], combination="sum", models=3, studies=150, permutations=99)
+    more = detection_power(pairs, "cka", [0.35], [8], combination="sum", studies=150, permutations=99)
+    assert fewer.loc[8, 0.35] < more.loc[8, 0.35]
+    with pytest.raises(ValueError, match="models is 9; the smallest experiment of the table has 6"):
+        detection_power(pairs, "cka", [0.3], [3], combination="sum", models=9)
+
+
+def test_noise_is_a_share_of_what_the_regression_leaves():
+    rng = np.random.default_rng(9)
+    pairs = made_up(rng, experiments=200)
+    found = study.noise_share(pairs, combinations=["sum"]).loc["sum"]
+    left = np.sqrt(3)  # of two models and the pair, each of variance 1
+    assert abs(found["spread"] - left) < 0.1 and abs(found["share"] - 0.01 / 3) < 0.001
+    assert 0.99 < found["ceiling"] < 1
+
+
+def test_pairs_are_all_pairs():
+    embeddings, target, parts = population(90)
+    found = pair_gains(embeddings, target, parts, scorer="logistic", combinations=["sum"])
+    assert list(zip(found["first"], found["second"], strict=True)) == list(combinations("abc", 2))
+    with pytest.raises(ValueError, match="there are 1 models"):
+        pair_gains({"a": embeddings["a"]}, target, parts)
