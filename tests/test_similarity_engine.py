@@ -107,7 +107,8 @@ def bounds(named: dict[str, np.ndarray], requirements: Requirements, dtype: str)
         if requirements.dissimilarity == "correlation":
             error = tolerance.cosine_distance_bounds(x - x.mean(axis=1, keepdims=True), dtype)[upper]
         if requirements.compare == "spearman":
-            ties = tolerance.broken_ties(values[error > 0])  # of copies, which are the same in all layers
+            sizes = np.unique(values[error > 0], return_counts=True)[1]  # of copies, which are the same in all layers
+            ties = tolerance.of_broken_ties(sizes, len(values), shared=True)
             values, error = rankdata(values), tolerance.rank_bounds(values, error)
         moved["dissimilarity"].append(ties + tolerance.of_correlation(error, values - values.mean()))
     return {name: np.add.outer(m, m) + sums for name, m in moved.items()} | {"distance_rows": np.array(rows)}

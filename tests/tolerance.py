@@ -69,15 +69,16 @@ def rank_bounds(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     return near - (np.searchsorted(ordered, values, "right") - np.searchsorted(ordered, values, "left"))
 
 
-def broken_ties(values: np.ndarray) -> float:
-    """How far a rank correlation moves when rounding breaks ties that stand in both rankings.
+def of_broken_ties(sizes, n: int, shared: bool = False) -> float:
+    """How far a rank correlation of n values moves when rounding breaks ties of these sizes in one ranking.
 
-    Within a tie of g the ranks then differ from their mean, with a sum of squares of (g³ - g) / 12, while the other
-    ranking is constant there, so that this enters by the length of the ranks alone.
+    Within a tie of g the ranks then differ from their mean, with a sum of squares of (g³ - g) / 12, of (n³ - n) / 12 in
+    all: by Cauchy and Schwarz the correlation moves by the root of the share. If the other ranking is constant
+    within the ties too (``shared``), only the length of the ranks changes, by the share itself.
     """
-    size = np.unique(values, return_counts=True)[1].astype(float)
-    n = len(values)
-    return float(np.sum(size**3 - size) / (n**3 - n))
+    size = np.asarray(sizes, dtype=float)
+    share = float(np.sum(size**3 - size) / (float(n) ** 3 - n))
+    return share if shared else share + float(np.sqrt(share))
 
 
 def cosine_distance_bounds(x: np.ndarray, dtype) -> np.ndarray:
