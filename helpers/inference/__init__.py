@@ -1,9 +1,22 @@
-"""Statistics for comparing methods: intervals, paired differences, ranks over many data sets.
+"""Statistics for comparing methods: intervals, paired differences, ranks over many data sets, published claims.
 
 Everywhere larger scores are better (turn losses around by a minus sign), a *table* has one row per cell (a data set, or
 a model on a task) and one column per method, and rank 1 is the best.
 """
 
+from helpers.inference.claims import (
+    CLAIM_VERDICTS,
+    Claim,
+    Finding,
+    absent,
+    claims_table,
+    detectable_effect,
+    judge,
+    p_from_interval,
+    paired_finding,
+    share_finding,
+    weakest,
+)
 from helpers.inference.intervals import Interval, interval, with_limits
 from helpers.inference.paired import VERDICTS, Paired, holm, paired
 from helpers.inference.power import power
@@ -20,21 +33,32 @@ from helpers.inference.ranks import (
 )
 
 __all__ = [
+    "CLAIM_VERDICTS",
     "VERDICTS",
+    "Claim",
+    "Finding",
     "Friedman",
     "Interval",
     "Nemenyi",
     "Paired",
+    "absent",
     "bootstrap_mean_ranks",
+    "claims_table",
     "critical_difference",
     "critical_difference_diagram",
+    "detectable_effect",
     "friedman",
     "holm",
     "interval",
+    "judge",
     "mean_ranks",
     "nemenyi",
+    "p_from_interval",
     "paired",
+    "paired_finding",
     "power",
     "ranks",
+    "share_finding",
+    "weakest",
     "with_limits",
 ]
