@@ -11,7 +11,7 @@ only on the modules that it names; ``tests/test_borders.py`` keeps the floors ap
 ``similarity``       how alike two spaces are: one module for each family of measures, their registry, matrices of many
 ``quality``          how good one space is, without labels
 ``ensembles``        many spaces into one: weighted, selected, replaced, aligned, decorrelated
-``inference``        intervals, paired comparisons, ranks, power
+``inference``        intervals, paired comparisons, ranks, power, published claims
 ``encoders``         texts into vectors: layers of transformers, classical embeddings, pre-training
 ``text``, ``tasks``  sentences, and tasks on them
 ``clients``          transactions of bank clients: read, simulated, embedded, scored

@@ -35,7 +35,7 @@ import numpy as np
 from helpers.inference._checks import check_level, choice, vector
 from helpers.inference.intervals import Interval
 from helpers.inference.paired import holm, paired
-from helpers.similarity._arrays import check_count
+from helpers.arrays import check_count
 
 if TYPE_CHECKING:
     import pandas as pd
