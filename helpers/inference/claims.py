@@ -32,10 +32,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from helpers.arrays import check_count
 from helpers.inference._checks import check_level, choice, vector
 from helpers.inference.intervals import Interval
 from helpers.inference.paired import holm, paired
-from helpers.arrays import check_count
 
 if TYPE_CHECKING:
     import pandas as pd
