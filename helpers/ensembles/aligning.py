@@ -484,7 +484,7 @@ class SharedLinearAutoencoder(_Ridged):
             across = moments.covariance[:, moments.edges[i] : moments.edges[i + 1]] @ encoder
             kept = 2 * np.sum(across * self.decoder_.T) - np.sum((self.decoder_ @ self.decoder_.T) * (encoder.T @ code))
             errors.append((total - kept) / total)
-        self.loss_ = float(np.mean(errors))
+        self.loss_ = min(1.0, max(0.0, float(np.mean(errors))))  # a share, whatever rounding does
         return maps
 
 

@@ -150,6 +150,8 @@ def pwcca(x: Any, y: Any, *, weights: str = "x") -> float:
     Invariant to translation and isotropic scaling of either side, and to invertible linear maps of the side without
     the weights, but not to rotations of the side with them; ``"svcca-release"`` not even to translation. Where
     the ranks add up to more than n - 1, some correlations are 1 whatever the data, and their weights not unique.
+    ``"svcca-release"`` depends on the signs that the singular value decomposition gives to the directions: where a
+    feature is constant or redundant, rounding decides them, and the value may differ between machines.
     Cost: O(n (p + q)²). Morcos, Raghu and Bengio (2018), Insights on representational
     similarity in neural networks with canonical correlation, NeurIPS.
 

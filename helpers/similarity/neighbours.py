@@ -58,8 +58,8 @@ def jaccard(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
     Examples
     --------
     >>> from helpers.similarity.neighbours import jaccard
-    >>> jaccard([[0.0], [1.0], [3.0]], [[0.0], [1.0], [1.5]], k=1, metric="euclidean")
-    0.6666666666666666
+    >>> round(jaccard([[0.0], [1.0], [3.0]], [[0.0], [1.0], [1.5]], k=1, metric="euclidean"), 4)
+    0.6667
     """
     x, y = _checked(x, y, k, metric)
     if x.shape[0] > WHOLE:
@@ -95,8 +95,8 @@ def mutual_knn(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
     Examples
     --------
     >>> from helpers.similarity.neighbours import mutual_knn
-    >>> mutual_knn([[0.0], [1.0], [3.0]], [[0.0], [1.0], [1.5]], k=1, metric="euclidean")
-    0.6666666666666666
+    >>> round(mutual_knn([[0.0], [1.0], [3.0]], [[0.0], [1.0], [1.5]], k=1, metric="euclidean"), 4)
+    0.6667
     """
     x, y = _checked(x, y, k, metric)
     if x.shape[0] > WHOLE:
@@ -140,8 +140,8 @@ def rank_similarity(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> f
     Examples
     --------
     >>> from helpers.similarity.neighbours import rank_similarity
-    >>> rank_similarity([[0.0], [1.0], [3.0]], [[0.0], [1.0], [1.5]], k=1, metric="euclidean")
-    0.6666666666666666
+    >>> round(rank_similarity([[0.0], [1.0], [3.0]], [[0.0], [1.0], [1.5]], k=1, metric="euclidean"), 4)
+    0.6667
     """
     x, y = _checked(x, y, k, metric)
     if x.shape[0] > WHOLE:
