@@ -90,7 +90,7 @@ def stable_rank(x: Any) -> float:
     --------
     >>> import numpy as np
     >>> from helpers.quality import stable_rank
-    >>> stable_rank(np.diag([2.0, 1.0, 1.0]))
+    >>> round(stable_rank(np.diag([2.0, 1.0, 1.0])), 6)
     1.5
     """
     values = _singular_values(as_matrix(x, rows=1))
@@ -132,7 +132,7 @@ def pseudo_condition_number(x: Any, *, tolerance: float = 1e-6) -> float:
     --------
     >>> import numpy as np
     >>> from helpers.quality import pseudo_condition_number
-    >>> pseudo_condition_number(np.diag([4.0, 2.0, 1.0, 0.0]))
+    >>> round(pseudo_condition_number(np.diag([4.0, 2.0, 1.0, 0.0])), 6)
     4.0
     """
     if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance < 1:
@@ -218,7 +218,7 @@ def nesum(x: Any) -> float:
     >>> import numpy as np
     >>> from helpers.quality import nesum
     >>> x = np.diag([2.0, 1.0, 1.0])
-    >>> nesum(np.vstack([x, -x]) + 5)
+    >>> round(nesum(np.vstack([x, -x]) + 5), 6)
     1.5
     """
     spectrum = _eigenvalues(x)
@@ -252,7 +252,7 @@ def anisotropy(x: Any) -> float:
     --------
     >>> import numpy as np
     >>> from helpers.quality import anisotropy
-    >>> anisotropy(np.array([[1.0, 0.0], [0.0, 2.0]])), anisotropy(np.array([[3.0, 4.0], [-3.0, -4.0]]))
+    >>> anisotropy(np.array([[1.0, 0.0], [0.0, 2.0]])), round(anisotropy(np.array([[3.0, 4.0], [-3.0, -4.0]])), 6)
     (0.0, -1.0)
     """
     x = as_matrix(x)
@@ -294,7 +294,7 @@ def self_clustering(x: Any) -> float:
     --------
     >>> import numpy as np
     >>> from helpers.quality import self_clustering
-    >>> round(self_clustering(np.ones((5, 3))), 9), self_clustering(np.eye(3))
+    >>> round(self_clustering(np.ones((5, 3))), 6), round(self_clustering(np.eye(3)), 6)
     (1.0, -0.5)
     """
     x = as_matrix(x)

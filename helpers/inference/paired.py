@@ -142,7 +142,7 @@ def holm(p: Any) -> Any:
     Examples
     --------
     >>> from helpers.inference import holm
-    >>> holm([0.01, 0.04, 0.03]).tolist()
+    >>> holm([0.01, 0.04, 0.03]).round(6).tolist()
     [0.03, 0.06, 0.06]
     """
     values = vector(p, "p", least=1)

@@ -317,7 +317,7 @@ def differences_agree(
     >>> from helpers.studies.headline import differences_agree
     >>> rows = [(e, m, 0.5 + d, 0.6 + 2 * d) for e in range(3) for m, d in (("best", 0), ("a", 0.01 * e), ("b", -0.02))]
     >>> table = pd.DataFrame(rows, columns=["experiment", "method", "fast", "lightautoml"])
-    >>> differences_agree(table, resamples=99).loc["fast", ["correlation", "same_sign"]].tolist()
+    >>> differences_agree(table, resamples=99).loc["fast", ["correlation", "same_sign"]].round(6).tolist()
     [1.0, 1.0]
     """
     import pandas as pd
