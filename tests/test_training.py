@@ -27,6 +27,7 @@ from helpers.training import (  # noqa: E402
     bfloat16_products,
     bucketed,
     buckets,
+    progress_of,
     shuffled,
     train,
 )
@@ -329,7 +330,10 @@ class TestBudget:
             now[0] += 1e5  # between two sittings
             return train(**given | {"loss": minute}, minutes=10, folder=Checkpoints(tmp_path, pause_after=4))
 
-        found = [call() for _ in range(3)]
+        assert progress_of(tmp_path) is None
+        found = [call()]
+        assert progress_of(tmp_path).step == 4 and progress_of(tmp_path).share == pytest.approx(0.4)
+        found += [call() for _ in range(2)]
         assert [one.step for one in found] == [4, 8, 10]
         assert [one.stopped for one in found] == ["pause", "pause", "minutes"]
         assert [one.done for one in found] == [False, False, True]

@@ -12,6 +12,7 @@ the data), so that a run that was killed at any moment goes on to the same weigh
 (6, 'epochs')
 """
 
+from helpers.training._keeping import progress_of
 from helpers.training.batches import Batches, bucketed, buckets, shuffled
 from helpers.training.loop import train
 from helpers.training.precision import bfloat16_products
@@ -28,6 +29,7 @@ __all__ = [
     "bfloat16_products",
     "bucketed",
     "buckets",
+    "progress_of",
     "shuffled",
     "train",
 ]

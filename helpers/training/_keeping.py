@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from helpers.training.settings import BUDGETS, SCHEDULES, Checkpoints
+from helpers.training.settings import BUDGETS, COUNTED, SCHEDULES, Checkpoints, Progress
 
 if TYPE_CHECKING:
     from helpers.training.loop import Run
@@ -29,6 +29,21 @@ NUMBERS = ("worse", "validated", "logged", "seed", "precision", "best", "counts"
 """Attributes of a run that are kept as they are, beside those with a state of their own."""
 
 MISSING = object()
+
+
+def progress_of(folder: str | os.PathLike[str]) -> Progress | None:
+    """How far the training in a folder of :func:`train` has come at its last checkpoint; None if there is none.
+
+    Examples
+    --------
+    >>> from helpers.training import progress_of
+    >>> progress_of("no/such/folder") is None
+    True
+    """
+    path = Path(folder) / "checkpoint.pt"
+    if not path.exists():
+        return None
+    return Progress(**torch.load(path, weights_only=True, map_location="cpu", mmap=True)["progress"])
 
 
 class Keeper:
@@ -171,7 +186,7 @@ class Keeper:
         for name, value in saved["numbers"].items():
             setattr(run, name, value)
         run.sums, run.best_weights = saved["sums"], saved["best_weights"]
-        for name in ("step", "epoch", "batch", "tokens", "minutes", "cpu_minutes"):
+        for name in COUNTED:
             setattr(run.progress, name, saved["progress"][name])
         run.before = run.progress.minutes, run.progress.cpu_minutes
         run.resumed_at = self.step = run.progress.step

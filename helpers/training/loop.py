@@ -18,7 +18,7 @@ from helpers.similarity._arrays import check_count
 from helpers.training._keeping import Keeper, content_of, keeps_state, load_content, random_states, set_random_states
 from helpers.training.batches import Batches
 from helpers.training.precision import bfloat16_products
-from helpers.training.settings import BUDGETS, Checkpoints, Log, Progress, Trained, Update, Validation
+from helpers.training.settings import BUDGETS, COUNTED, Checkpoints, Log, Progress, Trained, Update, Validation
 
 __all__ = ["train"]
 
@@ -204,7 +204,7 @@ class Run:
         return Trained(
             done,
             self.stopped,
-            **{name: come[name] for name in ("step", "epoch", "tokens", "minutes", "cpu_minutes")},
+            **{name: come[name] for name in COUNTED},
             resumed_at=self.resumed_at,
             precision=self.precision,
             best=self.best,
@@ -337,8 +337,7 @@ class Run:
         if not math.isfinite(value):
             kept = f"; {self.keeper.path} holds step {self.keeper.step}" if self.keeper is not None else ""
             raise FloatingPointError(
-                f"the training diverged: the {what} is {value} at step {step}{kept}; "
-                "try a smaller learning rate, clipping, or a warm-up"
+                f"the training diverged: the {what} is {value} at step {step}{kept}; try a smaller learning rate"
             )
 
     def check_losses(self) -> None:

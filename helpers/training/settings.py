@@ -13,6 +13,7 @@ from helpers.similarity._arrays import check_count
 __all__ = ["Checkpoints", "Log", "Progress", "Trained", "Update", "Validation"]
 
 BUDGETS = {"steps": "step", "epochs": "epoch", "tokens": "tokens", "minutes": "minutes"}
+COUNTED = ("step", "epoch", "batch", "tokens", "minutes", "cpu_minutes")
 SCHEDULES = ("constant", "linear", "cosine")
 PRECISIONS = ("float32", "bfloat16", "auto")
 
@@ -189,7 +190,7 @@ class Trained:
     stopped
         By what: ``"steps"``, ``"epochs"``, ``"tokens"`` or ``"minutes"``, the budget that ended; ``"patience"``; for
         one to go on with, ``"pause"`` or ``"signal"``.
-    step, epoch, tokens, minutes, cpu_minutes
+    step, epoch, batch, tokens, minutes, cpu_minutes
         As of :class:`Progress`, over all sittings.
     resumed_at
         The step at which this call went on; 0 if it began.
@@ -207,6 +208,7 @@ class Trained:
     stopped: str
     step: int
     epoch: int
+    batch: int
     tokens: int
     minutes: float
     cpu_minutes: float
