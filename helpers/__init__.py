@@ -7,6 +7,7 @@ only on the modules that it names; ``tests/test_borders.py`` keeps the floors ap
 
 ===================  ==================================================================================================
 ``arrays``           checked matrices and pairs, generators
+``training``         one loop for every loss: resumable to the step, budgets, early stopping, a log
 ``postprocessing``   centring, all-but-the-top, whitening
 ``similarity``       how alike two spaces are: one module for each family of measures, their registry, matrices of many
 ``quality``          how good one space is, without labels

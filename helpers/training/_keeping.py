@@ -15,15 +15,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from helpers.training.settings import BUDGETS, COUNTED, SCHEDULES, Checkpoints, Progress
 
-if TYPE_CHECKING:
-    from helpers.training.loop import Run
+Run = Any  # of helpers.training.loop, which imports this module
 
 NUMBERS = ("worse", "validated", "logged", "seed", "precision", "best", "counts")
 """Attributes of a run that are kept as they are, beside those with a state of their own."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.similarity._arrays import check_count
+from helpers.arrays import check_count
 
 __all__ = ["Batches", "bucketed", "buckets", "shuffled"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from helpers.similarity._arrays import check_count
+from helpers.arrays import check_count
 from helpers.training._keeping import Keeper, content_of, keeps_state, load_content, random_states, set_random_states
 from helpers.training.batches import Batches
 from helpers.training.precision import bfloat16_products

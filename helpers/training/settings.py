@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from helpers.similarity._arrays import check_count
+from helpers.arrays import check_count
 
 __all__ = ["Checkpoints", "Log", "Progress", "Trained", "Update", "Validation"]
 
