@@ -6,7 +6,8 @@ only on the modules that it names; ``tests/test_borders.py`` keeps the floors ap
 **Library**: arrays in, numbers and estimators out. It imports nothing of the other floors, and works from a wheel.
 
 ===================  ==================================================================================================
-``arrays``           checked matrices and pairs, generators
+``arrays``           checked matrices and pairs, unit rows, generators
+``metrics``          ranks, rank correlation, average precision, nDCG, purity; by resampling counts too
 ``training``         one loop for every loss: resumable to the step, budgets, early stopping, a log
 ``postprocessing``   centring, all-but-the-top, whitening
 ``similarity``       how alike two spaces are: one module for each family of measures, their registry, matrices of many

@@ -1,4 +1,4 @@
-"""Reading and checking the two arrays that every measure receives."""
+"""Arrays as every function of the library receives them: read, checked, centred, with rows of unit length."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = [
     "row_slices",
     "sum_of_squares",
     "to_numpy",
+    "unit_rows",
 ]
 
 Array = Any  # a NumPy array or a torch tensor
@@ -138,6 +139,54 @@ def centred(x: Array, name: str = "x", *, varies: bool = True) -> Array:
     for rows in row_slices(x):
         out[rows, :] = xp.astype(x[rows, :] - mean, x.dtype, copy=False)
     return out
+
+
+def unit_rows(x: Array, *, zero: str = "keep", name: str = "x") -> Array:
+    r"""Rows divided by their Euclidean lengths.
+
+    Parameters
+    ----------
+    x : ndarray or tensor of shape (n, p)
+        Floating-point numbers; one dimension more in front is allowed, as in (views, n, p).
+    zero
+        What a row of zeros, which has no direction, gives: ``"keep"`` leaves it zero, ``"raise"`` refuses it.
+    name
+        What the caller calls this array, for the message.
+
+    Returns
+    -------
+    ndarray or tensor
+        In the shape, the dtype and on the device of ``x``. Rows so short or so long that the square of their length
+        leaves the range of the dtype are divided by their largest entry first, so that they too get length 1.
+
+    Raises
+    ------
+    ValueError
+        If ``zero`` is unknown; if it is ``"raise"`` and a row is zero (the message names the first).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.arrays import unit_rows
+    >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
+    if zero not in ("keep", "raise"):
+        raise ValueError(f"zero is {zero!r}; it is 'keep' or 'raise'")
+    xp = array_namespace(x)
+    limits = xp.finfo(x.dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        square = xp.sum(x * x, axis=-1, keepdims=True)
+    odd = ~((square > limits.smallest_normal / limits.eps) & (square <= limits.max))
+    if bool(xp.any(odd)):
+        peak = xp.max(xp.abs(x), axis=-1, keepdims=True)
+        void = peak == 0
+        if zero == "raise" and bool(xp.any(void)):
+            first = int(np.argmax(to_numpy(void).ravel())) % x.shape[-2]
+            raise ValueError(f"{name}: row {first} is zero and has no direction; leave it out")
+        x = xp.where(odd, x / xp.where(void, xp.ones_like(peak), peak), x)
+        square = xp.where(void, xp.ones_like(square), xp.sum(x * x, axis=-1, keepdims=True))
+    return x / xp.sqrt(square)
 
 
 def check_count(value: Any, name: str, *, least: int = 1, most: int | None = None, why: str = "") -> int:
