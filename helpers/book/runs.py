@@ -252,6 +252,7 @@ def execute_all(
         return
 
     import dask
+    import matplotlib.font_manager  # noqa: F401 - lists the fonts once, here: a kernel would say so on its page
     from dask.distributed import Client, as_completed
 
     where = dask.config.get("scheduler-address", None)
