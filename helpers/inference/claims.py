@@ -291,6 +291,8 @@ def weakest(claim: Claim, parts: Iterable[Finding], *, spare: int = 0, confidenc
         np.array([_p(part, value, which, confidence_level) for part in parts])
         for which, value in (("p", claim.null), ("p_effect", claim.effect))
     )
+    if np.isnan([p, p_effect]).any():
+        return Finding(estimate, *(near, far)[::sign], min(part.n for part in parts), parts[0].units)
     p[sign * (middle - claim.null) <= 0] = 1.0
     p_effect[sign * (middle - claim.effect) >= 0] = 1.0
     return Finding(
@@ -560,6 +562,8 @@ def _decide(claim: Claim, row: Any, found: Finding | None, alpha: float) -> tupl
         return CLAIM_VERDICTS[0], _size(claim, low, high)
     if fails and not holds and row["p_effect"] <= alpha + tolerance:
         return CLAIM_VERDICTS[1], ""
+    if math.isnan(row["p"]) or math.isnan(row["p_effect"]):
+        return CLAIM_VERDICTS[2], f"{row['n']} {row['units']}: too few for a test"
     if holds or fails:
         return CLAIM_VERDICTS[2], f"the corrected test does not agree (p = {row['p' if holds else 'p_effect']:.3f})"
     return CLAIM_VERDICTS[2], ""

@@ -14,17 +14,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from helpers.inference import Claim
+
 if TYPE_CHECKING:
     import pandas as pd
 
+    from helpers.inference import Finding
+
 __all__ = [
+    "CLAIMS",
+    "ENSEMBLES",
     "EXTRA",
     "PUBLISHED",
-    "VERDICTS",
     "Fusion",
     "Method",
-    "claims",
     "experiment",
+    "findings",
+    "findings_in_cells",
     "methods",
     "scores",
     "with_provenance",
@@ -42,8 +48,57 @@ EXTRA = (
     "best_unsupervised",
 )
 """Rows that the published table does not have."""
-VERDICTS = ("reproduced", "not reproduced", "not testable at this scale")
-"""What :func:`claims` may say."""
+ENSEMBLES = PUBLISHED[2:]
+"""Those of them that mix or choose layers by weights."""
+
+_MADE = {"source": "popov2025automatic", "place": "section 2.6", "models": "BERT, RoBERTa and SimCSE"}
+CLAIMS = {
+    "last": Claim(
+        "Almost any method beats the last layer",
+        "points over the last layer, of the second weakest of five ensembles",
+        smallest=1.0,
+        **_MADE,
+    ),
+    "best": Claim(
+        "The best layer is hard to beat",
+        "points over the layer that is best on validation, of the strongest of five ensembles",
+        "less",
+        null=1.0,
+        **_MADE,
+    ),
+    "rank": Claim(
+        "The weighted QP has the best mean rank",
+        "mean ranks by which it is ahead of its strongest rival",
+        spec="+.2f",
+        **_MADE,
+    ),
+    "greedy": Claim(
+        "The greedy choice is second by mean rank",
+        "mean ranks by which it is ahead of its strongest rival but the weighted QP",
+        spec="+.2f",
+        **_MADE,
+    ),
+    "quality": Claim(
+        "The weighted QP has the highest mean quality", "points by which it is ahead of its strongest rival", **_MADE
+    ),
+    "duplicates": Claim(
+        "The variants with PCA win on duplicates",
+        "points by which the better of the two is ahead of the best method without PCA, on duplicates",
+        smallest=1.0,
+        **_MADE,
+    ),
+    "pooler": Claim(
+        "Beside the pooler of SimCSE other layers still add",
+        "points over the pooler, median of five ensembles",
+        smallest=1.0,
+        **_MADE | {"models": "SimCSE"},
+    ),
+}
+"""What the published study claims of its methods.
+
+One point of the main score is the smallest gain that counts: a method that beats the last layer by less than a point,
+or the best layer by more, contradicts the claim.
+"""
 
 
 class Method(NamedTuple):
@@ -437,31 +492,27 @@ def scores(table: pd.DataFrame, kind: str | Sequence[str] = "published", *, spli
     return wide[list(dict.fromkeys(chosen["representation"]))].rename_axis(columns=None)
 
 
-def claims(
+def findings(
     table: pd.DataFrame, *, level: float = 0.95, resamples: int = 4000, rng: int | np.random.Generator = 0
-) -> pd.DataFrame:
-    """What the published study claims of its methods, put to the test by any other table of scores.
+) -> dict[str, Finding]:
+    """What a table of scores says of :data:`CLAIMS`, for :func:`helpers.inference.judge`.
 
     Parameters
     ----------
     table
-        As for :func:`scores`, with a row of every method of :data:`PUBLISHED` and of ``centred_last`` in every cell,
-        and with the columns ``type`` and, for the error of a score, ``draws``. Cells of the type
-        ``"PairClassification"`` are the duplicates; encoders with a representation called ``"pooler"`` are those of the
-        claim about the pooler.
+        As for :func:`scores`, with a row of every method of :data:`PUBLISHED` in every cell, and with the columns
+        ``type`` and, for the error of a score, ``draws``. Cells of the type ``"PairClassification"`` are the
+        duplicates; encoders with a representation called ``"pooler"`` are those of the claim about the pooler.
     level
-        Share of the resamples in which a claim has to hold, or to fail, for a verdict.
+        Of the intervals.
     resamples, rng
         How many; seed or generator. A resample draws the encoders, the tasks (independently: the pigeonhole bootstrap)
         and the items of each cell.
 
     Returns
     -------
-    DataFrame
-        A row for each claim: ``claim``, ``statistic`` in words, ``holds_if``, its ``value`` with ``low`` and ``high``,
-        the ``share`` of the resamples in which the claim holds, how many ``cells`` speak to it, and the ``verdict``:
-        :data:`VERDICTS`, the first if the share is at least ``level``, the second if it is at most 1 - ``level``, else
-        the third; also the third, with NaN, if fewer than 3 cells speak to it.
+    dict of str to Finding
+        With tasks as units.
 
     Raises
     ------
@@ -470,57 +521,154 @@ def claims(
 
     Notes
     -----
-    A claim that holds in the table may be "not testable": then so few encoders and tasks do not tell it from chance.
-    With three or four encoders the resamples understate how much encoders differ.
+    Three or four encoders are no sample of encoders: an interval is about the encoders of the table.
     Owen (2007), The pigeonhole bootstrap, Annals of Applied Statistics 1.
     """
-    import pandas as pd
     from scipy.stats import rankdata
 
     from helpers.arrays import generator
-    from helpers.inference import interval
+    from helpers.inference import absent
 
-    names = [*PUBLISHED, "centred_last"]
-    wide = scores(table, ("published", "extra")).reindex(columns=names)
+    wide = scores(table).reindex(columns=list(PUBLISHED))
     if wide.isna().any(axis=None):
         cell, name = wide.isna().stack().idxmax()[:2], wide.columns[wide.isna().any()][0]
         raise ValueError(f"table has no test score of {name} in every cell; the first gap is at {cell}")
-    drawn = _drawn(table, wide)  # (1 + draws, cells, methods), the scores themselves first
+    drawn = 100 * _drawn(table, wide)  # (1 + draws, cells, methods), the scores themselves first
+    rng = generator(rng)
+    n_tasks = wide.index.get_level_values("task").nunique()
+    points, places = _resampled((drawn, rankdata(-drawn, axis=-1)), wide.index, resamples, rng)
+    methods = {name: i for i, name in enumerate(PUBLISHED)}
+
+    def gain(_: Claim, a: str, b: str) -> Finding:
+        return _limited(points[:, methods[a]] - points[:, methods[b]], n_tasks, level)
+
+    def ahead(_: Claim, a: str, b: str) -> Finding:
+        return _limited(places[:, methods[b]] - places[:, methods[a]], n_tasks, level)
+
+    found = _compared(gain, ahead, PUBLISHED, level)
     types = table.drop_duplicates("task").set_index("task")["type"]
     with_pooler = table.loc[table["representation"] == "pooler", "encoder"].unique()
-    cells = {
-        "all": np.ones(len(wide), bool),
-        "duplicates": wide.index.get_level_values("task").map(types) == "PairClassification",
-        "pooler": wide.index.get_level_values("encoder").isin(with_pooler),
+    parts = {
+        "duplicates": (
+            wide.index.get_level_values("task").map(types) == "PairClassification",
+            drawn[..., 3:5].max(axis=-1) - drawn[..., [0, 1, 2, 5, 6]].max(axis=-1),
+            "one task of duplicates; the next chapter takes pairs as units",
+        ),
+        "pooler": (
+            wide.index.get_level_values("encoder").isin(with_pooler),
+            np.median(drawn[..., 2:] - drawn[..., :1], axis=-1),
+            "no encoder with a trained pooler",
+        ),
     }
-    best = drawn[..., [1]]
-    values = {
-        "score": drawn,
-        "rank": rankdata(-drawn[..., : len(PUBLISHED)], axis=-1),
-        "beats": np.mean((drawn[..., 2:7] > best) + (drawn[..., 2:7] == best) / 2, axis=-1, keepdims=True),
-    }
-    rng, rows = generator(rng), []
-    for claim, words, condition, kind, where, statistic, holds in _CLAIMS:
-        row = {"claim": claim, "statistic": words, "holds_if": condition, "cells": int(cells[where].sum())}
-        row |= {"value": np.nan, "low": np.nan, "high": np.nan, "share": np.nan, "verdict": VERDICTS[2]}
-        rows.append(row)
-        if row["cells"] < 3:
+    for key, (cells, values, why) in parts.items():
+        n = wide.index[cells].get_level_values("task").nunique()
+        if n < 2:
+            found[key] = absent(why if n or key == "pooler" else "no task of duplicates")
             continue
-        array, index = values[kind][:, cells[where]], wide.index[cells[where]]
-        weights = np.ones((resamples, len(index)))
-        for at in range(2):
-            codes, labels = pd.factorize(index.get_level_values(at))
-            weights *= rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), resamples)[:, codes]
-        weights = weights[weights.sum(axis=1) > 0]
-        which = rng.integers(min(1, len(array) - 1), len(array), weights.shape)
-        means = np.einsum("rc,rcm->mr", weights, array[which, np.arange(len(index))]) / weights.sum(axis=1)
-        found = statistic(means)
-        value = float(statistic(array[0].mean(axis=0)[:, None])[0])
-        share = float(np.mean(holds(found)))
-        limits = interval(found, statistic=None, estimate=value, level=level)
-        verdict = VERDICTS[0] if share >= level else VERDICTS[1] if share <= 1 - level else VERDICTS[2]
-        row |= {"value": value, "low": limits.low, "high": limits.high, "share": share, "verdict": verdict}
-    return pd.DataFrame(rows)
+        (means,) = _resampled((values[:, cells, None],), wide.index[cells], resamples, rng)
+        found[key] = _limited(means[:, 0], n, level)
+    return found
+
+
+def findings_in_cells(
+    scores: pd.DataFrame, *, level: float = 0.95, resamples: int = 9999, rng: int = 0
+) -> dict[str, Finding]:
+    """What a table of one number for each cell says of :data:`CLAIMS`, the cells taken as they are.
+
+    Parameters
+    ----------
+    scores
+        Index (model, task), a column for each method of :data:`PUBLISHED`; where the best layer is missing (NaN), the
+        default was the pooler.
+    level, resamples, rng
+        As for :func:`helpers.inference.paired`.
+
+    Returns
+    -------
+    dict of str to Finding
+        With cells as units: flipping the signs of the differences of two methods asks whether they differ in these
+        cells, not in others.
+    """
+    from helpers.inference import paired_finding, ranks
+
+    points, options = 100 * scores[list(PUBLISHED)], {"confidence_level": level, "resamples": resamples, "rng": rng}
+    rivals = [name for name in PUBLISHED if scores[name].notna().all()]
+    places = ranks(points[rivals])
+
+    def gain(claim: Claim, a: str, b: str) -> Finding:
+        both = points[[a, b]].dropna()
+        return paired_finding(claim, both[a], both[b], "cells", **options)
+
+    def ahead(claim: Claim, a: str, b: str) -> Finding:
+        return paired_finding(claim, places[b], places[a], "cells", **options)
+
+    found = _compared(gain, ahead, rivals, level)
+    parts = {
+        "duplicates": points[points.index.get_level_values("task").str.contains("Duplicate")],
+        "pooler": points[points["best_layer"].isna()],
+    }
+    pca = ["qp_pca", "cluster_pca"]
+    one, rest = parts["duplicates"], parts["pooler"]
+    found["duplicates"] = paired_finding(
+        CLAIMS["duplicates"], one[pca].max(axis=1), one.drop(columns=pca).max(axis=1), "cells", **options
+    )
+    gains = rest[list(ENSEMBLES)].sub(rest["last_layer"], axis=0).median(axis=1)
+    found["pooler"] = paired_finding(CLAIMS["pooler"], gains, 0 * gains, "cells", **options)
+    return found
+
+
+def _compared(
+    gain: Callable[[Claim, str, str], Finding],
+    ahead: Callable[[Claim, str, str], Finding],
+    rivals: Sequence[str],
+    level: float,
+) -> dict[str, Finding]:
+    """Findings about all claims that compare two methods in every cell, in points (``gain``) or ranks (``ahead``)."""
+    from helpers.inference import weakest
+
+    def each(key: str, by: Callable, pairs: Iterable[tuple[str, str]], spare: int = 0) -> Finding:
+        claim = CLAIMS[key]
+        return weakest(claim, [by(claim, a, b) for a, b in pairs], spare=spare, confidence_level=level)
+
+    others = {name: [rival for rival in rivals if rival != name] for name in ("qp_weighted", "greedy")}
+    return {
+        "last": each("last", gain, ((name, "last_layer") for name in ENSEMBLES), spare=1),
+        "best": each("best", gain, ((name, "best_layer") for name in ENSEMBLES)),
+        "rank": each("rank", ahead, (("qp_weighted", name) for name in others["qp_weighted"])),
+        "greedy": each("greedy", ahead, (("greedy", name) for name in others["greedy"] if name != "qp_weighted")),
+        "quality": each("quality", gain, (("qp_weighted", name) for name in others["qp_weighted"])),
+    }
+
+
+def _resampled(
+    values: Sequence[np.ndarray], index: pd.MultiIndex, resamples: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Means over cells, of shape (1 + resamples, methods): those of the table, then those of resampled ones.
+
+    ``values`` have shape (1 + draws, cells, methods); all of them are resampled together.
+    """
+    import pandas as pd
+
+    weights = np.ones((resamples, len(index)))
+    for at in range(2):
+        codes, labels = pd.factorize(index.get_level_values(at))
+        weights *= rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), resamples)[:, codes]
+    weights = weights[weights.sum(axis=1) > 0]
+    n_draws = len(values[0])
+    which = rng.integers(min(1, n_draws - 1), n_draws, weights.shape)
+    cells = np.arange(len(index))
+    total = weights.sum(axis=1, keepdims=True)
+    return [
+        np.vstack([array[0].mean(axis=0), np.einsum("rc,rcm->rm", weights, array[which, cells]) / total])
+        for array in values
+    ]
+
+
+def _limited(means: np.ndarray, n: int, level: float) -> Finding:
+    """The finding of a number, which comes first, and its resamples."""
+    from helpers.inference import Finding, interval
+
+    return Finding(*interval(means[1:], statistic=None, estimate=means[0], level=level)[:3], n, "tasks")
 
 
 def _drawn(table: pd.DataFrame, wide: pd.DataFrame) -> np.ndarray:
@@ -535,83 +683,3 @@ def _drawn(table: pd.DataFrame, wide: pd.DataFrame) -> np.ndarray:
     count = min(map(len, parsed.values()))
     draws = np.array([[parsed[(*cell, name)][:count] for name in wide.columns] for cell in wide.index])
     return np.concatenate([wide.to_numpy()[None], draws.transpose(2, 0, 1)])
-
-
-def _place(name: str) -> Callable[[np.ndarray], np.ndarray]:
-    """The place of a method by its mean rank; methods that are level share the mean of their places."""
-
-    def place(means: np.ndarray) -> np.ndarray:
-        gap = means - means[PUBLISHED.index(name)]
-        return 1 + (gap < -1e-9).sum(axis=0) + ((np.abs(gap) <= 1e-9).sum(axis=0) - 1) / 2
-
-    return place
-
-
-# Claim, statistic and condition in words; values that are averaged over cells, and which cells; from the means of shape
-# (methods, resamples), methods in the order of PUBLISHED, then the centred last layer, to the statistic; condition.
-_CLAIMS = [
-    (
-        "Almost any method beats the last layer",
-        "gain over the last layer of the second worst of the six other methods, mean over cells",
-        "above 0",
-        *("score", "all"),
-        lambda m: np.sort(m[1:7] - m[0], axis=0)[1],
-        lambda value: value > 0,
-    ),
-    (
-        "The best layer is hard to beat",
-        "share of methods and cells in which the method beats the layer that is best on validation",
-        "below 1/2",
-        *("beats", "all"),
-        lambda m: m[0],
-        lambda value: value < 0.5,
-    ),
-    (
-        "The weighted QP has the best mean rank",
-        "its place by mean rank among the seven methods",
-        "1",
-        *("rank", "all"),
-        _place("qp_weighted"),
-        lambda value: value == 1,
-    ),
-    (
-        "The greedy choice is second by mean rank",
-        "its place by mean rank among the seven methods",
-        "2",
-        *("rank", "all"),
-        _place("greedy"),
-        lambda value: value == 2,
-    ),
-    (
-        "The weighted QP has the highest mean quality",
-        "its mean score less that of the best other method",
-        "above 0",
-        *("score", "all"),
-        lambda m: m[2] - np.delete(m[:7], 2, axis=0).max(axis=0),
-        lambda value: value > 0,
-    ),
-    (
-        "The variants with PCA win on duplicates",
-        "mean score of the better one less that of the best method without PCA, on duplicates",
-        "above 0",
-        *("score", "duplicates"),
-        lambda m: m[3:5].max(axis=0) - m[[0, 1, 2, 5, 6]].max(axis=0),
-        lambda value: value > 0,
-    ),
-    (
-        "Removing anisotropy alone helps on duplicates",
-        "gain of centring the last layer, on duplicates",
-        "above 0",
-        *("score", "duplicates"),
-        lambda m: m[7] - m[0],
-        lambda value: value > 0,
-    ),
-    (
-        "Beside the pooler of SimCSE other layers still add",
-        "gain over the pooler of the median of the six other methods, mean over tasks",
-        "above 0",
-        *("score", "pooler"),
-        lambda m: np.median(m[1:7] - m[0], axis=0),
-        lambda value: value > 0,
-    ),
-]
