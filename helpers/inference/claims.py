@@ -482,7 +482,7 @@ def claims_table(judged: pd.DataFrame, *, detail: bool = False) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index ``claim``; columns ``on`` (if stated; *transfer* where the models are of another kind than those of the
+        Index: the claims; columns ``on`` (if stated; *transfer* where the models are of another kind than those of the
         claim), ``published`` (a number, or the side), ``here`` (estimate and interval), ``p`` (corrected), ``units``,
         ``finds`` (with ``detail``), ``verdict`` and ``note`` (if there is one).
 
@@ -508,7 +508,7 @@ def claims_table(judged: pd.DataFrame, *, detail: bool = False) -> pd.DataFrame:
             size = row["detectable"]
             line |= {"finds": "—" if math.isnan(size) else f"{size:{row['spec'].replace('+', '')}}"}
         rows.append(line | {"verdict": row["verdict"], "note": row["note"]})
-    table = pd.DataFrame(rows).set_index("claim")
+    table = pd.DataFrame(rows).set_index("claim").rename_axis(None)
     return table.drop(columns=[name for name in ("on", "note") if (table[name] == "").all()])
 
 

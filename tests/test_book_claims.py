@@ -1,0 +1,35 @@
+"""Claims as pages show them."""
+
+import pandas as pd
+import pytest
+
+from helpers.book import claims as page
+from helpers.inference import Claim, Finding, absent, judge
+
+CLAIMS = {"mix": Claim("A mixture gains"), "bert": Claim("BERT has blocks")}
+
+
+@pytest.fixture()
+def glued(monkeypatch):
+    found = {}
+    monkeypatch.setattr(page, "_glue", found.__setitem__)
+    return found
+
+
+def test_what_other_pages_need_is_kept_beside_the_table(glued):
+    own = judge(CLAIMS, {"mix": Finding(0.5, 0.1, 0.9, 40, "tasks"), "bert": absent("no BERT here")}, on="small models")
+    far = judge({"mix": CLAIMS["mix"]}, {"mix": Finding(-0.5, -0.9, -0.1, 40, "tasks")}, on="others", transfer=True)
+    html = page.show_claims(pd.concat([own, far]), "chapter").to_html()
+    assert glued["chapter_claims"].to_html() == html
+    assert "transfer: others" in html and "no BERT here" in html
+    counts = {name: glued[f"chapter_claims_{name}"] for name in ("n", "reproduced", "not_reproduced", "not_testable")}
+    assert counts == {"n": 2, "reproduced": 1, "not_reproduced": 0, "not_testable": 1}
+    assert glued["chapter_verdict_mix"] == "reproduced" and glued["chapter_verdict_mix_transfer"] == "not reproduced"
+    assert glued["chapter_found_mix"] == "+0.5 [+0.1, +0.9]" and glued["chapter_found_bert"] == "—"
+
+
+def test_a_claim_has_one_verdict(glued):
+    twice = pd.concat([judge(CLAIMS, {}, on="one study"), judge(CLAIMS, {}, on="another")])
+    with pytest.raises(ValueError, match="claim 'mix' is judged twice"):
+        page.show_claims(twice, "chapter")
+    assert not glued
