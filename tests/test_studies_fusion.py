@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from helpers.inference import judge
 from helpers.studies import fusion
 
 RESULTS = Path(__file__).parents[1] / "data" / "results"
@@ -255,43 +256,73 @@ AS_PUBLISHED = {
 }
 
 
+def judged(table, **options):
+    return judge(fusion.CLAIMS, fusion.findings(table, resamples=500, **options))
+
+
 def test_what_is_so_in_the_table_is_reproduced():
-    verdicts = fusion.claims(made_up_table(AS_PUBLISHED), resamples=500).set_index("claim")["verdict"]
-    assert verdicts["Almost any method beats the last layer"] == "reproduced"
-    assert verdicts["The best layer is hard to beat"] == "reproduced"
-    assert verdicts["The weighted QP has the best mean rank"] == "not reproduced"
-    assert verdicts["The variants with PCA win on duplicates"] == "not reproduced"
+    verdicts = judged(made_up_table(AS_PUBLISHED))["verdict"]
+    assert verdicts["last"] == verdicts["best"] == "reproduced"
+    assert verdicts["rank"] == verdicts["quality"] == "not reproduced"  # the best layer is ahead
 
 
-def test_places_are_found_by_mean_rank():
-    gain = AS_PUBLISHED | {"best_layer": 0.01, "qp_weighted": 0.2, "greedy": 0.15}
-    found = fusion.claims(made_up_table(gain), resamples=500).set_index("claim")
-    assert found.loc["The weighted QP has the best mean rank", ["value", "verdict"]].tolist() == [1, "reproduced"]
-    assert found.loc["The greedy choice is second by mean rank", ["value", "verdict"]].tolist() == [2, "reproduced"]
-    assert found.loc["The weighted QP has the highest mean quality", "verdict"] == "reproduced"
+def test_places_are_found_by_the_strongest_rival():
+    found = judged(made_up_table(AS_PUBLISHED | {"best_layer": 0.01, "qp_weighted": 0.2, "greedy": 0.15}))
+    assert found.loc["rank", ["estimate", "verdict"]].tolist() == [1, "reproduced"]  # one place ahead of the second
+    assert found.loc["greedy", ["estimate", "verdict"]].tolist() == [1, "reproduced"]
+    assert found.loc["quality", "verdict"] == "reproduced" and abs(found.loc["quality", "estimate"] - 5) < 0.2
+    assert found.loc["best", "verdict"] == "not reproduced"  # 19 points above it
 
 
 def test_equal_methods_are_not_told_apart():
-    found = fusion.claims(made_up_table({}, noise=0.01), resamples=500).set_index("claim")
-    for claim in ("Almost any method beats the last layer", "The best layer is hard to beat"):
-        assert found.loc[claim, "verdict"] == "not testable at this scale"
-        assert found.loc[claim, "low"] <= found.loc[claim, "value"] <= found.loc[claim, "high"]
+    found = judged(made_up_table({}, noise=0.01))
+    for key in ("rank", "greedy", "quality"):
+        assert found.loc[key, "verdict"] == "not testable here"
+        assert found.loc[key, "ci_low"] <= found.loc[key, "estimate"] <= found.loc[key, "ci_high"]
+
+
+def test_fewer_tasks_make_wider_tests():
+    few, many = (judged(made_up_table(AS_PUBLISHED, tasks=n, noise=0.03)).loc["last"] for n in (3, 12))
+    assert (few["n"], many["n"]) == (3, 12) and few["p"] > many["p"]
 
 
 def test_a_claim_about_the_pooler_needs_a_pooler():
-    claim = "Beside the pooler of SimCSE other layers still add"
     table = made_up_table(AS_PUBLISHED)
-    found = fusion.claims(table, resamples=200).set_index("claim").loc[claim]
-    assert found["cells"] == 0 and np.isnan(found["value"]) and found["verdict"] == "not testable at this scale"
+    found = judged(table).loc["pooler"]
+    assert np.isnan(found["estimate"]) and found["verdict"] == "not testable here"
+    assert found["note"] == "no encoder with a trained pooler"
     row = table.iloc[[0]].assign(representation="pooler", kind="layer", draws="")
-    found = fusion.claims(pd.concat([table, row]), resamples=200).set_index("claim").loc[claim]
-    assert found["cells"] == 5 and found["verdict"] == "reproduced"
+    found = judged(pd.concat([table, row])).loc["pooler"]
+    assert found["n"] == 5 and found["verdict"] == "reproduced" and abs(found["estimate"] - 6) < 0.2
+
+
+def test_a_claim_about_duplicates_needs_tasks_of_duplicates():
+    table = made_up_table(AS_PUBLISHED | {"qp_pca": 0.2})
+    assert judged(table).loc["duplicates", "note"].startswith("one task of duplicates")
+    found = judged(table.assign(type="PairClassification")).loc["duplicates"]
+    assert found["n"] == 5 and found["verdict"] == "reproduced" and abs(found["estimate"] - 10) < 0.2
+    assert judged(table.assign(type="STS")).loc["duplicates", "note"] == "no task of duplicates"
+
+
+def test_cells_as_they_are_have_the_differences_of_their_numbers():
+    wide = fusion.scores(made_up_table(AS_PUBLISHED))
+    wide.index = wide.index.set_levels([f"t{i}Duplicate" if i == 0 else f"t{i}" for i in range(5)], level="task")
+    wide.loc[["e3"], "best_layer"] = np.nan
+    found = fusion.findings_in_cells(wide, resamples=999)
+    gains = 100 * wide[list(fusion.ENSEMBLES)].sub(wide["last_layer"], axis=0)
+    assert np.isclose(found["last"].estimate, gains.mean().sort_values().iloc[1]) and found["last"].n == 20
+    against = 100 * wide[list(fusion.ENSEMBLES)].sub(wide["best_layer"], axis=0).dropna()
+    assert np.isclose(found["best"].estimate, against.mean().max()) and found["best"].n == 15
+    assert found["duplicates"].n == 4 and found["pooler"].n == 5
+    assert np.isclose(found["pooler"].estimate, gains.loc["e3"].median(axis=1).mean())
+    verdicts = judge(fusion.CLAIMS, found)["verdict"]
+    assert verdicts["last"] == "reproduced" and verdicts["duplicates"] == "not testable here"  # four cells
 
 
 def test_scores_with_gaps_are_refused():
     table = made_up_table(AS_PUBLISHED)
     with pytest.raises(ValueError, match="greedy"):
-        fusion.claims(table[(table["representation"] != "greedy") | (table["task"] != "t3")])
+        fusion.findings(table[(table["representation"] != "greedy") | (table["task"] != "t3")])
 
 
 # The recorded table
