@@ -21,7 +21,7 @@ def test_what_other_pages_need_is_kept_beside_the_table(glued):
     far = judge({"mix": CLAIMS["mix"]}, {"mix": Finding(-0.5, -0.9, -0.1, 40, "tasks")}, on="others", transfer=True)
     html = page.show_claims(pd.concat([own, far]), "chapter").to_html()
     assert glued["chapter_claims"].to_html() == html
-    assert "transfer: others" in html and "no BERT here" in html
+    assert "transfer: others" in html and "no BERT here" in html and "&gt; 0" in html
     counts = {name: glued[f"chapter_claims_{name}"] for name in ("n", "reproduced", "not_reproduced", "not_testable")}
     assert counts == {"n": 2, "reproduced": 1, "not_reproduced": 0, "not_testable": 1}
     assert glued["chapter_verdict_mix"] == "reproduced" and glued["chapter_verdict_mix_transfer"] == "not reproduced"

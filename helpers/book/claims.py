@@ -51,7 +51,8 @@ def show_claims(judged: pd.DataFrame, chapter: str, *, detail: bool = False) -> 
         raise ValueError(f"claim {own.index[own.index.duplicated()][0]!r} is judged twice; it has one verdict")
     words = claims_table(judged, detail=detail)
     aligned = "text-align: left; vertical-align: top;"
-    shown = words.style.set_uuid(f"claims-{chapter}").set_table_styles(
+    shown = words.style.format(escape="html").format_index(escape="html").set_uuid(f"claims-{chapter}")
+    shown = shown.set_table_styles(
         [{"selector": "td", "props": aligned}, {"selector": "th", "props": f"{aligned} font-weight: normal;"}]
     )
     _glue(f"{chapter}_claims", shown)
