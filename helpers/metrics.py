@@ -22,6 +22,7 @@ __all__ = [
     "ndcg",
     "ndcg_of_ranking",
     "pair_cosines",
+    "pearson",
     "purity",
     "spearman",
     "top_k",
@@ -90,8 +91,55 @@ def average_ranks(values: Any, *, counts: Any = None) -> np.ndarray:
     return out
 
 
+def pearson(x: Any, y: Any, *, counts: Any = None, undefined: float = np.nan) -> Any:
+    """Pearson's correlation.
+
+    Parameters
+    ----------
+    x, y : array_like of shape (..., n), n ≥ 2
+        Two finite values of each item; leading axes broadcast, so that many correlations are computed at once.
+    counts : array_like of shape (..., n), optional
+        How often each item is in a sample; leading axes broadcast as well. A bootstrap passes (n_resamples, n).
+    undefined
+        The value where one side is the same for all items of a sample, up to the rounding of their mean, so that there
+        is no correlation.
+
+    Returns
+    -------
+    float or ndarray of shape (...)
+        In [-1, 1]; 1 on a rising and -1 on a falling line. Unchanged by shifts and positive factors of either side.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ or there are fewer than two items, a value is NaN, or counts are negative, not finite or
+        of another length.
+
+    Examples
+    --------
+    >>> from helpers.metrics import pearson
+    >>> round(pearson([1, 2, 3], [1, 3, 2]), 6)
+    0.5
+    """
+    x, y = _numbers(x, "x"), _numbers(y, "y")
+    n = x.shape[-1]
+    if y.shape[-1] != n or n < 2:
+        raise ValueError(f"x has {n} items and y {y.shape[-1]}; both need the same, and two at least")
+    counts = np.ones(n) if counts is None else _checked_counts(counts, n)
+    total = counts.sum(axis=-1, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = [_inner(side, counts) / total for side in (x, y)]
+        a, b = (side - mean[..., None] for side, mean in zip((x, y), means, strict=True))
+        weighted = a * counts
+        ab, aa, bb = _inner(weighted, b), _inner(weighted, a), _inner(counts, b, b)
+        found = np.clip(ab / np.sqrt(aa * bb), -1, 1)
+    rounding = (n * np.finfo(np.float64).eps) ** 2
+    varies = [square > rounding * (square + total * mean**2) for square, mean in zip((aa, bb), means, strict=True)]
+    return _plain(np.where(varies[0] & varies[1], found, undefined))
+
+
 def spearman(x: Any, y: Any, *, counts: Any = None, undefined: float = np.nan) -> Any:
-    """Spearman's rank correlation: Pearson's correlation of the :func:`average_ranks`.
+    """Spearman's rank correlation: :func:`pearson` of the :func:`average_ranks`.
 
     Parameters
     ----------
@@ -111,7 +159,7 @@ def spearman(x: Any, y: Any, *, counts: Any = None, undefined: float = np.nan) -
     Raises
     ------
     ValueError
-        As :func:`average_ranks`; if the lengths differ or there are fewer than two items.
+        As :func:`pearson`.
 
     Notes
     -----
@@ -128,22 +176,8 @@ def spearman(x: Any, y: Any, *, counts: Any = None, undefined: float = np.nan) -
     >>> spearman([1, 2, 3], [5, 5, 5], undefined=0.0)
     0.0
     """
-    x, y = _numbers(x, "x"), _numbers(y, "y")
-    n = x.shape[-1]
-    if y.shape[-1] != n or n < 2:
-        raise ValueError(f"x has {n} items and y {y.shape[-1]}; both need the same, and two at least")
-    if counts is None:
-        total, weights = float(n), ()
-    else:
-        counts = _checked_counts(counts, n)
-        total, weights = counts.sum(axis=-1, keepdims=True, dtype=np.float64), (counts,)
-    x, y = (average_ranks(side, counts=counts) - (total + 1) / 2 for side in (x, y))
-    xy, xx, yy = (_inner(a, b, *weights) for a, b in ((x, y), (x, x), (y, y)))
-    # Whole counts leave exact zeros; with weights a constant side leaves the rounding of its sums.
-    rounding = np.squeeze(np.asarray(total * (n * np.finfo(np.float64).eps * total) ** 2), -1) if weights else 0.0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.clip(xy / np.sqrt(xx * yy), -1, 1)
-    return _plain(np.where((xx > rounding) & (yy > rounding), found, undefined))
+    x, y = (average_ranks(_numbers(side, name), counts=counts) for side, name in ((x, "x"), (y, "y")))
+    return pearson(x, y, counts=counts, undefined=undefined)
 
 
 def average_precision(labels: Any, scores: Any, *, counts: Any = None) -> Any:

@@ -128,18 +128,6 @@ def test_labels_of_one_kind_have_no_score():
         pair_scores(np.eye(3), np.eye(3), [1, 1, 1])
 
 
-def test_average_precision_of_samples_is_that_of_repeated_pairs():
-    from sklearn.metrics import average_precision_score
-
-    from helpers.studies.duplicates import _average_precision
-
-    rng = np.random.default_rng(0)
-    labels, values = rng.random(40) < 0.4, rng.integers(0, 9, 40).astype(float)  # with ties
-    counts = rng.multinomial(40, np.full(40, 1 / 40), 20)
-    expected = [average_precision_score(np.repeat(labels, c), np.repeat(values, c)) for c in counts]
-    assert np.allclose(_average_precision(labels, values, counts.astype(np.float32)), expected)
-
-
 @pytest.fixture(scope="module")
 def found():
     """The experiment on made-up pairs of texts, seen by three layers of which the last has a rogue direction."""

@@ -375,16 +375,6 @@ def test_items_of_one_name_and_pairs_of_one_group_of_duplicates_are_drawn_togeth
     assert all(group_of.get(b, group_of[a]) == group_of[a] for a, b, label in positive if label)
 
 
-def test_ties_count_as_in_scipy_and_scikit_learn():
-    rng = np.random.default_rng(0)
-    for n in (5, 40):
-        x, y = rng.integers(0, 4, n).astype(float), rng.integers(0, 3, n).astype(float)
-        once = np.ones((1, n), int)
-        assert evaluation._spearman(x, y, once)[0] == pytest.approx(spearmanr(x, y)[0])
-        labels = (x > 1).astype(float)
-        assert evaluation._average_precision(labels, y, once)[0] == pytest.approx(average_precision_score(labels, y))
-
-
 def test_training_samples_are_those_of_mteb(documentation):
     task = documentation["DocumentationSubmoduleClassification"]
     train, order = task.dataset["train"], None

@@ -228,8 +228,8 @@ def agreement(
     1.0
     """
     import pandas as pd
-    from scipy.stats import rankdata
 
+    from helpers import metrics
     from helpers.inference import interval
 
     if reference not in scores:
@@ -240,10 +240,8 @@ def agreement(
     within = scores if labels is None else scores - scores.groupby(labels).transform("mean")
 
     def spearman(pairs: np.ndarray) -> float:
-        ranks = rankdata(pairs, axis=0)
-        spread = ranks.std(axis=0)
         # A resample in which all scores are alike shows no agreement.
-        return float(np.corrcoef(ranks.T)[0, 1]) if spread.min() > 0 else 0.0
+        return metrics.spearman(*pairs.T, undefined=0.0)
 
     rows = {}
     for name in scores.columns.drop(reference):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from helpers.arrays import unit_rows
 from helpers.ensembles.representations import Representations
 
 __all__ = ["NORMALIZE", "Axes", "Normalizer", "principal_axes"]
@@ -34,10 +35,7 @@ class Normalizer(NamedTuple):
     def __call__(self, index: int, block: np.ndarray) -> np.ndarray:
         """``block`` of the representation ``index``, normalised, in its own dtype."""
         if self.kind == "unit":
-            peak = np.abs(block).max(axis=1, keepdims=True)
-            block = block / np.where(peak > 0, peak, 1)
-            length = np.linalg.norm(block, axis=1, keepdims=True)
-            return block / np.where(length > 0, length, 1)
+            return unit_rows(block)
         out = block - self.shift[index] if index in self.shift else block
         out = out / self.scale[index] if index in self.scale else out
         return out.astype(block.dtype, copy=False)

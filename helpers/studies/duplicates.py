@@ -14,6 +14,7 @@ import numpy as np
 
 from helpers.arrays import as_matrix, check_count, generator
 from helpers.inference import interval, paired
+from helpers.metrics import average_precision, pair_cosines
 from helpers.postprocessing import TREATMENTS, treatments
 
 if TYPE_CHECKING:
@@ -128,19 +129,13 @@ def pair_scores(x: Any, y: Any, labels: Any) -> dict[str, float]:
     >>> pair_scores([[1, 0], [1, 0]], [[2, 0], [0, 1]], [1, 0])
     {'cosine': 1.0, 'euclidean': 1.0}
     """
-    from sklearn.metrics import average_precision_score
-
     x, y, labels = as_matrix(x, "x"), as_matrix(y, "y"), np.asarray(labels)
     if x.shape != y.shape or labels.shape != (len(x),):
         raise ValueError(f"x, y and labels have shapes {x.shape}, {y.shape} and {labels.shape}; they do not fit")
     if sorted(set(labels.tolist())) != [0, 1]:
         raise ValueError(f"labels are {sorted(set(labels.tolist()))}; 0 and 1 are needed, both of them")
-    similar = {"cosine": np.sum(_unit(x) * _unit(y), axis=1), "euclidean": -np.linalg.norm(x - y, axis=1)}
-    return {name: float(average_precision_score(labels, values)) for name, values in similar.items()}
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    similar = {"cosine": pair_cosines(x, y), "euclidean": -np.linalg.norm(x - y, axis=1)}
+    return {name: average_precision(labels, values) for name, values in similar.items()}
 
 
 FUSED = ("last layer", "best layer", "mean of layers", "QP", "QP, concatenated")
@@ -257,28 +252,14 @@ Scored = tuple[float, np.ndarray]  # a score and its bootstrap draws
 def _scored(evaluation: Any, metrics: Sequence[str], counts: np.ndarray) -> dict[str, Scored]:
     """Average precision by cosine, by Euclidean distance, and the largest of all, on the same resampled pairs."""
     labels, columns = evaluation.items[:, 0] == 1, {"cosine": 1, "euclidean": 3}
-    once = np.ones((1, len(labels)), counts.dtype)
     known: dict[int, Scored] = {}
     for column in range(1, evaluation.items.shape[1]) if "max_ap" in metrics else (columns[name] for name in metrics):
         values = evaluation.items[:, column]
-        known[column] = float(_average_precision(labels, values, once)[0]), _average_precision(labels, values, counts)
+        known[column] = average_precision(labels, values), average_precision(labels, values, counts=counts)
     found = {name: known[column] for name, column in columns.items() if name in metrics}
     if "max_ap" in metrics:
         found["max_ap"] = evaluation.score, np.max([draws for _, draws in known.values()], axis=0)
     return found
-
-
-def _average_precision(labels: np.ndarray, values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Average precision in each sample of pairs, given by how often each pair is in it; equal values count at once."""
-    order = np.argsort(-values, kind="stable")
-    hits = np.flatnonzero(labels[order])
-    last = np.searchsorted(-values[order], -values[order][hits], side="right") - 1
-    taken = counts[:, order]
-    right = taken[:, hits]
-    seen = np.cumsum(taken, axis=1)[:, last]
-    taken[:, ~labels[order]] = 0
-    precision = np.cumsum(taken, axis=1)[:, last] / np.maximum(seen, 1)
-    return np.einsum("sh,sh->s", precision, right, dtype=np.float64) / right.sum(axis=1, dtype=np.float64)
 
 
 def _compared(own: Scored, others: Mapping[str, Scored], level: float) -> dict[str, float]:

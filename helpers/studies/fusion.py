@@ -524,10 +524,9 @@ def findings(
     Three or four encoders are no sample of encoders: an interval is about the encoders of the table.
     Owen (2007), The pigeonhole bootstrap, Annals of Applied Statistics 1.
     """
-    from scipy.stats import rankdata
-
     from helpers.arrays import generator
     from helpers.inference import absent
+    from helpers.metrics import average_ranks
 
     wide = scores(table).reindex(columns=list(PUBLISHED))
     if wide.isna().any(axis=None):
@@ -536,7 +535,7 @@ def findings(
     drawn = 100 * _drawn(table, wide)  # (1 + draws, cells, methods), the scores themselves first
     rng = generator(rng)
     n_tasks = wide.index.get_level_values("task").nunique()
-    points, places = _resampled((drawn, rankdata(-drawn, axis=-1)), wide.index, resamples, rng)
+    points, places = _resampled((drawn, average_ranks(-drawn)), wide.index, resamples, rng)
     methods = {name: i for i, name in enumerate(PUBLISHED)}
 
     def gain(_: Claim, a: str, b: str) -> Finding:

@@ -321,8 +321,8 @@ def differences_agree(
     [1.0, 1.0]
     """
     import pandas as pd
-    from scipy.stats import spearmanr
 
+    from helpers import metrics
     from helpers.inference import Interval, interval
 
     scorers = [name for name in SCORERS if name in table]
@@ -339,7 +339,7 @@ def differences_agree(
 
     def spearman(pairs: np.ndarray) -> float:
         # A resample in which all differences are alike shows no agreement.
-        return float(spearmanr(*pairs.T).statistic) if np.ptp(pairs, axis=0).min() > 0 else 0.0
+        return metrics.spearman(*pairs.T, undefined=0.0)
 
     rows = {}
     for name in scorers:

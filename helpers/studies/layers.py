@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.arrays import check_count, generator
+from helpers.metrics import average_ranks, spearman
 from helpers.similarity import MEASURES, rtd, rtd_matrix, similarity_matrices
 
 __all__ = [
@@ -212,11 +213,11 @@ def agreement(
     full = {name: signs[name] * found.matrices[name].to_numpy() for name in measures}
     size = len(full[measures[0]])
     for a, b in itertools.combinations(measures, 2):
-        value = _spearman(full[a], full[b])
+        value = _over_pairs(full[a], full[b])
         sign = signs[a] * signs[b]
-        moved = [sign * _spearman(x, y) for x, y in zip(found.draws[a], found.draws[b], strict=True)]
+        moved = [sign * _over_pairs(x, y) for x, y in zip(found.draws[a], found.draws[b], strict=True)]
         orders = (rng.permutation(size) for _ in range(check_count(permutations, "permutations")))
-        null = np.array([_spearman(full[a], full[b][np.ix_(order, order)]) for order in orders])
+        null = np.array([_over_pairs(full[a], full[b][np.ix_(order, order)]) for order in orders])
         low, high = interval(value, moved)
         rows.append(
             {
@@ -438,21 +439,16 @@ def _correlations(values: np.ndarray, depth: np.ndarray) -> np.ndarray:
     return np.clip(values[1:] @ values[0] / (length[1:] * length[0]), -1, 1)
 
 
-def _spearman(x: Any, y: Any) -> float:
-    """Of the entries above the diagonals."""
-    from scipy.stats import rankdata
-
+def _over_pairs(x: Any, y: Any) -> float:
+    """Rank correlation of the entries above the diagonals of two matrices."""
     above = np.triu_indices(len(x), 1)
-    ranks = [rankdata(np.asarray(z)[above]) for z in (x, y)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    return spearman(np.asarray(x)[above], np.asarray(y)[above])
 
 
 def _given_depth(x: np.ndarray, y: np.ndarray) -> float:
     """Correlation of the ranks less their means over all pairs that lie equally far apart in depth."""
-    from scipy.stats import rankdata
-
     i, j = np.triu_indices(len(x), 1)
-    return float(_correlations(np.stack([rankdata(x[i, j]), rankdata(y[i, j])]), j - i)[0])
+    return float(_correlations(average_ranks(np.stack([x[i, j], y[i, j]])), j - i)[0])
 
 
 def _jackknife(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -460,7 +456,7 @@ def _jackknife(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     from scipy.stats import t
 
     def fisher(kept: np.ndarray) -> float:
-        return np.arctanh(np.clip(_spearman(x[np.ix_(kept, kept)], y[np.ix_(kept, kept)]), -1 + 1e-9, 1 - 1e-9))
+        return np.arctanh(np.clip(_over_pairs(x[np.ix_(kept, kept)], y[np.ix_(kept, kept)]), -1 + 1e-9, 1 - 1e-9))
 
     size = len(x)
     every = np.arange(size)

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from helpers import metrics
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -423,16 +425,16 @@ def gain_correlations(
         left = _without(data.gains[:, c], basis)
         if not np.ptp(left) > 1e-12:
             raise ValueError(f"the gains of {how!r} are a linear function of the two accuracies; nothing is left of it")
-        ranked, rows = _ranks(left), {}
+        ranked, rows = metrics.average_ranks(left), {}
         for k, name in enumerate(measures):
             values = data.measures[:, k]
-            row = {"combination": how, "measure": name, "pearson": _correlation(left, values)}
-            row |= {"spearman": _correlation(ranked, _ranks(values))}
+            row = {"combination": how, "measure": name, "pearson": metrics.pearson(left, values, undefined=0.0)}
+            row |= {"spearman": metrics.pearson(ranked, metrics.average_ranks(values), undefined=0.0)}
             for kind, name_of in enumerate(("pearson", "spearman")):
                 limits = (np.nan, np.nan) if draws is None else _limits(draws[kind][:, c, k], data.n_experiments, level)
                 row |= {f"{name_of}_low": limits[0], f"{name_of}_high": limits[1]}
             row["p"] = _relabelling_p(left, values, basis, relabelled)
-            row["p_spearman"] = _relabelling_p(ranked, _ranks(values), basis, relabelled)
+            row["p_spearman"] = _relabelling_p(ranked, metrics.average_ranks(values), basis, relabelled)
             known = MEASURES[name].orientation if name in MEASURES else ""
             row["orientation"] = known
             row["toward"] = -row["pearson"] if known == "similarity" else row["pearson"]
@@ -776,19 +778,6 @@ def _scaled(columns: np.ndarray) -> np.ndarray:
     return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
-    from scipy.stats import rankdata
-
-    return rankdata(values)
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson's; 0 where a side does not vary."""
-    a, b = a - a.mean(), b - b.mean()
-    size = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / size) if size > 1e-14 else 0.0
-
-
 def _relabelled(data: _Data, permutations: int, rng: np.random.Generator) -> np.ndarray:
     """For each relabelling of the models of every experiment, the row whose measure each row gets."""
     found = np.empty((permutations, len(data.codes)), dtype=np.int64)
@@ -811,7 +800,7 @@ def _null(left: np.ndarray, values: np.ndarray, basis: np.ndarray, relabelled: n
         shuffled = _without(own[relabelled[start : start + step]], basis)
         size = np.sqrt(np.einsum("pn,pn->p", shuffled, shuffled))
         drawn.append(shuffled @ centred / np.maximum(size * np.sqrt(centred @ centred), 1e-300))
-    return _correlation(left, own), np.concatenate(drawn)
+    return metrics.pearson(left, own, undefined=0.0), np.concatenate(drawn)
 
 
 def _relabelling_p(left: np.ndarray, values: np.ndarray, basis: np.ndarray, relabelled: np.ndarray) -> float:
@@ -847,34 +836,13 @@ def _weighted(data: _Data, counts: np.ndarray, by_ranks: bool = True) -> tuple[n
     pearson, spearman = np.where(fine, product / size, np.nan), np.full(shape, np.nan)
     if by_ranks:
         weight = counts[:, data.codes]
-        measured = [_weighted_ranks(column, weight) for column in measures.T]
+        measured = [metrics.average_ranks(column, counts=weight) for column in measures.T]
         for number in range(c):
-            residual = gains[:, number] - beta[:, :, number] @ z.T
-            order = np.argsort(residual, axis=1)
-            sorted_weight = np.take_along_axis(weight, order, axis=1)
-            ranked = np.empty_like(residual)
-            np.put_along_axis(ranked, order, np.cumsum(sorted_weight, axis=1) - sorted_weight / 2, axis=1)
+            ranked = metrics.average_ranks(gains[:, number] - beta[:, :, number] @ z.T, counts=weight)
             for j, places in enumerate(measured):
-                spearman[:, number, j] = _weighted_correlation(ranked, places, weight)
+                spearman[:, number, j] = metrics.pearson(ranked, places, counts=weight)
         spearman[~fine] = np.nan
     return pearson, spearman
-
-
-def _weighted_ranks(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Mid-ranks of the values, for each row of weights; equal values share theirs."""
-    _, place = np.unique(values, return_inverse=True)
-    each = np.zeros((len(weight), place.max() + 1))
-    np.add.at(each, (slice(None), place), weight)
-    return (np.cumsum(each, axis=1) - each / 2)[:, place]
-
-
-def _weighted_correlation(a: np.ndarray, b: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    total = weight.sum(axis=1, keepdims=True)
-    a = a - (weight * a).sum(axis=1, keepdims=True) / total
-    b = b - (weight * b).sum(axis=1, keepdims=True) / total
-    size = (weight * a * a).sum(axis=1) * (weight * b * b).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(size > 1e-22, (weight * a * b).sum(axis=1) / np.sqrt(size), np.nan)
 
 
 def _limits(draws: np.ndarray, experiments: int, level: float) -> tuple[float, float]:

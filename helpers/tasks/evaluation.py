@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.arrays import unit_rows
+from helpers.metrics import average_precision, ndcg_of_ranking, spearman, top_k
+
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
@@ -96,8 +99,8 @@ class Evaluation:
             return counts @ self.items / counts.sum(axis=1)
         truth, *similarities = self.items.T
         if self.metric.endswith("spearman"):
-            return _spearman(truth, similarities[0], counts)
-        return np.max([_average_precision(truth, each, counts) for each in similarities], axis=0)
+            return spearman(truth, similarities[0], counts=counts)
+        return np.max([average_precision(truth, each, counts=counts) for each in similarities], axis=0)
 
 
 def texts(task: AbsTask, split: str | Sequence[str] = "test") -> list[str]:
@@ -300,8 +303,7 @@ class _Pairs(_Plan):
     def score(self, vectors, rows, known):
         x, y = (vectors[rows[name]] for name in self.names)
         similarities = self.similarities(x, y)
-        once = np.ones((1, self.n), dtype=np.int64)
-        scores = [self.compare(self.truth, each, once)[0] for each in similarities]
+        scores = [self.compare(self.truth, each) for each in similarities]
         return max(scores), np.column_stack([self.truth, *similarities])
 
 
@@ -311,8 +313,8 @@ class _STS(_Pairs):
     def similarities(self, x, y):
         return [_cosine(x, y)]
 
-    def compare(self, *arrays):
-        return _spearman(*arrays)
+    def compare(self, truth, similarity):
+        return spearman(truth, similarity)
 
 
 class _PairClassification(_Pairs):
@@ -330,19 +332,13 @@ class _PairClassification(_Pairs):
         }
         return [found[kind]() for kind in self.kinds]
 
-    def compare(self, *arrays):
-        return _average_precision(*arrays)
+    def compare(self, truth, similarity):
+        return average_precision(truth, similarity)
 
 
 def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Cosines of rows, exactly 1 where they are equal: 1 − ‖u − v‖²/2 of the unit vectors."""
-    return 1 - 0.5 * ((_unit(x) - _unit(y)) ** 2).sum(axis=1)
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    """Rows divided by their lengths; rows of zeros stay."""
-    norms = np.linalg.norm(x, axis=1, keepdims=True)
-    return x / np.where(norms == 0, 1, norms)
+    """Cosines of rows as MTEB has them: 1 − ‖u − v‖²/2 of the unit vectors, 1/2 where one of the rows is zero."""
+    return 1 - 0.5 * ((unit_rows(x) - unit_rows(y)) ** 2).sum(axis=1)
 
 
 class _Retrieval(_Plan):
@@ -361,30 +357,28 @@ class _Retrieval(_Plan):
         self.order = np.empty(len(documents), dtype=np.int64)  # equal scores: the larger name first, as trec_eval does
         self.order[sorted(range(len(documents)), key=documents.__getitem__, reverse=True)] = np.arange(len(documents))
         self.gains = [{column[d]: g for d, g in relevant[q].items() if d in column and g > 0} for q in ids]
-        discount = 1 / np.log2(np.arange(2, k + 2))
-        best = [sorted((g for g in relevant[q].values() if g > 0), reverse=True)[:k] for q in ids]
-        self.ideal = np.array([np.dot(gains, discount[: len(gains)]) for gains in best])
-        self.discount = discount
-        known = np.array([sum(gains.values()) for gains in self.gains]) / len(documents)
-        self.chance = np.mean(known * discount.sum() / np.where(self.ideal > 0, self.ideal, np.inf))
+        self.judged = [[g for g in relevant[q].values() if g > 0] for q in ids]
+        mean = np.array([sum(gains.values()) for gains in self.gains]) / len(documents)
+        # In a random order the mean grade is expected at each place.
+        self.chance = self._scores(np.tile(mean[:, None], k)).mean()
         self.same = [column.get(q, -1) if ignore_identical_ids else -1 for q in ids]
 
+    def _scores(self, found: np.ndarray) -> np.ndarray:
+        """nDCG of every query; 0 for one whose documents are all irrelevant."""
+        return np.nan_to_num(ndcg_of_ranking(found, self.judged, k=self.k))
+
     def score(self, vectors, rows, known):
-        queries, corpus = _unit(vectors[rows["queries"]]), _unit(vectors[rows["corpus"]])
-        items, block = np.zeros(self.n), max(1, _CELLS // len(corpus))
+        queries, corpus = unit_rows(vectors[rows["queries"]]), unit_rows(vectors[rows["corpus"]])
+        k, block = min(self.k, len(corpus)), max(1, _CELLS // len(corpus))
+        found = np.zeros((self.n, k))
         for start in range(0, self.n, block):
             similarity = queries[start : start + block] @ corpus.T
-            for row, scores in enumerate(similarity, start):
-                if self.same[row] >= 0:
-                    scores[self.same[row]] = -np.inf
-                if not self.ideal[row]:
-                    continue
-                k = min(self.k, len(scores))
-                threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
-                near = np.flatnonzero(scores >= threshold)
-                near = near[np.lexsort((self.order[near], -scores[near]))][:k]
-                gains = [self.gains[row].get(document, 0) for document in near.tolist()]
-                items[row] = np.dot(gains, self.discount[:k]) / self.ideal[row]
+            for row, same in enumerate(self.same[start : start + block]):
+                if same >= 0:
+                    similarity[row, same] = -np.inf
+            for row, top in enumerate(top_k(similarity, k, order=self.order), start):
+                found[row] = [self.gains[row].get(document, 0) for document in top.tolist()]
+        items = self._scores(found)
         return items.mean(), items
 
 
@@ -532,35 +526,3 @@ def _counts(rng: np.random.Generator, samples: int, n: int) -> np.ndarray:
     """How often each of n items is in each sample of n."""
     chosen = rng.integers(0, n, (samples, n)) + n * np.arange(samples)[:, None]
     return np.bincount(chosen.ravel(), minlength=samples * n).reshape(samples, n)
-
-
-def _ranks(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Ranks within samples, from 1; equal values share the mean of their ranks. Shape (n_samples, n)."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    sizes = np.add.reduceat(counts[:, order], starts, axis=1)
-    middle = np.cumsum(sizes, axis=1) - (sizes - 1) / 2
-    group = np.empty(len(values), dtype=np.int64)
-    group[order] = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(values)]))
-    return middle[:, group]
-
-
-def _spearman(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Spearman's correlation in each sample."""
-    x, y = (ranks - (counts.sum(axis=1, keepdims=True) + 1) / 2 for ranks in (_ranks(x, counts), _ranks(y, counts)))
-    xy, xx, yy = (np.einsum("si,si,si->s", counts, a, b) for a, b in ((x, y), (x, x), (y, y)))
-    with np.errstate(invalid="ignore"):
-        return xy / np.sqrt(xx * yy)
-
-
-def _average_precision(labels: np.ndarray, values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Average precision in each sample: precision at each distinct value, weighted by the recall that it adds."""
-    order = np.argsort(-values, kind="stable")
-    ordered = values[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    taken = np.add.reduceat(counts[:, order], starts, axis=1)
-    right = np.add.reduceat(counts[:, order] * (labels[order] == 1), starts, axis=1)
-    with np.errstate(invalid="ignore"):
-        precision = np.cumsum(right, axis=1) / np.maximum(np.cumsum(taken, axis=1), 1)
-        return (precision * right).sum(axis=1) / right.sum(axis=1)
