@@ -1,81 +1,13 @@
-"""Treatments of embeddings, pairs of known anisotropy, and the experiment on pairs of texts."""
+"""Pairs of known anisotropy, and the experiment with treatments on pairs of texts."""
 
 import json
 
 import numpy as np
 import pytest
-from scipy.linalg import subspace_angles
 
-from helpers.ensembles import QPSelectionPCA, WhitenedLast
-from helpers.postprocessing import TREATMENTS, Affine, treatments
+from helpers.postprocessing import TREATMENTS, treatments
 from helpers.quality import anisotropy, rankme
 from helpers.studies.duplicates import FUSED, experiment, pair_scores, pairs_in_a_cone
-
-
-def cloud(n=200, p=6, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(n, p)) @ rng.normal(size=(p, p)) + 5 * rng.normal(size=p)
-
-
-@pytest.mark.parametrize("n", [200, 5])
-def test_each_treatment_is_what_its_name_says(n):
-    x = cloud(n)
-    maps = treatments(x)
-    assert set(maps) == set(TREATMENTS)
-    centred = x - x.mean(axis=0)
-    assert np.allclose(maps["raw"](x), x) and np.allclose(maps["centred"](x), centred)
-    assert np.allclose(maps["standardised"](x).std(axis=0), 1)
-    pca = maps["pca"](x)
-    assert np.allclose(pca @ pca.T, centred @ centred.T)  # a rotation
-    _, s, v = np.linalg.svd(centred, full_matrices=False)
-    for removed in (1, 3):
-        rest = centred - centred @ v[:removed].T @ v[:removed]
-        treated = maps[f"top_{removed}_removed"](x)
-        assert np.allclose(treated @ treated.T, rest @ rest.T, atol=1e-9 * s[0] ** 2)
-    rank = pca.shape[1]
-    assert rank == min(6, n - 1)
-    assert maps["pca_half"](x).shape[1] == rank // 2
-    half = np.linalg.svd(x, full_matrices=False)[2][: rank // 2].T
-    assert subspace_angles(maps["svd_half"].matrix, half).max() < 1e-6
-    assert np.allclose(np.cov(maps["whitened"](x).T, bias=True), np.eye(rank), atol=1e-8)
-    assert np.allclose(np.cov(maps["half_whitened"](x).T, bias=True), np.diag(s[:rank] / np.sqrt(n)), atol=1e-6 * s[0])
-
-
-def test_whitening_and_pca_agree_with_the_ensembles():
-    x = cloud()
-    ours, theirs = treatments(x)["whitened"](x), WhitenedLast().fit_transform([x])
-    assert np.allclose(ours @ ours.T * 199 / 200, theirs @ theirs.T)
-    layers, quality = [x, cloud(seed=1)], [0.5, 0.6]
-    published = QPSelectionPCA(width=6).fit(layers, quality=quality, similarity=np.eye(2))
-    side_by_side = np.hstack([np.sqrt(w) * z for w, z in zip(published.weights_, layers, strict=True)])
-    ours = treatments(side_by_side, width=6)["pca"](side_by_side)
-    theirs = published.transform(layers)
-    assert np.allclose(ours @ ours.T, theirs @ theirs.T)
-
-
-def test_treatments_learn_from_one_set_and_apply_to_another():
-    x, other = cloud(), cloud(seed=3)
-    assert np.allclose(treatments(x)["centred"](other), other - x.mean(axis=0))
-
-
-def test_constant_features_and_few_rows_are_no_trouble():
-    x = np.c_[cloud(4), np.ones(4)]
-    for change in treatments(x).values():
-        assert np.isfinite(change(x)).all()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"x": np.ones((5, 2))}, "all rows of x are equal"),
-        ({"x": np.eye(2)}, "at least 3"),
-        ({"x": np.eye(3), "names": ["wet"]}, "wet"),
-        ({"x": np.eye(3), "width": 4}, "width is 4"),
-    ],
-)
-def test_bad_treatments_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        treatments(**arguments)
 
 
 def test_a_common_vector_raises_the_mean_cosine_and_centring_takes_it_away():
@@ -204,7 +136,3 @@ def test_another_kind_of_task_is_refused():
 
     with pytest.raises(ValueError, match="SomeSTS is of type STS"):
         experiment(lambda texts: {}, Task())
-
-
-def test_an_affine_map_without_matrix_only_shifts():
-    assert Affine(np.ones(2))([[1, 2]]).tolist() == [[0, 1]]
