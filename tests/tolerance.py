@@ -97,6 +97,14 @@ def cosine_distance_bounds(x: np.ndarray, dtype) -> np.ndarray:
     return np.where(parts > 0, parts + 8 * unit(dtype), 0)
 
 
+def decided(distances: np.ndarray, bounds: np.ndarray, k: int) -> np.ndarray:
+    """Rows (n,) whose k nearest, in their order, no errors within the bounds can change."""
+    apart = np.array(distances, dtype=float)
+    np.fill_diagonal(apart, np.inf)
+    gaps = np.diff(np.sort(apart, axis=1)[:, : k + 1], axis=1)
+    return (gaps > 2 * bounds.max(axis=1, keepdims=True)).all(axis=1)
+
+
 def assert_nearest(found: np.ndarray, distances: np.ndarray, bounds: np.ndarray, decided: float) -> None:
     """Check neighbours by their distances, and by their names where rounding leaves no doubt.
 
