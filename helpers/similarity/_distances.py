@@ -14,7 +14,6 @@ from helpers.arrays import centred, to_numpy
 __all__ = [
     "METRICS",
     "Points",
-    "approximate_squares",
     "condensed",
     "distance_block",
     "distance_matrix",
@@ -106,23 +105,6 @@ def distance_block(of: Points, rows: tuple[int, int], columns: tuple[int, int] |
     """
     a, b = slice(*rows), slice(*(columns or (0, of.near.shape[0])))
     return _finish(of, _with_void(of, a, b, _squared(of, a, b, of.near, of.norms)))
-
-
-def approximate_squares(of: Points, rows: tuple[int, int]) -> tuple[Array, Array]:
-    """Squared Euclidean distances of a range of rows to all rows of unit scale, and bounds of their errors.
-
-    For cosine and correlation these are twice the distances. The bounds are those of a matrix product in the dtype.
-    """
-    xp = array_namespace(of.near)
-    a, b = slice(*rows), slice(0, of.near.shape[0])
-    error = of.norms[a][:, None] + of.norms[None, :]
-    out = xp.matmul(of.near[a, :], of.near.T)
-    out *= -2
-    out += error
-    error *= (of.near.shape[1] + 8) * float(xp.finfo(of.near.dtype).eps)
-    if of.lengths is not None:  # dividing by the lengths has rounded the rows
-        error += 16 * float(xp.finfo(xp.float64).eps) * float(xp.max(of.norms)) ** 0.5
-    return _with_void(of, a, b, out), error
 
 
 def pair_distances(of: Points, i: Array, j: Array) -> Array:

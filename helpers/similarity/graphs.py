@@ -12,7 +12,8 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from helpers.arrays import as_pair, centred, check_count, generator, to_numpy
-from helpers.similarity._distances import points, rescaled
+from helpers.similarity._distances import rescaled
+from helpers.similarity.neighbours import nearest
 
 __all__ = ["geometry_score", "imd"]
 
@@ -214,10 +215,8 @@ def _normalised_adjacency(x: Array, k: int) -> Any:
     """N = D^(-1/2) A D^(-1/2) of the symmetrised neighbour graph, sparse."""
     from scipy.sparse import csr_array, diags_array
 
-    from helpers.similarity.neighbours import nearest
-
     n = x.shape[0]
-    neighbours = nearest(points(x, "euclidean"), k)
+    neighbours = nearest(x, k, "euclidean")
     adjacency = csr_array((np.ones(n * k), neighbours.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
     adjacency = adjacency.maximum(adjacency.T)
     roots = diags_array(1 / np.sqrt(adjacency.sum(axis=1)))

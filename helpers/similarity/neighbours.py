@@ -1,4 +1,11 @@
-"""Measures of the nearest neighbours: do the two spaces put the same objects next to each other?"""
+"""Measures of the nearest neighbours: do the two spaces put the same objects next to each other?
+
+One rule orders neighbours everywhere, in a function of two representations and in a matrix of many, for any block size,
+precision, number of threads and device: the nearer object first, and of objects at equal distance the one with the
+lower index. Distances are those of the given numbers in double precision by one fixed order of operations
+(:mod:`helpers.similarity._engine.exact`), rounded to about twelve digits, so that distances that differ by rounding
+alone are equal. Matrix products in single or double precision only find the candidates, with bounds of their errors.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_torch_array
 
-from helpers.arrays import as_pair, check_count, to_numpy
-from helpers.similarity._distances import Points, approximate_squares, pair_distances, points, row_blocks
+from helpers.arrays import as_matrix, as_pair, check_count
 from helpers.similarity._engine.resources import available_threads
-from helpers.similarity.streaming import WHOLE, Objects, Requirements, Streamed, Totals
+from helpers.similarity.streaming import Objects, Requirements, Streamed, Totals, totals_of
 
-__all__ = ["jaccard", "mutual_knn", "rank_similarity", "second_order_cosine"]
+__all__ = ["jaccard", "mutual_knn", "nearest", "rank_similarity", "second_order_cosine"]
 
 Array = Any
 NEIGHBOUR_METRICS = ("cosine", "correlation", "euclidean")
@@ -48,11 +53,13 @@ def jaccard(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
     Notes
     -----
     Neighbours are exact: candidates come from float32 or float64 matrix products, their order from distances computed
-    again in float64. Of objects at equal distance the one with the lower index is the nearer, so that duplicates are
-    neighbours of each other and the value does not depend on block sizes or threads. A row without a direction (zero
-    for cosine, constant for correlation) is at distance 1 from every other.
+    again in float64 and compared to about twelve digits. Of objects at equal distance the one with the lower index is
+    the nearer, so that duplicates are neighbours of each other and the value is the same to the last bit in a matrix
+    of many representations, for any block size, precision, number of threads and device. A row without a direction
+    (zero for cosine, constant for correlation) is at distance 1 from every other.
     Invariant to orthogonal maps and isotropic scaling of either side; the Euclidean metric also to translation.
-    Cost: O(n² (p + q)) time and blocks of some million distances.
+    Cost: O(n² (p + q)) time and blocks of some million distances. Where more objects than a few are tied for the last
+    place among the neighbours, as on a lattice, all distances are looked at twice.
     Wang et al. (2020), Towards understanding the instability of network embedding, IEEE TKDE 34.
 
     Examples
@@ -61,12 +68,7 @@ def jaccard(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
     >>> round(jaccard([[0.0], [1.0], [3.0]], [[0.0], [1.0], [1.5]], k=1, metric="euclidean"), 4)
     0.6667
     """
-    x, y = _checked(x, y, k, metric)
-    if x.shape[0] > WHOLE:
-        return STREAMED["jaccard"](x, y, k=k, metric=metric)
-    _, _, a, b = _both(x, y, k, metric)
-    shared = _shared(a, b)
-    return float((shared / (2 * k - shared)).mean())
+    return STREAMED["jaccard"](*_checked(x, y, k, metric), k=k, metric=metric)
 
 
 def mutual_knn(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
@@ -98,11 +100,7 @@ def mutual_knn(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
     >>> round(mutual_knn([[0.0], [1.0], [3.0]], [[0.0], [1.0], [1.5]], k=1, metric="euclidean"), 4)
     0.6667
     """
-    x, y = _checked(x, y, k, metric)
-    if x.shape[0] > WHOLE:
-        return STREAMED["mutual_knn"](x, y, k=k, metric=metric)
-    _, _, a, b = _both(x, y, k, metric)
-    return float(_shared(a, b).mean() / k)
+    return STREAMED["mutual_knn"](*_checked(x, y, k, metric), k=k, metric=metric)
 
 
 def rank_similarity(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
@@ -143,16 +141,7 @@ def rank_similarity(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> f
     >>> round(rank_similarity([[0.0], [1.0], [3.0]], [[0.0], [1.0], [1.5]], k=1, metric="euclidean"), 4)
     0.6667
     """
-    x, y = _checked(x, y, k, metric)
-    if x.shape[0] > WHOLE:
-        return STREAMED["rank_similarity"](x, y, k=k, metric=metric)
-    _, _, a, b = _both(x, y, k, metric)
-    n = a.shape[0]
-    _, left, right = np.intersect1d(_keys(a), _keys(b), assume_unique=True, return_indices=True)
-    r, s = left % k + 1, right % k + 1
-    total = np.bincount(left // k, weights=2 / ((1 + np.abs(r - s)) * (r + s)), minlength=n)
-    harmonic = np.concatenate([[1.0], np.cumsum(1 / np.arange(1, k + 1))])
-    return float((total / harmonic[np.bincount(left // k, minlength=n)]).mean())
+    return STREAMED["rank_similarity"](*_checked(x, y, k, metric), k=k, metric=metric)
 
 
 def second_order_cosine(x: Any, y: Any, *, k: int = 10, metric: str = "cosine", of: str = "distance") -> float:
@@ -193,57 +182,39 @@ def second_order_cosine(x: Any, y: Any, *, k: int = 10, metric: str = "cosine", 
     >>> round(second_order_cosine(x, x, k=2), 12)
     1.0
     """
-    if of not in ("distance", "similarity"):
-        raise ValueError(f"of is {of!r}; it must be 'distance' or 'similarity'")
-    if of == "similarity" and metric == "euclidean":
-        raise ValueError("of='similarity' needs metric 'cosine' or 'correlation'")
-    p, q, a, b = _both(*_checked(x, y, k, metric), k, metric)
-    n = a.shape[0]
-    keys = np.union1d(_keys(a), _keys(b))
-    i, j = keys // n, keys % n
-    if is_torch_array(p.rows):
-        pairs = [array_namespace(p.rows).asarray(z, device=device(p.rows)) for z in (i, j)]
-    else:
-        pairs = [i, j]
-    u, v = (to_numpy(pair_distances(z, *pairs)) for z in (p, q))
-    if of == "similarity":
-        u, v = 1 - u, 1 - v
-    else:
-        u, v = (w / (w.max() or 1.0) for w in (u, v))
-    uv, uu, vv = (np.bincount(i, weights=w, minlength=n) for w in (u * v, u * u, v * v))
-    length = np.sqrt(uu * vv)
-    cosine = np.where(length > 0, uv / np.where(length > 0, length, 1.0), (uu == vv).astype(float))
-    return float(np.clip(cosine, -1.0, 1.0).mean())
+    x, y = _checked(x, y, k, metric)
+    return STREAMED["second_order_cosine"](x, y, k=k, metric=metric, of=of)
 
 
-def nearest(of: Points, k: int) -> np.ndarray:
-    """Indices (n, k) of the k nearest other objects, nearest first, ties by index.
+def nearest(x: Any, k: int, metric: str = "cosine") -> np.ndarray:
+    """Indices of the k nearest other objects of every object.
 
-    A Gram matrix gives every squared distance with an error bound; whatever can be among the k nearest within it is a
-    candidate, and its distance is computed again from differences in float64.
+    Parameters
+    ----------
+    x
+        Representation of shape (n, p).
+    k, metric
+        As in :func:`jaccard`.
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+        Row i holds the neighbours of object i, the nearest first, equal distances by index.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`jaccard`.
+
+    Examples
+    --------
+    >>> from helpers.similarity.neighbours import nearest
+    >>> nearest([[0.0], [1.0], [3.0], [4.0]], 2, "euclidean").tolist()
+    [[1, 2], [0, 2], [3, 1], [2, 1]]
     """
-    n = of.near.shape[0]
-    out = np.empty((n, k), dtype=np.int64)
-    for start, stop in row_blocks(n):
-        out[start:stop] = _nearest_block(of, k, start, stop)
-    return out
-
-
-def _nearest_block(of: Points, k: int, start: int, stop: int) -> np.ndarray:
-    xp = array_namespace(of.near)
-    squares, error = approximate_squares(of, (start, stop))
-    rows = xp.arange(stop - start, device=device(squares))
-    squares[rows, rows + start] = float("inf")
-    if is_torch_array(squares):
-        kth = (squares + error).kthvalue(k, dim=1).values
-    else:
-        kth = np.partition(squares + error, k - 1, axis=1)[:, k - 1]
-    i, j = xp.nonzero(squares - error <= kth[:, None])
-    exact = to_numpy(pair_distances(of, i + start, j))
-    i, j = to_numpy(i), to_numpy(j)
-    order = np.lexsort((j, exact, i))
-    first = np.searchsorted(i, np.arange(stop - start))
-    return j[order[first[:, None] + np.arange(k)]]
+    _check_metric(metric)
+    x = as_matrix(x)
+    return totals_of({"x": x}, _requires(Objects(x.shape[0], "x"), k, metric)).neighbours[0]
 
 
 def _check_metric(metric: str) -> None:
@@ -254,50 +225,48 @@ def _check_metric(metric: str) -> None:
 def _checked(x: Any, y: Any, k: int, metric: str) -> tuple[Array, Array]:
     _check_metric(metric)
     x, y, _ = as_pair(x, y)
-    check_count(k, "k", most=x.shape[0] - 1, why=f"(x has {x.shape[0]} rows, and none is its own neighbour)")
+    _check_k(k, Objects(x.shape[0], "x"))
     return x, y
 
 
-def _both(x: Any, y: Any, k: int, metric: str) -> tuple[Points, Points, np.ndarray, np.ndarray]:
-    """Points and neighbours of both sides."""
-    p, q = points(x, metric), points(y, metric)
-    return p, q, nearest(p, k), nearest(q, k)
-
-
-def _keys(neighbours: np.ndarray) -> np.ndarray:
-    """One number for each pair of an object and its neighbour."""
-    n = neighbours.shape[0]
-    return (neighbours + n * np.arange(n)[:, None]).ravel()
-
-
-def _shared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """How many neighbours each object has in common."""
-    return np.isin(_keys(a), _keys(b), assume_unique=True).reshape(a.shape).sum(axis=1)
+def _check_k(k: int, objects: Objects) -> int:
+    why = f"({objects.name} has {objects.n} rows, and none is its own neighbour)"
+    return check_count(k, "k", most=objects.n - 1, why=why)
 
 
 def _requires(objects: Objects, k: int, metric: str) -> Requirements:
     """The k nearest neighbours."""
     _check_metric(metric)
-    why = f"({objects.name} has {objects.n} rows, and none is its own neighbour)"
-    return Requirements(neighbours=check_count(k, "k", most=objects.n - 1, why=why), metric=metric)
+    return Requirements(neighbours=_check_k(k, objects), metric=metric)
 
 
-def _of_pairs(of: Callable[[np.ndarray, np.ndarray], float], near: np.ndarray) -> np.ndarray:
-    """The symmetric matrix of a value of two tables of neighbours (n, k)."""
-    out = np.empty((len(near), len(near)))
-    pairs = list(itertools.combinations_with_replacement(range(len(near)), 2))
+def _requires_distances(objects: Objects, k: int, metric: str, of: str) -> Requirements:
+    """The k nearest neighbours, whose distances are asked for at the end."""
+    if of not in ("distance", "similarity"):
+        raise ValueError(f"of is {of!r}; it must be 'distance' or 'similarity'")
+    if of == "similarity" and metric == "euclidean":
+        raise ValueError("of='similarity' needs metric 'cosine' or 'correlation'")
+    return _requires(objects, k, metric)
+
+
+def _of_pairs(count: int, of: Callable[[int, int], float]) -> np.ndarray:
+    """The symmetric matrix of a value of two representations, several pairs at a time."""
+    out = np.empty((count, count))
+    pairs = list(itertools.combinations_with_replacement(range(count), 2))
     with ThreadPoolExecutor(available_threads()) as pool:
-        for (i, j), value in zip(pairs, pool.map(lambda pair: of(near[pair[0]], near[pair[1]]), pairs), strict=True):
+        for (i, j), value in zip(pairs, pool.map(lambda pair: of(*pair), pairs), strict=True):
             out[i, j] = out[j, i] = value
     return out
 
 
 def _overlap(which: int) -> Callable[..., np.ndarray]:
+    """Finisher of the mean share of common neighbours, of all (0) or of k (1)."""
+
     def finish(totals: Totals, **_: Any) -> np.ndarray:
         from helpers.similarity._engine.compiled import overlaps  # compiles
 
         near = np.sort(totals.neighbours, axis=2)
-        return _of_pairs(lambda a, b: overlaps(a, b)[which] / totals.n, near)
+        return _of_pairs(len(near), lambda i, j: overlaps(near[i], near[j])[which] / totals.n)
 
     return finish
 
@@ -305,11 +274,32 @@ def _overlap(which: int) -> Callable[..., np.ndarray]:
 def _rank_agreement(totals: Totals, **_: Any) -> np.ndarray:
     from helpers.similarity._engine.compiled import rank_agreement
 
-    return _of_pairs(rank_agreement, totals.neighbours)
+    near = totals.neighbours
+    return _of_pairs(len(near), lambda i, j: rank_agreement(near[i], near[j]))
+
+
+def _second_order(totals: Totals, of: str, **_: Any) -> np.ndarray:
+    n = totals.n
+    keys = [np.sort((near + n * np.arange(n)[:, None]).ravel()) for near in totals.neighbours]
+
+    def value(first: int, second: int) -> float:
+        i, j = np.divmod(np.union1d(keys[first], keys[second]), n)
+        u, v = (totals.distances(number, i, j) for number in (first, second))
+        if of == "similarity":
+            u, v = 1 - u, 1 - v
+        else:
+            u, v = (w / (w.max() or 1.0) for w in (u, v))
+        uv, uu, vv = (np.bincount(i, weights=w, minlength=n) for w in (u * v, u * u, v * v))
+        length = np.sqrt(uu * vv)
+        cosine = np.where(length > 0, uv / np.where(length > 0, length, 1.0), (uu == vv).astype(float))
+        return float(np.clip(cosine, -1.0, 1.0).mean())
+
+    return _of_pairs(len(keys), value)
 
 
 STREAMED = {
     "jaccard": Streamed(_requires, _overlap(0)),
     "mutual_knn": Streamed(_requires, _overlap(1)),
     "rank_similarity": Streamed(_requires, _rank_agreement),
+    "second_order_cosine": Streamed(_requires_distances, _second_order),
 }

@@ -317,6 +317,7 @@ MEASURES: Mapping[str, Measure] = _Registry(
             _PAIRS_COST,
             "hamilton2016cultural",
             "Mean cosine between the vectors of distances to the nearest neighbours of either side.",
+            streamed=True,
         ),
         _measure(
             "dependence.distance_correlation",

@@ -27,7 +27,7 @@ from helpers.similarity._engine.requirements import Requirements, Totals
 from helpers.similarity._engine.resources import memory_in_bytes
 from helpers.similarity._engine.sources import Source, open_sources
 
-__all__ = ["Objects", "Requirements", "Streamed", "Totals", "cosines", "gather", "shared_passes"]
+__all__ = ["Objects", "Requirements", "Streamed", "Totals", "cosines", "gather", "shared_passes", "totals_of"]
 
 MEMORY = "2GB"  # of one pair
 WHOLE = 1024  # up to so many objects a measure follows its definition on everything at once
@@ -69,9 +69,7 @@ class Streamed:
 
     def __call__(self, x: Any, y: Any, **options: Any) -> float:
         """The value of one pair: entry (x, y) of the matrix of the two."""
-        sources = open_sources({"x": x, "y": y})
-        requirements = self.requires(Objects(x.shape[0], "x"), **options)
-        totals = gather(sources, requirements, memory=memory_in_bytes(MEMORY), progress=False)
+        totals = totals_of({"x": x, "y": y}, self.requires(Objects(x.shape[0], "x"), **options))
         return float(self.finish(totals, **options)[0, 1])
 
 
@@ -87,6 +85,11 @@ def shared_passes(requirements: Mapping[str, Requirements]) -> list[tuple[Requir
         else:
             groups.append((own, [name]))
     return groups
+
+
+def totals_of(representations: Mapping[str, Any], requirements: Requirements) -> Totals:
+    """What a pass finds over a few representations, in two gigabytes and in silence."""
+    return gather(open_sources(representations), requirements, memory=memory_in_bytes(MEMORY), progress=False)
 
 
 def gather(

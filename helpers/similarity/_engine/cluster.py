@@ -20,6 +20,7 @@ import numpy as np
 from helpers.similarity._engine import compiled
 from helpers.similarity._engine.features import ProductSums
 from helpers.similarity._engine.kernels import Kernels
+from helpers.similarity._engine.neighbours import settle
 from helpers.similarity._engine.passes import run_block
 from helpers.similarity._engine.plan import Plan, block_statistics, pairs_of
 from helpers.similarity._engine.resources import Progress, one_thread_per_product
@@ -151,6 +152,8 @@ class Cluster:
 class Runner:
     """Runs the panels of a pass on the cluster; same interface as :class:`helpers.similarity._engine.passes.Runner`."""
 
+    exact = True  # workers bring the nearest among the objects that they have
+
     def __init__(self, cluster: Cluster, plan, sources, bar, saved):
         self.cluster, self.plan, self.sources, self.bar, self.saved = cluster, plan, sources, bar, saved
 
@@ -271,9 +274,27 @@ def _panels(plan, phase, left, right, left_rows, right_rows, bare, tables) -> Pa
             state.add(run_block(plan, kernels, phase, task, panels[0], panels[-1], space, state, locks, 0))
     state.tables = None
     arrays = state.arrays()
+    if plan.requirements.neighbours and phase == 1:
+        blocks = [block for block in (left_rows, right_rows) if block is not None]
+        arrays["best"], arrays["index"] = _settled(plan, spans, blocks, bare, arrays["best"], arrays["index"])
     if phase == 2:
         arrays["histogram"] = arrays["histogram"][:, :0]
     return Part(spans, state.products, arrays)
+
+
+def _settled(plan, spans, blocks, bare, keys, names) -> tuple[np.ndarray, np.ndarray]:
+    """Exact distances and neighbours of the rows of the panels of a task among themselves."""
+    k, metric = plan.requirements.neighbours, plan.requirements.metric
+    here = np.concatenate([np.arange(*span) for span in spans])
+    best = np.full((len(bare), len(here), k), np.inf)
+    index = np.full(best.shape, -1, names.dtype)
+    for m, (source, unit) in enumerate(zip(bare, plan.units(metric), strict=True)):
+        own = filled(source, np.concatenate([np.asarray(block[m]) for block in blocks]))
+        places = np.where(names[m] < 0, -1, np.searchsorted(here, names[m]))
+        of = compiled.exact(own, None, metric)
+        found, near = settle(compiled, own, metric, min(k, len(here) - 1), keys[m], places, unit, 0, of)
+        best[m, :, : near.shape[1]], index[m, :, : near.shape[1]] = found, here[near]
+    return best, index
 
 
 def _products(blocks, bare, layers, dtype, group, chunk) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:

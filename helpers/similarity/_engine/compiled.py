@@ -9,17 +9,21 @@ every measure. In a diagonal block only the entries above the diagonal count; th
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+
+from helpers.similarity._engine.exact import Exact, insert
 
 # Row numbers of the vectors of a block. "Rows" are less their own mean; "objects" are as given.
 SHIFT = 0  # sqrt(p) times (mean of the row less the mean of all entries)
 ROWS = 1  # four of the rows: squared norm after centring, dot product with the centre, norm, 1 / norm
 OBJECTS = 5  # the same four of the objects
-VECTORS = 9
+DOUBTS = 9  # of the rows and of the objects: what their directions may be off beyond the rounding of products
+VECTORS = 11
 
+LOST = 4.0  # a doubt beyond every distance: the direction drowned in rounding or underflow
 NAME = "numpy"
 BLOCKS = (512, 384, 256, 192, 128, 64, 32)  # sizes to choose from
 SCRATCH = 0  # temporary blocks that the kernels make
@@ -67,15 +71,16 @@ def prepare(x, mean, middle, scale, out, vectors):
         profile2 += (mean[k] - middle) ** 2
         mean2 += mean[k] ** 2
     for i in range(n):
-        s = 0.0
+        s, t = 0.0, 0.0
         low, high = x[i, 0], x[i, 0]
         for k in range(p):
             v = x[i, k]
             s += v
+            t += np.float64(v) - mean[k]
             low = min(low, v)
             high = max(high, v)
         m = np.float64(low) if low == high else s / p
-        t = m - middle
+        t = m - middle if low == high else t / p
         norm, dot, length, whole, reach = 0.0, 0.0, 0.0, 0.0, 0.0
         for k in range(p):
             v = np.float64(x[i, k])
@@ -91,7 +96,13 @@ def prepare(x, mean, middle, scale, out, vectors):
         if low == high:
             length = 0.0
         shift = root * t * scale
-        length, whole = np.sqrt(length) * scale, np.sqrt(whole) * scale
+        length, whole = np.sqrt(length), np.sqrt(whole)
+        doubt_rows = LOST if low != high and not (length > 1e-6 * whole and length > 1e-140) else 0.0
+        doubt_objects = LOST if (low != 0 or high != 0) and not whole > 1e-140 else 0.0
+        length, whole = length * scale, whole * scale
+        if length > 0:  # its own mean, taken off, leaves the rounding of the longer row
+            away = np.sqrt(norm + shift * shift) / length
+            doubt_rows += min(LOST, 64 * 2.0**-53 * (away + away * away))
         vectors[0, i] = shift
         vectors[1, i] = norm
         vectors[2, i] = (dot + profile2 / 2) * square
@@ -101,6 +112,8 @@ def prepare(x, mean, middle, scale, out, vectors):
         vectors[6, i] = (reach + mean2 / 2) * square
         vectors[7, i] = whole
         vectors[8, i] = 1 / whole if whole > 0 else 0.0
+        vectors[9, i] = doubt_rows
+        vectors[10, i] = doubt_objects
 
 
 @njit(fastmath=_FAST, **_compiled)
@@ -265,36 +278,163 @@ def pack(values, out, diagonal):
             at += 1
 
 
-@njit(**_compiled)
-def _insert(best, index, value, name):
-    t = best.size - 1
-    while t > 0 and (best[t - 1] > value or (best[t - 1] == value and index[t - 1] > name)):
-        best[t] = best[t - 1]
-        index[t] = index[t - 1]
-        t -= 1
-    best[t] = value
-    index[t] = name
+class Slack(NamedTuple):
+    """How far the numbers of a block may be from the distances of :mod:`~helpers.similarity._engine.exact`.
 
-
-@njit(**_compiled)
-def nearest(values, best_i, index_i, best_j, index_j, first_i, first_j, diagonal):
-    """Keep the smallest entries of every row and of every column with the object they belong to; ties by index.
-
-    ``best_*`` (objects, k) ascend; ``first_*`` is the number of the block's first object on that side.
+    With u the unit roundoff of the block and v that of double precision, a product of rows is off by at most p·u times
+    half the sum of their squared lengths w, whatever the order of its terms (Higham, 2002, Accuracy and stability of
+    numerical algorithms, chapter 3); sums in double precision are off by p·v. What else is rounded adds some u.
     """
-    n, m = values.shape
+
+    product: float  # of a squared distance, over w
+    mended: float  # of a squared distance computed from differences, over itself
+    entry: float  # of one entry of a prepared row, over the length
+    far: float  # of 1 - cosine from inner products, over w / the product of the lengths
+    length: float  # of a length
+    least: float  # of a squared distance that underflows
+    cosine: float  # of the exact distance itself, and its grid
+
+
+def slack_of(dtype: str, width: int) -> Slack:
+    """Bounds for rows of ``width`` features in blocks of this type."""
+    u, v = float(np.finfo(dtype).eps) / 2, 2.0**-53
+    p = 1.1 * width
+    return Slack(
+        product=(p + 32) * u + (p + 16) * v,
+        mended=(p + 16) * u,
+        entry=16 * u + (2 * p + 16) * v,
+        far=(p + 96) * u + 16 * (p + 8) * v,
+        length=1.5 * (u + p * v),
+        least=(p + 32) * float(np.finfo(dtype).tiny),
+        cosine=(2 * p + 16) * v + 2.0**-43,
+    )
+
+
+@njit(fastmath=_FIXED, **_compiled)
+def _below_squares(squares, left, right, out, slack):
+    """Lower bounds of the squared Euclidean distances between objects."""
+    n, m = squares.shape
+    kind = squares.dtype.type
+    product, least, zero, rounded = kind(slack.product), kind(slack.least), kind(0), kind(1 - 2.0**-38)
+    for i in range(n):
+        t, w = left[0, i], left[5, i]
+        for j in range(m):
+            gap = t - right[0, j]
+            d = (squares[i, j] + gap * gap) * rounded - product * (w + right[5, j]) - least
+            out[i, j] = d if d > zero else zero
+
+
+@njit(fastmath=_FIXED, **_compiled)
+def _below_angles(squares, left, right, out, base, doubts, shifted, slack):
+    """Lower bounds of 1 - cosine of the rows or of the objects; 0 where rounding leaves nothing."""
+    n, m = squares.shape
+    kind = squares.dtype.type
+    zero, half, one, most, shifted = kind(0), kind(0.5), kind(1), kind(4), kind(shifted)
+    product, far_slack, length_slack = kind(0.7 * slack.product), kind(slack.far), kind(1.25 * slack.length)
+    relative, fixed = kind(8 * slack.length + 2.0**-38), kind(16 * slack.length**2 + slack.cosine)
+    beyond, least = kind(16 * slack.length + slack.cosine), kind(slack.least)
+    for i in range(n):
+        t, w, dot, length, inverse = left[0, i], left[base, i], left[base + 1, i], left[base + 2, i], left[base + 3, i]
+        doubt = left[doubts, i]
+        for j in range(m):
+            gap = (t - right[0, j]) * shifted
+            d = squares[i, j] + gap * gap
+            total = w + right[base, j]
+            both = inverse * right[base + 3, j]
+            gap = length - right[base + 2, j]
+            near = half * (d - gap * gap) * both
+            near -= (product * total + abs(gap) * (length + right[base + 2, j]) * length_slack + least) * both
+            near -= near * relative + fixed
+            far = one - (half * (total - d) + (dot + right[base + 1, j])) * both
+            far -= (far_slack * total + least) * both + beyond
+            known = far if total * both > most else near
+            known = (known if both > zero else one) - doubt - right[doubts, j]
+            out[i, j] = known if known > zero else zero
+
+
+@njit(fastmath=_FIXED, **_compiled)
+def _sharper(key, square, left, right, i, j, base, doubts, shifted, cancelled, slack):
+    """The lower bound of a pair whose squared distance was computed from differences, else the one that it has."""
+    if not square <= cancelled * (left[1, i] + right[1, j]):
+        return key
+    square, gap = np.float64(square), np.float64(left[0, i] - right[0, j]) * shifted
+    total = np.float64(left[base, i]) + np.float64(right[base, j])
+    d = square + gap * gap
+    off = slack.mended * square + 2.0**-38 * d + slack.least
+    off += slack.entry * np.sqrt(total) * (np.sqrt(square) + abs(gap) + 2 * slack.entry * np.sqrt(total))
+    if doubts == 0:
+        return max(key, d - off)
+    both = np.float64(left[base + 3, i]) * np.float64(right[base + 3, j])
+    if not (0 < total * both <= 4):
+        return key
+    one, other = np.float64(left[base + 2, i]), np.float64(right[base + 2, j])
+    gap = one - other
+    near = 0.5 * (d - gap * gap) * both
+    off = (0.7 * off + abs(gap) * (one + other) * 1.25 * slack.length) * both
+    off += (8 * slack.length + 2.0**-38) * abs(near) + 16 * slack.length**2
+    off += slack.cosine if near > 5e-7 else 2.0**-48 * np.sqrt(abs(near) + off) + 2e-30
+    return max(key, near - off - left[doubts, i] - right[doubts, j])
+
+
+@njit(**_compiled)
+def _keep_nearest(
+    keys, squares, left, right, base, doubts, shifted, cancelled, slack,
+    best_i, index_i, best_j, index_j, first_i, first_j, diagonal,
+):  # fmt: skip
+    n, m = keys.shape
+    kind = keys.dtype.type
     last = best_i.shape[1] - 1
+    share = kind(cancelled)
     limits = best_j[:, last].copy()
     for i in range(n):
         limit = best_i[i, last]
         for j in range(i + 1 if diagonal else 0, m):
-            v = values[i, j]
-            if v <= limit and (v < limit or first_j + j < index_i[i, last]):
-                _insert(best_i[i], index_i[i], v, first_j + j)
-                limit = best_i[i, last]
-            if v <= limits[j] and (v < limits[j] or first_i + i < index_j[j, last]):
-                _insert(best_j[j], index_j[j], v, first_i + i)
-                limits[j] = best_j[j, last]
+            v = keys[i, j]
+            if v <= limit or v <= limits[j]:
+                v = kind(_sharper(v, squares[i, j], left, right, i, j, base, doubts, shifted, share, slack))
+                if v < limit:
+                    insert(best_i[i], index_i[i], v, first_j + j)
+                    limit = best_i[i, last]
+                if v < limits[j]:
+                    insert(best_j[j], index_j[j], v, first_i + i)
+                    limits[j] = best_j[j, last]
+
+
+#: First vector, vector of the doubts, and whether the objects' own means count, by metric.
+NEAREST = {"euclidean": (OBJECTS, 0, 1.0), "correlation": (ROWS, DOUBTS, 0.0), "cosine": (OBJECTS, DOUBTS + 1, 1.0)}
+
+
+def nearest(
+    metric: str,
+    squares: np.ndarray,
+    keys: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    width: int,
+    best_i: np.ndarray,
+    index_i: np.ndarray,
+    best_j: np.ndarray,
+    index_j: np.ndarray,
+    first_i: int,
+    first_j: int,
+    diagonal: bool,
+) -> None:
+    """Keep for every row and every column the objects with the smallest lower bounds of their distance.
+
+    ``best_*`` (objects, places) ascend; ``first_*`` is the number of the block's first object on that side; ``keys`` is
+    scratch. What is not kept has a bound no smaller than the last of what is.
+    """
+    base, doubts, shifted = NEAREST[metric]
+    slack = slack_of(squares.dtype.name, width)
+    if doubts:
+        _below_angles(squares, left, right, keys, base, doubts, shifted, slack)
+    else:
+        _below_squares(squares, left, right, keys, slack)
+    cancelled = 0.99 * CANCELLED[squares.dtype.name]
+    _keep_nearest(
+        keys, squares, left, right, base, doubts, shifted, cancelled, slack,
+        best_i, index_i, best_j, index_j, first_i, first_j, diagonal,
+    )  # fmt: skip
 
 
 @njit(**_compiled)
@@ -307,7 +447,7 @@ def merge_neighbours(best, index, more, names):
             if name < 0:
                 break
             if v < best[i, k - 1] or (v == best[i, k - 1] and name < index[i, k - 1]):
-                _insert(best[i], index[i], v, name)
+                insert(best[i], index[i], v, name)
 
 
 @njit(**_compiled)
@@ -333,17 +473,22 @@ def overlaps(a, b):
 
 @njit(**_compiled)
 def rank_agreement(a, b):
-    """Mean agreement of the ranks of shared neighbours (rank similarity) of two index tables, nearest first."""
+    """Mean agreement of the ranks of shared neighbours (rank similarity) of two index tables, nearest first.
+
+    Terms of equal ranks are added one after the other, so that the tables may be exchanged.
+    """
     n, k = a.shape
     out = 0.0
     for i in range(n):
         shared, total, harmonic = 0, 0.0, 0.0
-        for u in range(k):
-            for v in range(k):
-                if a[i, u] == b[i, v]:
+        for both in range(2 * k - 1):
+            for gap in range(both % 2, min(both, 2 * (k - 1) - both) + 1, 2):
+                u, v = (both + gap) // 2, (both - gap) // 2
+                found = (1 if a[i, u] == b[i, v] else 0) + (1 if gap and a[i, v] == b[i, u] else 0)
+                for _ in range(found):
                     shared += 1
                     harmonic += 1 / shared
-                    total += 2 / ((1 + abs(u - v)) * (u + v + 2))
+                    total += 2 / ((1 + gap) * (both + 2))
         if shared:
             out += total / harmonic
     return out / n
@@ -442,6 +587,13 @@ def sample(source: Any, chosen: np.ndarray, dtype: str) -> np.ndarray:
     if source.kind == "dask":
         return source.finished(source.data[chosen].compute(), dtype)
     return np.concatenate([source.rows(i, i + 1, dtype) for i in chosen.tolist()])
+
+
+def exact(source: Any, rows: np.ndarray | None, metric: str) -> Any:
+    """Exact distances between chosen rows of a source, or between all."""
+    if rows is None:
+        return Exact(np.require(source.rows(0, source.shape[0], source.dtype), requirements=["C", "W"]), metric)
+    return Exact(source.take(rows, source.dtype), metric)
 
 
 def isfinite(x: np.ndarray) -> np.ndarray:

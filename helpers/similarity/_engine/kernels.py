@@ -9,7 +9,7 @@ import numpy as np
 
 from helpers.similarity._engine.sources import Source
 
-__all__ = ["Array", "Fill", "Kernels", "kernels_for"]
+__all__ = ["Array", "ExactDistances", "Fill", "Kernels", "kernels_for"]
 
 Array = Any  # of the implementation's own library
 #: ``fill(squares, left, right, out, diagonal)``: one quantity of all pairs of a block, from their squared distances.
@@ -99,7 +99,12 @@ class Kernels(Protocol):
 
     def nearest(
         self,
-        values: Array,
+        metric: str,
+        squares: Array,
+        keys: Array,
+        left: Array,
+        right: Array,
+        width: int,
         best_i: Array,
         index_i: Array,
         best_j: Array,
@@ -108,7 +113,10 @@ class Kernels(Protocol):
         first_j: int,
         diagonal: bool,
     ) -> None:
-        """Keep the smallest entries of every row and of every column and the objects they belong to."""
+        """Keep for every row and every column the objects with the smallest lower bounds of their exact distance."""
+
+    def exact(self, source: Source, rows: np.ndarray | None, metric: str) -> ExactDistances:
+        """Exact distances between chosen rows of a source, or between all."""
 
     def add_product(self, out: Array, left: Array, right: Array, scratch: Array) -> None:
         """Add ``left.T @ right`` in float64."""
@@ -118,6 +126,23 @@ class Kernels(Protocol):
 
     def square_norm(self, x: Array) -> float:
         """Squared Frobenius norm."""
+
+
+class ExactDistances(Protocol):
+    """The distances that decide which objects are nearest (:mod:`~helpers.similarity._engine.exact`), of some rows."""
+
+    void: np.ndarray  # rows without a direction
+
+    def distances(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Distances of pairs of rows, float64; squared for the Euclidean metric."""
+
+    def settle(
+        self, at: np.ndarray, others: np.ndarray, keys: np.ndarray, names: np.ndarray, unit: float, k: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The k nearest of the rows ``at`` among candidates, and whether no other object can be one of them."""
+
+    def within(self, i: np.ndarray, j: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Places in ``i`` and in ``j`` of all pairs not further than ``limits[i]``, and their distances."""
 
 
 def kernels_for(sources: list[Source]) -> Kernels:

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from helpers.similarity._engine.kernels import Kernels, kernels_for
+from helpers.similarity._engine.neighbours import PairDistances, exact_neighbours
 from helpers.similarity._engine.plan import Plan, check_varies, describe, make_plan, pairs_of, spread, with_ranges
 from helpers.similarity._engine.ranks import rank_tables, ranked_products, store_places
 from helpers.similarity._engine.requirements import Requirements, Totals
@@ -98,7 +99,7 @@ def stream(
 def finish(plan, sources, kernels, runner, pool, bar, saved, executor, threads) -> Totals:
     """Both passes and what comes out of them."""
     requirements = plan.requirements
-    state = State(plan, kernels, [(0, plan.n)])
+    state = State(plan, kernels, [(0, plan.n)], exact=runner.exact)
     phase, cursor = saved.restore(state, kernels)
     passes = 2 if plan.bins else 1
     if phase == 1:
@@ -123,14 +124,27 @@ def finish(plan, sources, kernels, runner, pool, bar, saved, executor, threads) 
     if requirements.distance:
         out.distance, out.distance_rows = state.products["distance"], state.sides
     if requirements.neighbours:
-        out.neighbours = kernels.to_numpy(state.index)
+        out.neighbours = nearest_of(plan, kernels, sources, state, runner.exact, pool, threads)
+        out.distances = PairDistances(kernels, sources, requirements.metric)
     out.info = {"block": plan.block, "panel": plan.panel, "bins": plan.bins, "dtype": plan.dtype, "passes": passes}
     saved.remove()
     return out
 
 
+def nearest_of(plan, kernels, sources, state, exact, pool, threads) -> np.ndarray:
+    """The nearest neighbours (L, n, k) from the candidates of a finished pass."""
+    names, k, metric = kernels.to_numpy(state.index), plan.requirements.neighbours, plan.requirements.metric
+    if not exact:
+        keys = kernels.to_numpy(state.best)
+        exact_neighbours(kernels, sources, metric, k, keys, names, plan.units(metric), pool, threads)
+    state.best = None
+    return np.ascontiguousarray(names[:, :, :k])
+
+
 class Runner:
     """Runs the blocks of a pass with threads of this process."""
+
+    exact = False  # blocks leave candidates for nearest neighbours
 
     def __init__(self, plan: Plan, sources: list[Source], kernels: Kernels, bar: Progress, saved: Checkpoint):
         self.plan, self.sources, self.kernels, self.bar, self.saved = plan, sources, kernels, bar, saved
@@ -250,10 +264,11 @@ def run_block(plan, kernels, phase, task, left, right, space, state, locks, plac
         here, there = slice(i, i + i1 - i0), slice(j, j + j1 - j0)
         guards = sorted({i0 // plan.block, j0 // plan.block})
         for m in range(count):
-            fill(requirements.metric, m, work[m])
             with contextlib.ExitStack() as held:
                 for guard in guards:
                     held.enter_context(locks.of(guard, m))
                 best, index = state.best[m], state.index[m]
-                kernels.nearest(work[m], best[here], index[here], best[there], index[there], i0, j0, diagonal)
+                lists = best[here], index[here], best[there], index[there], i0, j0
+                width = plan.layers[m].width
+                kernels.nearest(requirements.metric, squares[m], work[m], *vectors[m], width, *lists, diagonal)
     return out

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from helpers.similarity._engine.kernels import Kernels
+from helpers.similarity._engine.neighbours import places
 from helpers.similarity._engine.requirements import Requirements
 from helpers.similarity._engine.sources import Source
 
@@ -63,8 +64,17 @@ class Plan:
         return np.dtype(self.dtype).itemsize
 
     @property
+    def places(self) -> int:
+        """Candidates kept for the nearest neighbours of an object."""
+        return places(self.n, self.requirements.neighbours) if self.requirements.neighbours else 0
+
+    @property
     def pairs(self) -> int:
         return self.n * (self.n - 1) // 2
+
+    def units(self, metric: str) -> list[float]:
+        """What lower bounds of distances must be multiplied by to be those of the data, by layer."""
+        return [layer.scale**-2 if metric == "euclidean" else 1.0 for layer in self.layers]
 
     def panels(self) -> list[tuple[int, int]]:
         return [(start, min(start + self.panel, self.n)) for start in range(0, self.n, self.panel)]
@@ -173,7 +183,10 @@ def make_plan(sources, layers, dtype, requirements, memory, block_rows, kernels,
     n, count, size = sources[0].shape[0], len(sources), np.dtype(dtype).itemsize
     pairs, width = n * (n - 1) // 2, sum(layer.width for layer in layers)
     ranked = requirements.dissimilarity is not None and requirements.compare == "spearman"
-    row_state = count * (requirements.neighbours * (size + 4) + 8 * requirements.distance)
+    row_state = 8 * count * requirements.distance
+    if k := requirements.neighbours:
+        kept, name = places(n, k), 4 if n < 2**31 else 8
+        row_state += count * (kept * (size + name) + (k * (8 + name) if cluster else 0)) + threads * 24
     keep = 0
     bins = 0
     if ranked:

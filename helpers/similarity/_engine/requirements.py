@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,5 +60,6 @@ class Totals:
     dissimilarity: np.ndarray | None = None
     dissimilarity_sum: np.ndarray | None = None
     rank_error: np.ndarray | None = None  # (L,): angle between the ranks used and the exact ranks
-    neighbours: np.ndarray | None = None  # (L, n, k)
+    neighbours: np.ndarray | None = None  # (L, n, k), nearest first
+    distances: Callable[[int, np.ndarray, np.ndarray], np.ndarray] | None = None  # of a layer's pairs, in their metric
     info: dict[str, Any] = field(default_factory=dict)

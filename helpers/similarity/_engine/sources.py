@@ -57,6 +57,31 @@ class Source:
             return block if self.factor == 1 else block * self.factor
         return torch.as_tensor(self.rows(start, stop, dtype)).to(device)
 
+    def resident(self, kernels: str) -> bool:
+        """Whether kernels of this name can work on the data as they are, without a copy."""
+        if self.factor != 1 or str(self.data.dtype).removeprefix("torch.") not in ("float32", "float64"):
+            return False
+        if self.kind == "numpy" and kernels == "numpy":
+            return self.data.flags.c_contiguous and self.data.flags.writeable and self.data.dtype.isnative
+        return self.kind == "torch" and (kernels == "torch" or (self.device is None and self.data.is_contiguous()))
+
+    def take(self, rows: np.ndarray, dtype: str) -> np.ndarray:
+        """Chosen rows, in ascending order, as a new NumPy array of ``dtype``."""
+        if self.kind == "torch":
+            return self.take_tensor(rows, dtype).cpu().numpy()
+        block = self.data[rows]
+        return np.ascontiguousarray(self.finished(block.compute() if self.kind == "dask" else block, dtype))
+
+    def take_tensor(self, rows: np.ndarray, dtype: str, device: Any = None) -> Any:
+        """The same as a torch tensor, on the device of the data or on ``device``."""
+        import torch
+
+        if self.kind != "torch":
+            return torch.as_tensor(self.take(rows, dtype)).to(device)
+        block = self.data[torch.as_tensor(rows, device=self.data.device)].detach()
+        block = block.to(device=device, dtype=getattr(torch, dtype))
+        return block if self.factor == 1 else block * self.factor
+
     def whole(self) -> Any:
         """The whole matrix as a measure of two arrays takes it."""
         if self.kind == "torch":

@@ -24,9 +24,13 @@ SAVE_EVERY = 30.0  # seconds between checkpoints
 
 
 class State:
-    """Accumulators over the rows of a run, or of the two panels of a worker's share."""
+    """Accumulators over the rows of a run, or of the two panels of a worker's share.
 
-    def __init__(self, plan: Plan, kernels: Kernels, spans: list[tuple[int, int]]):
+    Of nearest neighbours these are candidates with lower bounds of their distances, or, where the shares of workers are
+    put together, the ``exact`` neighbours among the objects seen so far with their distances.
+    """
+
+    def __init__(self, plan: Plan, kernels: Kernels, spans: list[tuple[int, int]], exact: bool = False):
         count, requirements = len(plan.layers), plan.requirements
         rows = sum(stop - start for start, stop in spans)
         self.spans = spans
@@ -35,8 +39,8 @@ class State:
         self.trace = np.zeros(count)
         self.sums = np.zeros(count)
         self.sides = np.zeros((count, rows if requirements.distance else 0))
-        k = requirements.neighbours
-        self.best = kernels.full((count, rows if k else 0, k), np.inf, plan.dtype)
+        k = requirements.neighbours if exact else plan.places  # exact neighbours of parts, or candidates
+        self.best = kernels.full((count, rows if k else 0, k), np.inf, "float64" if exact else plan.dtype)
         self.index = kernels.full((count, rows if k else 0, k), -1, "int32" if plan.n < 2**31 else "int64")
         whole = "uint32" if plan.pairs < 2**32 and kernels.NAME == "numpy" else "int64"
         self.histogram = kernels.full((count, plan.bins), 0, whole)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from helpers.similarity._engine.compiled import CANCELLED, CHUNK, OBJECTS, ROWS, VECTORS
+from helpers.similarity._engine.compiled import CANCELLED, CHUNK, LOST, NEAREST, OBJECTS, ROWS, VECTORS, slack_of
+from helpers.similarity._engine.exact import CLOSE, GRID, NOTHING, SPLIT
 
 Tensor = torch.Tensor
 MENDED = 1 << 22  # entries of differences of rows at a time
@@ -84,16 +85,21 @@ class TorchKernels:
         p = x.shape[1]
         flat = x.amin(1) == x.amax(1)
         m = torch.where(flat, x[:, 0], x.mean(1))
-        t = m - middle
         c = x - mean
+        t = torch.where(flat, m - middle, c.mean(1))
         e = c - t[:, None]
         out.copy_(e * scale)
         norm = out.double().square().sum(1)
         profile = mean - middle
-        length = torch.where(flat, 0.0, (x - m[:, None]).square().sum(1).sqrt() * scale)
-        whole = x.square().sum(1).sqrt() * scale
+        length = torch.where(flat, 0.0, (x - m[:, None]).square().sum(1).sqrt())
+        whole = x.square().sum(1).sqrt()
         shift = t * (scale * p**0.5)
         square = scale * scale
+        lost_rows = ~flat & ~((length > 1e-6 * whole) & (length > 1e-140))
+        lost_objects = (x != 0).any(1) & ~(whole > 1e-140)
+        length, whole = length * scale, whole * scale
+        away = torch.where(length > 0, (norm + shift * shift).sqrt() / length, 0.0)
+        doubt = LOST * lost_rows + (64 * 2.0**-53 * (away + away * away)).clamp(max=LOST)
         rows = (
             shift,
             norm,
@@ -104,6 +110,8 @@ class TorchKernels:
             (c @ mean + mean @ mean / 2) * square,
             whole,
             torch.where(whole > 0, 1 / whole, 0.0),
+            doubt,
+            LOST * lost_objects,
         )
         for number, row in enumerate(rows):
             vectors[number].copy_(row)
@@ -202,14 +210,51 @@ class TorchKernels:
     def pack(self, values: Tensor, out: Tensor, diagonal: bool) -> None:
         out.copy_(self._counting(values, diagonal))
 
-    def nearest(self, values, best_i, index_i, best_j, index_j, first_i: int, first_j: int, diagonal: bool) -> None:
+    def nearest(
+        self, metric, squares, keys, left, right, width, best_i, index_i, best_j, index_j, first_i, first_j, diagonal
+    ) -> None:
+        self._below(metric, squares, keys, left, right, width)
         if diagonal:
-            values = values + values.T
-            values.fill_diagonal_(torch.inf)
-            self._keep(values, best_i, index_i, first_j)
+            keys.triu_(1)
+            keys = keys + keys.T
+            keys.fill_diagonal_(torch.inf)
+            self._keep(keys, best_i, index_i, first_j)
             return
-        self._keep(values, best_i, index_i, first_j)
-        self._keep(values.T, best_j, index_j, first_i)
+        self._keep(keys, best_i, index_i, first_j)
+        self._keep(keys.T, best_j, index_j, first_i)
+
+    def _below(self, metric: str, squares: Tensor, out: Tensor, left: Tensor, right: Tensor, width: int) -> None:
+        """Lower bounds of the exact distances, as the compiled kernels have them."""
+        base, doubts, shifted = NEAREST[metric]
+        name = str(squares.dtype).removeprefix("torch.")
+        slack = slack_of(name, width)
+        gap = (left[0][:, None] - right[0][None, :]).mul_(shifted)
+        d = squares + gap * gap
+        total = left[base][:, None] + right[base][None, :]
+        root = total.sqrt()
+        off = slack.entry * root * (squares.clamp(min=0).sqrt() + gap.abs_() + 2 * slack.entry * root)
+        off += slack.mended * squares + 2.0**-38 * d + slack.least
+        mended = squares <= 0.99 * CANCELLED[name] * (left[1][:, None] + right[1][None, :])
+        if not doubts:
+            below = d * (1 - 2.0**-38) - slack.product * total - slack.least
+            out.copy_(torch.where(mended, torch.maximum(below, d - off), below).clamp_(min=0))
+            return
+        both = left[base + 3][:, None] * right[base + 3][None, :]
+        lengths = left[base + 2][:, None] + right[base + 2][None, :]
+        gap = left[base + 2][:, None] - right[base + 2][None, :]
+        near = 0.5 * (d - gap * gap) * both
+        far = 1 - (0.5 * (total - d) + (left[base + 1][:, None] + right[base + 1][None, :])) * both
+        far -= (slack.far * total + slack.least) * both + (16 * slack.length + slack.cosine)
+        unequal = gap.abs_() * lengths * (1.25 * slack.length)
+        relative, fixed = 8 * slack.length + 2.0**-38, 16 * slack.length**2
+        off = (0.7 * off + unequal) * both + relative * near.abs() + fixed
+        off += torch.where(near > 5e-7, slack.cosine, 2.0**-48 * (near.abs() + off).sqrt() + 2e-30)
+        plain = near - (0.7 * slack.product * total + unequal + slack.least) * both
+        plain -= plain * relative + (fixed + slack.cosine)
+        plain = torch.where(mended, torch.maximum(plain, near - off), plain)
+        known = torch.where(total * both > 4, far, plain)
+        known = torch.where(both > 0, known, 1.0) - left[doubts][:, None] - right[doubts][None, :]
+        out.copy_(known.nan_to_num_(0.0).clamp_(min=0))
 
     def _keep(self, values: Tensor, best: Tensor, index: Tensor, first: int) -> None:
         """Merge the smallest entries of the rows into ``best``; ties by index."""
@@ -232,6 +277,14 @@ class TorchKernels:
         best.copy_(order.values[:, :k])
         index.copy_(named.gather(1, order.indices)[:, :k])
 
+    def exact(self, source: Any, rows: np.ndarray | None, metric: str) -> TorchExact:
+        """Exact distances between chosen rows of a source, or between all."""
+        if rows is None:
+            x = self.load(source, 0, source.shape[0], source.dtype)
+        else:
+            x = source.take_tensor(rows, source.dtype, self.device)
+        return TorchExact(x, metric)
+
     def rank(self, values: Tensor) -> None:
         n = values.numel()
         order = values.sort()
@@ -249,3 +302,114 @@ class TorchKernels:
             chunks = flat[:, :whole].reshape(len(flat), -1, CHUNK).transpose(0, 1)
             out += (chunks @ chunks.transpose(1, 2)).sum(0, dtype=torch.float64)
         return self.to_numpy(out)
+
+
+class TorchExact:
+    """The distances of :class:`~helpers.similarity._engine.exact.Exact` by the same operations in the same order."""
+
+    def __init__(self, x: Tensor, metric: str):
+        self.x, self.angular = x, metric != "euclidean"
+        n = x.shape[0]
+        self.scale, self.square = (torch.ones(n, dtype=torch.float64, device=x.device) for _ in range(2))
+        self.mean = torch.zeros(n, dtype=torch.float64, device=x.device)
+        if not self.angular:
+            return
+        size = x.abs().amax(1).double().cpu().numpy()
+        scale = np.where(size > 0, np.ldexp(1.0, np.minimum(1000, -np.frexp(size)[1])), 1.0)
+        void = torch.as_tensor(size == 0, device=x.device)
+        if metric == "correlation":
+            void |= x.amax(1) == x.amin(1)
+        self.scale = torch.where(void, 1.0, torch.as_tensor(scale, device=x.device))
+        step = max(1, MENDED // x.shape[1])
+        for start in range(0, n, step):
+            rows = slice(start, start + step)
+            part = x[rows].double() * self.scale[rows, None]
+            if metric == "correlation":
+                self.mean[rows] = torch.where(void[rows], part[:, 0], _fold(part.clone()) / x.shape[1])
+                part -= self.mean[rows, None]
+            self.square[rows] = torch.where(void[rows], 0.0, _fold(part * part))
+
+    @property
+    def void(self) -> np.ndarray:
+        """Rows without a direction."""
+        return (self.square == 0).cpu().numpy()
+
+    def distances(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Distances of pairs of rows, float64, on the host."""
+        out = np.empty(len(i))
+        step = max(1, MENDED // self.x.shape[1])
+        for start in range(0, len(i), step):
+            pairs = (torch.as_tensor(k[start : start + step], device=self.x.device) for k in (i, j))
+            out[start : start + step] = self._distances(*pairs).cpu().numpy()
+        return out
+
+    def settle(
+        self, at: np.ndarray, others: np.ndarray, keys: np.ndarray, names: np.ndarray, unit: float, k: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The k nearest of the rows ``at`` among ``others``, and whether they are complete."""
+        pairs = np.repeat(at, others.shape[1]), np.maximum(others, 0).ravel()
+        found = np.where(names < 0, np.inf, self.distances(*pairs).reshape(others.shape))
+        order = np.lexsort((names, found), axis=1)[:, :k]
+        best, index = (np.take_along_axis(z, order, axis=1) for z in (found, names))
+        complete = (names[:, -1] < 0) | (keys[:, -1].astype(np.float64) * unit > best[:, -1])
+        return best, index.astype(np.int64), complete
+
+    def within(self, i: np.ndarray, j: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Places in ``i`` and in ``j`` of all pairs not further than ``limits[i]``, and their distances."""
+        at, of = (torch.as_tensor(k, device=self.x.device) for k in (i, j))
+        most = torch.as_tensor(limits, device=self.x.device) * (1 + 2.0**-38)
+        a, b = self._plain(at), self._plain(of)
+        if not self.angular:
+            middle = b.mean(0)
+            a, b = a - middle, b - middle
+        lengths = a.square().sum(1)[:, None] + b.square().sum(1)[None, :]
+        squares = lengths - 2 * (a @ b.T) - (4 * a.shape[1] + 64) * 2.0**-53 * lengths
+        if self.angular:
+            squares[:, self.square[of] == 0] = 2.0
+            most = 2 * most + 2.0**-41
+        left, right = (z.cpu().numpy() for z in torch.nonzero(squares <= most[:, None], as_tuple=True))
+        found = self.distances(i[left], j[right])
+        near = found <= limits[left]
+        return left[near], right[near], found[near]
+
+    def _scaled(self, rows: Tensor) -> Tensor:
+        return self.x[rows].double() * self.scale[rows, None] - self.mean[rows, None]
+
+    def _plain(self, rows: Tensor) -> Tensor:
+        """Rows in float64, of unit length where only the direction counts."""
+        out = self._scaled(rows)
+        if self.angular:
+            square = self.square[rows]
+            out /= torch.where(square > 0, square, 1.0).sqrt()[:, None]
+        return out
+
+    def _distances(self, i: Tensor, j: Tensor) -> Tensor:
+        u, v = self._scaled(i), self._scaled(j)
+        if not self.angular:
+            gap = u - v
+            return _rounded(_fold(gap * gap))
+        uu, vv = self.square[i], self.square[j]
+        void = (uu == 0) | (vv == 0)
+        d = 1 - _fold(u * v) / torch.where(void, 1.0, uu * vv).sqrt()
+        out = (d + GRID) - GRID
+        close = torch.nonzero(~(d >= CLOSE) & ~void)[:, 0]
+        gap = u[close] / uu[close].sqrt()[:, None] - v[close] / vv[close].sqrt()[:, None]
+        half = _fold(gap * gap) * 0.5
+        out[close] = torch.where(half < NOTHING, 0.0, _rounded(half))
+        return torch.where(i == j, 0.0, torch.where(void, 1.0, out))
+
+
+def _fold(terms: Tensor) -> Tensor:
+    """Sums of the rows: the second half is added to the first until one column is left; overwrites them."""
+    n = terms.shape[1]
+    while n > 1:
+        rest = (n + 1) // 2
+        terms[:, : n - rest] += terms[:, rest:n]
+        n = rest
+    return terms[:, 0]
+
+
+def _rounded(values: Tensor) -> Tensor:
+    """To 40 bits."""
+    far = values * SPLIT
+    return far - (far - values)

@@ -1,0 +1,262 @@
+"""Nearest neighbours: one order for all, in functions and matrices, whatever found the candidates."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from helpers.similarity import MEASURES, neighbours, similarity_matrices
+from helpers.similarity._engine import passes
+from helpers.similarity._engine.compiled import rank_agreement
+from helpers.similarity._engine.exact import Exact
+from helpers.similarity._engine.neighbours import places
+from helpers.similarity._engine.passes import stream
+from helpers.similarity._engine.sources import open_sources
+from helpers.similarity.neighbours import nearest
+from helpers.similarity.streaming import Requirements
+
+OVERLAPS = ("jaccard", "mutual_knn", "rank_similarity", "second_order_cosine")
+METRICS = ("cosine", "correlation", "euclidean")
+N = 300
+
+
+def with_copies(rng):
+    """Half of the rows are copies of others."""
+    x = rng.normal(size=(N, 40))
+    x[N // 2 :] = x[rng.integers(0, N // 2, N - N // 2)]
+    return x[rng.permutation(N)]
+
+
+def one_row_many_times(rng):
+    return np.where(rng.random((N, 1)) < 0.5, rng.normal(size=(1, 12)), rng.normal(size=(N, 12)))
+
+
+def lattice(rng):
+    return rng.integers(-2, 3, size=(N, 3)).astype(float)
+
+
+def lattice_of_tenths(rng):
+    return rng.integers(-3, 4, size=(N, 3)) * 0.1
+
+
+def binary(rng):
+    return rng.integers(0, 2, size=(N, 16)).astype(float)
+
+
+def without_direction(rng):
+    x = rng.normal(size=(N, 7))
+    x[::3], x[1::5] = 0.0, 2.5
+    return x
+
+
+def far_from_the_origin(rng):
+    return rng.normal(size=(N, 9)) + 1000
+
+
+def tight_clusters(rng):
+    return np.repeat(rng.normal(size=(3, 20)), N // 3, axis=0) + 1e-4 * rng.normal(size=(N, 20))
+
+
+def one_far_away(rng):
+    x = rng.normal(size=(N, 9))
+    x[7] *= 1e5
+    return x
+
+
+def lengths_of_many_sizes(rng):
+    return rng.normal(size=(N, 9)) * 10.0 ** rng.integers(-6, 7, size=(N, 1))
+
+
+def all_equal(rng):
+    return np.ones((N, 4))
+
+
+KINDS = [
+    with_copies,
+    one_row_many_times,
+    lattice,
+    lattice_of_tenths,
+    binary,
+    without_direction,
+    far_from_the_origin,
+    tight_clusters,
+    one_far_away,
+    lengths_of_many_sizes,
+    all_equal,
+]
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+each_metric = pytest.mark.parametrize("metric", METRICS)
+
+
+def by_exact_distances(x, metric, k):
+    """Every distance by the routine that decides, put in order by it and by index."""
+    n = len(x)
+    exact = Exact(np.ascontiguousarray(x), metric)
+    apart = exact.distances(np.repeat(np.arange(n), n), np.tile(np.arange(n), n)).reshape(n, n)
+    np.fill_diagonal(apart, np.inf)
+    return np.argsort(apart, axis=1, kind="stable")[:, :k]
+
+
+def found_by_a_pass(x, metric, k, **options):
+    requirements = Requirements(neighbours=k, metric=metric)
+    return stream(open_sources({"x": x}), requirements, memory=1 << 26, progress=False, **options).neighbours[0]
+
+
+@each_kind
+@each_metric
+@pytest.mark.parametrize("scale", [1, 1e-18, 1e18])
+def test_a_pass_of_any_block_size_precision_and_library_finds_the_same_neighbours(kind, metric, scale):
+    torch = pytest.importorskip("torch")
+    from helpers.similarity._engine.tensors import TorchKernels
+
+    single = (kind(np.random.default_rng(3)) * scale).astype(np.float32)
+    for k in (1, 10) if scale == 1 else (10,):
+        expected = by_exact_distances(single, metric, k)
+        for x in (single, single.astype(np.float64)):
+            np.testing.assert_array_equal(by_exact_distances(x, metric, k), expected)
+            for rows in (1, 96, N):
+                np.testing.assert_array_equal(found_by_a_pass(x, metric, k, block_rows=rows), expected)
+            tensor = torch.as_tensor(x)
+            found = found_by_a_pass(tensor, metric, k, block_rows=96, kernels=TorchKernels("cpu"))
+            np.testing.assert_array_equal(found, expected)
+
+
+@each_kind
+@each_metric
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_function_and_a_matrix_give_the_same_bits(kind, metric, dtype, monkeypatch):
+    rng = np.random.default_rng(8)
+    x = kind(rng).astype(dtype)
+    y = (x[:, ::-1] ** 2 + (rng.integers(0, 2, size=x.shape) if kind is lattice else 0)).astype(dtype)
+    named = {"w": np.ascontiguousarray(rng.normal(size=(N, 5))), "x": x, "y": y}
+    options = {name: {"metric": metric} for name in OVERLAPS}
+    expected = {name: MEASURES[name](x, y, metric=metric) for name in OVERLAPS}
+    for rows, threads in ((None, 1), (7, 7), (96, 2), (N, 1)):
+        for module in (passes, neighbours):
+            monkeypatch.setattr(module, "available_threads", lambda threads=threads: threads)
+        found = similarity_matrices(named, OVERLAPS, options=options, block_rows=rows, progress=False)
+        for name in OVERLAPS:
+            assert found[name].loc["x", "y"] == found[name].loc["y", "x"] == expected[name], (name, rows, threads)
+            assert MEASURES[name](x, y, metric=metric) == MEASURES[name](y, x, metric=metric) == expected[name]
+
+
+def test_three_hundred_rows_half_of_them_copies_in_single_precision():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(N, 32)).astype(np.float32)
+    x[N // 2 :] = x[: N // 2]
+    y = (x + 0.5 * rng.normal(size=x.shape)).astype(np.float32)
+    for name in OVERLAPS:
+        single = MEASURES[name](x, y)
+        assert MEASURES[name](x.astype(np.float64), y.astype(np.float64)) == single
+        for rows in (32, 64, 96, N):
+            assert similarity_matrices([x, y], [name], block_rows=rows, progress=False)[name].loc["0", "1"] == single
+
+
+def by_fractions(x, metric, k):
+    """Neighbours of whole numbers without any rounding."""
+    rows = [[Fraction(int(value)) for value in row] for row in x]
+    if metric == "correlation":
+        rows = [[value - sum(row) / len(row) for value in row] for row in rows]
+    out = []
+    for i, u in enumerate(rows):
+        keys = []
+        for j, v in enumerate(rows):
+            if metric == "euclidean":
+                keys.append((sum((a - b) ** 2 for a, b in zip(u, v, strict=True)), j))
+                continue
+            dot, uu, vv = (sum(a * b for a, b in zip(s, t, strict=True)) for s, t in ((u, v), (u, u), (v, v)))
+            keys.append((Fraction(0) if not uu * vv else -abs(dot) * dot / (uu * vv), j))
+        out.append([j for _, j in sorted(keys) if j != i][:k])
+    return np.array(out)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    x=st.tuples(st.integers(3, 40), st.integers(1, 4)).flatmap(
+        lambda shape: arrays(np.int64, shape, elements=st.integers(-3, 3))
+    ),
+    metric=st.sampled_from(METRICS),
+    dtype=st.sampled_from(["float32", "float64", "int32"]),
+    data=st.data(),
+)
+def test_ties_of_whole_numbers_are_ties_and_go_by_index(x, metric, dtype, data):
+    k = data.draw(st.integers(1, len(x) - 1))
+    np.testing.assert_array_equal(nearest(x.astype(dtype), k, metric), by_fractions(x, metric, k))
+
+
+def test_a_tie_for_the_last_place_that_goes_beyond_the_candidates_is_settled_by_index():
+    n, k = 400, 5
+    x = np.zeros((n, 2))
+    x[:, 0] = np.random.default_rng(1).permutation(np.repeat([0.0, 1.0], n // 2))
+    assert places(n, k) < n // 2 - 1
+    found = nearest(x, k, "euclidean")
+    for i in range(n):
+        np.testing.assert_array_equal(found[i], [j for j in np.flatnonzero(x[:, 0] == x[i, 0]) if j != i][:k])
+
+
+@each_metric
+def test_representations_that_are_not_in_memory_have_the_same_neighbours(metric, tmp_path):
+    import dask.array as da
+
+    torch = pytest.importorskip("torch")
+    x = with_copies(np.random.default_rng(4)).astype(np.float32)
+    x[3] = x[5]
+    expected = by_exact_distances(x, metric, 6)
+    np.save(tmp_path / "x.npy", x)
+    strided = np.asfortranarray(x)
+    half = x.astype(np.float16)
+    for form in (tmp_path / "x.npy", np.load(tmp_path / "x.npy", mmap_mode="r"), torch.as_tensor(x), strided):
+        np.testing.assert_array_equal(found_by_a_pass(form, metric, 6), expected)
+    np.testing.assert_array_equal(found_by_a_pass(da.from_array(x, chunks=(37, 11)), metric, 6), expected)
+    np.testing.assert_array_equal(found_by_a_pass(half, metric, 6), by_exact_distances(half.astype("f4"), metric, 6))
+
+
+@each_metric
+@pytest.mark.parametrize("factor", [1e-300, 2.0**-1000, 1e200])
+def test_the_limits_of_double_precision_move_no_neighbour(metric, factor):
+    x = lattice(np.random.default_rng(6)) + (0 if metric == "euclidean" else 0.5)
+    np.testing.assert_array_equal(nearest(x * factor, 7, metric), nearest(x, 7, metric))
+
+
+def test_a_direction_that_underflows_is_looked_for_all_the_same():
+    x = np.random.default_rng(2).normal(size=(N, 6))
+    tiny = x.copy()
+    tiny[::7] *= 1e-200
+    np.testing.assert_array_equal(nearest(tiny, 8), nearest(x, 8))
+
+
+def test_exact_distances_are_those_of_the_definition():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(60, 33)) + 2
+    x[7] = x[3] * 3
+    i, j = np.triu_indices(60, 1)
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    level = x - x.mean(axis=1, keepdims=True)
+    level /= np.linalg.norm(level, axis=1, keepdims=True)
+    for metric, expected in (
+        ("euclidean", ((x[i] - x[j]) ** 2).sum(axis=1)),
+        ("cosine", ((unit[i] - unit[j]) ** 2).sum(axis=1) / 2),
+        ("correlation", ((level[i] - level[j]) ** 2).sum(axis=1) / 2),
+    ):
+        # Rounded to 40 bits, angles to multiples of 2**-44.
+        np.testing.assert_allclose(Exact(x, metric).distances(i, j), expected, rtol=2.0**-39, atol=2.0**-43)
+        assert (Exact(x, metric).distances(i, j) == Exact(x, metric).distances(j, i)).all()
+    assert Exact(x, "cosine").distances(np.array([3]), np.array([7]))[0] == 0
+
+
+def test_the_agreement_of_ranks_is_its_definition_and_symmetric_to_the_bit():
+    rng = np.random.default_rng(7)
+    a, b = (np.array([rng.permutation(30)[:8] for _ in range(50)]) for _ in range(2))
+    total = 0.0
+    for left, right in zip(a.tolist(), b.tolist(), strict=True):
+        common = set(left) & set(right)
+        ranks = [(left.index(v) + 1, right.index(v) + 1) for v in common]
+        terms = sum(2 / ((1 + abs(r - s)) * (r + s)) for r, s in ranks)
+        total += terms / sum(1 / m for m in range(1, len(common) + 1)) if common else 0
+    assert rank_agreement(a, b) == pytest.approx(total / 50, rel=1e-14)
+    assert rank_agreement(a, b) == rank_agreement(b, a)
