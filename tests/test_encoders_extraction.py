@@ -192,7 +192,7 @@ def test_other_weights_lengths_and_dtypes_are_kept_apart(models, copied, read):
     from safetensors.numpy import load_file, save_file
 
     texts = ["w1 w2 w3 w4", "w5"]
-    with pytest.warns(UserWarning, match="1 of 2 texts are longer than 4 tokens; they lost 2 tokens"):
+    with pytest.warns(UserWarning, match="1 of 2 texts are longer than 4 tokens; they were truncated by 2 tokens"):
         short = read(models / "bert", texts, max_length=4)
     half = read(models / "bert", texts, dtype="bfloat16")
     whole = read(models / "bert", texts)
@@ -286,7 +286,9 @@ def test_an_error_on_the_way_loses_nothing(copied, read):
 def test_cut_texts_are_counted_now_and_when_they_come_from_the_store(models, read):
     texts = ["w1 " * 30, "w2", "w3 " * 23, "w1 " * 30]
     for encoded in (3, 0):
-        with pytest.warns(UserWarning, match="3 of 4 texts are longer than 24 tokens; they lost 17 tokens"):
+        with pytest.warns(
+            UserWarning, match="3 of 4 texts are longer than 24 tokens; they were truncated by 17 tokens"
+        ):
             found = read(models / "bert", texts)
         assert found.encoded == encoded and found.tokens_lost.tolist() == [8, 0, 1, 8]
     with warnings.catch_warnings():

@@ -44,14 +44,14 @@ def classical_embeddings(
     Parameters
     ----------
     texts
-        At least 2, none of them blank.
+        At least 2 strings, none of them blank.
     width
         Number of features. A factorisation has at most as many as there are texts or words, and ``surface`` may have
         fewer.
     seed
-        Of the random projection; nothing else is random, and the factorisations are exact.
+        Seed for the random projection; nothing else is random, and the factorisations are exact.
     names
-        Which of them, in which order; all of them by default.
+        Names of the embeddings that are wanted, in the order of the result; all of them by default.
 
     Returns
     -------

@@ -61,8 +61,8 @@ def extract(
         token; ``"last"``, the last token, special ones included; ``"pooler"``, the model's own output of that name,
         which is one representation rather than one per layer. Several at a time share the forward pass.
     max_length
-        Tokens that are read of a text, special ones included; what the model can read by default. Longer texts lose
-        their end, which is counted in ``tokens_lost`` and warned of.
+        Tokens that are read of a text, special ones included; by default as many as the model can read. Longer texts
+        are truncated, which is counted in ``tokens_lost`` and warned of.
     batch_tokens
         Tokens of a batch, padding included: 2048 by default on a CPU, 32768 on a GPU. Less needs less memory. Texts are
         batched by their length, the longest first.
@@ -70,14 +70,15 @@ def extract(
         ``"float32"``, ``"float16"`` or ``"bfloat16"``, in which the model computes: by default float16 on a GPU and
         float32 on a CPU, whatever the file holds. Pooling and the result are float32.
     device
-        As torch names it; the GPU if there is one.
+        Torch's name of the device that computes; the GPU by default if there is one.
     revision
-        Of a model on the hub.
+        Branch, tag or commit of a model on the hub; its main branch by default.
     store
-        A folder; by default one below the user's cache folder. Vectors are kept by the SHA-256 of configuration,
-        tokenizer and weights, by pooling, ``max_length`` and ``dtype``, and by the text: 4 bytes for each feature.
+        Folder in which vectors are kept; by default one below the user's cache folder. They are found again by the
+        SHA-256 of configuration, tokenizer and weights, by pooling, ``max_length`` and ``dtype``, and by the text: 4
+        bytes for each feature.
     progress
-        Show the texts done and the time left.
+        Whether to show the texts done and the time left.
 
     Returns
     -------
@@ -153,8 +154,8 @@ def extract(
     layers = Layers(str(model), files, poolings, max_length, dtype, encoded, _arrays(found, keys, card), home)
     if count := np.count_nonzero(layers.tokens_lost):
         warnings.warn(
-            f"{count} of {len(texts)} texts are longer than {max_length} tokens; they lost {layers.tokens_lost.sum()} "
-            "tokens at their ends",
+            f"{count} of {len(texts)} texts are longer than {max_length} tokens; they were truncated by "
+            f"{layers.tokens_lost.sum()} tokens in all",
             stacklevel=2,
         )
     return layers
@@ -169,13 +170,15 @@ class Layers(Mapping):
     Attributes
     ----------
     model : str
-        As it was asked for.
+        Name or folder that was asked for.
     files : dict of str to str
         SHA-256 of the configuration, the tokenizer and the weights.
     pooling : tuple of str
+        What made one vector of the tokens of a text.
     max_length : int
+        Tokens that were read of a text.
     dtype : str
-        What the model computed in.
+        The type in which the model computed.
     encoded : int
         Distinct texts that this call passed through the model; the others were in the store.
     tokens_lost : numpy.ndarray of shape (n_texts,)

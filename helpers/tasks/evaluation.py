@@ -33,8 +33,9 @@ class Evaluation:
     Attributes
     ----------
     task, split : str
+        Names of the task and of its split.
     metric : str
-        MTEB's name of its main score.
+        MTEB's name of the main score.
     score : float
         MTEB's main score, at most 1; higher is better.
     n : int
@@ -68,9 +69,9 @@ class Evaluation:
         Parameters
         ----------
         rng
-            A seed or a generator.
+            Seed or generator of the draws.
         n
-            Number of samples.
+            How many samples are drawn.
 
         Returns
         -------
@@ -114,7 +115,7 @@ def texts(task: AbsTask, split: str | Sequence[str] = "test") -> list[str]:
     task
         A classification, STS, pair classification or retrieval task of MTEB, from :func:`helpers.tasks.load` or not.
     split
-        One split or several.
+        Name of a split, or of several.
 
     Raises
     ------
@@ -131,12 +132,12 @@ def evaluate(task: AbsTask, encode: Encode, split: str | Sequence[str] = "test")
     Parameters
     ----------
     task
-        As in :func:`texts`.
+        A classification, STS, pair classification or retrieval task of MTEB.
     encode
         A function from a list of distinct texts to an array of shape (n_texts, n_features), called once; or a mapping
         from each text to its vector; or the vectors themselves, in the order of ``texts(task, split)``.
     split
-        One split, or several at a time, which share the training of the probes of a classification.
+        Name of a split, or of several, which share the training of the probes of a classification.
 
     Returns
     -------
@@ -467,7 +468,7 @@ def digest(task: Any) -> str:
     Parameters
     ----------
     task
-        As :func:`evaluate` takes it.
+        A task of MTEB of a kind that :func:`evaluate` knows.
 
     Returns
     -------

@@ -51,15 +51,16 @@ def load(
         :mod:`helpers.tasks.documentation`; a folder of public data sets, see :mod:`helpers.tasks.folder`; or ``"hub"``:
         tasks of MTEB, see :mod:`helpers.tasks.hub`.
     names
-        Which; by default all of the source, of the hub the six of the original study.
+        Names of the tasks that are wanted; by default all of the source, of the hub the six of the original study.
     size
-        Of the documentation: how many items the test split of each task has at most (600 by default; validation has
+        How many items the test split of each task of the documentation has at most (600 by default; validation has
         half of it, and the texts number about ten times it); the items of a smaller size are among those of a larger.
+        Other sources have no choice of size.
 
     Returns
     -------
-    dict
-        From names to task objects of MTEB, which ``mteb.evaluate`` runs as they are.
+    dict of str to AbsTask
+        Task objects of MTEB by name, which ``mteb.evaluate`` runs as they are.
 
     Raises
     ------
@@ -119,8 +120,8 @@ def describe(tasks: Mapping[str, AbsTask]) -> pd.DataFrame:
 
     Parameters
     ----------
-    tasks
-        As :func:`load` gives them.
+    tasks : mapping from names to tasks
+        What :func:`load` gives, or other tasks that :func:`evaluate` takes.
 
     Returns
     -------
