@@ -610,49 +610,48 @@ class SharedAutoencoder(Aligned):
         """The best layers and decoder on the held-out rows, and the loss there after each epoch."""
         import torch
 
+        from helpers.training import Validation, train
+
         def tensor(array):
             return torch.tensor(np.asarray(array), dtype=torch.float32)
 
         inputs = [tensor(block) for block in blocks]
         target = torch.cat(inputs, dim=1)
-        layers = [{name: tensor(value).requires_grad_() for name, value in layer.items()} for layer in start]
-        decoder = tensor(decoder).requires_grad_()
-        weights = [decoder, *(value for layer in layers for value in layer.values())]
-        optimiser = torch.optim.AdamW(weights, lr=self.learning_rate, weight_decay=self.weight_decay)
+        layers = [{name: torch.nn.Parameter(tensor(value)) for name, value in layer.items()} for layer in start]
+        decoder = torch.nn.Parameter(tensor(decoder))
+        model = torch.nn.ModuleList(map(torch.nn.ParameterDict, [{"decoder": decoder}, *layers]))
 
-        def loss(rows):
+        def loss(rows, step=0):
             parts = (
                 torch.sum((_encoded(x[rows], layer, torch.relu) @ decoder - target[rows]) ** 2)
                 for x, layer in zip(inputs, layers, strict=True)
             )
             return sum(parts) / (len(inputs) * torch.sum(target[rows] ** 2))
 
-        def state():
-            kept = [
-                {name: value.detach().numpy().astype(np.float64) for name, value in layer.items()} for layer in layers
-            ]
-            return kept, decoder.detach().numpy().astype(np.float64)
-
-        with torch.no_grad():
-            losses = [float(loss(held))]
-        best = state()
-        for _ in range(self.epochs):
+        def batches(_, epoch):
             order = rng.permutation(seen)
-            for first in range(0, len(order), self.batch):
-                optimiser.zero_grad()
-                loss(order[first : first + self.batch]).backward()
-                optimiser.step()
-            with torch.no_grad():
-                losses.append(float(loss(held)))
-            if not np.isfinite(losses[-1]):
-                raise ValueError(
-                    f"learning_rate is {self.learning_rate:g} and the training diverged; take a smaller one"
-                )
-            if losses[-1] < min(losses[:-1]):
-                best = state()
-            elif len(losses) - 1 - int(np.argmin(losses)) >= self.patience:
-                break
-        return *best, losses
+            return [order[first : first + self.batch] for first in range(0, len(order), self.batch)]
+
+        try:
+            trained = train(
+                model,
+                loss,
+                batches,
+                epochs=self.epochs,
+                optimizer=torch.optim.AdamW(model.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay),
+                validation=Validation(lambda: loss(held), patience=self.patience),
+                rng=None,
+            )
+        except FloatingPointError as error:
+            raise ValueError(
+                f"learning_rate is {self.learning_rate:g} and the training diverged; take a smaller one"
+            ) from error
+
+        def array(weight):
+            return weight.detach().numpy().astype(np.float64)
+
+        kept = [{name: array(layer[name]) for name in start[0]} for layer in layers]
+        return kept, array(decoder), [row["validation"] for row in trained.log if "validation" in row]
 
     def _normal(self, i: int, block: np.ndarray) -> np.ndarray:
         return (block - self.means_[i]) / self.scales_[i]

@@ -345,6 +345,9 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         import torch
         from torch import nn
 
+        from helpers.training import Validation
+        from helpers.training import train as train_module
+
         devices = [torch.device(self.device)] if torch.device(self.device).type == "cuda" else []
         with torch.random.fork_rng(devices):
             torch.manual_seed(self.seed)
@@ -357,8 +360,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 back = nn.Linear(width, len(self.classes_)).to(self.device)
                 share = torch.bincount(train[2], minlength=len(self.classes_)) / len(train[2])
                 reference = float(-(share * share.log()).sum())
-            models = [net] if back is None else [net, back]
-            optimiser = torch.optim.Adam([w for model in models for w in model.parameters()], lr=self.learning_rate)
+            together = nn.ModuleList([net] if back is None else [net, back])
             order = torch.Generator().manual_seed(self.seed)
 
             def parts(rows: tuple) -> tuple:
@@ -376,35 +378,36 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                     return kept
                 return dependence if kept is None else dependence + self.mu * kept
 
-            def validate(epoch: int) -> float:
-                with torch.no_grad():
-                    found = parts(held)
-                    values = [math.nan if part is None else float(part) for part in (*found, objective(*found))]
-                self.history_.append({"epoch": epoch} | dict(zip(NAMES, values, strict=True)))
-                if not math.isfinite(values[-1]):
-                    raise FloatingPointError(
-                        f"the objective of pass {epoch} is not finite; try a smaller learning_rate"
-                    )
-                return values[-1]
+            def held_out() -> dict[str, float]:
+                found = parts(held)
+                values = [math.nan if part is None else float(part) for part in found]
+                return dict(zip(NAMES, values, strict=True)) | {"loss": objective(*found)}
 
-            self.history_: list[dict] = []
-            best, self.best_epoch_, kept_weights = validate(0), 0, _weights(net)
-            count = len(train[0])
-            for epoch in range(1, self.epochs + 1):
-                drawn = torch.randperm(count, generator=order).to(self.device)
-                for rows in drawn.tensor_split(max(1, round(count / self.batch))):
-                    optimiser.zero_grad(set_to_none=True)
-                    objective(*parts(tuple(part[rows] for part in train))).backward()
-                    optimiser.step()
-                value = validate(epoch)
-                if value < best:
-                    best, self.best_epoch_, kept_weights = value, epoch, _weights(net)
-                elif epoch - self.best_epoch_ >= self.patience:
-                    break
-        self.layers_ = kept_weights
+            def batches(rng: Any, epoch: int) -> tuple:
+                drawn = torch.randperm(len(train[0]), generator=order).to(self.device)
+                return drawn.tensor_split(max(1, round(len(drawn) / self.batch)))
+
+            trained = train_module(
+                together,
+                lambda rows, step: objective(*parts(tuple(part[rows] for part in train))),
+                batches,
+                epochs=self.epochs,
+                optimizer=torch.optim.Adam(together.parameters(), lr=self.learning_rate),
+                validation=Validation(held_out, patience=self.patience),
+                rng=None,
+            )
+        self.best_epoch_ = trained.best["epoch"]
+        self.history_ = [
+            {"epoch": row["epoch"]}
+            | {name: row[f"validation_{name}"] for name in NAMES}
+            | {"objective": row["validation"]}
+            for row in trained.log
+            if "validation" in row
+        ]
+        self.layers_ = _weights(net)
 
 
-NAMES = ("dependence", "kept", "objective")
+NAMES = ("dependence", "kept")
 
 
 def load(path: str | os.PathLike[str]) -> Decorrelator:
