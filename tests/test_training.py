@@ -621,6 +621,23 @@ class TestLog:
         assert [row["step"] for row in rows] == [3, 6, 7] and rows == found.log
         assert [row["loss"] for row in rows] == [2, 5, 7] and [row["twice"] for row in rows] == [4, 10, 14]
         assert [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()] == rows
+        assert found.losses == {"loss": 7, "twice": 14}
+
+    def test_losses_since_the_last_row_are_told_when_it_pauses(self, tmp_path):
+        values = iter([1.0, 2.0, 4.0])
+
+        def call():
+            model = nn.Linear(1, 1)
+            return train(
+                model,
+                lambda batch, step: next(values) + 0 * model.weight.sum(),
+                lambda rng, epoch: range(9),
+                steps=9,
+                log=Log(every=2),
+                folder=Checkpoints(tmp_path, pause_after=0),
+            )
+
+        assert [call().losses["loss"] for _ in range(3)] == [1.0, 1.5, 4.0]
 
     def test_the_log_of_a_run_in_sittings_is_that_of_one(self, tmp_path):
         def make(seed=0):
@@ -771,7 +788,7 @@ class TestErrors:
             ({"rng": 1}, "rng is 0 there and 1 here"),
             ({"lr": 0.1}, "parameter group 0 lr is 0.05 there and 0.1 here"),
             ({"update": Update(clip=1.0)}, "clip is None there and 1.0 here"),
-            ({"validation": lambda: 1.0}, "patience is missing there and None here"),
+            ({"validation": Validation(lambda: 1.0, patience=2)}, "patience is missing there and 2 here"),
             ({"about": {"corpus": "other"}}, "about corpus is this there and other here"),
             ({"wide": True}, r"parameter 0.weight is \[8, 6\] there and \[9, 6\] here"),
         ],

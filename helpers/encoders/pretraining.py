@@ -12,11 +12,12 @@ import json
 import math
 import os
 import platform
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from helpers.training import Progress
 
 __all__ = [
     "Recipe",
@@ -373,10 +376,11 @@ def pretrain(
     """Train an encoder, or go on with one, and export it to a folder.
 
     The folder gets what ``transformers`` loads (weights in half precision, in shards below 3.5 MB; tokenizer;
-    configuration), ``log.csv``, ``run.json`` and a card, ``README.md``. While the training lasts, ``checkpoint.pt``
-    holds its state: a call with the same arguments goes on from there, to the same weights as if it had never
-    stopped. (A training begun anew may differ a little: learning a vocabulary breaks ties at random.) Stages that are
-    not over may be made longer or shorter in between, as long as the rate has not begun to fall.
+    configuration), ``log.csv``, ``run.json`` and a card, ``README.md``. While the training lasts, the folder
+    ``training`` below holds its state: a call with the same arguments goes on from there, also after a kill, to the
+    same weights as if it had never stopped. (A training begun anew may differ a little: learning a vocabulary breaks
+    ties at random.) Stages that are not over may be made longer or shorter in between, as long as the rate has not
+    begun to fall.
 
     Parameters
     ----------
@@ -408,38 +412,21 @@ def pretrain(
     OSError
         If ``out`` cannot be written to.
     """
-    import torch
-
     out = Path(out)
     if (recipe.objective == "simcse") != (start is not None):
         raise ValueError("start is the encoder that objective 'simcse' begins with, and only that")
     _writable(out)
-    found = record(out)
-    saved = out / "checkpoint.pt"
+    found, kept = record(out), out / "training"
     if found:
-        _same_run(found, recipe, out, done=not saved.exists())
-        if found["done"] and not saved.exists():
+        finished = found["done"] and not kept.exists()
+        _same_run(found | {"tokens": _tokens(kept) if kept.exists() else found["tokens"]}, recipe, out, done=finished)
+        if finished:
             return found
-    table = corpus(recipe) if table is None else table
-    state = torch.load(saved, weights_only=True) if saved.exists() else None
-    trainer = _Trainer(recipe, table, out, start, state)
-    began = stopped = time.monotonic()
-    finished = False
-    while not finished:
-        finished = trainer.step()
-        now = time.monotonic()
-        pause = minutes is not None and now - began >= 60 * minutes
-        if trainer.due() or finished:
-            row = trainer.note()
-            if say:
-                say(", ".join(f"{name} {value}" for name, value in row.items() if value != ""))
-        if pause and not finished or now - stopped >= 60 * every:
-            trainer.save(saved)
-            stopped = now
-        if pause and not finished:
-            return trainer.export(done=False)
-    found = trainer.export(done=True)
-    saved.unlink(missing_ok=True)
+    run = _Run(recipe, corpus(recipe) if table is None else table, out, start, say)
+    done = run.train(minutes, every)
+    found = run.export(done)
+    if done:
+        shutil.rmtree(kept)
     return found
 
 
@@ -641,22 +628,22 @@ class _Task:
     def train(self) -> _Paragraphs:
         return _Paragraphs(self.table[~self.table["held_out"]], self.tokenizer, self.recipe.length)
 
-    def epoch(self, number: int, paragraphs: _Paragraphs | None = None) -> Iterator[dict[str, Any]]:
-        """Batches of an epoch, as arrays; the same at every call."""
+    def epoch(self, number: int, first: int = 0) -> _Epoch:
+        """Batches of an epoch, as arrays, from the given one on; the same at every call."""
         import numpy as np
+
+        from helpers.training import buckets
 
         recipe = self.recipe
         copies = COPIES[recipe.objective]
-        text = paragraphs or self.train
         seeds = [recipe.seed, number if copies is None else number % copies]
         rng = np.random.default_rng(seeds)
-        rows = getattr(self, f"_{recipe.objective}")(text, rng)
+        rows = getattr(self, f"_{recipe.objective}")(self.train, rng)
         order = np.random.default_rng([recipe.seed, number, 1])
         widths = np.array([max(len(part) for part in row[0]) for row in rows])
         apiece = len(rows[0][0])
         noise = int(rng.integers(2**31))
-        for batch in _grouped(widths, recipe.batch // apiece, order):
-            yield self._collate([rows[i] for i in batch], [(noise, i) for i in batch])
+        return _Epoch(self, rows, buckets(widths, recipe.batch // apiece, order)[first:], noise)
 
     def _bert(self, text: _Paragraphs, rng: np.random.Generator) -> list[tuple]:
         import numpy as np
@@ -794,145 +781,136 @@ class _Paragraphs:
         return self.flat[self.ends[i - 1] if i else 0 : self.ends[i]]
 
 
-class _Trainer:
-    """The state of a training: model, optimiser, place in the data, log."""
+class _Epoch(Sequence):
+    """Batches that are made when they are asked for."""
 
-    def __init__(self, recipe: Recipe, table: pd.DataFrame, out: Path, start: Any, state: dict[str, Any] | None):
+    def __init__(self, task: _Task, rows: list[tuple], groups: list[np.ndarray], noise: int):
+        self.task, self.rows, self.groups, self.noise = task, rows, groups, noise
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        group = self.groups[number]
+        return self.task._collate([self.rows[i] for i in group], [(self.noise, i) for i in group])
+
+
+class _Run:
+    """A training, one stage after the other, and what is written of it."""
+
+    def __init__(self, recipe: Recipe, table: pd.DataFrame, out: Path, start: Any, say: Callable[[str], Any] | None):
         import torch
 
-        self.recipe, self.out, self.start, self.table = recipe, out, start, table
-        self.stage = self.steps = self.stage_steps = self.tokens = self.stage_tokens = self.epoch = self.place = 0
-        self.seconds = self.cpu = 0.0
-        self.mean = self.second = None
+        self.recipe, self.table, self.out, self.start, self.say = recipe, table, out, start, say
+        self.steps = self.tokens = self.epoch = self.place = 0
+        self.minutes = self.cpu_minutes = 0.0
+        self.loss: float | None = None
         self.log: list[dict[str, Any]] = []
-        self.noted = 0
         torch.manual_seed(recipe.seed)
-        if state is None:
+        if not (out / "training").exists():
             tokenizer = _tokenizer(Path(start)) if start else _trained_tokenizer(recipe, table[~table["held_out"]])
             tokenizer.save_pretrained(out)
         tokenizer = _tokenizer(out)
         self.task = _Task(recipe, table, tokenizer)
-        if state is None:
-            self.model = load(Path(start)) if start else _new_model(recipe, tokenizer)
-            if not start and recipe.positions == "neighbours":
-                look_around(self.model, recipe.seed)
-            if self.model.config.num_hidden_layers != recipe.stages[0][0]:
-                raise ValueError(
-                    f"start has {self.model.config.num_hidden_layers} layers, stages begin with {recipe.stages[0][0]}"
-                )
-        else:
-            for name, value in state["numbers"].items():
-                setattr(self, name, value)
-            self.model = _new_model(recipe, tokenizer, recipe.stages[self.stage][0])
-            self.model.load_state_dict(state["model"])
-        self._prepare()
-        if state is not None:
-            self.optimiser.load_state_dict(state["optimiser"])
-            torch.set_rng_state(state["rng"])
-        self.batches = self._batches()
-
-    NUMBERS = (
-        *("stage", "steps", "stage_steps", "tokens", "stage_tokens", "epoch", "place", "seconds", "cpu", "mean"),
-        *("second", "log", "noted"),
-    )
-
-    def _prepare(self) -> None:
-        """A model as it stands, ready to be trained."""
-        import torch
-
-        self.model.train()
-        if self.recipe.precision == "bfloat16":
-            _in_bfloat16(self.model)
-        bare = [p for n, p in self.model.named_parameters() if p.ndim < 2]
-        rest = [p for n, p in self.model.named_parameters() if p.ndim >= 2]
-        groups = [{"params": rest, "weight_decay": 0.01}, {"params": bare, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=self.recipe.rate, betas=(0.9, 0.98), eps=1e-6, fused=True)
-
-    def _batches(self) -> Iterator[dict[str, Any]]:
-        """The batches from the present place on, for ever."""
-        while True:
-            skip = self.place
-            for number, batch in enumerate(self.task.epoch(self.epoch)):
-                if number >= skip:
-                    self.place = number + 1
-                    yield batch
-            self.epoch, self.place = self.epoch + 1, 0
-
-    def rate(self) -> float:
-        recipe = self.recipe
-        left = (1 - self.tokens / recipe.tokens) / recipe.decay
-        depth = recipe.stages[self.stage][0]
-        return (
-            recipe.rate
-            * min(1, (6 / depth) ** 0.5)
-            * min(1, (self.stage_steps + 1) / recipe.warmup)
-            * min(1, max(0.01, left))
-        )
-
-    def step(self) -> bool:
-        """One step of the optimiser; true if it was the last."""
-        import torch
-
-        clock, processor = time.perf_counter(), time.process_time()
-        batch = next(self.batches)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate()
-        losses, _, second = self.task.losses(self.model, batch)
-        if len(losses):
-            loss = losses.mean()
-            self.optimiser.zero_grad()
-            (loss + second).backward()
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-            self.optimiser.step()
-            if not math.isfinite(loss.item()):
-                raise FloatingPointError(f"the loss is {loss.item()} at step {self.steps}; try a smaller rate")
-            self.mean = loss.item() if self.mean is None else 0.98 * self.mean + 0.02 * loss.item()
-            self.second = second.item() if self.second is None else 0.98 * self.second + 0.02 * second.item()
-        self.steps, self.stage_steps = self.steps + 1, self.stage_steps + 1
-        self.tokens, self.stage_tokens = self.tokens + batch["tokens"], self.stage_tokens + batch["tokens"]
-        depth, millions = self.recipe.stages[self.stage]
-        finished = self.stage_tokens >= 1e6 * millions
-        if finished and self.stage + 1 < len(self.recipe.stages):
-            self.model = grow(self.model, self.recipe.stages[self.stage + 1][0])
-            self.stage, self.stage_steps, self.stage_tokens, finished = self.stage + 1, 0, 0, False
-            self._prepare()
-        self.seconds += time.perf_counter() - clock
-        self.cpu += time.process_time() - processor
-        return finished
-
-    def due(self) -> bool:
-        return self.tokens - self.noted >= self.recipe.tokens / 60
-
-    def note(self) -> dict[str, Any]:
-        """A row of the log; every fifth row has a held-out loss, of 256 sequences."""
-        self.noted = self.tokens
-        held = self.task.held_out(self.model, 256)[0].mean() if len(self.log) % 5 == 4 else None
-        row = {
-            "step": self.steps,
-            "layers": self.recipe.stages[self.stage][0],
-            "tokens": self.tokens,
-            "minutes": round(self.seconds / 60, 3),
-            "cpu_minutes": round(self.cpu / 60, 3),
-            "rate": float(f"{self.rate():.3g}"),
-            "loss": round(self.mean, 4),
-            "second_loss": round(self.second, 4) if self.recipe.objective == "bert" else "",
-            "held_out": "" if held is None else round(float(held), 4),
-        }
-        self.log.append(row)
-        return row
-
-    def save(self, path: Path) -> None:
-        import torch
-
-        state = {
-            "numbers": {name: getattr(self, name) for name in self.NUMBERS},
-            "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "rng": torch.get_rng_state(),
-        }
-        torch.save(state, path.with_suffix(".tmp"))
-        os.replace(path.with_suffix(".tmp"), path)
+        self.model = load(Path(start)) if start else _new_model(recipe, tokenizer)
+        if not start and recipe.positions == "neighbours":
+            look_around(self.model, recipe.seed)
+        layers = self.model.config.num_hidden_layers
+        if layers != recipe.stages[0][0]:
+            raise ValueError(f"start has {layers} layers, stages begin with {recipe.stages[0][0]}")
         self._write_record(done=False)
+
+    def train(self, minutes: float | None, every: float) -> bool:
+        """Train all stages, or until so many minutes are over; whether the end was reached."""
+        began = time.monotonic()
+        for number, (depth, _) in enumerate(self.recipe.stages):
+            if number:
+                self.model = grow(self.model, depth)
+            left = None if minutes is None else max(0.0, minutes - (time.monotonic() - began) / 60)
+            if not self._stage(number, left, every):
+                return False
+        return True
+
+    def _stage(self, number: int, minutes: float | None, every: float) -> bool:
+        from helpers.text import digest
+        from helpers.training import Checkpoints, Log, Update, Validation, train
+
+        recipe, task, model = self.recipe, self.task, self.model
+        depth, millions = recipe.stages[number]
+        if self.place and self.place >= len(task.epoch(self.epoch)):
+            self.epoch, self.place = self.epoch + 1, 0
+        epoch, place = self.epoch, self.place
+
+        def loss(batch, step):
+            losses, _, second = task.losses(model, batch)
+            if not len(losses):
+                return None
+            mean = losses.mean()
+            return {"loss": mean + second, "first": mean, "second": second}
+
+        rows = max(1, round(recipe.tokens / 60 / recipe.batch))
+        settings = {name: value for name, value in asdict(recipe).items() if name != "stages"}
+        about = settings | {"layers": depth, "corpus": digest(self.table[["library", "module", "object", "text"]])}
+        trained = train(
+            model,
+            loss,
+            lambda rng, number: task.epoch(epoch + number, 0 if number else place),
+            tokens=1e6 * millions,
+            optimizer=_optimiser(model),
+            update=Update(self._rate(depth), clip=1.0, precision=recipe.precision),
+            validation=Validation(lambda: task.held_out(model, 256)[0].mean(), every=5 * rows),
+            count=lambda batch: batch["tokens"],
+            rng=recipe.seed,
+            folder=Checkpoints(self.out / "training" / str(number), every, minutes, about),
+            log=Log(rows, lambda row: self._tell(self._row(row, depth))),
+        )
+        for row in trained.log:
+            self._note(self._row(row, depth))
+        self.loss = trained.losses.get("first", self.loss)
+        self.steps, self.tokens = self.steps + trained.step, self.tokens + trained.tokens
+        self.minutes, self.cpu_minutes = self.minutes + trained.minutes, self.cpu_minutes + trained.cpu_minutes
+        self.epoch, self.place = epoch + trained.epoch, trained.batch + (0 if trained.epoch else place)
+        return trained.done
+
+    def _rate(self, depth: int) -> Callable[[Progress], float]:
+        """The learning rate in a stage: it rises in each, and falls over the last part of all tokens."""
+        recipe, before = self.recipe, self.tokens
+        highest = recipe.rate * min(1, (6 / depth) ** 0.5)
+
+        def rate(progress: Progress) -> float:
+            left = (1 - (before + progress.tokens) / recipe.tokens) / recipe.decay
+            return highest * min(1, (progress.step + 1) / recipe.warmup) * min(1, max(0.01, left))
+
+        return rate
+
+    def _row(self, row: dict[str, Any], depth: int) -> dict[str, Any]:
+        """A row of the log of all stages, from one of the log of the present stage."""
+
+        def rounded(name):
+            return round(row[name], 4) if name in row else ""
+
+        return {
+            "step": self.steps + row["step"],
+            "layers": depth,
+            "tokens": self.tokens + row["tokens"],
+            "minutes": round(self.minutes + row["minutes"], 3),
+            "cpu_minutes": round(self.cpu_minutes + row["cpu_minutes"], 3),
+            "rate": float(f"{row['rate']:.3g}"),
+            "loss": rounded("first"),
+            "second_loss": rounded("second") if self.recipe.objective == "bert" else "",
+            "held_out": rounded("validation"),
+        }
+
+    def _tell(self, row: dict[str, Any]) -> None:
+        if self.say:
+            self.say(", ".join(f"{name} {value}" for name, value in row.items() if value != ""))
+
+    def _note(self, row: dict[str, Any]) -> None:
+        """Keep a row that tells a loss; what is validated where one was logged already is added to it."""
+        if row["loss"] != "":
+            self.log.append(row)
+        elif self.log and self.log[-1]["step"] == row["step"]:
+            self.log[-1]["held_out"] = row["held_out"]
 
     def export(self, done: bool) -> dict[str, Any]:
         """Weights, log, record and card; what was measured is measured on the exported weights."""
@@ -968,10 +946,10 @@ class _Trainer:
             "start": None if self.start is None else Path(self.start).name,
             "steps": self.steps,
             "tokens": self.tokens,
-            "epochs": round(self.epoch + self.place / max(1, self._epoch_size()), 2),
-            "minutes": round(self.seconds / 60, 2),
-            "cpu_minutes": round(self.cpu / 60, 2),
-            "loss": self.mean,
+            "epochs": round(self.epoch + self.place / len(self.task.epoch(self.epoch)), 2),
+            "minutes": round(self.minutes, 2),
+            "cpu_minutes": round(self.cpu_minutes, 2),
+            "loss": self.loss,
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "vocabulary": len(self.task.tokenizer),
             "corpus": {
@@ -991,37 +969,22 @@ class _Trainer:
         }
         _write_json(self.out / "run.json", found)
 
-    def _epoch_size(self) -> int:
-        if not hasattr(self, "_size"):
-            self._size = sum(1 for _ in self.task.epoch(self.epoch))
-        return self._size
 
-
-def _in_bfloat16(model: PreTrainedModel) -> None:
-    """Let the linear layers of a model multiply in half precision; automatic casting costs on a CPU what it gains."""
+def _optimiser(model: PreTrainedModel) -> torch.optim.Optimizer:
+    """AdamW whose rate is set by the schedule alone; no decay of biases and norms."""
     import torch
 
-    class Product(torch.autograd.Function):
-        @staticmethod
-        def forward(context, x, weight):
-            rows, half = x.bfloat16().flatten(0, -2), weight.bfloat16()
-            context.save_for_backward(rows, half)
-            context.shape = x.shape
-            return (rows @ half.T).float().unflatten(0, x.shape[:-1])
+    bare = [weight for weight in model.parameters() if weight.ndim < 2]
+    rest = [weight for weight in model.parameters() if weight.ndim >= 2]
+    groups = [{"params": rest, "weight_decay": 0.01}, {"params": bare, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=1.0, betas=(0.9, 0.98), eps=1e-6, fused=True)
 
-        @staticmethod
-        def backward(context, gradient):
-            rows, half = context.saved_tensors
-            gradient = gradient.flatten(0, -2).bfloat16()
-            return (gradient @ half).float().view(context.shape), (gradient.T @ rows).float()
 
-    def forward(layer, x):
-        product = Product.apply(x, layer.weight)
-        return product if layer.bias is None else product + layer.bias
+def _tokens(kept: Path) -> int:
+    """Tokens that the stages of an unfinished training have read."""
+    from helpers.training import progress_of
 
-    for module in model.modules():
-        if isinstance(module, torch.nn.Linear):
-            module.forward = partial(forward, module)
+    return sum(come.tokens for folder in kept.iterdir() if (come := progress_of(folder)) is not None)
 
 
 def _triplets(modules: np.ndarray, objects: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -1043,21 +1006,6 @@ def _triplets(modules: np.ndarray, objects: np.ndarray, rng: np.random.Generator
     if not found:
         raise ValueError("the corpus is too small: no module has two objects, one of them with two paragraphs")
     return np.array(found)
-
-
-def _grouped(widths: np.ndarray, tokens: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Batches of rows alike in length, each of at most ``tokens`` with its padding, shuffled."""
-    import numpy as np
-
-    order = np.argsort(widths // 8 + rng.random(len(widths)), kind="stable")
-    groups, begin, widest = [], 0, 0
-    for at, width in enumerate(widths[order]):
-        if at > begin and max(widest, width) * (at + 1 - begin) > tokens:
-            groups.append(order[begin:at])
-            begin, widest = at, 0
-        widest = max(widest, width)
-    groups.append(order[begin:])
-    return [groups[i] for i in rng.permutation(len(groups))]
 
 
 def _trained_tokenizer(recipe: Recipe, table: pd.DataFrame) -> PreTrainedTokenizerBase:

@@ -24,7 +24,7 @@ from helpers.training.settings import BUDGETS, COUNTED, SCHEDULES, Checkpoints, 
 
 Run = Any  # of helpers.training.loop, which imports this module
 
-NUMBERS = ("worse", "validated", "logged", "seed", "precision", "best", "counts")
+NUMBERS = ("worse", "validated", "logged", "seed", "precision", "best", "counts", "losses")
 """Attributes of a run that are kept as they are, beside those with a state of their own."""
 
 MISSING = object()
@@ -294,7 +294,7 @@ def _about(run: Run, checkpoints: Checkpoints, rng: int | None) -> dict[str, Any
     settings = {name: _named(value) for name, value in vars(run.update).items()}
     if run.update.schedule in SCHEDULES[1:]:
         settings["budget"] = dict(run.progress.budget)
-    if run.validation is not None:
+    if run.validation is not None and run.validation.patience is not None:  # else it decides no weight
         settings |= {"validation every": run.validation.every, "patience": run.validation.patience}
     for number, group in enumerate(run.optimizer.param_groups):
         options = {name: _named(value) for name, value in group.items() if name not in ("params", "initial_lr")}

@@ -160,6 +160,7 @@ class Run:
         self.rows: list[dict[str, Any]] = []
         self.sums: dict[str, Any] = {}
         self.counts: dict[str, int] = {}
+        self.losses: dict[str, float] = {}
         self.unchecked: list[tuple[int, torch.Tensor]] = []
         self.best: dict[str, Any] | None = None
         self.best_weights: dict[str, Any] | None = None
@@ -207,6 +208,7 @@ class Run:
             **{name: come[name] for name in COUNTED},
             resumed_at=self.resumed_at,
             precision=self.precision,
+            losses=self._means() or self.losses,
             best=self.best,
             log=self.rows,
         )
@@ -385,7 +387,9 @@ class Run:
             row["tokens"] = progress.tokens
         row |= {"minutes": round(progress.minutes, 4), "cpu_minutes": round(progress.cpu_minutes, 4)}
         row["rate"] = float(self.optimizer.param_groups[0]["lr"])
-        row |= {name: float(total) / self.counts[name] for name, total in self.sums.items()}
+        if self.sums:
+            self.losses = self._means()
+            row |= self.losses
         row |= found or {}
         self.sums, self.counts, self.logged = {}, {}, progress.step
         self.rows.append(row)
@@ -395,6 +399,9 @@ class Run:
             self.log.call(row)
         if self.bar is not None:
             self.bar.set_postfix({k: f"{row[k]:.4g}" for k in ("loss", "validation") if k in row}, refresh=False)
+
+    def _means(self) -> dict[str, float]:
+        return {name: float(total) / self.counts[name] for name, total in self.sums.items()}
 
     @contextmanager
     def _shown(self) -> Iterator[None]:

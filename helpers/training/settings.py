@@ -196,6 +196,9 @@ class Trained:
         The step at which this call went on; 0 if it began.
     precision
         ``"float32"`` or ``"bfloat16"``.
+    losses
+        Means of the entries of the loss over the batches since the last row of the log that has them, or in that row if
+        none came since.
     best
         The row of the log with the least validation loss; None without validation.
     log
@@ -214,5 +217,6 @@ class Trained:
     cpu_minutes: float
     resumed_at: int
     precision: str
+    losses: dict[str, float]
     best: dict[str, Any] | None
     log: list[dict[str, Any]] = field(repr=False)
