@@ -9,13 +9,15 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import yaml
 
 from helpers.book import render
-from helpers.book.runs import Outcome, Run, execute_all, grid, parameters_of, read_parameters, results
+from helpers.book.plans import Plan, read_plan, summary
+from helpers.book.runs import Outcome, Run, execute_all, parameters_of, read_parameters, results
 from helpers.waiting import reason
 
 EXECUTED = render.ROOT / "_build" / "executed"
@@ -73,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--record", action="store_true", help="write seconds and memory to data/results/chapters.csv")
 
     sweep = commands.add_parser("sweep", help="execute one notebook over a grid of parameters")
-    sweep.add_argument("plan", type=Path, help="YAML: notebook, parameters, grid, resources")
+    sweep.add_argument("plan", type=Path, help="YAML: notebook, parameters, grid, resources, tables")
     sweep.add_argument("-o", "--out", type=Path, help="folder of the executed copies and of results.csv")
 
     for command in (run, sweep):
@@ -159,31 +161,37 @@ def _run(args: argparse.Namespace) -> int:
         record(runs)
         update_table()
         return 0
-    outcomes = _execute(runs, args, what="chapters", **resources)
+    outcomes = list(_execute(runs, args, what="chapters", **resources))
     return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
 
 
 def _sweep(args: argparse.Namespace) -> int:
-    plan = read_parameters(args.plan)
-    unknown = set(plan) - {"notebook", "parameters", "grid", "resources"}
-    if unknown or "notebook" not in plan:
-        raise ValueError(
-            f"{args.plan}: a plan has the entries notebook (required), parameters, grid and resources"
-            + f"; it has {sorted(unknown)} besides" * bool(unknown)
-        )
-    out = args.out or render.ROOT / "_build" / "runs" / args.plan.stem
-    notebook = next(p for p in (args.plan.parent / plan["notebook"], render.ROOT / plan["notebook"]) if p.exists())
-    axes = {name: value if isinstance(value, list) else [value] for name, value in plan.get("grid", {}).items()}
-    runs = []
-    for point in grid(**axes):
-        name = "_".join(f"{axis}={value}" for axis, value in point.items()).replace("/", "-") or notebook.stem
-        runs.append(Run(notebook.resolve(), out / f"{name}.ipynb", plan.get("parameters", {}) | point))
-    outcomes = _execute(runs, args, what="runs", **plan.get("resources", {}))
+    plan = read_plan(args.plan)
+    runs = plan.runs(args.out)
+    plan.check(runs)
+    outcomes: list[Outcome] = []
+    try:
+        with closing(_execute(runs, args, what="runs", **plan.resources)) as ended:
+            for outcome in ended:
+                outcomes.append(outcome)
+                if outcome.status == "done":
+                    plan.check_rows(outcome.run)
+    except KeyboardInterrupt:
+        _merge(plan, runs, outcomes)
+        raise
+    _merge(plan, runs, outcomes)
     order = {run.output: position for position, run in enumerate(runs)}
     table = results(sorted(outcomes, key=lambda outcome: order[outcome.run.output]))
+    out = runs[0].output.parent
     table.to_csv(out / "results.csv", index=False)
     print(f"{out / 'results.csv'}: one row per run")
     return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
+
+
+def _merge(plan: Plan, runs: list[Run], outcomes: list[Outcome]) -> None:
+    """Bring the rows of the runs that are done into the tables of the plan, and say what came from where."""
+    for line in summary(plan.merge(runs), outcomes):
+        print(line)
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -228,9 +236,9 @@ def _chapter(name: Path) -> Path:
     return found[0]
 
 
-def _execute(runs: list[Run], args: argparse.Namespace, what: str, **resources: float) -> list[Outcome]:
+def _execute(runs: list[Run], args: argparse.Namespace, what: str, **resources: float) -> Iterator[Outcome]:
     """Execute with a bar that names what runs and tells how long the rest will take."""
-    outcomes = []
+    counts: Counter[str] = Counter()
     with _Bar(runs, what, args.at_once) as bar:
         for outcome in execute_all(
             runs,
@@ -238,13 +246,13 @@ def _execute(runs: list[Run], args: argparse.Namespace, what: str, **resources: 
             retries=args.retries,
             force=args.force,
             on_start=bar.started,
+            on_wait=bar.waits,
             **resources,
         ):
-            outcomes.append(outcome)
+            counts[outcome.status] += 1
             bar.ended(outcome)
-    counts = Counter(outcome.status for outcome in outcomes)
+            yield outcome
     print(f"{what}: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
-    return outcomes
 
 
 class _Bar:
@@ -259,6 +267,7 @@ class _Bar:
         self.total, self.count, self.at_once = len(runs), 0, max(1, at_once)
         self.running: dict[Path, tuple[float, Run]] = {}
         self.waiting: dict[Path, str] = {}
+        self.held: dict[Path, str] = {}  # runs that another process is executing
         self.lock = threading.Lock()
         self.began = time.monotonic()
         self.tqdm = tqdm
@@ -276,13 +285,20 @@ class _Bar:
 
     def started(self, run: Run) -> None:
         with self.lock:
+            self.held.pop(run.output, None)
             self.running[run.output] = time.monotonic(), run
         if self.bar.disable:
             print(f"{run.output.stem} …", flush=True)
 
+    def waits(self, run: Run) -> None:
+        """Another process is executing the run."""
+        with self.lock:
+            self.held[run.output] = run.elsewhere
+
     def ended(self, outcome: Outcome) -> None:
         with self.lock:
             self.running.pop(outcome.run.output, None)
+            self.held.pop(outcome.run.output, None)
             self.left.pop(outcome.run.output, None)
             self.count += 1
         self.bar.update(1)
@@ -309,6 +325,7 @@ class _Bar:
         while not self.over.wait(0.5):
             with self.lock:
                 waiting = {path: reason(run.notice) for path, (_, run) in self.running.items()}
+                waiting |= self.held
                 names = [path.stem + f" ({why}; waiting for it)" * bool(why) for path, why in waiting.items()]
             for path, why in waiting.items():
                 if self.bar.disable and why and why != self.waiting.get(path):

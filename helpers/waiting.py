@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,7 +14,13 @@ NOTICE = "HELPERS_WAITING"
 
 
 @contextmanager
-def alone(lock: str | os.PathLike[str], why: str, *, progress: bool = False) -> Iterator[None]:
+def alone(
+    lock: str | os.PathLike[str],
+    why: str,
+    *,
+    progress: bool = False,
+    waits: Callable[[], bool] = lambda: True,
+) -> Iterator[None]:
     """Hold a lock file; a process that is killed lets go of it.
 
     Parameters
@@ -26,6 +32,13 @@ def alone(lock: str | os.PathLike[str], why: str, *, progress: bool = False) -> 
     progress
         Whether to show ``why`` and the time on standard error. It is never a warning: which of two processes waits
         depends on the machine, and what they compute does not.
+    waits
+        Asked at once while another process holds the lock, and twice a second from then on: whether to wait any longer.
+
+    Raises
+    ------
+    InterruptedError
+        If ``waits`` says no; the message is ``why``.
 
     Notes
     -----
@@ -44,8 +57,14 @@ def alone(lock: str | os.PathLike[str], why: str, *, progress: bool = False) -> 
     try:
         held.acquire(timeout=0)
     except Timeout:
+        if not waits():
+            raise InterruptedError(why) from None
         with _told(why), _shown(why, progress):
-            held.acquire()
+            while not held.is_locked:
+                with suppress(Timeout):
+                    held.acquire(timeout=0.5)
+                if not held.is_locked and not waits():
+                    raise InterruptedError(why) from None
     try:
         yield
     finally:

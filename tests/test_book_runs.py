@@ -66,6 +66,9 @@ def test_a_parameter_file_must_be_a_mapping(tmp_path):
     (tmp_path / "p.yml").write_text("- 1\n")
     with pytest.raises(ValueError, match="a mapping of parameter names"):
         read_parameters(tmp_path / "p.yml")
+    (tmp_path / "p.yml").write_text("a: b: c\n")
+    with pytest.raises(ValueError, match="p.yml is not YAML: mapping values are not allowed here .*line 1, column 5"):
+        read_parameters(tmp_path / "p.yml")
 
 
 def test_two_runs_to_one_file_are_refused(notebook):

@@ -281,7 +281,7 @@ def wait_for(condition, seconds=120):
 def test_a_sweep_killed_half_way_is_resumed_and_a_killed_worker_fails_alone(name):
     """The process that sweeps is killed without warning; then the kernel of one run of another sweep is."""
     planned = sweep_runs(1, 3, out=name, **SMALL)
-    script = f"from helpers.clients import coles; train_sweep(1, 3, at_once=1, out={name!r}, **{SMALL!r})"
+    script = f"from helpers.studies.sweep import train_sweep; train_sweep(1, 3, at_once=1, out={name!r}, **{SMALL!r})"
     process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, start_new_session=True)
     wait_for(lambda: planned[0].is_done() or process.poll() is not None)
     os.killpg(process.pid, signal.SIGKILL)
@@ -315,7 +315,8 @@ def test_a_sweep_killed_half_way_is_resumed_and_a_killed_worker_fails_alone(name
 
 @pytest.mark.slow
 def test_two_that_start_the_same_sweep_at_once_train_it_once_and_lost_embeddings_are_made_again(name):
-    script = f"from helpers.clients import coles; print(train_sweep(1, 1, out={name!r}, **{SMALL!r})['status'].item())"
+    call = f"train_sweep(1, 1, out={name!r}, **{SMALL!r})"
+    script = f"from helpers.studies.sweep import train_sweep; print({call}['status'].item())"
     both = [
         subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]

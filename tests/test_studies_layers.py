@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.book import data, records
 from helpers.similarity import MEASURES, similarity_matrices
 from helpers.studies.layers import (
     VIEWS,
@@ -171,16 +170,3 @@ def test_drift_forgets_at_the_rate_it_is_told():
     assert kept == pytest.approx(0.7, abs=0.03)
     with pytest.raises(ValueError, match="keep"):
         drift(x, 2, 1.5)
-
-
-def test_recording_replaces_the_same_run_and_keeps_the_others(tmp_path, monkeypatch):
-    monkeypatch.setattr("helpers.book.records.DATA", tmp_path)
-    monkeypatch.setattr("helpers.book.data.DATA", tmp_path)
-    rows = pd.DataFrame({"encoder": ["b", "b"], "value": [1.0, 2.0]})
-    records.record("results/t", rows, ["encoder"])
-    records.record("results/t", rows.assign(encoder="a"), ["encoder"])
-    records.record("results/t", rows.iloc[:1].assign(value=9.0), ["encoder"])
-    table = data.table("results/t.csv")
-    assert table.to_dict("list") == {"encoder": ["a", "a", "b"], "value": [1.0, 2.0, 9.0]}
-    with pytest.raises(ValueError, match="columns"):
-        records.record("results/t", rows.rename(columns={"value": "other"}), ["encoder"])

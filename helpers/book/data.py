@@ -31,7 +31,7 @@ def path(name: str) -> Path:
 
 
 def table(name: str) -> pd.DataFrame:
-    """A recorded table, such as ``table("results/benchmark.csv")``."""
+    """A recorded table, such as ``table("results/benchmark.csv")`` or ``table("results/fusion_draws.parquet")``."""
     import pandas as pd
 
-    return pd.read_csv(path(name))
+    return pd.read_parquet(path(name)) if name.endswith(".parquet") else pd.read_csv(path(name))

@@ -28,7 +28,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Reach", "key", "reach"]
+__all__ = ["Reach", "key", "reach", "without_magics"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DATA = PACKAGE.parent / "data"
@@ -56,7 +56,7 @@ class Reach:
         self._entered: set[str] = set()
         self._aliases: dict[str, dict[str, str]] = {}
         for source in sources:
-            tree = ast.parse(_without_magics(source))
+            tree = ast.parse(without_magics(source))
             self._follow(tree, _Module(tree, "", False))
 
     def _module(self, name: str) -> _Module | None:
@@ -288,7 +288,7 @@ def _contents(value: Any) -> list[str]:
     return []
 
 
-def _without_magics(source: str) -> str:
+def without_magics(source: str) -> str:
     """Cells may hold IPython's own lines (``%time``, ``!ls``, ``?name``), which Python does not parse."""
     lines = source.splitlines()
     if lines and lines[0].lstrip().startswith("%%"):

@@ -2,23 +2,27 @@
 
 A *run* is a notebook plus parameters. Its executed copy carries the *key* of the run (see
 :mod:`helpers.book.fingerprint`), so a run that is already there and still valid is not executed again, and one that is
-out of date is never taken for valid.
+out of date is never taken for valid. The rows that the notebook hands over (:func:`helpers.book.rows.keep_rows`) lie
+beside it. A run is executed by one process at a time: another that wants it waits, and finds it done.
 """
 
 from __future__ import annotations
 
 import ast
 import contextvars
+import dataclasses
+import hashlib
 import itertools
 import json
 import logging
 import os
 import re
+import shutil
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,7 +33,9 @@ import nbformat
 import yaml
 
 from helpers.book.fingerprint import key
-from helpers.waiting import NOTICE
+from helpers.book.records import provenance
+from helpers.book.rows import ROWS
+from helpers.waiting import NOTICE, alone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,11 +74,15 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Run:
-    """One execution of ``notebook`` with ``parameters``, saved to ``output``."""
+    """One execution of ``notebook`` with ``parameters``, saved to ``output``.
+
+    ``leaves`` are other files that the notebook writes, without which the run is not done.
+    """
 
     notebook: Path
     output: Path
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    leaves: tuple[Path, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -85,10 +95,22 @@ class Run:
         """The file that says what the run waits for, while it waits for another process."""
         return self.output.with_suffix(".waiting")
 
+    @property
+    def elsewhere(self) -> str:
+        """Why a process waits that wants the run while another one is executing it."""
+        return f"another process is executing {self.output.stem}"
+
+    @property
+    def rows(self) -> Path:
+        """The folder of the rows that the run kept, a Parquet file for each table."""
+        return self.output.with_suffix(".rows")
+
     def is_done(self) -> bool:
-        """Whether ``output`` was executed to its end and nothing that decides it has changed since."""
+        """Whether ``output`` was executed to its end, nothing that decides it has changed, and no file is lost."""
         about = about_run(self.output)
-        return about.get("key") == self.key
+        if about.get("key") != self.key or not all(path.exists() for path in self.leaves):
+            return False
+        return about.get("rows", {}) == (_digests(self.rows) if about.get("rows") else {})
 
     def check(self) -> None:
         """Refuse parameters that the notebook does not have, or whose values have the wrong type.
@@ -145,16 +167,37 @@ def parameters_of(notebook: Path) -> dict[str, Parameter]:
 
 def read_parameters(path: Path) -> dict[str, Any]:
     """Parameters from a YAML (or JSON) file of the form that ``papermill -f`` takes: one mapping of names to values."""
-    values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise ValueError(f"{path} holds a {type(values).__name__}; a mapping of parameter names to values is expected")
     return values
 
 
-def execute(run: Run, *, force: bool = False) -> Outcome:
+def execute(
+    run: Run,
+    *,
+    force: bool = False,
+    on_start: Callable[[Run], None] = lambda run: None,
+    waits: Callable[[Run], bool] = lambda run: True,
+) -> Outcome:
     """Execute one run in a fresh kernel; an error of the notebook is raised.
 
-    The executed copy appears at ``run.output`` as it grows; only when it reaches its end it receives its key.
+    The executed copy appears at ``run.output`` as it grows; only when it reaches its end it receives its key. If
+    another process is executing the run, this one waits for it and keeps what it made.
+
+    Parameters
+    ----------
+    run
+        What to execute.
+    force
+        Execute also what is done already.
+    on_start
+        Called when the run begins; not if it is kept.
+    waits
+        Asked again and again while another process is executing the run: whether to wait any longer.
 
     Raises
     ------
@@ -162,20 +205,31 @@ def execute(run: Run, *, force: bool = False) -> Outcome:
         If a parameter is unknown or ill-typed. Papermill alone would run the notebook with its default instead.
     papermill.PapermillExecutionError
         If a cell fails; the executed copy with the traceback stays at ``run.output``.
+    InterruptedError
+        If ``waits`` says no.
     """
+    run.check()
+    run.output.parent.mkdir(parents=True, exist_ok=True)
+    lock = run.output.with_name(f".{run.output.name}.lock")
+    with alone(lock, run.elsewhere, waits=lambda: waits(run)):
+        run = dataclasses.replace(run)  # its key is that of the code as it is now: it may have changed while it waited
+        if run.is_done() and not force:
+            return Outcome(run, "kept")
+        on_start(run)
+        return _execute(run)
+
+
+def _execute(run: Run) -> Outcome:
     import papermill
     from traitlets.config import Config
 
-    run.check()
-    if run.is_done() and not force:
-        return Outcome(run, "kept")
-    key = run.key  # of the code as it is now: it may be edited while a long run goes on
-    run.output.parent.mkdir(parents=True, exist_ok=True)
+    key = run.key  # before it runs: the code may be edited while a long run goes on
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="run-") as sockets:
+    with tempfile.TemporaryDirectory(prefix="run-") as folder:
         # Unix sockets of its own: parallel kernels would race for TCP ports, and with the default name they would all
         # share one socket.
-        ipc = {"transport": "ipc", "ip": f"{sockets}/kernel"} if os.name == "posix" else {}
+        ipc = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}
+        rows = Path(folder) / "rows"
         try:
             # An empty context: Jupyter keeps its event loop in a context variable, which threads of Dask inherit.
             executed = contextvars.Context().run(
@@ -186,16 +240,25 @@ def execute(run: Run, *, force: bool = False) -> Outcome:
                 cwd=str(run.notebook.parent),
                 progress_bar=False,
                 config=Config({"KernelManager": ipc}),
-                **_manager(run),
+                **_manager({NOTICE: str(run.notice.absolute()), ROWS: str(rows)}),
             )
         finally:
             run.notice.unlink(missing_ok=True)  # of a kernel that was killed while it waited
-    seconds = time.perf_counter() - began
-    executed.metadata["book"] = {"key": key, "seconds": round(seconds, 1)}
+        seconds = time.perf_counter() - began
+        shutil.rmtree(run.rows, ignore_errors=True)
+        if rows.exists():
+            shutil.copytree(rows, run.rows)
+    about = {"key": key, "seconds": round(seconds, 1), "rows": _digests(run.rows), "provenance": provenance(seconds)}
+    executed.metadata["book"] = about
     partial = run.output.with_suffix(".part")
     nbformat.write(executed, partial)
     partial.replace(run.output)
     return Outcome(run, "done", seconds)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of kept rows."""
+    return {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.parquet"))}
 
 
 def execute_all(
@@ -206,13 +269,15 @@ def execute_all(
     retries: int = 0,
     force: bool = False,
     on_start=lambda run: None,
+    on_wait=lambda run: None,
     **resources: float,
 ) -> Iterator[Outcome]:
     """Execute runs, many at once, and yield each outcome as it ends.
 
-    A run that fails does not stop the others. Runs that are done already are yielded first, as ``kept``. If the caller
-    is interrupted, or closes this iterator, every kernel that it started is ended at once; the runs that were under way
-    are executed again next time, all others are kept.
+    A run that fails does not stop the others. One that another process is executing is put off until the rest is under
+    way, then waited for and ``kept``: processes that are given the same runs share the work. Runs that are done already
+    are yielded first, as ``kept``. If the caller is interrupted, or closes this iterator, every kernel that it started
+    is ended at once; the runs that were under way are executed again next time, all others are kept.
 
     Parameters
     ----------
@@ -229,6 +294,8 @@ def execute_all(
         Execute also what is done already.
     on_start
         Called with each run when it begins (embedded case only).
+    on_wait
+        Called with each run that has to wait for another process (embedded case only).
     resources
         What one run occupies, such as ``GPU=0.5``. In the embedded case this machine has one of each.
 
@@ -262,44 +329,66 @@ def execute_all(
         local = client is None and not where
         token, stopped = time.time_ns(), threading.Event()
         if local:
-            _SESSIONS[token] = (on_start, stopped)
-        futures = {
-            session.submit(
+            _SESSIONS[token] = (on_start, on_wait, stopped)
+
+        def submit(position: int, run: Run, waits: bool):
+            return session.submit(
                 _execute_here,
                 run,
                 force,
+                waits,
                 token,
-                key=f"{run.output.stem}-{run.key}-{token}",
+                key=f"{run.output.stem}-{run.key}-{token}{'-again' * waits}",
                 pure=False,
                 retries=retries,
                 resources=resources or None,
-                priority=-position,
-            ): run
-            for position, run in enumerate(pending)
-        }
+                priority=-position - len(pending) * waits,
+            )
+
+        futures = {submit(position, run, waits=False): position for position, run in enumerate(pending)}
+        ended = as_completed(futures, raise_errors=False)
         try:
-            for future in as_completed(futures, raise_errors=False):
-                if future.status == "finished":
+            for future in ended:
+                position = futures[future]
+                if future.status != "finished":
+                    yield Outcome(pending[position], "failed", error=_one_line(future.exception()))
+                elif future.result() is not None:
                     yield future.result()
                 else:
-                    yield Outcome(futures[future], "failed", error=_one_line(future.exception()))
+                    again = submit(position, pending[position], waits=True)
+                    futures[again] = position
+                    ended.add(again)
         finally:
             stopped.set()
             session.cancel(list(futures))
             _SESSIONS.pop(token, None)
 
 
-#: Hooks of the sessions that live in this process, which Dask could not send to it: token → (on_start, stopped).
+#: Hooks of the sessions that live in this process, which Dask could not send to it:
+#: token → (on_start, on_wait, stopped).
 _SESSIONS: dict[int, tuple] = {}
 
 
-def _execute_here(run: Run, force: bool, token: int) -> Outcome:
-    on_start, stopped = _SESSIONS.get(token, (None, None))
-    if stopped and stopped.is_set():
+def _execute_here(run: Run, force: bool, waits: bool, token: int) -> Outcome | None:
+    """The outcome of a run; None if another process is executing it and this one is not to wait."""
+    nothing = (lambda run: None, lambda run: None, threading.Event())
+    on_start, on_wait, stopped = _SESSIONS.get(token, nothing)
+    met = []
+
+    def goes_on(run: Run) -> bool:
+        if waits and not met:
+            on_wait(run)
+        met.append(run)
+        return waits and not stopped.is_set()
+
+    if stopped.is_set():
         raise InterruptedError("stopped before it began")
-    if on_start:
-        on_start(run)
-    return execute(run, force=force)
+    try:
+        return execute(run, force=force, on_start=on_start, waits=goes_on)
+    except InterruptedError:
+        if met and not waits:
+            return None
+        raise
 
 
 def glued(notebook: Path) -> dict[str, Any]:
@@ -341,8 +430,8 @@ def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 
-def _manager(run: Run) -> dict[str, Any]:
-    """Options of papermill for a kernel that says what it waits for and ends without being interrupted when idle.
+def _manager(variables: Mapping[str, str]) -> dict[str, Any]:
+    """Options of papermill for a kernel with environment variables that ends without being interrupted when idle.
 
     Jupyter interrupts a kernel before it asks it to end. One that is about to become idle would report that on its
     standard error, which is ours; one that is in the middle of a cell has to be interrupted.
@@ -353,7 +442,7 @@ def _manager(run: Run) -> dict[str, Any]:
 
     class Manager(AsyncKernelManager):
         async def _async_pre_start_kernel(self, **options: Any) -> Any:
-            environment = options.pop("env", os.environ) | {NOTICE: str(run.notice.absolute())}
+            environment = {**options.pop("env", os.environ), **variables}
             return await super()._async_pre_start_kernel(env=environment, **options)
 
         async def _async_interrupt_kernel(self) -> None:

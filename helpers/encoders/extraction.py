@@ -202,6 +202,28 @@ class Layers(Mapping):
     def __len__(self) -> int:
         return len(self._places)
 
+    def about(self) -> dict[str, Any]:
+        """How the texts were read, a value for each column of a recorded table.
+
+        Returns
+        -------
+        dict
+            ``weights_sha256`` (of several files joined by ``+``), ``layers`` (how many representations), ``pooling``
+            (joined likewise), ``max_length``, ``dtype``, ``n_texts``, of which ``truncated``, and ``encoded``, the
+            distinct texts that passed through the model rather than came from the store.
+        """
+        weights = [digest for name, digest in sorted(self.files.items()) if name.endswith(".safetensors")]
+        return {
+            "weights_sha256": "+".join(weights),
+            "layers": len(self),
+            "pooling": "+".join(self.pooling),
+            "max_length": self.max_length,
+            "dtype": self.dtype,
+            "n_texts": len(self.tokens_lost),
+            "truncated": int(np.count_nonzero(self.tokens_lost)),
+            "encoded": self.encoded,
+        }
+
     def __repr__(self) -> str:
         names = list(self)
         return f"Layers({self.model!r}: {len(self.tokens_lost)} texts, {names[0]!r} … {names[-1]!r})"

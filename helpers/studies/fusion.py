@@ -32,8 +32,8 @@ __all__ = [
     "findings",
     "findings_in_cells",
     "methods",
+    "recorded",
     "scores",
-    "with_provenance",
 ]
 
 PUBLISHED = ("last_layer", "best_layer", "qp_weighted", "qp_pca", "cluster_pca", "greedy", "qp_masked")
@@ -243,7 +243,7 @@ def experiment(
         methods of these names), each with ``_low``, ``_high`` and ``_p``; ``width``; ``deepest``, the last
         representation that has to be computed; ``fit_seconds`` and ``seconds_per_1000`` texts, without the encoder;
         ``weights``, in the order of the representations; ``chosen`` parameters; ``n_items``, ``n_fit``; of methods the
-        first 200 ``draws`` of the test score, in units of 1e-4, the same items for all methods. The validation
+        first 200 ``draws`` of the test score, int16 in units of 1e-4, the same items for all methods. The validation
         score of a method with a grid is the best of many, that of a single layer decides about ``best_layer``.
 
     Raises
@@ -333,7 +333,7 @@ def experiment(
             "chosen": json.dumps(_chosen(ensemble, compared[name].grid if name in compared else {})),
             "n_fit": len(fit),
         }
-        few = "" if name in layers else " ".join(f"{1e4 * draw:.0f}" for draw in draws[name][:200])
+        few = None if name in layers else np.rint(1e4 * draws[name].to_numpy()[:200]).astype(np.int16)
         scored = inference.interval(draws[name], statistic=None, estimate=test.score, level=level)
         table.append(row | {"split": "validation", "n_items": validation.n, "score": validation.score})
         table.append(
@@ -414,59 +414,26 @@ def _chosen(ensemble: Any, grid: Mapping[str, Sequence]) -> dict[str, Any]:
     return chosen | ({"layer": ensemble.used_[0]} if len(ensemble.used_) == 1 else {})
 
 
-def with_provenance(found: Fusion, encoder: str, source: str, minutes: float, seed: int = 0) -> pd.DataFrame:
-    """The table of a fusion with all that one has to know to make it again, as it is recorded.
+def recorded(table: str = "results/fusion.csv", draws: str = "results/fusion_draws.parquet") -> pd.DataFrame:
+    """The recorded table of this experiment, over encoders and tasks, with its draws.
 
     Parameters
     ----------
-    found
-        Of an experiment whose ``encode`` was :func:`helpers.encoders.extraction.extract`.
-    encoder
-        Name on the hub, or of the folder.
-    source
-        As given to :func:`helpers.tasks.load`; of a folder the name will do.
-    minutes
-        That the experiment took.
-    seed
-        That it was given.
+    table, draws
+        Names below ``data/``: what :func:`experiment` tells of each layer and method but its draws, and the draws.
 
     Returns
     -------
     DataFrame
-        In front ``encoder`` and ``source``; behind the SHA-256 of the weights, how they were read (``layers``,
-        ``pooling``, ``max_length``, ``dtype``, ``n_texts``, of which ``truncated``, and ``encoded`` in this run rather
-        than found in the store), ``seed``, ``versions``, ``machine``, ``date``, ``minutes``.
+        Columns as of the table of :class:`Fusion`, in front ``encoder`` and ``source``, behind how the texts were read
+        (see :meth:`helpers.encoders.extraction.Layers.about`), ``seed`` and what made the row.
     """
-    import datetime
-    import os
-    import platform
+    from helpers.book import data
 
-    from helpers.book.records import versions
-
-    layers = found.representations
-    weights = [digest for name, digest in sorted(layers.files.items()) if name.endswith(".safetensors")]
-    behind = {
-        "sha256": "+".join(weights),
-        "layers": len(layers),
-        "pooling": "+".join(layers.pooling),
-        "max_length": layers.max_length,
-        "dtype": layers.dtype,
-        "n_texts": len(layers.tokens_lost),
-        "truncated": int(np.count_nonzero(layers.tokens_lost)),
-        "encoded": layers.encoded,
-        "seed": seed,
-        "versions": versions("numpy", "scikit-learn", "torch", "transformers", "mteb"),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "date": datetime.date.today().isoformat(),
-        "minutes": round(minutes, 2),
-    }
-    table = found.table.copy()
-    numbers = table.select_dtypes("float").columns
-    table[numbers] = table[numbers].map(lambda value: float(f"{value:.5g}"))
-    table = table.assign(**behind)
-    table.insert(0, "encoder", encoder)
-    table.insert(1, "source", source)
-    return table
+    few = data.table(draws).assign(split="test")
+    return data.table(table).merge(
+        few, how="left", on=["encoder", "source", "task", "representation", "split"], validate="one_to_one"
+    )
 
 
 def scores(table: pd.DataFrame, kind: str | Sequence[str] = "published", *, split: str = "test") -> pd.DataFrame:
@@ -676,8 +643,7 @@ def _drawn(table: pd.DataFrame, wide: pd.DataFrame) -> np.ndarray:
         return wide.to_numpy()[None]
     chosen = table[(table["split"] == "test") & table["representation"].isin(wide.columns)]
     parsed = {
-        (row.encoder, row.task, row.representation): np.array(row.draws.split(), float) / 1e4
-        for row in chosen.itertuples()
+        (row.encoder, row.task, row.representation): np.asarray(row.draws, float) / 1e4 for row in chosen.itertuples()
     }
     count = min(map(len, parsed.values()))
     draws = np.array([[parsed[(*cell, name)][:count] for name in wide.columns] for cell in wide.index])

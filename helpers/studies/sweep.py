@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.book.runs import Run, execute_all, grid, parameters_of, results
 from helpers.clients.coles import Embedded
 from helpers.clients.scoring import score_parts
-from helpers.waiting import alone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +102,7 @@ def train_sweep(
 ) -> pd.DataFrame:
     """Execute the runs of a sweep that are not done yet.
 
-    If another process is running the sweep, this one waits for it (the console says so) and finds its runs done.
+    Runs that another process is executing are left to it and waited for (the console says so).
 
     Parameters
     ----------
@@ -122,17 +121,14 @@ def train_sweep(
     """
 
     assert IN_WORKER
-    planned = sweep_runs(experiments, models, out=out, **parameters)
+    planned = [
+        replace(run, leaves=(_embeddings(out, run.parameters["experiment"], run.parameters["model"]),))
+        for run in sweep_runs(experiments, models, out=out, **parameters)
+    ]
     order = {run.output: position for position, run in enumerate(planned)}
     at_once = at_once or min(4, os.cpu_count() or 1)
-    folder = ROOT / "_build" / "runs" / out
-    folder.mkdir(parents=True, exist_ok=True)
-    with alone(folder / ".lock", f"another process is running the sweep {out}"):
-        for run in planned:
-            if not _embeddings(out, run.parameters["experiment"], run.parameters["model"]).exists():
-                run.output.unlink(missing_ok=True)  # its embeddings were removed, so it is not done
-        outcomes = list(execute_all(planned, client, at_once=at_once))
-        return results(sorted(outcomes, key=lambda outcome: order[outcome.run.output]))
+    outcomes = list(execute_all(planned, client, at_once=at_once))
+    return results(sorted(outcomes, key=lambda outcome: order[outcome.run.output]))
 
 
 def save_run(
@@ -168,6 +164,8 @@ def save_run(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from helpers.book.records import versions
+
     path = _embeddings(out, experiment, model)
     if embedded is None:
         path.unlink(missing_ok=True)
@@ -175,6 +173,7 @@ def save_run(
     table = embedded.embeddings.assign(part=parts, target=target)
     facts = {"experiment": experiment, "model": model, "losses": embedded.losses}
     facts |= {f"{step}_seconds": took for step, took in embedded.seconds.items()} | about
+    facts["versions"] = versions("numpy", "torch", "pytorch-lifestream", "pytorch-lightning")
     written = pa.Table.from_pandas(table.rename_axis("client").reset_index(), preserve_index=False)
     written = written.replace_schema_metadata(written.schema.metadata | {b"run": json.dumps(facts).encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
