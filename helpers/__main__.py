@@ -183,6 +183,7 @@ def _sweep(args: argparse.Namespace) -> int:
     order = {run.output: position for position, run in enumerate(runs)}
     table = results(sorted(outcomes, key=lambda outcome: order[outcome.run.output]))
     out = runs[0].output.parent
+    out.mkdir(parents=True, exist_ok=True)
     table.to_csv(out / "results.csv", index=False)
     print(f"{out / 'results.csv'}: one row per run")
     return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0

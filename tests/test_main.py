@@ -59,7 +59,9 @@ def test_a_wrong_plan_is_refused(tmp_path, capsys, plan):
     write(tmp_path / "w.ipynb", "n")
     (tmp_path / "plan.yml").write_text(plan)
     assert main(["sweep", str(tmp_path / "plan.yml")]) == 2
-    assert "a plan has the entries notebook (required), parameters, grid and resources" in capsys.readouterr().err
+    assert (
+        "a plan has the entries notebook (required), parameters, grid, resources and tables" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.slow

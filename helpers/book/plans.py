@@ -105,7 +105,7 @@ class Plan:
         ValueError
             As :func:`helpers.book.records.merge`.
         """
-        done = [run for run in runs if run.is_done()]
+        done = [run for run in runs if run.is_done()] if self.tables else []
         found = {}
         for table in self.tables.values() if done else ():
             rows = [_kept(run, table) for run in done]
