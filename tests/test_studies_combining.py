@@ -7,10 +7,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.book.data import table
 from helpers.clients import score
 from helpers.ensembles import MeanOfLayers
-from helpers.studies.aligning import aligning_methods
-from helpers.studies.combining import MEASURES, VERDICTS, Tuned, compare, compare_all, judge, over_experiments
+from helpers.inference import CLAIM_VERDICTS, Claim, judge
+from helpers.studies.aligning import PUBLISHED_NAMES, aligning_methods
+from helpers.studies.aligning import claims as aligning_claims
+from helpers.studies.combining import (
+    MEASURES,
+    AboutMethods,
+    Tuned,
+    compare,
+    compare_all,
+    deciding,
+    findings,
+    over_experiments,
+)
+from helpers.studies.replacing import CLAIMS as REPLACING_CLAIMS
 from helpers.studies.replacing import replacing_methods
 
 REPLACING = partial(replacing_methods, ps=[0.3], alphas=[0.5])
@@ -166,27 +179,61 @@ def test_without_a_difference_the_level_is_kept():
 
 
 @pytest.mark.parametrize(
-    ("differences", "kind", "published", "verdict"),
+    ("differences", "about", "verdict"),
     [
-        ([0.01, 0.012, 0.014] * 5, "difference", 0.012, 0),
-        ([0.01, 0.012, 0.014] * 5, "difference", np.inf, 0),
-        ([0.01, 0.012, 0.014] * 5, "difference", -np.inf, 1),
-        ([0.01, -0.01, 0.001] * 5, "difference", 0.05, 1),
-        ([0.01, -0.01, 0.001] * 5, "difference", np.inf, 2),
-        ([0.01, 0.02], "difference", 0.015, 2),
-        ([0.003, 0.004] * 2, "difference", 0.012, 2),  # beyond zero without being sure of it, short of the number
-        ([0.01], "difference", 0.015, 2),
-        ([0.01] * 15 + [-0.01] * 2, "share", 0.88, 0),
-        ([0.01] * 8 + [-0.01] * 9, "share", 0.5, 0),
-        ([0.01] * 3 + [-0.01] * 14, "share", 0.88, 1),
-        ([0.01] * 17, "share", 0.5, 1),
-        ([0.01] * 2 + [-0.01] * 2, "share", 0.5, 2),
+        ([0.01, 0.012, 0.014] * 5, Claim("c", published=1.2), 0),
+        ([0.01, 0.012, 0.014] * 5, Claim("c"), 0),
+        ([0.01, 0.012, 0.014] * 5, Claim("c", side="less"), 1),
+        ([0.01, -0.01, 0.001] * 5, Claim("c", published=5.0), 1),
+        ([0.01, -0.01, 0.001] * 5, Claim("c"), 2),
+        ([0.01, 0.02], Claim("c", published=1.5), 2),
+        ([0.003, 0.004] * 2, Claim("c", published=1.2), 2),  # beyond zero without being sure of it
+        ([0.01], Claim("c", published=1.5), 2),
+        ([0.01] * 15 + [-0.01] * 2, Claim("c", null=0.5, published=0.88), 0),
+        ([0.01] * 8 + [-0.01] * 9, Claim("c", side="equal", null=0.5, margin=0.25), 2),
+        ([0.01] * 3 + [-0.01] * 14, Claim("c", null=0.5, published=0.88), 1),
+        ([0.01] * 17, Claim("c", side="equal", null=0.5, margin=0.25), 1),
+        ([0.01] * 2 + [-0.01] * 2, Claim("c", side="equal", null=0.5, margin=0.25), 2),
     ],
 )
-def test_verdicts(differences, kind, published, verdict):
-    claims = pd.DataFrame([{"claim": "c", "first": "new", "second": "best", "kind": kind, "published": published}])
-    found = judge(table_of(differences), claims, resamples=999)
-    assert found.loc["c", "verdict"] == VERDICTS[verdict] and found.loc["c", "n"] == len(differences)
+def test_claims_about_two_methods_are_asked_of_experiments(differences, about, verdict):
+    claims = {"c": AboutMethods("new", "best", about, share=about.null == 0.5)}
+    found = findings(table_of(differences), claims, resamples=999)
+    judged = judge({"c": about}, found).loc["c"]
+    assert judged["verdict"] == CLAIM_VERDICTS[verdict] and judged["n"] == len(differences)
+    share = np.mean(np.array(differences) > 0)
+    assert np.isclose(judged["estimate"], share if about.null == 0.5 else 100 * np.mean(differences))
+
+
+def test_a_claim_is_asked_of_the_experiments_that_a_scorer_has_scored():
+    table = table_of([0.01, 0.02, 0.03, 0.02, 0.01, 0.02, 0.03])
+    table["slow"] = table["accuracy"].where(table["experiment"] < 5)
+    claims = {
+        "gain": AboutMethods("new", "best", Claim("new gains")),
+        "other": AboutMethods("other", "best", Claim("another gains")),
+    }
+    slow, fast = (findings(table, claims, scorer=scorer, resamples=99) for scorer in ("slow", "accuracy"))
+    assert (slow["gain"].n, fast["gain"].n) == (5, 7)
+    assert fast["other"].why == "no other among the methods"
+    chosen, by = deciding({"LightAutoML": slow, "fast": fast})
+    assert by == {"gain": "fast", "other": "LightAutoML"} and chosen["gain"] == fast["gain"]
+    nothing = findings(table.assign(slow=np.nan), claims, scorer="slow")["gain"]
+    assert nothing.why == "no experiment has both methods"
+    with pytest.raises(ValueError, match="scorer is 'medium'; the columns are"):
+        findings(table, claims, scorer="medium")
+
+
+def test_the_published_claims_compare_methods_that_are_there():
+    replacing = {*replacing_methods(8), "best", "concat"}
+    assert {name for about in REPLACING_CLAIMS.values() for name in about[:2]} <= replacing
+    published = table("published/client_qp_ensemble.csv")
+    found = aligning_claims(published, {name: name for name in PUBLISHED_NAMES.values()})
+    assert len(found) == 16 and {name for about in found.values() for name in about[:2]} <= {
+        *aligning_methods(8),
+        "best",
+    }
+    assert sum(about.claim.side == "greater" for about in found.values()) == 8
+    assert judge({key: about.claim for key, about in (REPLACING_CLAIMS | found).items()}, {})["note"].nunique() == 1
 
 
 def test_bad_input_of_a_comparison_is_refused():
@@ -197,6 +244,3 @@ def test_bad_input_of_a_comparison_is_refused():
         compare(embeddings | {1: embeddings[1].iloc[:-1]}, target, part, REPLACING)
     with pytest.raises(ValueError, match="representation 1 has 159 rows"):
         compare(embeddings | {1: embeddings[1].to_numpy()[1:]}, target, part, REPLACING)
-    with pytest.raises(ValueError, match="'nothing'"):
-        claims = pd.DataFrame([{"claim": "c", "first": "nothing", "second": "best", "kind": "share", "published": 1}])
-        judge(table_of([0.1, 0.2]), claims)

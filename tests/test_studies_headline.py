@@ -6,7 +6,7 @@ import pytest
 
 from helpers.clients.scoring import score
 from helpers.studies.combining import compare
-from helpers.studies.headline import difference_by, differences_agree, headline, judge_by, side_by_side
+from helpers.studies.headline import difference_by, differences_agree, headline
 from helpers.studies.label_free import study
 from helpers.studies.replacing import replacing_methods
 
@@ -105,36 +105,9 @@ def test_intervals_of_scorers_without_relation_hold_zero():
     assert held >= 34
 
 
-def test_claims_are_judged_by_each_scorer_and_unknown_methods_left_out():
-    rng = np.random.default_rng(0)
-    scores = rng.normal(scale=0.01, size=(12, 2, 2)) + np.array([[0.5, 0.5], [0.6, 0.4]])
-    claims = pd.DataFrame(
-        [("m1 is better", "m1", "best", "difference", np.inf), ("m9 is better", "m9", "best", "difference", np.inf)],
-        columns=["claim", "first", "second", "kind", "published"],
-    )
-    found = judge_by(table(scores), claims, resamples=999)
-    assert found["verdict"].to_dict() == {
-        ("fast", "m1 is better"): "reproduced",
-        ("lightautoml", "m1 is better"): "not reproduced",
-    }
-    words = side_by_side({name: found.loc[name] for name in ("fast", "lightautoml")})
-    assert words.loc["m1 is better", "verdict"] == "fast: reproduced; lightautoml: not reproduced"
-    assert words.loc["m1 is better", "fast"].startswith(f"{100 * found['value'].iloc[0]:+.1f} [")
-    with pytest.raises(ValueError, match="no claim is about two of .'best', 'm1'. in one experiment"):
-        judge_by(table(scores), claims.iloc[1:])
-    with pytest.raises(ValueError, match="scorers has 'slow'; the columns are"):
-        judge_by(table(scores), claims, ["slow"])
-
-
-def test_each_claim_takes_the_experiments_that_have_both_methods():
+def test_each_difference_takes_the_experiments_that_have_both_methods():
     rows = table([[(0.5, 0.5), (0.6, 0.6), (0.7, 0.4)]] * 6)
     rows = rows[(rows["method"] != "m2") | (rows["experiment"] < 3)]
-    claims = pd.DataFrame(
-        [(f"{m} is better", m, "best", "difference", np.inf) for m in ("m1", "m2")],
-        columns=["claim", "first", "second", "kind", "published"],
-    )
-    claims.index = [0, 0]  # as after pd.concat
-    assert judge_by(rows, claims, ["fast"], resamples=99)["n"].tolist() == [6, 3]
     found = difference_by(rows, "m2", "best", resamples=99)
     assert np.allclose(found["difference"], [0.2, -0.1]) and found["n"].tolist() == [3, 3]
     unscored = rows.assign(lightautoml=rows["lightautoml"].where(rows["experiment"] < 2))
@@ -142,7 +115,6 @@ def test_each_claim_takes_the_experiments_that_have_both_methods():
     assert differences_agree(unscored, resamples=99).loc["fast", "n"] == 4
     one = rows[rows["experiment"] == 0]
     assert np.isnan(differences_agree(one).loc["fast", ["low", "high"]].to_numpy(dtype=float)).all()
-    assert judge_by(one, claims, ["fast"])["verdict"].unique().tolist() == ["not testable at this scale"]
     nothing = difference_by(rows, "m9", "best")
     assert nothing["difference"].isna().all() and (nothing["n"] == 0).all()
 

@@ -309,7 +309,7 @@ def judge(
     claims: Mapping[str, Claim],
     findings: Mapping[str, Any],
     *,
-    on: str = "",
+    on: str | Mapping[str, str] = "",
     transfer: bool = False,
     confidence_level: float = 0.95,
 ) -> pd.DataFrame:
@@ -322,7 +322,7 @@ def judge(
     findings
         Key → :class:`Finding`. A claim without one is not testable here.
     on
-        Models, or data, that the findings are about.
+        Models, or data, that the findings are about; or by the key of each claim.
     transfer
         Whether these are of another kind than those of the claims: then the question is not whether a claim holds
         where it was made but whether it transfers.
@@ -371,7 +371,8 @@ def judge(
         _check(key, claim)
         found = findings.get(key) or absent("not asked here")
         row = {"claim": claim.text, "source": claim.source, "place": claim.place, "statistic": claim.statistic}
-        row |= {"published": _published(claim), "on": on, "transfer": transfer}
+        row |= {"published": _published(claim), "on": on if isinstance(on, str) else on.get(key, "")}
+        row |= {"transfer": transfer}
         row |= {"estimate": found.estimate, "ci_low": found.low, "ci_high": found.high}
         values = zip(("p", "p_effect"), _tested_values(claim, found.estimate), strict=True)
         row |= {which: _p(found, value, which, confidence_level) for which, value in values}

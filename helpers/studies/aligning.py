@@ -3,11 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from helpers.studies.combining import MEASURES, Tuned, baselines
+from helpers.inference import Claim
+from helpers.studies.combining import MEASURES, AboutMethods, Tuned, baselines
 
-__all__ = ["aligning_methods"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PUBLISHED_NAMES", "aligning_methods", "claims"]
+
+PUBLISHED_NAMES = {
+    "CKA": "qp_cka",
+    "RSA": "qp_rsa",
+    "DistanceCorrelation": "qp_distance_correlation",
+    "OrthogonalAngularShapeMetricCentered": "qp_angular_shape",
+}
+"""Measure of similarity in the published table → the method with that measure here."""
+
+
+def claims(published: pd.DataFrame, names: Mapping[str, str]) -> dict[str, AboutMethods]:
+    """The published numbers about weights without alignment, as claims.
+
+    Parameters
+    ----------
+    published
+        Columns ``measure`` (keys of :data:`PUBLISHED_NAMES`), ``against`` (``"mean"`` or ``"best"``), ``mean_percent``
+        and ``win_percent``.
+    names
+        What the methods are called.
+
+    Returns
+    -------
+    dict of str to AboutMethods
+        For each row the difference in points, then for each the share of experiments won; that the mean is beaten and
+        the best model is not.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.aligning import claims
+    >>> row = {"measure": "CKA", "against": "mean", "mean_percent": 1.39, "win_percent": 70.6}
+    >>> found = claims(pd.DataFrame([row]), {"qp_cka": "QP, CKA"})
+    >>> [about.claim.text for about in found.values()]
+    ['QP, CKA, is better than the mean', 'QP, CKA, beats the mean more often than not']
+    """
+    made = {"source": "popov2025automatic", "place": "section 3.6", "models": "CoLES encoders of bank clients"}
+    words = {"mean": ("the mean", "better", "more"), "best": ("the best model", "worse", "less")}
+    points, shares = {}, {}
+    for row in published.to_dict("records"):
+        method, (other, than, often) = PUBLISHED_NAMES[row["measure"]], words[row["against"]]
+        side, key = "greater" if row["against"] == "mean" else "less", f"{method}_{row['against']}"
+        value, share = row["mean_percent"], row["win_percent"] / 100
+        text = f"{names[method]}, is {than} than {other}"
+        about = Claim(text, "points of accuracy", side, published=value, **made)
+        points[key] = AboutMethods(method, row["against"], about)
+        text = f"{names[method]}, beats {other} {often} often than not"
+        about = Claim(text, "share of the experiments won", side, null=0.5, published=share, spec=".0%", **made)
+        shares[f"{key}_share"] = AboutMethods(method, row["against"], about, share=True)
+    return points | shares
 
 
 def aligning_methods(

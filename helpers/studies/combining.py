@@ -16,24 +16,23 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+    from helpers.inference import Claim, Finding
     from helpers.studies.sweep import Sweep
 
 __all__ = [
     "MEASURES",
-    "VERDICTS",
+    "AboutMethods",
     "Comparison",
     "Tuned",
     "angular_cosine",
     "baselines",
     "compare",
     "compare_all",
+    "deciding",
     "draw_differences",
-    "judge",
+    "findings",
     "over_experiments",
 ]
-
-VERDICTS = ("reproduced", "not reproduced", "not testable at this scale")
-"""What :func:`judge` may say."""
 
 
 class Tuned(NamedTuple):
@@ -42,6 +41,25 @@ class Tuned(NamedTuple):
     ensemble: Any
     grid: Mapping[str, Sequence] = {}
     path: bool = False
+
+
+class AboutMethods(NamedTuple):
+    """A claim about two methods: by how many points of accuracy the first is better, or how often it wins.
+
+    Attributes
+    ----------
+    first, second : str
+        The methods.
+    claim : Claim
+        In points (0.01 of accuracy is one); of a share from 0 to 1.
+    share : bool
+        Whether it is about the share of the experiments that the first wins.
+    """
+
+    first: str
+    second: str
+    claim: Claim
+    share: bool = False
 
 
 class Comparison(NamedTuple):
@@ -327,56 +345,100 @@ def over_experiments(
     return out.astype({"wins": int, "ties": int, "n": int})
 
 
-def judge(
-    table: pd.DataFrame, claims: pd.DataFrame, *, level: float = 0.95, resamples: int = 9999, rng: int = 0
-) -> pd.DataFrame:
-    """Published claims about two methods, judged on the experiments of a table.
+def findings(
+    table: pd.DataFrame,
+    claims: Mapping[str, AboutMethods],
+    *,
+    scorer: str = "accuracy",
+    level: float = 0.95,
+    resamples: int = 9999,
+    rng: int = 0,
+) -> dict[str, Finding]:
+    """What a table says of claims about two methods, for :func:`helpers.inference.judge`.
 
     Parameters
     ----------
     table
-        As for :func:`over_experiments`.
+        With ``experiment``, ``method`` and a column of accuracies, as :func:`compare_all` gives it; single models are
+        left out.
     claims
-        One row per claim: ``claim`` in words, ``first`` and ``second`` method, ``kind``: ``"difference"`` in accuracy
-        or ``"share"`` of the experiments that the first wins, and the ``published`` number; of a difference ``inf`` or
-        ``-inf`` if only its sign was published.
+        Key → claim.
+    scorer
+        The column of accuracies. A claim is asked of the experiments in which both methods have one.
     level, resamples, rng
         As for :func:`over_experiments`.
 
     Returns
     -------
-    DataFrame
-        By claim: ``published``, our ``value`` with ``low`` and ``high``, ``n`` experiments and the ``verdict``. A
-        difference is *reproduced* if it is surely on the published side of 0 (interval and sign-flip p), *not
-        reproduced* if it is surely on the other side or its interval excludes a published number and holds 0, else not
-        testable. A share is *not reproduced* if its exact interval excludes the published one; *reproduced* if the
-        interval holds it, is at most 0.5 wide, and, unless the published share is 0.5, excludes 0.5; else not testable.
+    dict of str to Finding
+        With experiments as units: a paired difference with its sign-flip test, or a share with its exact interval and
+        test.
 
     Raises
     ------
     ValueError
-        If a claim names a method that is not in the table.
-    """
-    import pandas as pd
+        If there is no such column.
 
-    wide, rows = _wide(table), []
-    for claim in claims.to_dict("records"):
-        if missing := {claim["first"], claim["second"]} - set(wide):
-            raise ValueError(f"claim {claim['claim']!r} names {sorted(missing)}; the methods are {list(wide)}")
-        first, second, published = wide[claim["first"]], wide[claim["second"]], claim["published"]
-        if claim["kind"] == "difference":
-            found = _paired(first, second, level, resamples, rng)
-            value, low, high = found.difference, found.low, found.high
-            sure = {"better": 1, "worse": -1}.get(found.verdict, 0)
-            ruled_out = np.isfinite([published, low]).all() and low <= 0 <= high and not low <= published <= high
-            verdict = 0 if sure and sure == np.sign(published) else 1 if sure or ruled_out else 2
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.inference import Claim
+    >>> from helpers.studies.combining import AboutMethods, findings
+    >>> rows = [(e, m, a) for e in range(8) for m, a in (("best", 0.5), ("new", 0.52 + 0.01 * (e == 3)))]
+    >>> table = pd.DataFrame(rows, columns=["experiment", "method", "accuracy"])
+    >>> found = findings(table, {"gain": AboutMethods("new", "best", Claim("new gains"))})["gain"]
+    >>> round(found.estimate, 3), found.n
+    (2.125, 8)
+    """
+    from helpers.inference import absent, paired_finding, share_finding
+
+    if scorer not in table:
+        raise ValueError(f"scorer is {scorer!r}; the columns are {list(table)}")
+    wide = _wide(table.assign(accuracy=table[scorer]), complete=False)
+    found = {}
+    for key, (first, second, claim, share) in claims.items():
+        if missing := [name for name in (first, second) if name not in wide]:
+            found[key] = absent(f"no {missing[0]} among the methods")
+            continue
+        both = wide[[first, second]].dropna()
+        if both.empty:
+            found[key] = absent("no experiment has both methods")
+        elif share:
+            wins = int((both[first] > both[second]).sum())
+            found[key] = share_finding(claim, wins, len(both), "experiments", confidence_level=level)
         else:
-            wins = _wins(first, second, level)
-            value, low, high = wins["win_rate"], wins["win_low"], wins["win_high"]
-            decisive = high - low <= 0.5 and (published == 0.5 or not low <= 0.5 <= high)
-            verdict = 1 if not low <= published <= high else 0 if decisive else 2
-        rows.append({**claim, "value": value, "low": low, "high": high, "n": len(wide), "verdict": VERDICTS[verdict]})
-    return pd.DataFrame(rows).set_index("claim")
+            options = {"confidence_level": level, "resamples": resamples, "rng": rng}
+            found[key] = paired_finding(claim, 100 * both[first], 100 * both[second], "experiments", **options)
+    return found
+
+
+def deciding(found: Mapping[str, Mapping[str, Finding]]) -> tuple[dict[str, Finding], dict[str, str]]:
+    """Of each claim the finding that decides: by the first scorer that has scored as many experiments as any other.
+
+    Parameters
+    ----------
+    found
+        Scorer → findings of the same claims, the scorer of the publication first.
+
+    Returns
+    -------
+    dict of str to Finding, dict of str to str
+        The findings, and by which scorer each of them is.
+
+    Examples
+    --------
+    >>> from helpers.inference import Finding
+    >>> from helpers.studies.combining import deciding
+    >>> few, many = Finding(1.0, 0.0, 2.0, 3, "experiments"), Finding(1.0, 0.5, 1.5, 17, "experiments")
+    >>> deciding({"slow": {"a": few, "b": many}, "fast": {"a": many, "b": many}})[1]
+    {'a': 'fast', 'b': 'slow'}
+    """
+    chosen, by = {}, {}
+    for key in next(iter(found.values())):
+        most = max(one[key].n for one in found.values())
+        by[key] = next(scorer for scorer, one in found.items() if one[key].n == most)
+        chosen[key] = found[by[key]][key]
+    return chosen, by
 
 
 def draw_differences(
@@ -473,12 +535,13 @@ def aligned_rows(x: Any, target: pd.Series, part: pd.Series, name: Any) -> np.nd
     return x
 
 
-def _wide(table: pd.DataFrame) -> pd.DataFrame:
-    """Experiments × methods, without single models, methods in the order of the table."""
+def _wide(table: pd.DataFrame, *, complete: bool = True) -> pd.DataFrame:
+    """Experiments × methods, without single models, methods in the order of the table; those of all experiments."""
     if "kind" in table:
         table = table[table["kind"] != "single"]
     wide = table.pivot(index="experiment", columns="method", values="accuracy")
-    return wide[list(dict.fromkeys(table["method"]))].dropna(axis=1)
+    wide = wide[list(dict.fromkeys(table["method"]))]
+    return wide.dropna(axis=1) if complete else wide
 
 
 def _paired(first: pd.Series, second: pd.Series, level: float, resamples: int, rng: int) -> Any:

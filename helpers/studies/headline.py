@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from helpers.studies.combining import Tuned
 
-__all__ = ["METHODS", "difference_by", "differences_agree", "headline", "judge_by", "side_by_side"]
+__all__ = ["METHODS", "difference_by", "differences_agree", "headline"]
 
 METHODS = (
     "best",
@@ -130,45 +130,6 @@ def headline(
     return pd.DataFrame(rows)
 
 
-def judge_by(
-    table: pd.DataFrame, claims: pd.DataFrame, scorers: Sequence[str] = ("fast", "lightautoml"), **options: Any
-) -> pd.DataFrame:
-    """:func:`helpers.studies.combining.judge` for each scorer, on the experiments in which it has scored both methods.
-
-    Parameters
-    ----------
-    table
-        Of :func:`headline`, with a column ``experiment``.
-    claims, options
-        As for :func:`helpers.studies.combining.judge`; claims for which there is no such experiment are left out.
-    scorers
-        Columns of the table.
-
-    Returns
-    -------
-    DataFrame
-        As there, with the scorer as the first level of the index.
-
-    Raises
-    ------
-    ValueError
-        If a scorer is no column, or no claim is left.
-    """
-    import pandas as pd
-
-    from helpers.studies.combining import judge
-
-    rows = []
-    for scorer in scorers:
-        for i, claim in enumerate(claims.to_dict("records")):
-            pair = _pair(table, claim["first"], claim["second"], scorer)
-            if len(pair):
-                rows.append(judge(pair, claims.iloc[[i]], **options).assign(scorer=scorer))
-    if not rows:
-        raise ValueError(f"no claim is about two of {sorted(table['method'].unique())} in one experiment")
-    return pd.concat(rows).set_index("scorer", append=True).swaplevel()
-
-
 def difference_by(table: pd.DataFrame, first: str, second: str, **options: Any) -> pd.DataFrame:
     """The difference of two methods in accuracy by each scorer, over the experiments in which it has scored both.
 
@@ -216,63 +177,6 @@ def _pair(table: pd.DataFrame, first: str, second: str, scorer: str) -> pd.DataF
     rows = table[table["method"].isin([first, second]) & table[scorer].notna()]
     rows = rows[rows.groupby("experiment")["method"].transform("nunique") == 2]
     return rows.assign(accuracy=rows[scorer])
-
-
-def side_by_side(found: Mapping[str, pd.DataFrame], deciding: Sequence[str] | None = None) -> pd.DataFrame:
-    """Several judgements of the same claims in words.
-
-    Parameters
-    ----------
-    found
-        Of :func:`helpers.studies.combining.judge`, by what shall stand above each; the first one has all claims. Where
-        a claim is judged on another number of experiments than there, ``n`` is written.
-    deciding
-        Those whose verdicts count; all by default.
-
-    Returns
-    -------
-    DataFrame
-        By claim: the ``published`` number or sign, under each name the value with its limits (empty where the claim was
-        not judged), in points of accuracy or percent of the experiments, and the ``verdict``: one word if all that
-        judged the claim agree, else each with its name.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from helpers.studies.headline import side_by_side
-    >>> columns = ["claim", "kind", "published", "value", "low", "high", "n", "verdict"]
-    >>> row = ["b wins", "difference", float("inf"), 0.02, 0.01, 0.03, 17, "reproduced"]
-    >>> side_by_side({"fast": pd.DataFrame([row], columns=columns).set_index("claim")}).loc["b wins"].tolist()
-    ['better', '+2.0 [+1.0, +3.0]', 'reproduced']
-    """
-    import pandas as pd
-
-    from helpers.inference import with_limits
-
-    def digits(row: pd.Series) -> str:
-        return "+.1f" if row["kind"] == "difference" else ".0f"
-
-    def published(row: pd.Series) -> str:
-        sign = {np.inf: "better", -np.inf: "worse"}
-        return sign.get(row["published"]) or f"{100 * row['published']:{digits(row)}}"
-
-    first = next(iter(found.values()))
-
-    def ours(row: pd.Series) -> str:
-        fewer = "" if row["n"] == first["n"].max() else f" (n = {row['n']})"
-        return with_limits(row, "value", scale=100, spec=digits(row)) + fewer
-
-    out = pd.DataFrame({"published": first.apply(published, axis=1)})
-    for name, table in found.items():
-        out[name] = table.apply(ours, axis=1).reindex(first.index).fillna("")
-    verdicts = {name: found[name]["verdict"] for name in (found if deciding is None else deciding)}
-    for claim in first.index:
-        said = {name: verdict[claim] for name, verdict in verdicts.items() if claim in verdict.index}
-        words = set(said.values())
-        out.loc[claim, "verdict"] = (
-            words.pop() if len(words) == 1 else "; ".join(f"{name}: {word}" for name, word in said.items())
-        )
-    return out
 
 
 def differences_agree(

@@ -4,9 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from helpers.studies.combining import Tuned, baselines
+from helpers.inference import Claim
+from helpers.studies.combining import AboutMethods, Tuned, baselines
 
-__all__ = ["replacing_methods"]
+__all__ = ["CLAIMS", "replacing_methods"]
+
+_MADE = {"source": "popov2025automatic", "models": "CoLES encoders of bank clients"}
+_POINTS = {"statistic": "points of accuracy", **_MADE}
+_SHARE = {"statistic": "share of the experiments won", "null": 0.5, "spec": ".0%", **_MADE}
+_HALF = {"side": "equal", "published": 0.5, "margin": 0.25, **_SHARE}
+CLAIMS = {
+    "concat": AboutMethods(
+        "concat",
+        "best",
+        Claim("Concatenation is better than the best model", published=1.2, place="section 3.4.1", **_POINTS),
+    ),
+    "mean": AboutMethods(
+        "mean", "best", Claim("The mean is worse than the best model", side="less", place="section 3.4.1", **_POINTS)
+    ),
+    "half": AboutMethods(
+        "replacement_inverse",
+        "best",
+        Claim("Replacement without labels wins in half of the experiments", place="section 3.4.2", **_HALF),
+        share=True,
+    ),
+    "complement": AboutMethods(
+        "replacement",
+        "best",
+        Claim(
+            "Replacement without labels, with the gain 1 − CKA, wins in half of the experiments",
+            place="section 3.4.2",
+            **_HALF,
+        ),
+        share=True,
+    ),
+    "quality": AboutMethods(
+        "quality_replacement_tuned",
+        "best",
+        Claim("Replacement with quality is better than the best model", place="section 3.5", **_POINTS),
+    ),
+    "share": AboutMethods(
+        "quality_replacement_tuned",
+        "concat",
+        Claim(
+            "Replacement with quality is above plain concatenation in most experiments",
+            published=0.88,
+            place="section 3.5",
+            **_SHARE,
+        ),
+        share=True,
+    ),
+    "plain_share": AboutMethods(
+        "quality_replacement",
+        "concat",
+        Claim(
+            "Replacement with quality, not tuned, is above plain concatenation in most experiments",
+            published=0.88,
+            place="section 3.5",
+            **_SHARE,
+        ),
+        share=True,
+    ),
+    "pca": AboutMethods(
+        "quality_replacement_tuned",
+        "concat_pca",
+        Claim("Replacement with quality is above concatenation + PCA", place="section 3.5", **_POINTS),
+    ),
+}
+"""What the published study claims of replacement and of what it is compared with.
+
+Half of the experiments means between a quarter and three quarters of them.
+"""
 
 
 def replacing_methods(
