@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from helpers.clients import score
-from helpers.inference import holm
+from helpers.inference import holm, judge
 from helpers.similarity.registry import MEASURES
 from helpers.studies import pair_gains as study
 from helpers.studies.pair_gains import (
@@ -17,7 +17,6 @@ from helpers.studies.pair_gains import (
     gain_correlations,
     pair_gains,
     pair_measures,
-    verdicts,
 )
 from helpers.studies.sweep import Sweep
 
@@ -344,7 +343,7 @@ def test_tables_that_do_not_serve_are_refused(change, message):
 # Verdicts, stability, power
 
 
-def test_verdicts_by_hand():
+def test_published_correlations_are_judged_by_side_and_size():
     names = ["CKA", "RSA", "JaccardSimilarity", "RSMNormDifference"]
     found = pd.DataFrame(
         {
@@ -354,23 +353,26 @@ def test_verdicts_by_hand():
             "pearson_low": [-0.4, -0.1, -0.4, -0.3],
             "pearson_high": [-0.2, 0.1, 0.2, -0.1],
             "p": [0.001, 0.9, 0.5, 0.001],
+            "n_experiments": 17,
         }
     )
     published = pd.DataFrame({"measure": names, "correlation": [-0.34, -0.3, -0.3, 0.33]})
-    table = verdicts(found, published, combination="sum")
-    assert table["verdict"].tolist() == ["reproduced", "not reproduced", "not decided", "not reproduced"]
-    assert table["same size"].tolist() == ["yes", "no", "yes", "no"]
-    assert np.allclose(table["p_holm"], holm(found["p"]))  # corrected for the published ones
-    larger = published.assign(correlation=[-0.1, -0.3, -0.3, 0.33])
-    assert verdicts(found, larger, combination="sum").loc["cka", ["verdict", "same size"]].tolist() == [
-        "reproduced",
-        "no",
-    ]
-    assert verdicts(found.assign(p=0.9), larger, combination="sum").loc["cka", "verdict"] == "not decided"
+    asked = study.claims(published)
+
+    def judged(found, published=published):
+        return judge(study.claims(published), study.findings(found, published, combination="sum"))
+
+    table = judged(found).drop("stable")
+    assert table["verdict"].tolist() == ["reproduced", "not reproduced", "not testable here", "not reproduced"]
+    assert np.allclose(table["p"], holm(found["p"]))  # corrected for the published ones
+    assert [asked[name].side for name in table.index] == ["less", "less", "less", "greater"]
+    smaller = published.assign(correlation=[-0.1, -0.3, -0.3, 0.33])
+    assert judged(found, smaller).loc["cka", ["verdict", "note"]].tolist() == ["reproduced", "larger than published"]
+    assert judged(found.assign(p=0.9), smaller).loc["cka", "verdict"] == "not testable here"
     wide = found.assign(pearson_low=-0.6, pearson_high=0.01)
-    assert set(verdicts(wide, published, combination="sum")["verdict"].iloc[:3]) == {"not decided"}
+    assert set(judged(wide)["verdict"].iloc[:3]) == {"not testable here"}
     with pytest.raises(ValueError, match="cka, rsa, jaccard, rsm_norm_difference of the published"):
-        verdicts(found, published)
+        study.findings(found, published)
 
 
 def test_a_measure_with_one_correlation_for_all_combinations_is_the_most_stable():
@@ -381,6 +383,15 @@ def test_a_measure_with_one_correlation_for_all_combinations_is_the_most_stable(
     found = study.stability(pairs, ["rsa", "cka"], combinations=["sum", "product"], resamples=200)
     assert found.index.tolist() == ["cka", "rsa"] and found.loc["cka", "most_stable"] > 0.95
     assert found.loc["cka", "range"] < found.loc["rsa", "low"]
+    options = {"combinations": ["sum", "product"], "resamples": 200}
+    ahead, behind = (study.stability_finding(pairs, ["rsa", "cka"], name, **options) for name in ("cka", "rsa"))
+    assert np.isclose(ahead.estimate, found["range"]["rsa"] - found["range"]["cka"])
+    assert np.allclose([-behind.estimate, -behind.high, -behind.low], ahead[:3])
+    claim = study.claims(pd.DataFrame({"measure": [], "correlation": []}))
+    assert judge(claim, {"stable": ahead}).loc["stable", "verdict"] == "reproduced"
+    assert judge(claim, {"stable": behind}).loc["stable", "verdict"] == "not reproduced"
+    few = study.stability_finding(pairs[pairs["experiment"] < 2], ["rsa", "cka"], "cka", **options)
+    assert np.isnan(few.low) and few.n == 2
 
 
 def test_power_grows_with_experiments_and_is_the_level_without_a_relation():

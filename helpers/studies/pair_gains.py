@@ -19,27 +19,30 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from helpers import metrics
+from helpers.inference import Claim
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from helpers.inference import Finding
     from helpers.studies.sweep import Sweep
 
 __all__ = [
     "COMBINATIONS",
     "PUBLISHED_NAMES",
     "SLOW",
-    "VERDICTS",
+    "claims",
     "combine",
     "detection_power",
+    "findings",
     "gain_correlations",
     "noise_share",
     "null_correlations",
     "pair_gains",
     "pair_measures",
     "stability",
+    "stability_finding",
     "study",
-    "verdicts",
 ]
 
 COMBINATIONS = ("concatenation", "sum", "product")
@@ -61,8 +64,6 @@ PUBLISHED_NAMES = {
     "DistanceCorrelation": "distance_correlation",
 }
 """Name of a measure in the published table → its name here."""
-
-VERDICTS = ("reproduced", "not reproduced", "not decided")
 
 OPTIONS = {"rtd": {"trials": 4, "batch": 150}}
 ROWS = 1 << 21
@@ -447,63 +448,132 @@ def gain_correlations(
     return found[[*front, *found.columns.drop(front)]]
 
 
-def verdicts(
-    found: pd.DataFrame, published: pd.DataFrame, *, combination: str = "concatenation", level: float = 0.95
-) -> pd.DataFrame:
-    """The published correlation of each measure beside ours.
+def claims(published: pd.DataFrame) -> dict[str, Claim]:
+    """The published correlations as claims, by the names of the measures here, and ``"stable"``: that of CKA varies
+    least between the ways of combining.
+
+    Parameters
+    ----------
+    published
+        Columns ``measure`` (keys of :data:`PUBLISHED_NAMES`) and ``correlation``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.pair_gains import claims
+    >>> claims(pd.DataFrame({"measure": ["CKA"], "correlation": [-0.339]}))["cka"].text
+    'The larger cka, the smaller the gain'
+    """
+    made = {"source": "popov2025automatic", "place": "section 3.2", "models": "CoLES encoders of bank clients"}
+    found = {}
+    for label, value in zip(published["measure"], published["correlation"], strict=True):
+        name = PUBLISHED_NAMES[label]
+        side, words = ("greater", "larger") if value > 0 else ("less", "smaller")
+        found[name] = Claim(
+            f"The larger {name.replace('_', ' ')}, the {words} the gain",
+            "correlation with the gain that the two accuracies do not foretell",
+            side,
+            published=value,
+            spec="+.2f",
+            **made,
+        )
+    found["stable"] = Claim(
+        "CKA is the most stable over concatenation, sum and product",
+        "how much smaller the range of its three correlations is than that of its strongest rival",
+        spec="+.2f",
+        **made,
+    )
+    return found
+
+
+def findings(
+    found: pd.DataFrame,
+    published: pd.DataFrame,
+    *,
+    combination: str = "concatenation",
+    level: float = 0.95,
+) -> dict[str, Finding]:
+    """What correlations say of the published ones, for :func:`helpers.inference.judge`.
 
     Parameters
     ----------
     found
         Of :func:`gain_correlations`.
     published
-        Columns ``measure`` (keys of :data:`PUBLISHED_NAMES`) and ``correlation``.
+        As for :func:`claims`.
     combination
         Which of ours; which one was published is not said.
     level
-        Of the corrected test.
+        Of the intervals.
 
     Returns
     -------
-    DataFrame
-        One row per published measure, by its name here: ``published``, ``ours`` with ``low`` and ``high``, ``p_holm``
-        (corrected for these measures alone), ``verdict``: ``"reproduced"`` if ours has the published sign and both the
-        interval excludes 0 and the corrected p-value is at most 1 - level; ``"not reproduced"`` if ours is weaker or of
-        the other sign, and the interval excludes the published value; ``"not decided"`` else. ``same size``
-        tells whether the interval holds the published value.
+    dict of str to Finding
+        With experiments as units; the test of the null is that of relabelled models. Fewer than three experiments have
+        no interval.
 
     Raises
     ------
     KeyError, ValueError
         If a published measure is unknown or was not correlated.
     """
-    import pandas as pd
-
-    from helpers.inference import holm
+    from helpers.inference import Finding, p_from_interval
 
     ours = found[found["combination"] == combination].set_index("measure")
     names = [PUBLISHED_NAMES[name] for name in published["measure"]]
     if missing := [name for name in names if name not in ours.index]:
         raise ValueError(f"{', '.join(missing)} of the published measures are not among those of {combination!r}")
-    table = pd.DataFrame(
-        {
-            "published": published["correlation"].to_numpy(),
-            "ours": ours.loc[names, "pearson"],
-            "low": ours.loc[names, "pearson_low"],
-            "high": ours.loc[names, "pearson_high"],
-            "p_holm": holm(ours.loc[names, "p"]),
-        },
-        index=pd.Index(names, name="measure"),
-    )
-    sign = np.sign(table["published"])
-    apart = (table["low"] > 0) | (table["high"] < 0)
-    good = (np.sign(table["ours"]) == sign) & apart & (table["p_holm"] <= 1 - level + 1e-12)
-    inside = table["published"].between(table["low"], table["high"])
-    known = table["low"].notna()
-    weaker = sign * table["ours"] < table["published"].abs()
-    table["verdict"] = np.select([good, known & ~inside & weaker], VERDICTS[:2], VERDICTS[2])
-    table["same size"] = np.where(known, np.where(inside, "yes", "no"), "")
-    return table
+    said = {}
+    for name, value in zip(names, published["correlation"], strict=True):
+        row = ours.loc[name]
+        limits = row["pearson"], row["pearson_low"], row["pearson_high"]
+        p_effect = p_from_interval(*limits, value, confidence_level=level)  # limits allow for few experiments already
+        said[name] = Finding(*limits, int(row["n_experiments"]), "experiments", row["p"], p_effect)
+    return said
+
+
+def stability_finding(
+    pairs: pd.DataFrame,
+    measures: Sequence[str],
+    name: str = "cka",
+    *,
+    combinations: Sequence[str] = COMBINATIONS,
+    resamples: int = 2000,
+    level: float = 0.95,
+    rng: int | np.random.Generator = 0,
+) -> Finding:
+    """By how much the correlations of one measure vary less between the ways of combining than those of each other.
+
+    Parameters
+    ----------
+    pairs, measures, combinations, resamples, level, rng
+        As for :func:`stability`.
+    name
+        The measure that is said to be the most stable.
+
+    Returns
+    -------
+    Finding
+        The range of the strongest rival less that of the measure; fewer than three experiments have no interval.
+    """
+    from helpers.arrays import generator
+    from helpers.inference import Finding, p_from_interval, weakest
+
+    measures = list(measures)
+    own = measures.index(name)
+    data = _arranged(pairs, measures, combinations, False)
+    one = np.ptp(_weighted(data, np.ones((1, data.n_experiments)), by_ranks=False)[0][0], axis=0)
+    ahead = np.delete(one - one[own], own)
+    if data.n_experiments < 3:
+        return Finding(float(ahead.min()), np.nan, np.nan, data.n_experiments, "experiments")
+    ranges = np.ptp(_draws(data, resamples, generator(rng), by_ranks=False)[0], axis=1)
+    drawn = np.delete(ranges - ranges[:, [own]], own, axis=1)
+    parts = []
+    for estimate, draws in zip(ahead, drawn.T, strict=True):
+        limits = _limits(draws, data.n_experiments, level)
+        p = p_from_interval(estimate, *limits, confidence_level=level)  # the limits allow for few experiments already
+        parts.append(Finding(float(estimate), *limits, data.n_experiments, "experiments", p, p))
+    return weakest(Claim(name), parts, confidence_level=level)
 
 
 def stability(
