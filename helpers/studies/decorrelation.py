@@ -11,15 +11,31 @@ import numpy as np
 from helpers.arrays import as_matrix, check_count, to_numpy
 from helpers.clients.scoring import score
 from helpers.ensembles.decorrelation import KEEP, Decorrelator
+from helpers.inference import Claim
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["HALVED", "designs", "front", "pair"]
+    from helpers.inference import Finding
+
+__all__ = ["CLAIMS", "HALVED", "designs", "findings", "front", "pair"]
 
 
 HALVED = ("", "same", "other")
 """Whose clients train the classifiers of :func:`front`."""
+
+_MADE = {
+    "side": "less",
+    "source": "popov2025automatic",
+    "place": "section 3.3",
+    "models": "CoLES encoders of bank clients",
+}
+CLAIMS = {
+    "dependence": Claim("The dependence on Y falls", "change of the dependence on Y", spec="+.2f", **_MADE),
+    "alone": Claim("X′ alone is worse than X", "points of accuracy", **_MADE),
+    "union": Claim("X′ ∪ Y is worse than X ∪ Y", "points of accuracy", spec="+.2f", **_MADE),
+}
+"""What the published study claims of a map that only lowers dependence."""
 
 
 def designs(
@@ -50,6 +66,65 @@ def designs(
         out += [{"penalty": penalties[0], "keep": keep, "mu": float(mu)} for mu in (*mus, math.inf)]
     others = mus[:1] if others is None else others
     return out + [{"penalty": name, "keep": "labels", "mu": float(mu)} for name in penalties[1:] for mu in others]
+
+
+def findings(
+    table: pd.DataFrame,
+    *,
+    penalty: str = "modified_distance_correlation",
+    dependence: str = "distance_correlation_unbiased",
+    scorer: str = "",
+    level: float = 0.95,
+    resamples: int = 9999,
+    rng: int = 0,
+) -> dict[str, Finding]:
+    """What fronts of several experiments say of :data:`CLAIMS`, for :func:`helpers.inference.judge`.
+
+    Parameters
+    ----------
+    table
+        Of :func:`front`, with a column ``experiment``; the rows of X as it is and of the map that keeps nothing are
+        compared.
+    penalty, dependence
+        The map, and the measure of its dependence on Y; a constant X′ depends on nothing.
+    scorer
+        One of the further scorers of the table; its main one if empty. Experiments that it has not scored are left out.
+    level, resamples, rng
+        As for :func:`helpers.inference.paired_finding`.
+
+    Returns
+    -------
+    dict of str to Finding
+        With experiments as units.
+
+    Raises
+    ------
+    ValueError
+        If an experiment has several such rows, or none has both.
+    """
+    from helpers.inference import paired_finding
+
+    end = f"_{scorer}" if scorer else ""
+    table = table.dropna(subset=[f"accuracy{end}"])
+    before = table[table["penalty"] == "none"].set_index("experiment")
+    after = table[(table["penalty"] == penalty) & (table["keep"] == "nothing")].set_index("experiment")
+    shared = before.index.intersection(after.index)
+    if shared.empty or len(after) != after.index.nunique() or len(before) != before.index.nunique():
+        raise ValueError(
+            f"table has {len(before)} rows of X and {len(after)} of {penalty!r}; one of each per experiment"
+        )
+    columns = {"dependence": (dependence, 1), "alone": (f"accuracy{end}", 100), "union": (f"accuracy_union{end}", 100)}
+    options = {"confidence_level": level, "resamples": resamples, "rng": rng}
+    return {
+        key: paired_finding(
+            CLAIMS[key],
+            scale * after.loc[shared, column].fillna(0),
+            scale * before.loc[shared, column],
+            "experiments",
+            **options,
+        )
+        for key, (column, scale) in columns.items()
+    }
 
 
 def pair(
