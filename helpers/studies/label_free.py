@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from helpers.inference import Claim
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from helpers.clients.reading import Clients
+    from helpers.inference import Finding
     from helpers.studies.sweep import Sweep
 
 __all__ = [
@@ -19,7 +22,9 @@ __all__ = [
     "PUBLISHED",
     "Study",
     "against",
+    "claims",
     "correlations",
+    "findings",
     "halves",
     "qualities",
     "ranking",
@@ -486,6 +491,83 @@ def against(
     out = pd.DataFrame(rows)
     out.insert(out.columns.get_loc("p") + 1, "holm", holm(out["p"]))
     return out
+
+
+def claims(published: pd.DataFrame, names: Mapping[str, str] | None = None) -> dict[str, Claim]:
+    """The published finding that no label-free quality helps, as a claim about each of them.
+
+    Parameters
+    ----------
+    published
+        Index quality (of :data:`PUBLISHED`), column ``mean_percent``.
+    names
+        What the qualities are called.
+
+    Returns
+    -------
+    dict of str to Claim
+        That a quality does not help means that weights by it gain less than one percent of the accuracy of the mean.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.label_free import claims
+    >>> claims(pd.DataFrame({"mean_percent": {"rankme": -3.07}}))["rankme"].text
+    'Weights by rankme do not help'
+    """
+    return {
+        name: Claim(
+            f"Weights by {(names or {}).get(name, name)} do not help",
+            "percent by which the accuracy is larger than that of the plain mean",
+            "less",
+            null=1.0,
+            published=float(published.loc[name, "mean_percent"]),
+            smallest=1.0,
+            spec="+.2f",
+            source="popov2025automatic",
+            place="section 3.6.1",
+            models="CoLES encoders of bank clients",
+        )
+        for name in PUBLISHED
+    }
+
+
+def findings(
+    methods: pd.DataFrame,
+    claims: Mapping[str, Claim],
+    *,
+    by: str = "experiment",
+    level: float = 0.95,
+    resamples: int = 9999,
+    rng: int = 0,
+) -> dict[str, Finding]:
+    """What the weighted sums of a study say of :func:`claims`, for :func:`helpers.inference.judge`.
+
+    Parameters
+    ----------
+    methods
+        Of :func:`study`, with a column ``by``; sums with qualities brought to [0, 1] are compared with the plain mean.
+    claims
+        Key → claim, keys are qualities.
+    by, level, resamples, rng
+        As for :func:`against`.
+
+    Returns
+    -------
+    dict of str to Finding
+        With experiments as units, in percent.
+    """
+    from helpers.inference import paired_finding
+
+    sums = methods[methods["combine"] == "sum"]
+    mean = sums[sums["quality"] == "equal"].set_index(by)["accuracy"]
+    sums = sums[(sums["scale"] == "unit") & (sums["lam"] == 1)]
+    found = {}
+    for key, claim in claims.items():
+        percent = 100 * (sums[sums["quality"] == key].set_index(by)["accuracy"].loc[mean.index] / mean - 1)
+        options = {"confidence_level": level, "resamples": resamples, "rng": rng}
+        found[key] = paired_finding(claim, percent.to_numpy(), np.zeros(len(percent)), "experiments", **options)
+    return found
 
 
 def halves(clients: Clients, *, rng: int | np.random.Generator = 0) -> tuple[Clients, Clients]:
