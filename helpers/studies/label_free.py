@@ -529,6 +529,7 @@ def claims(published: pd.DataFrame, names: Mapping[str, str] | None = None) -> d
             models="CoLES encoders of bank clients",
         )
         for name in PUBLISHED
+        if name in published.index
     }
 
 
