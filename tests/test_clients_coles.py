@@ -113,6 +113,32 @@ def test_every_feature_and_both_cells_train(clients, parts, cell):
     assert np.isfinite(found.embeddings).all(axis=None) and len(found.losses) == 2
 
 
+def test_a_killed_training_goes_on_to_the_same_embeddings(clients, parts, tmp_path, monkeypatch):
+    from ptls.frames.coles import CoLESModule
+
+    from helpers.training import Checkpoints
+
+    options = TINY | {"epochs": 3, "batch": 16, "noise": 0.1}
+    whole, steps, real = coles.embed(clients, parts, **options), [], CoLESModule.training_step
+
+    def dies(module, batch, number):
+        steps.append(number)
+        if len(steps) == 5:
+            raise KeyboardInterrupt
+        return real(module, batch, number)
+
+    monkeypatch.setattr(CoLESModule, "training_step", dies)
+    kept = Checkpoints(tmp_path, every=0)
+    with pytest.raises(KeyboardInterrupt):
+        coles.embed(clients, parts, **options, folder=kept)
+    again = coles.embed(clients, parts, **options, folder=kept)
+    assert steps[:6] == [0, 1, 2, 3, 4, 4] and len(set(steps)) == len(steps) - 1
+    pd.testing.assert_frame_equal(again.embeddings, whole.embeddings)
+    assert again.losses == whole.losses
+    with pytest.raises(ValueError, match="about slices is 2 there and 3 here"):
+        coles.embed(clients, parts, **options | {"slices": 3}, folder=kept)
+
+
 def test_a_diverging_run_is_told(clients, parts):
     with pytest.raises(FloatingPointError, match="the training diverged"):
         coles.embed(clients, parts, **TINY, learning_rate=1e30)

@@ -6,8 +6,9 @@ client's history are embedded near each other, slices of different clients apart
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from helpers.clients.reading import Clients
+    from helpers.training import Checkpoints
 
 __all__ = [
     "FEATURES",
@@ -161,6 +163,7 @@ def embed(
     epochs: int = 5,
     batch: int = 32,
     seed: int = 0,
+    folder: str | os.PathLike[str] | Checkpoints | None = None,
 ) -> Embedded:
     """Train CoLES on the training clients and embed all clients.
 
@@ -185,11 +188,14 @@ def embed(
         Of Adam; a batch has that many clients.
     seed
         Of weights, slices, batches and noise.
+    folder
+        Where the training is kept as it goes (see :class:`helpers.training.Checkpoints`), so that the same call goes on
+        after a kill, to the same embeddings; None: nowhere.
 
     Raises
     ------
     ValueError
-        If a setting is out of range.
+        If a setting is out of range, or the folder holds another run.
     FloatingPointError
         If the training diverges: a loss that is not finite, or embeddings that are not or that are all the same.
 
@@ -208,8 +214,9 @@ def embed(
     known = clients.target.index
     train = parts.reindex(known).eq("train").to_numpy()
     settings = {"category_width": category_width, "other_width": other_width, "hidden": hidden, "slices": slices}
+    settings |= {"shortest": shortest, "longest": longest, "batch": batch, "projector": projector}
     _check_settings(
-        settings | {"shortest": shortest, "longest": longest, "epochs": epochs, "batch": batch, "projector": projector},
+        settings | {"epochs": epochs},
         {"noise": noise, "learning_rate": learning_rate},
         features,
         clients,
@@ -238,10 +245,14 @@ def embed(
             use_batch_norm=False,
             linear_projection_size=projector,
         )
-        module = CoLESModule(RnnSeqEncoder(events, hidden_size=hidden, type=cell), **_optimiser(learning_rate))
+        module = CoLESModule(RnnSeqEncoder(events, hidden_size=hidden, type=cell))
         slicer = SampleSlices(slices, shortest, longest)
         dataset = ColesDataset([histories[i] for i in np.flatnonzero(train)], slicer, col_time=features[0])
-        losses = _fit(module, dataset, epochs, batch)
+        about = settings | {"features": list(features), "cell": cell, "noise": noise, "seed": seed}
+        about |= {"clients": len(dataset), "events": sum(len(history[features[0]]) for history in dataset.data)}
+        losses = _fit(
+            module, dataset, learning_rate=learning_rate, epochs=epochs, batch=batch, folder=folder, about=about
+        )
         clock.append(time.perf_counter())
         largest = max(float(weight.detach().abs().max()) for weight in module.parameters())
         if not largest < LARGEST:  # gates saturate, so that the embeddings may look sane
@@ -307,55 +318,36 @@ def _histories(clients: Clients, train: np.ndarray, features: list[str]) -> tupl
     return [{name: column[first:last] for name, column in columns.items()} for first, last in ends], sizes
 
 
-def _optimiser(learning_rate: float) -> dict:
-    from functools import partial
-
+def _fit(module, dataset, *, learning_rate: float, epochs: int, batch: int, folder: Any, about: dict) -> list[float]:
+    """Mean loss of each epoch, per slice; order, slices and noise are drawn from the random states as they stand."""
     import torch
-
-    return {
-        "optimizer_partial": partial(torch.optim.Adam, lr=learning_rate),
-        "lr_scheduler_partial": partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0),
-    }
-
-
-def _fit(module, dataset, epochs: int, batch: int) -> list[float]:
-    """Mean loss of each epoch, per slice."""
-    import logging
-
-    from pytorch_lightning import Callback, Trainer
     from torch.utils.data import DataLoader
 
-    class Losses(Callback):
-        def __init__(self):
-            self.epochs, self.total, self.count = [], 0.0, 0
+    from helpers.training import Checkpoints, Log, train
 
-        def on_train_batch_end(self, trainer, module, outputs, batch, number):
-            self.total += float(outputs["loss"])
-            self.count += len(batch[1])
-
-        def on_train_epoch_end(self, trainer, module):
-            self.epochs.append(self.total / self.count)
-            self.total, self.count = 0.0, 0
-            if not np.isfinite(self.epochs[-1]):
-                raise FloatingPointError(f"the training diverged: the loss of epoch {len(self.epochs)} is not finite")
-
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    losses = Losses()
-    trainer = Trainer(
-        max_epochs=epochs,
-        accelerator="auto",
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[losses],
-    )
     # A last batch of fewer clients could lack the five negatives of a slice.
     last = len(dataset) % batch
     loader = DataLoader(dataset, batch, shuffle=True, collate_fn=dataset.collate_fn, drop_last=0 < last < 7)
-    trainer.fit(module, loader)
-    return losses.epochs
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    module.to(device)
+
+    def loss(both, step):
+        return {"loss": module.training_step(tuple(part.to(device) for part in both), step), "slices": len(both[1])}
+
+    if folder is not None:
+        folder = folder if isinstance(folder, Checkpoints) else Checkpoints(folder)
+        folder = replace(folder, about={**folder.about, **about})
+    trained = train(
+        module,
+        loss,
+        lambda rng, epoch: loader,
+        epochs=epochs,
+        optimizer=torch.optim.Adam(module.parameters(), lr=learning_rate),
+        rng=None,
+        folder=folder,
+        log=Log(every=len(loader)),
+    )
+    return [row["loss"] / row["slices"] for row in trained.log]
 
 
 def _encode(encoder, histories: list[dict], batch: int = 256) -> np.ndarray:
