@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +18,7 @@ __all__ = [
     "check_count",
     "column_means",
     "generator",
+    "integer_seed",
     "row_slices",
     "sum_of_squares",
     "to_numpy",
@@ -202,6 +203,15 @@ def check_count(value: Any, name: str, *, least: int = 1, most: int | None = Non
 def generator(rng: int | np.random.Generator) -> np.random.Generator:
     """A NumPy generator from a seed or from a generator (which is used as it is)."""
     return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng)
+
+
+def integer_seed(rng: int | Sequence[int] | np.random.Generator) -> Any:
+    """What named streams are derived from: an integer, or integers, as they are; of a generator its next 63 bits.
+
+    >>> integer_seed(7), integer_seed([7, 1])
+    (7, [7, 1])
+    """
+    return int(rng.integers(2**63)) if isinstance(rng, np.random.Generator) else rng
 
 
 def to_numpy(x: Array) -> np.ndarray:

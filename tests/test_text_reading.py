@@ -14,7 +14,7 @@ NUMBERED = [f"This is the sentence with number {i}." for i in range(100)]
 def test_samples_are_distinct_nested_and_seeded():
     large, small = sentences(80, source=NUMBERED), sentences(20, source=NUMBERED)
     assert large[:20] == small and len(set(large)) == 80
-    assert sentences(20, source=NUMBERED, seed=1) != small
+    assert sentences(20, source=NUMBERED, rng=1) != small
     assert sentences(source=NUMBERED + NUMBERED) == NUMBERED
 
 

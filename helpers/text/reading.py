@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from helpers.arrays import generator
 from helpers.text.corpus import LIBRARIES, Missing, documentation
 from helpers.text.prose import is_sentence, split_sentences
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 __all__ = ["digest", "read_hub", "read_texts", "sentences"]
@@ -23,7 +25,7 @@ __all__ = ["digest", "read_hub", "read_texts", "sentences"]
 def sentences(
     n: int | None = None,
     *,
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
     source: str | os.PathLike | Iterable[str] | None = None,
     column: str | None = None,
     words: tuple[int, int] = (5, 40),
@@ -38,8 +40,8 @@ def sentences(
     n
         How many sentences; ``None`` for all, in the order of the source. The sample of n is the beginning of every
         larger sample with the same seed, so results at two sizes are nested.
-    seed
-        Seed for the sample.
+    rng
+        Seed or generator of the sample.
     source
         ``None`` (or an empty string) for the documentation of the installed libraries; ``"hub:NAME"`` or
         ``"hub:NAME:CONFIG"``, such as ``"hub:allenai/c4:en"``, for the sentences of a data set of the hub, read by
@@ -62,11 +64,9 @@ def sentences(
 
     Examples
     --------
-    >>> sentences(3, source=["One is odd.", "Two is even.", "one is ODD.", "Three is prime."], seed=1)
+    >>> sentences(3, source=["One is odd.", "Two is even.", "one is ODD.", "Three is prime."], rng=1)
     ['Two is even.', 'One is odd.', 'Three is prime.']
     """
-    import numpy as np
-
     if n is not None and (isinstance(n, bool) or n != int(n) or n < 1):
         raise ValueError(f"n is {n!r}; it is a whole number of sentences, at least 1, or None for all")
     if source is None or (isinstance(source, str) and not source):
@@ -88,7 +88,7 @@ def sentences(
         return distinct
     if len(distinct) < n:
         raise ValueError(f"{where} has {len(distinct)} distinct sentences; n = {n} were asked for")
-    return [distinct[i] for i in np.random.default_rng(seed).permutation(len(distinct))[: int(n)]]
+    return [distinct[i] for i in generator(rng).permutation(len(distinct))[: int(n)]]
 
 
 def digest(texts: pd.DataFrame | Iterable[str]) -> str:
