@@ -20,7 +20,7 @@ import numpy as np
 from helpers.similarity._engine import compiled
 from helpers.similarity._engine.features import ProductSums
 from helpers.similarity._engine.kernels import Kernels
-from helpers.similarity._engine.neighbours import settle
+from helpers.similarity._engine.neighbours import Candidates, settle
 from helpers.similarity._engine.passes import run_block
 from helpers.similarity._engine.plan import Plan, block_statistics, pairs_of
 from helpers.similarity._engine.resources import Progress, one_thread_per_product
@@ -291,8 +291,9 @@ def _settled(plan, spans, blocks, bare, keys, names) -> tuple[np.ndarray, np.nda
     for m, (source, unit) in enumerate(zip(bare, plan.units(metric), strict=True)):
         own = filled(source, np.concatenate([np.asarray(block[m]) for block in blocks]))
         places = np.where(names[m] < 0, -1, np.searchsorted(here, names[m]))
+        candidates = Candidates(keys[m], places, None, source.shape[1], unit)
         of = compiled.exact(own, None, metric)
-        found, near = settle(compiled, own, metric, min(k, len(here) - 1), keys[m], places, unit, 0, of)
+        found, near = settle(compiled, own, metric, min(k, len(here) - 1), candidates, slice(0, len(here)), of)
         best[m, :, : near.shape[1]], index[m, :, : near.shape[1]] = found, here[near]
     return best, index
 

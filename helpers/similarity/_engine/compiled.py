@@ -9,21 +9,17 @@ every measure. In a diagonal block only the entries above the diagonal count; th
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
 
+from helpers.similarity._engine.bounds import LOST, NEAREST, ROWS, slack_of
+from helpers.similarity._engine.bounds import OBJECTS as OBJECTS
+from helpers.similarity._engine.bounds import VECTORS as VECTORS
+from helpers.similarity._engine.bounds import marks as marks
 from helpers.similarity._engine.exact import Exact, insert
 
-# Row numbers of the vectors of a block. "Rows" are less their own mean; "objects" are as given.
-SHIFT = 0  # sqrt(p) times (mean of the row less the mean of all entries)
-ROWS = 1  # four of the rows: squared norm after centring, dot product with the centre, norm, 1 / norm
-OBJECTS = 5  # the same four of the objects
-DOUBTS = 9  # of the rows and of the objects: what their directions may be off beyond the rounding of products
-VECTORS = 11
-
-LOST = 4.0  # a doubt beyond every distance: the direction drowned in rounding or underflow
 NAME = "numpy"
 BLOCKS = (512, 384, 256, 192, 128, 64, 32)  # sizes to choose from
 SCRATCH = 0  # temporary blocks that the kernels make
@@ -278,38 +274,6 @@ def pack(values, out, diagonal):
             at += 1
 
 
-class Slack(NamedTuple):
-    """How far the numbers of a block may be from the distances of :mod:`~helpers.similarity._engine.exact`.
-
-    With u the unit roundoff of the block and v that of double precision, a product of rows is off by at most p·u times
-    half the sum of their squared lengths w, whatever the order of its terms (Higham, 2002, Accuracy and stability of
-    numerical algorithms, chapter 3); sums in double precision are off by p·v. What else is rounded adds some u.
-    """
-
-    product: float  # of a squared distance, over w
-    mended: float  # of a squared distance computed from differences, over itself
-    entry: float  # of one entry of a prepared row, over the length
-    far: float  # of 1 - cosine from inner products, over w / the product of the lengths
-    length: float  # of a length
-    least: float  # of a squared distance that underflows
-    cosine: float  # of the exact distance itself, and its grid
-
-
-def slack_of(dtype: str, width: int) -> Slack:
-    """Bounds for rows of ``width`` features in blocks of this type."""
-    u, v = float(np.finfo(dtype).eps) / 2, 2.0**-53
-    p = 1.1 * width
-    return Slack(
-        product=(p + 32) * u + (p + 16) * v,
-        mended=(p + 16) * u,
-        entry=16 * u + (2 * p + 16) * v,
-        far=(p + 96) * u + 16 * (p + 8) * v,
-        length=1.5 * (u + p * v),
-        least=(p + 32) * float(np.finfo(dtype).tiny),
-        cosine=(2 * p + 16) * v + 2.0**-43,
-    )
-
-
 @njit(fastmath=_FIXED, **_compiled)
 def _below_squares(squares, left, right, out, slack):
     """Lower bounds of the squared Euclidean distances between objects."""
@@ -330,24 +294,24 @@ def _below_angles(squares, left, right, out, base, doubts, shifted, slack):
     n, m = squares.shape
     kind = squares.dtype.type
     zero, half, one, most, shifted = kind(0), kind(0.5), kind(1), kind(4), kind(shifted)
-    product, far_slack, length_slack = kind(0.7 * slack.product), kind(slack.far), kind(1.25 * slack.length)
-    relative, fixed = kind(8 * slack.length + 2.0**-38), kind(16 * slack.length**2 + slack.cosine)
-    beyond, least = kind(16 * slack.length + slack.cosine), kind(slack.least)
+    by_squares, by_products = kind(slack.near), kind(slack.far)
+    unequal, least = kind(1.25 * slack.length), kind(slack.least)
+    beyond = kind(16 * slack.length + 2.0**-37 + slack.cosine)
     for i in range(n):
         t, w, dot, length, inverse = left[0, i], left[base, i], left[base + 1, i], left[base + 2, i], left[base + 3, i]
-        doubt = left[doubts, i]
+        doubt = left[doubts, i] + beyond
         for j in range(m):
             gap = (t - right[0, j]) * shifted
             d = squares[i, j] + gap * gap
             total = w + right[base, j]
             both = inverse * right[base + 3, j]
             gap = length - right[base + 2, j]
-            near = half * (d - gap * gap) * both
-            near -= (product * total + abs(gap) * (length + right[base + 2, j]) * length_slack + least) * both
-            near -= near * relative + fixed
+            apart = half * (d - gap * gap)
             far = one - (half * (total - d) + (dot + right[base + 1, j])) * both
-            far -= (far_slack * total + least) * both + beyond
-            known = far if total * both > most else near
+            equal = total * both <= most
+            off = (by_squares if equal else by_products) * total
+            off = (off + abs(gap) * (length + right[base + 2, j]) * unequal + least) * both
+            known = (apart * both if equal else far) - off
             known = (known if both > zero else one) - doubt - right[doubts, j]
             out[i, j] = known if known > zero else zero
 
@@ -370,7 +334,7 @@ def _sharper(key, square, left, right, i, j, base, doubts, shifted, cancelled, s
     one, other = np.float64(left[base + 2, i]), np.float64(right[base + 2, j])
     gap = one - other
     near = 0.5 * (d - gap * gap) * both
-    off = (0.7 * off + abs(gap) * (one + other) * 1.25 * slack.length) * both
+    off = (0.6 * off + abs(gap) * (one + other) * 1.25 * slack.length) * both
     off += (8 * slack.length + 2.0**-38) * abs(near) + 16 * slack.length**2
     off += slack.cosine if near > 5e-7 else 2.0**-48 * np.sqrt(abs(near) + off) + 2e-30
     return max(key, near - off - left[doubts, i] - right[doubts, j])
@@ -398,10 +362,6 @@ def _keep_nearest(
                 if v < limits[j]:
                     insert(best_j[j], index_j[j], v, first_i + i)
                     limits[j] = best_j[j, last]
-
-
-#: First vector, vector of the doubts, and whether the objects' own means count, by metric.
-NEAREST = {"euclidean": (OBJECTS, 0, 1.0), "correlation": (ROWS, DOUBTS, 0.0), "cosine": (OBJECTS, DOUBTS + 1, 1.0)}
 
 
 def nearest(

@@ -16,6 +16,7 @@ of double precision is equal, and then the object with the lower index is the ne
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,10 @@ def fold(terms):
 
 
 @njit(**_compiled)
-def describe(x, centred, scale, mean, square, terms):
+def describe(x, rows, centred, scale, mean, square, terms):
     """Powers of two that bring the rows near 1, the means that are taken off them, and squared lengths after that."""
-    n, p = x.shape
-    for i in range(n):
+    p = x.shape[1]
+    for i in rows:
         size = 0.0
         flat = True
         for k in range(p):
@@ -82,22 +83,23 @@ def _rounded(value):
 
 
 @njit(**_compiled)
-def _distance(angular, u, v, uu, vv, terms):
+def _distance(angular, u, row, scale, mean, uu, vv, terms):
+    """Between a row that is scaled already and one that is not."""
     if not angular:
         for k in range(u.size):
-            gap = u[k] - v[k]
+            gap = u[k] - np.float64(row[k])
             terms[k] = gap * gap
         return _rounded(fold(terms))
     if uu == 0 or vv == 0:
         return 1.0
     for k in range(u.size):
-        terms[k] = u[k] * v[k]
+        terms[k] = u[k] * (np.float64(row[k]) * scale - mean)
     d = 1.0 - fold(terms) / math.sqrt(uu * vv)
     if d >= 1e-6:
         return (d + 384.0) - 384.0
     a, b = math.sqrt(uu), math.sqrt(vv)
     for k in range(u.size):
-        gap = u[k] / a - v[k] / b
+        gap = u[k] / a - (np.float64(row[k]) * scale - mean) / b
         terms[k] = gap * gap
     d = fold(terms) * 0.5
     return 0.0 if d < 1e-30 else _rounded(d)
@@ -107,14 +109,13 @@ def _distance(angular, u, v, uu, vv, terms):
 def distances(x, angular, scale, mean, square, i, j, out):
     """Distances of the pairs (i[m], j[m]); quicker where equal ``i`` follow one another."""
     p = x.shape[1]
-    u, v, terms, last = np.empty(p), np.empty(p), np.empty(p), -1
+    u, terms, last = np.empty(p), np.empty(p), -1
     for m in range(i.size):
         a, b = i[m], j[m]
         if a != last:
             _scaled(x[a], scale[a], mean[a], u)
             last = a
-        _scaled(x[b], scale[b], mean[b], v)
-        out[m] = 0.0 if a == b else _distance(angular, u, v, square[a], square[b], terms)
+        out[m] = 0.0 if a == b else _distance(angular, u, x[b], scale[b], mean[b], square[a], square[b], terms)
 
 
 @njit(**_compiled)
@@ -137,7 +138,7 @@ def settle(x, angular, scale, mean, square, at, others, keys, names, unit, best,
     fewer objects than places.
     """
     p, k = x.shape[1], best.shape[1]
-    u, v, terms = np.empty(p), np.empty(p), np.empty(p)
+    u, terms = np.empty(p), np.empty(p)
     for r in range(at.size):
         a, filled, done = at[r], 0, False
         _scaled(x[a], scale[a], mean[a], u)
@@ -149,8 +150,7 @@ def settle(x, angular, scale, mean, square, at, others, keys, names, unit, best,
                 done = True
                 break
             b = others[r, t]
-            _scaled(x[b], scale[b], mean[b], v)
-            d = _distance(angular, u, v, square[a], square[b], terms)
+            d = _distance(angular, u, x[b], scale[b], mean[b], square[a], square[b], terms)
             if filled < k:
                 filled += 1
                 insert(best[r, :filled], index[r, :filled], d, name)
@@ -160,19 +160,26 @@ def settle(x, angular, scale, mean, square, at, others, keys, names, unit, best,
 
 
 class Exact:
-    """Distances between rows of one representation, (n, p) in float32 or float64."""
+    """Distances between rows of one representation, (n, p) in float32 or float64; rows are described when needed."""
 
     def __init__(self, x: np.ndarray, metric: str):
-        self.x, self.angular = x, metric != "euclidean"
-        n, p = x.shape
-        self.scale, self.mean, self.square = np.ones(n), np.zeros(n), np.ones(n)
-        if self.angular:
-            describe(x, metric == "correlation", self.scale, self.mean, self.square, np.empty(p))
+        self.x, self.angular, self.centred = x, metric != "euclidean", metric == "correlation"
+        self.scale, self.mean, self.square = np.ones(len(x)), np.zeros(len(x)), np.ones(len(x))
+        self.known = np.full(len(x), not self.angular)
+        self.lock = threading.Lock()
 
-    @property
-    def void(self) -> np.ndarray:
-        """Rows without a direction."""
-        return self.square == 0
+    def describe(self, rows: np.ndarray) -> None:
+        """See to it that what the distances of these rows need is there."""
+        with self.lock:
+            new = np.flatnonzero(np.bincount(rows.ravel(), minlength=len(self.x)).astype(bool) & ~self.known)
+            if len(new):
+                describe(self.x, new, self.centred, self.scale, self.mean, self.square, np.empty(self.x.shape[1]))
+                self.known[new] = True
+
+    def void(self, rows: np.ndarray) -> np.ndarray:
+        """Which of the rows have no direction."""
+        self.describe(rows)
+        return self.square[rows] == 0
 
     @property
     def _rows(self) -> tuple[Any, ...]:
@@ -180,6 +187,8 @@ class Exact:
 
     def distances(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """Distances (squared for the Euclidean metric) of pairs of rows, float64."""
+        self.describe(i)
+        self.describe(j)
         out = np.empty(len(i))
         distances(*self._rows, i, j, out)
         return out
@@ -188,6 +197,8 @@ class Exact:
         self, at: np.ndarray, others: np.ndarray, keys: np.ndarray, names: np.ndarray, unit: float, k: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Distances and names of the k nearest of the rows ``at`` among ``others``, and whether they are complete."""
+        self.describe(at)
+        self.describe(np.maximum(others, 0))
         best, index = np.empty((len(at), k)), np.empty((len(at), k), np.int64)
         complete = np.empty(len(at), bool)
         settle(*self._rows, at, others, keys, names, unit, best, index, complete)
@@ -213,6 +224,7 @@ class Exact:
 
     def _plain(self, rows: np.ndarray) -> np.ndarray:
         """Rows in float64, of unit length where only the direction counts."""
+        self.describe(rows)
         out = self.x[rows].astype(np.float64) * self.scale[rows, None] - self.mean[rows, None]
         if self.angular:
             square = self.square[rows]

@@ -115,6 +115,9 @@ class Kernels(Protocol):
     ) -> None:
         """Keep for every row and every column the objects with the smallest lower bounds of their exact distance."""
 
+    def marks(self, metric: str, vectors: Array) -> np.ndarray:
+        """What bounds the errors of the objects' distances (3, n), from their vectors."""
+
     def exact(self, source: Source, rows: np.ndarray | None, metric: str) -> ExactDistances:
         """Exact distances between chosen rows of a source, or between all."""
 
@@ -131,7 +134,8 @@ class Kernels(Protocol):
 class ExactDistances(Protocol):
     """The distances that decide which objects are nearest (:mod:`~helpers.similarity._engine.exact`), of some rows."""
 
-    void: np.ndarray  # rows without a direction
+    def void(self, rows: np.ndarray) -> np.ndarray:
+        """Which of the rows have no direction."""
 
     def distances(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """Distances of pairs of rows, float64; squared for the Euclidean metric."""

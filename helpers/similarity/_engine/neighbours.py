@@ -11,14 +11,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers.similarity._engine.bounds import above
 from helpers.similarity._engine.kernels import ExactDistances, Kernels
 from helpers.similarity._engine.sources import Source
 
-__all__ = ["PairDistances", "exact_neighbours", "places", "settle"]
+__all__ = ["Candidates", "PairDistances", "exact_neighbours", "places", "settle"]
 
 ROWS = 512  # whose candidates are put in order at a time
 GATHERED = 1 << 22  # bytes of rows that are read for that where a representation is not in memory as it is
@@ -27,7 +28,26 @@ QUERIES, TARGETS = 256, 1024  # rows of a block of the second look
 
 def places(n: int, k: int) -> int:
     """How many candidates a pass keeps for the k nearest of n objects."""
-    return min(n - 1, k + max(8, k // 8))
+    return min(n - 1, k + max(4, k // 4))
+
+
+class Candidates(NamedTuple):
+    """What a pass has found for the objects of one representation."""
+
+    keys: np.ndarray  # (n, places) lower bounds of distances, ascending
+    names: np.ndarray  # (n, places) the objects that they belong to, -1 for none
+    marks: np.ndarray | None  # (3, n) what bounds the errors; None if every distance is wanted
+    width: int
+    unit: float  # times a key, this is a lower bound of the exact distance
+
+    def doubtful(self, metric: str, k: int, rows: slice) -> np.ndarray:
+        """Rows where the bounds leave the k nearest or their order open."""
+        keys, names = self.keys[rows], self.names[rows]
+        if self.marks is None or keys.shape[1] <= k:
+            return np.arange(len(keys))
+        upper = above(metric, self.width, keys, self.marks[:, rows, None], self.marks[:, names])
+        upper = np.maximum.accumulate(upper[:, :k], axis=1)
+        return np.flatnonzero(~((keys[:, 1 : k + 1] > upper) | (names[:, 1 : k + 1] < 0)).all(axis=1))
 
 
 def exact_neighbours(
@@ -35,37 +55,23 @@ def exact_neighbours(
     sources: list[Source],
     metric: str,
     k: int,
-    keys: np.ndarray,
-    names: np.ndarray,
-    units: list[float],
+    candidates: list[Candidates],
     pool: Any,
     threads: int,
 ) -> None:
-    """Put the k nearest neighbours into the first k places of ``names`` (L, n, places), in their order.
-
-    ``keys`` (L, n, places) ascend; times a layer's unit they are lower bounds of the exact distances.
-    """
+    """Put the k nearest neighbours of every layer's candidates into the first k places of their names, in order."""
     for first in range(0, len(sources), threads):
         numbers = range(first, min(first + threads, len(sources)))
         ready = list(pool.map(lambda number: _exact_if_resident(kernels, sources[number], metric), numbers))
 
         def part(task: tuple[tuple[int, ExactDistances | None], int]) -> None:
             (number, exact), start = task
-            rows = slice(start, start + ROWS)
-            near = settle(
-                kernels,
-                sources[number],
-                metric,
-                k,
-                keys[number, rows],
-                names[number, rows],
-                units[number],
-                start,
-                exact,
-            )
-            names[number, rows, :k] = near[1]
+            found = candidates[number]
+            rows = slice(start, min(start + ROWS, len(found.names)))
+            found.names[rows, :k] = settle(kernels, sources[number], metric, k, found, rows, exact)[1]
 
-        list(pool.map(part, itertools.product(zip(numbers, ready, strict=True), range(0, names.shape[1], ROWS))))
+        starts = range(0, len(candidates[0].names), ROWS)
+        list(pool.map(part, itertools.product(zip(numbers, ready, strict=True), starts)))
 
 
 def settle(
@@ -73,30 +79,33 @@ def settle(
     source: Source,
     metric: str,
     k: int,
-    keys: np.ndarray,
-    names: np.ndarray,
-    unit: float,
-    start: int,
+    candidates: Candidates,
+    rows: slice,
     exact: ExactDistances | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distances and indices (rows, k) of the nearest neighbours of consecutive rows from ``start`` on."""
-    best, index = np.empty((len(names), k)), np.empty((len(names), k), np.int64)
-    complete = np.empty(len(names), bool)
-    step = len(names)
+    """Distances and indices (rows, k) of the nearest neighbours of some rows.
+
+    ``exact`` are the distances of all rows, or None where rows must be read for them. Where the bounds of the
+    candidates decide by themselves, distances are left out (NaN).
+    """
+    keys, names = candidates.keys[rows], candidates.names[rows]
+    best, index = np.full((len(names), k), np.nan), names[:, :k].astype(np.int64)
+    open_rows = candidates.doubtful(metric, k, rows)
+    complete = np.ones(len(names), bool)
+    step = max(1, len(open_rows))
     if exact is None:
         step = max(1, GATHERED // ((names.shape[1] + 1) * source.shape[1] * np.dtype(source.dtype).itemsize))
-    for low in range(0, len(names), step):
-        rows = slice(low, low + step)
-        own, others, of = start + np.arange(low, min(low + step, len(names))), names[rows], exact
-        at = own
+    for low in range(0, len(open_rows), step):
+        own = open_rows[low : low + step]
+        at, others, of = own + rows.start, names[own], exact
         if of is None:
-            read = np.union1d(own, np.maximum(others, own[0]))
+            read = np.union1d(at, np.maximum(others, at[0]))
             of = kernels.exact(source, read, metric)
-            at, others = np.searchsorted(read, own), np.searchsorted(read, others)
-        best[rows], index[rows], complete[rows] = of.settle(at, others, keys[rows], names[rows], unit, k)
+            at, others = np.searchsorted(read, at), np.searchsorted(read, others)
+        best[own], index[own], complete[own] = of.settle(at, others, keys[own], names[own], candidates.unit, k)
     if names.shape[1] < source.shape[0] - 1 and not complete.all():
         left = np.flatnonzero(~complete)
-        best[left], index[left] = look_again(kernels, source, metric, k, left + start, best[left, -1])
+        best[left], index[left] = look_again(kernels, source, metric, k, left + rows.start, best[left, -1])
     return best, index
 
 
@@ -143,7 +152,7 @@ def look_again(
             read = np.union1d(chosen, part)
             of = kernels.exact(source, read, metric)
             at, others = np.searchsorted(read, chosen), np.searchsorted(read, part)
-            void = of.void[at]
+            void = of.void(at)
             near, there, apart = of.within(at, others, most)
             found.append((near, part[there], apart))
         near, there, apart = (np.concatenate(z) for z in zip(*found, strict=True))

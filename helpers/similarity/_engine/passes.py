@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from helpers.similarity._engine.kernels import Kernels, kernels_for
-from helpers.similarity._engine.neighbours import PairDistances, exact_neighbours
+from helpers.similarity._engine.neighbours import Candidates, PairDistances, exact_neighbours
 from helpers.similarity._engine.plan import Plan, check_varies, describe, make_plan, pairs_of, spread, with_ranges
 from helpers.similarity._engine.ranks import rank_tables, ranked_products, store_places
 from helpers.similarity._engine.requirements import Requirements, Totals
@@ -136,7 +136,11 @@ def nearest_of(plan, kernels, sources, state, exact, pool, threads) -> np.ndarra
     names, k, metric = kernels.to_numpy(state.index), plan.requirements.neighbours, plan.requirements.metric
     if not exact:
         keys = kernels.to_numpy(state.best)
-        exact_neighbours(kernels, sources, metric, k, keys, names, plan.units(metric), pool, threads)
+        candidates = [
+            Candidates(*of, layer.width, unit)
+            for *of, layer, unit in zip(keys, names, state.marks, plan.layers, plan.units(metric), strict=True)
+        ]
+        exact_neighbours(kernels, sources, metric, k, candidates, pool, threads)
     state.best = None
     return np.ascontiguousarray(names[:, :, :k])
 
@@ -264,6 +268,8 @@ def run_block(plan, kernels, phase, task, left, right, space, state, locks, plac
         here, there = slice(i, i + i1 - i0), slice(j, j + j1 - j0)
         guards = sorted({i0 // plan.block, j0 // plan.block})
         for m in range(count):
+            if diagonal:
+                state.marks[m][:, here] = kernels.marks(requirements.metric, vectors[m][0])
             with contextlib.ExitStack() as held:
                 for guard in guards:
                     held.enter_context(locks.of(guard, m))

@@ -186,7 +186,7 @@ def make_plan(sources, layers, dtype, requirements, memory, block_rows, kernels,
     row_state = 8 * count * requirements.distance
     if k := requirements.neighbours:
         kept, name = places(n, k), 4 if n < 2**31 else 8
-        row_state += count * (kept * (size + name) + (k * (8 + name) if cluster else 0)) + threads * 24
+        row_state += count * (kept * (size + name) + 3 * size + (k * (8 + name) if cluster else 0)) + threads * 24
     keep = 0
     bins = 0
     if ranked:

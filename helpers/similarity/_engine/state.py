@@ -42,6 +42,7 @@ class State:
         k = requirements.neighbours if exact else plan.places  # exact neighbours of parts, or candidates
         self.best = kernels.full((count, rows if k else 0, k), np.inf, "float64" if exact else plan.dtype)
         self.index = kernels.full((count, rows if k else 0, k), -1, "int32" if plan.n < 2**31 else "int64")
+        self.marks = np.full((count, 3, rows if requirements.neighbours and not exact else 0), np.nan, plan.dtype)
         whole = "uint32" if plan.pairs < 2**32 and kernels.NAME == "numpy" else "int64"
         self.histogram = kernels.full((count, plan.bins), 0, whole)
         ranked = requirements.dissimilarity and requirements.compare == "spearman" and not plan.bins
@@ -70,7 +71,7 @@ class State:
             self.sides[:, at : at + rows.shape[1]] += rows
 
     def arrays(self) -> dict[str, np.ndarray]:
-        names = ["diagonal", "trace", "sums", "sides", "best", "index", "store"]
+        names = ["diagonal", "trace", "sums", "sides", "best", "index", "marks", "store"]
         names += ["histogram"] if self.tables is None else ["tables", "error"]
         return {name: getattr(self, name) for name in names}
 

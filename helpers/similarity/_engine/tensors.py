@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from helpers.similarity._engine.compiled import CANCELLED, CHUNK, LOST, NEAREST, OBJECTS, ROWS, VECTORS, slack_of
+from helpers.similarity._engine.bounds import LOST, NEAREST, OBJECTS, ROWS, VECTORS, marks, slack_of
+from helpers.similarity._engine.compiled import CANCELLED, CHUNK
 from helpers.similarity._engine.exact import CLOSE, GRID, NOTHING, SPLIT
 
 Tensor = torch.Tensor
@@ -223,6 +224,9 @@ class TorchKernels:
         self._keep(keys, best_i, index_i, first_j)
         self._keep(keys.T, best_j, index_j, first_i)
 
+    def marks(self, metric: str, vectors: Tensor) -> np.ndarray:
+        return marks(metric, self.to_numpy(vectors))
+
     def _below(self, metric: str, squares: Tensor, out: Tensor, left: Tensor, right: Tensor, width: int) -> None:
         """Lower bounds of the exact distances, as the compiled kernels have them."""
         base, doubts, shifted = NEAREST[metric]
@@ -244,15 +248,15 @@ class TorchKernels:
         gap = left[base + 2][:, None] - right[base + 2][None, :]
         near = 0.5 * (d - gap * gap) * both
         far = 1 - (0.5 * (total - d) + (left[base + 1][:, None] + right[base + 1][None, :])) * both
-        far -= (slack.far * total + slack.least) * both + (16 * slack.length + slack.cosine)
         unequal = gap.abs_() * lengths * (1.25 * slack.length)
         relative, fixed = 8 * slack.length + 2.0**-38, 16 * slack.length**2
-        off = (0.7 * off + unequal) * both + relative * near.abs() + fixed
+        equal = total * both <= 4
+        share = torch.where(equal, slack.near, slack.far)
+        plain = torch.where(equal, near, far) - (share * total + unequal + slack.least) * both
+        plain -= 16 * slack.length + 2.0**-37 + slack.cosine
+        off = (0.6 * off + unequal) * both + relative * near.abs() + fixed
         off += torch.where(near > 5e-7, slack.cosine, 2.0**-48 * (near.abs() + off).sqrt() + 2e-30)
-        plain = near - (0.7 * slack.product * total + unequal + slack.least) * both
-        plain -= plain * relative + (fixed + slack.cosine)
-        plain = torch.where(mended, torch.maximum(plain, near - off), plain)
-        known = torch.where(total * both > 4, far, plain)
+        known = torch.where(mended & equal, torch.maximum(plain, near - off), plain)
         known = torch.where(both > 0, known, 1.0) - left[doubts][:, None] - right[doubts][None, :]
         out.copy_(known.nan_to_num_(0.0).clamp_(min=0))
 
@@ -329,10 +333,9 @@ class TorchExact:
                 part -= self.mean[rows, None]
             self.square[rows] = torch.where(void[rows], 0.0, _fold(part * part))
 
-    @property
-    def void(self) -> np.ndarray:
-        """Rows without a direction."""
-        return (self.square == 0).cpu().numpy()
+    def void(self, rows: np.ndarray) -> np.ndarray:
+        """Which of the rows have no direction."""
+        return (self.square == 0).cpu().numpy()[rows]
 
     def distances(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """Distances of pairs of rows, float64, on the host."""
