@@ -115,7 +115,7 @@ def layers(folder: Path, texts: list[str]) -> list[np.ndarray]:
 def compare(name: str, x: np.ndarray, y: np.ndarray, batch: int, peers: list[str]) -> None:
     """One line for ours and one for every peer."""
     trials = 10 if len(x) > batch else 1
-    _, one, work = (z / trials for z in timed(lambda: rtd(x, y, batch=batch, workers=1)))
+    _, one, work = (z / trials for z in timed(lambda: rtd(x, y, batch=batch, n_jobs=1)))
     _, every, work_of_all = (z / trials for z in timed(lambda: rtd(x, y, batch=batch)))
     value = rtd(x[:batch], y[:batch], batch=batch)
     form = "{:28} {:16} {:9.4f} s a subset, processor {:9.4f} s"

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _in_options(words: str) -> str:
-    """A message that names parameters of Python, for the command line: ``drop_rare=2`` becomes ``--drop-rare 2``."""
+    """A message that names parameters of Python, for the command line: ``overwrite=True`` becomes ``--overwrite``."""
 
     def option(match: re.Match) -> str:
         flag = "--target" if match[1] == "labels" else f"--{match[1].replace('_', '-')}"
@@ -240,10 +240,10 @@ def _chapter(name: Path) -> Path:
 def _execute(runs: list[Run], args: argparse.Namespace, what: str, **resources: float) -> Iterator[Outcome]:
     """Execute with a bar that names what runs and tells how long the rest will take."""
     counts: Counter[str] = Counter()
-    with _Bar(runs, what, args.at_once) as bar:
+    with _Bar(runs, what, args.n_jobs) as bar:
         for outcome in execute_all(
             runs,
-            at_once=args.at_once,
+            n_jobs=args.n_jobs,
             retries=args.retries,
             force=args.force,
             on_start=bar.started,
@@ -259,13 +259,13 @@ def _execute(runs: list[Run], args: argparse.Namespace, what: str, **resources: 
 class _Bar:
     """Progress in expected seconds: of earlier runs of the same chapters where there are any, else of the average."""
 
-    def __init__(self, runs: list[Run], what: str, at_once: int):
+    def __init__(self, runs: list[Run], what: str, n_jobs: int):
         from tqdm import tqdm
 
         from helpers.book.costs import expected_seconds
 
         self.left = {run.output: expected_seconds(run) for run in runs}
-        self.total, self.count, self.at_once = len(runs), 0, max(1, at_once)
+        self.total, self.count, self.n_jobs = len(runs), 0, max(1, n_jobs)
         self.running: dict[Path, tuple[float, Run]] = {}
         self.waiting: dict[Path, str] = {}
         self.held: dict[Path, str] = {}  # runs that another process is executing
@@ -320,7 +320,7 @@ class _Bar:
         with self.lock:
             spent = {output: now - began for output, (began, _) in self.running.items()}
             rest = [max(left - spent.get(output, 0), 1.0) for output, left in self.left.items()]
-        return max(max(rest, default=0.0), sum(rest) / self.at_once)
+        return max(max(rest, default=0.0), sum(rest) / self.n_jobs)
 
     def _tick(self) -> None:
         while not self.over.wait(0.5):

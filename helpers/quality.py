@@ -400,13 +400,13 @@ def uniformity(x: Any, *, t: float = 2.0) -> float:
     return math.log(total / (n * (n - 1))) if total > 0 else -4.0 * t
 
 
-def clustering(x: Any, *, clusters: int = 8, relative: bool = True, rng: int = 0) -> float:
+def clustering(x: Any, *, n_clusters: int = 8, relative: bool = True, rng: int = 0) -> float:
     r"""Clustering quality: the mean squared distance of an object to the centre that k-means gives it.
 
     Parameters
     ----------
     x : array_like or tensor of shape (n, p), n > clusters
-    clusters
+    n_clusters
         k of k-means, at least 2.
     relative
         Over the same with one cluster, which is the total variance: the share of the variance *within* clusters. False
@@ -435,17 +435,17 @@ def clustering(x: Any, *, clusters: int = 8, relative: bool = True, rng: int = 0
     --------
     >>> import numpy as np
     >>> from helpers.quality import clustering
-    >>> clustering(np.repeat([[0.0, 0.0], [1.0, 0.0]], 5, axis=0), clusters=2)
+    >>> clustering(np.repeat([[0.0, 0.0], [1.0, 0.0]], 5, axis=0), n_clusters=2)
     0.0
     """
     from sklearn.cluster import KMeans
 
     x = to_numpy(centred(as_matrix(x)))
-    clusters = check_count(clusters, "clusters", least=2, most=len(x) - 1, why=f"({len(x)} rows)")
+    n_clusters = check_count(n_clusters, "n_clusters", least=2, most=len(x) - 1, why=f"({len(x)} rows)")
     # A number of clusters above that of distinct rows is answered by a warning there, by 0 here.
-    if len(np.unique(x, axis=0)) <= clusters:
+    if len(np.unique(x, axis=0)) <= n_clusters:
         return 0.0
-    within = KMeans(clusters, n_init=4, random_state=rng).fit(x).inertia_
+    within = KMeans(n_clusters, n_init=4, random_state=rng).fit(x).inertia_
     return float(within) / (float(np.sum(np.square(x, dtype=np.float64))) if relative else len(x))
 
 

@@ -79,7 +79,7 @@ def test_two_runs_to_one_file_are_refused(notebook):
 
 def test_a_sweep_isolates_failures_and_resumes(notebook):
     """Done runs are kept, the failed one keeps its traceback and is tried again, an edit invalidates what it must."""
-    outcomes = {o.run.parameters["n"]: o for o in execute_all(plan(notebook), at_once=2)}
+    outcomes = {o.run.parameters["n"]: o for o in execute_all(plan(notebook), n_jobs=2)}
     assert {n: o.status for n, o in outcomes.items()} == {0: "done", 1: "done", 2: "failed", 3: "done"}
     assert outcomes[2].error == "cell 3 `if n == 2:`: FloatingPointError: training diverged"
     failed = nbformat.read(outcomes[2].run.output, as_version=4)
@@ -91,7 +91,7 @@ def test_a_sweep_isolates_failures_and_resumes(notebook):
     # prose is mended: nothing runs again but the failure
     text = notebook.read_text()
     notebook.write_text(text.replace("# Title", "# Better title"))
-    assert [o.status for o in execute_all(plan(notebook), at_once=2)] == ["kept", "kept", "kept", "failed"]
+    assert [o.status for o in execute_all(plan(notebook), n_jobs=2)] == ["kept", "kept", "kept", "failed"]
 
     # the copy of a run that was cut short is not taken for valid
     output = outcomes[0].run.output
@@ -144,7 +144,7 @@ def test_a_resource_that_no_worker_declares_is_refused(notebook):
 def test_resources_limit_how_many_run_at_once(tmp_path):
     notebook = write(tmp_path / "w.ipynb", "import time\nt = time.time(); time.sleep(1.5)", "(t, time.time())")
     runs = [Run(notebook, tmp_path / f"{n}.ipynb", {"n": n}) for n in range(2)]
-    assert all(o.status == "done" for o in execute_all(runs, at_once=2, GPU=1))
+    assert all(o.status == "done" for o in execute_all(runs, n_jobs=2, GPU=1))
     spans = []
     for run in runs:
         cell = nbformat.read(run.output, as_version=4).cells[-1]

@@ -34,9 +34,9 @@ def imports(source, module, *, is_package=False):
     }
     found = []
     for node in ast.walk(tree):
-        at_once = id(node) not in typing_only | lazy
+        n_jobs = id(node) not in typing_only | lazy
         if isinstance(node, ast.Import):
-            found += [(alias.name, None, at_once) for alias in node.names if alias.name.split(".")[0] == "helpers"]
+            found += [(alias.name, None, n_jobs) for alias in node.names if alias.name.split(".")[0] == "helpers"]
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
@@ -44,7 +44,7 @@ def imports(source, module, *, is_package=False):
                 parts = parts[: len(parts) - node.level + is_package]
                 base = ".".join([*parts, *([node.module] if node.module else [])])
             if base.split(".")[0] == "helpers":
-                found += [(base, alias.name, at_once) for alias in node.names]
+                found += [(base, alias.name, n_jobs) for alias in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             if match := re.fullmatch(r"(helpers(?:\.\w+)+)(?::(\w+))?", node.value):
                 found.append((match[1], match[2], False))
@@ -134,8 +134,8 @@ def graph(at_once_only):
         module, is_package = name_of(path), path.name == "__init__.py"
         edges[module] = {
             resolved(base, name)
-            for base, name, at_once in imports(path.read_text(), module, is_package=is_package)
-            if at_once or not at_once_only
+            for base, name, n_jobs in imports(path.read_text(), module, is_package=is_package)
+            if n_jobs or not at_once_only
         }
     return edges
 

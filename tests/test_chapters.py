@@ -25,7 +25,7 @@ def executed(request, tmp_path_factory):
     of_one = [item.callspec.params["chapter"] for item in asked if hasattr(item, "callspec")]
     wanted = set(of_one if len(of_one) == len(asked) else chapters())
     runs = [Run(path, folder / path.name, small.get(path.stem, {})) for path in chapters() if path in wanted]
-    return folder, {outcome.run.notebook.stem: outcome for outcome in execute_all(runs, at_once=2)}
+    return folder, {outcome.run.notebook.stem: outcome for outcome in execute_all(runs, n_jobs=2)}
 
 
 @pytest.mark.slow

@@ -32,12 +32,12 @@ ROWS = pd.DataFrame(
         "sum": [10.0, -5.0, 7.0, 3.0, 400.0, 400.0],
     }
 )
-NAMES = {"client": "who", "time": "when", "category": "what", "amount": "sum", "min_events": 1, "min_class": 1}
+NAMES = {"client": "who", "time": "when", "category": "what", "amount": "sum", "min_events": 1, "min_class_size": 1}
 
 
 @pytest.fixture(scope="module")
 def clients():
-    return simulate(600, seed=3)
+    return simulate(600, rng=3)
 
 
 # The simulator
@@ -52,19 +52,19 @@ def test_events_are_sorted_and_every_client_has_a_target(clients):
 
 
 def test_one_seed_gives_one_population(clients):
-    pd.testing.assert_frame_equal(clients.events, simulate(600, seed=3).events)
-    assert not clients.events.equals(simulate(600, seed=4).events)
+    pd.testing.assert_frame_equal(clients.events, simulate(600, rng=3).events)
+    assert not clients.events.equals(simulate(600, rng=4).events)
 
 
 def test_a_large_population_takes_seconds_at_most():
-    simulate(10, seed=0)
+    simulate(10, rng=0)
     began = time.process_time()
-    simulate(5000, events=(100, 100), seed=0)
+    simulate(5000, events=(100, 100), rng=0)
     assert time.process_time() - began < 5
 
 
 def test_drawn_frequencies_are_those_of_the_tables(clients):
-    many = simulate(8000, events=(1, 1), seed=0)
+    many = simulate(8000, events=(1, 1), rng=0)
     model = bank()
     of_lifestyle = model.taste / model.taste.sum(axis=1, keepdims=True)
     expected = (model.lifestyle @ of_lifestyle).mean(axis=0)
@@ -94,7 +94,7 @@ def test_wrong_sizes_are_refused():
 
 def test_the_posterior_by_hand_on_one_client():
     """One event of known category and amount: lifestyle, taste and income are integrated by brute force."""
-    model, one = bank(), simulate(1, events=(2, 2), seed=5)
+    model, one = bank(), simulate(1, events=(2, 2), rng=5)
     rng = np.random.default_rng(0)
     codes = [list(CATEGORIES).index(name) for name in one.events["category"]]
     log = np.log(one.events["amount"].to_numpy())
@@ -115,7 +115,7 @@ def test_the_posterior_by_hand_on_one_client():
 
 def test_amounts_without_categories_by_hand_on_one_event():
     """With one event the mixture has a closed form: the mean taste, and income and noise add up."""
-    model, one = bank(), simulate(1, events=(1, 1), seed=6)
+    model, one = bank(), simulate(1, events=(1, 1), rng=6)
     share = model.lifestyle @ (model.taste / model.taste.sum(axis=1, keepdims=True))
     spread = np.hypot(model.income_spread, model.log_spread)
     log = np.log(one.events["amount"].iloc[0])
@@ -126,7 +126,7 @@ def test_amounts_without_categories_by_hand_on_one_event():
 
 
 def test_days_by_hand_on_one_event():
-    model, one = bank(), simulate(1, events=(1, 1), days=60, seed=7)
+    model, one = bank(), simulate(1, events=(1, 1), days=60, rng=7)
     calendar = pd.date_range("2025-01-01", periods=60)
     day = one.events["time"].iloc[0]
     expected = np.zeros(4)
@@ -167,7 +167,7 @@ def test_more_features_never_tell_less(clients):
 
 def test_without_evidence_nothing_is_told():
     model = bank(strength=0)
-    clients = simulate(30, model=model, seed=0)
+    clients = simulate(30, model=model, rng=0)
     for chosen in (FEATURES, ["amount"], ["weekday"]):
         assert np.allclose(ideal_posterior(clients, chosen, model=model, draws=10), 0.25)
 
@@ -268,7 +268,7 @@ def test_parquet_and_numbers_of_days_and_the_target_beside_the_events(tmp_path):
 
 
 def public_layout(folder, gz=".gz"):
-    simulated = simulate(40, events=(10, 12), seed=1)
+    simulated = simulate(40, events=(10, 12), rng=1)
     days = (simulated.events["time"] - pd.Timestamp("2025-01-01")).dt.days
     table = pd.DataFrame(
         {
@@ -288,7 +288,7 @@ def public_layout(folder, gz=".gz"):
 
 def test_the_public_layout_is_read_with_clients_whose_target_is_hidden(tmp_path):
     simulated = public_layout(tmp_path)
-    found = load(tmp_path, min_class=1)
+    found = load(tmp_path, min_class_size=1)
     assert len(found) == 40 and found.target.notna().sum() == 30
     assert found.events["amount"].tolist() == simulated.events["amount"].tolist()
     assert set(split(found)[found.target.isna()]) == {"train"}
@@ -388,7 +388,7 @@ def test_a_target_of_numbers_is_cut_into_groups_and_as_many_classes_as_clients_a
 def test_clients_of_rare_classes_are_counted_and_not_scored():
     table = pd.concat([ROWS.dropna().assign(who=i, kind="often" if i < 20 else "now and then") for i in range(32)])
     table.loc[table["who"] == 5, "kind"] = "once"
-    found = read(table, **NAMES | {"target": "kind", "min_class": 10})
+    found = read(table, **NAMES | {"target": "kind", "min_class_size": 10})
     assert found.target.value_counts().to_dict() == {"often": 19, "now and then": 12} and found.target.isna()[5]
     assert found.report.loc["clients of rare classes"].tolist() == [
         1,
@@ -397,7 +397,7 @@ def test_clients_of_rare_classes_are_counted_and_not_scored():
         "class once",
     ]
     with pytest.raises(ValueError, match="no class has 20 clients, the largest, 'often', has 19; min_class says"):
-        read(table, **NAMES | {"target": "kind", "min_class": 20})
+        read(table, **NAMES | {"target": "kind", "min_class_size": 20})
 
 
 def test_dates_that_can_be_read_in_two_ways_are_refused_and_one_that_tells_decides():
@@ -496,10 +496,10 @@ def test_an_unknown_source_is_named():
 
 
 def test_fewer_clients_are_drawn_with_targets_first():
-    simulated = simulate(20, events=(3, 3), seed=0)
+    simulated = simulate(20, events=(3, 3), rng=0)
     half = Clients(simulated.events, simulated.target.where(simulated.target.index < 5), latents=simulated.latents)
-    assert take(half, 5, seed=1).target.index.tolist() == [0, 1, 2, 3, 4]
-    some = take(simulated, 7, seed=1)
+    assert take(half, 5, rng=1).target.index.tolist() == [0, 1, 2, 3, 4]
+    some = take(simulated, 7, rng=1)
     assert len(some) == 7 and set(some.events["client"]) == set(some.target.index) == set(some.latents.index)
 
 
@@ -527,11 +527,11 @@ def test_fractions_must_sum_to_one(clients):
 def test_scores_reach_what_is_there_and_chance_where_nothing_is(clients):
     parts, rng = split(clients), np.random.default_rng(0)
     told = np.eye(4)[clients.target] + rng.normal(scale=0.1, size=(600, 4))
-    for scorer in ("logistic", "lightgbm", "fast"):
-        found = score(told, clients.target, parts, scorer=scorer)
+    for classifier in ("logistic", "lightgbm", "fast"):
+        found = score(told, clients.target, parts, classifier=classifier)
         assert found.accuracy > 0.97 and len(found.correct) == (parts == "test").sum()
         assert np.allclose(found.probabilities.sum(axis=1), 1)
-        noise = score(rng.normal(size=(600, 4)), clients.target, parts, scorer=scorer)
+        noise = score(rng.normal(size=(600, 4)), clients.target, parts, classifier=classifier)
         assert noise.accuracy < 0.25 + 4 * np.sqrt(0.25 * 0.75 / len(noise.correct))
 
 
@@ -556,12 +556,12 @@ def test_scores_refuse_what_does_not_fit(clients):
     ]:
         with pytest.raises(ValueError, match=message):
             score(*arguments)
-    with pytest.raises(ValueError, match="scorer is 'slow'"):
-        score(x, clients.target, parts, scorer="slow")
+    with pytest.raises(ValueError, match="classifier is 'slow'"):
+        score(x, clients.target, parts, classifier="slow")
     few = clients.target.where(parts != "train", 0)
     few[parts.index[parts == "train"][:4]] = 3
     with pytest.raises(ValueError, match="class 3 has 4 training clients; LightAutoML needs 5"):
-        score(x, few, parts, scorer="lightautoml")
+        score(x, few, parts, classifier="lightautoml")
 
 
 def test_agreement_is_of_ranks_within_groups():
@@ -570,10 +570,10 @@ def test_agreement_is_of_ranks_within_groups():
     level = rng.normal(size=30)[groups]
     scores = pd.DataFrame({"a": level + rng.normal(size=180) / 9})
     scores["same"], scores["only level"] = scores["a"] / 2, level + rng.normal(size=180) / 9
-    found = agreement(scores, "a", groups=groups, resamples=200)
+    found = agreement(scores, "a", groups=groups, n_resamples=200)
     assert found.loc["same", "correlation"] > 0.8
-    assert found.loc["only level", "low"] < 0 < found.loc["only level", "high"]
-    assert agreement(scores, "a", resamples=50).loc["only level", "correlation"] > 0.7
+    assert found.loc["only level", "ci_low"] < 0 < found.loc["only level", "ci_high"]
+    assert agreement(scores, "a", n_resamples=50).loc["only level", "correlation"] > 0.7
     with pytest.raises(ValueError, match="all scores of 'same'"):
         agreement(scores.assign(same=1.0), "a")
 
@@ -583,5 +583,5 @@ def test_lightautoml_scores_with_its_classes_in_the_right_order(clients):
     parts = split(clients)
     names = clients.target.map({0: "d", 1: "c", 2: "b", 3: "a"})
     told = np.eye(4)[clients.target][:, :3] + np.random.default_rng(0).normal(scale=0.2, size=(600, 3))
-    found = score(told, names, parts, scorer="lightautoml", timeout=30)
+    found = score(told, names, parts, classifier="lightautoml", timeout=30)
     assert found.accuracy > 0.9 and list(found.probabilities) == ["a", "b", "c", "d"]

@@ -25,7 +25,7 @@ TINY = {"features": ["category", "amount"], "hidden": 8, "epochs": 1, "slices": 
 
 @pytest.fixture(scope="module")
 def clients():
-    return simulate(60, events=(8, 14), seed=0)
+    return simulate(60, events=(8, 14), rng=0)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_seed_repeats_a_run_exactly_and_leaves_the_random_state_alone(clients,
     again = coles.embed(clients, parts, **TINY)
     assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
     pd.testing.assert_frame_equal(again.embeddings, embedded.embeddings)
-    other = coles.embed(clients, parts, **TINY, seed=1)
+    other = coles.embed(clients, parts, **TINY, rng=1)
     assert not np.allclose(other.embeddings, embedded.embeddings)
 
 
@@ -87,11 +87,11 @@ def test_histories_and_targets_of_test_clients_decide_no_embedding_of_others_and
 
     def everything(population):
         models = {
-            str(seed): coles.embed(population, parts, **TINY | {"features": [name]}, seed=seed).embeddings
+            str(seed): coles.embed(population, parts, **TINY | {"features": [name]}, rng=seed).embeddings
             for seed, name in enumerate(("category", "amount", "channel"))
         }
         methods = partial(replacing_methods, ps=[0.2, 0.8], alphas=[0.5])
-        return models, compare(models, population.target, parts, methods, scorer="logistic", resamples=10)
+        return models, compare(models, population.target, parts, methods, classifier="logistic", n_resamples=10)
 
     before, chosen = everything(clients)
     after, again = everything(type(clients)(events, target))
@@ -169,7 +169,7 @@ def test_real_accounts_are_embedded_and_scored():
     parts = split(accounts, fractions=[0.5, 0.2, 0.3])
     found = coles.embed(accounts, parts, **TINY | {"features": list(coles.FEATURES), "longest": 20})
     assert found.embeddings.shape == (200, 8) and np.isfinite(found.embeddings).all(axis=None)
-    assert 0 <= score(found.embeddings, accounts.target, parts, scorer="logistic").accuracy <= 1
+    assert 0 <= score(found.embeddings, accounts.target, parts, classifier="logistic").accuracy <= 1
 
 
 def test_data_without_channels_have_four_features(clients):
@@ -189,7 +189,7 @@ def test_settings_are_drawn_from_the_whole_space_and_repeat():
     assert {len(point["features"]) for point in drawn} == {1, 2, 3, 4, 5}
     assert not [point for point in drawn if set(point["features"]) <= {"weekday", "monthday"}]
     assert len({coles.training_seed(e, m) for e in range(17) for m in range(6)}) == 102
-    assert coles.draw(0, 0, seed=1) != coles.draw(0, 0)
+    assert coles.draw(0, 0, rng=1) != coles.draw(0, 0)
 
 
 def test_a_fixed_setting_leaves_the_others_as_drawn():
@@ -217,7 +217,7 @@ def test_what_is_saved_is_read_again(clients, parts, embedded, elsewhere):
     found = read_sweep("s")
     assert list(found.embeddings) == [(2, 0), (2, 1)]
     pd.testing.assert_frame_equal(found.embeddings[2, 1], embedded.embeddings)
-    assert found.part[2].tolist() == parts.tolist() and found.target[2].tolist() == clients.target.tolist()
+    assert found.split[2].tolist() == parts.tolist() and found.target[2].tolist() == clients.target.tolist()
     assert found.runs.loc[(2, 0), ["cell", "losses", "features"]].tolist() == ["gru", embedded.losses, ["amount"]]
     only = pd.DataFrame({"experiment": [2, 2], "model": [0, 1], "status": ["done", "failed"]})
     assert list(read_sweep("s", only=only).embeddings) == [(2, 0)]
@@ -267,21 +267,21 @@ def test_the_fractions_of_a_run_are_recorded(clients, embedded, elsewhere):
     save_run(embedded, parts, clients.target, experiment=0, model=0, out="s", fractions=[0.2, 0.15, 0.65])
     found = read_sweep("s")
     assert found.runs.loc[(0, 0), "fractions"] == [0.2, 0.15, 0.65]
-    assert abs((found.part[0] == "test").mean() - 0.65) < 0.05
+    assert abs((found.split[0] == "test").mean() - 0.65) < 0.05
 
 
 def test_every_run_is_scored_with_an_interval(clients, parts, embedded, elsewhere):
     for model in (0, 1):
         save_run(embedded, parts, clients.target, experiment=2, model=model, out="s")
-    found = score_runs(read_sweep("s"), scorer="logistic")
+    found = score_runs(read_sweep("s"), classifier="logistic")
     assert found.index.tolist() == [(2, 0), (2, 1)] and found.iloc[0].drop("seconds").equals(
         found.iloc[1].drop("seconds")
     )
     for part in ("validation", "test"):
         assert found[f"n_{part}"].tolist() == [(parts == part).sum()] * 2
-        assert (found[f"low_{part}"] < found[f"accuracy_{part}"]).all()
-        assert (found[f"accuracy_{part}"] < found[f"high_{part}"]).all()
-    assert len(score_runs(read_sweep("s"), scorer="logistic", on=["test"], runs=[(2, 1)])) == 1
+        assert (found[f"ci_low_{part}"] < found[f"accuracy_{part}"]).all()
+        assert (found[f"accuracy_{part}"] < found[f"ci_high_{part}"]).all()
+    assert len(score_runs(read_sweep("s"), classifier="logistic", on=["test"], runs=[(2, 1)])) == 1
 
 
 SMALL = {"n_clients": 60, "options": {"events": [8, 10]}, "epochs": 1, "shortest": 3, "longest": 6}
@@ -307,7 +307,7 @@ def wait_for(condition, seconds=120):
 def test_a_sweep_killed_half_way_is_resumed_and_a_killed_worker_fails_alone(name):
     """The process that sweeps is killed without warning; then the kernel of one run of another sweep is."""
     planned = sweep_runs(1, 3, out=name, **SMALL)
-    script = f"from helpers.studies.sweep import train_sweep; train_sweep(1, 3, at_once=1, out={name!r}, **{SMALL!r})"
+    script = f"from helpers.studies.sweep import train_sweep; train_sweep(1, 3, n_jobs=1, out={name!r}, **{SMALL!r})"
     process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, start_new_session=True)
     wait_for(lambda: planned[0].is_done() or process.poll() is not None)
     os.killpg(process.pid, signal.SIGKILL)
@@ -331,7 +331,7 @@ def test_a_sweep_killed_half_way_is_resumed_and_a_killed_worker_fails_alone(name
 
     killer = threading.Thread(target=strike)
     killer.start()
-    struck = train_sweep(1, [3, 4], at_once=1, out=name, **SMALL)
+    struck = train_sweep(1, [3, 4], n_jobs=1, out=name, **SMALL)
     killer.join()
     assert sorted(struck["status"]) == ["done", "failed"], struck["error"].tolist()
     assert "died" in struck.set_index("status").loc["failed", "error"].lower()
@@ -364,7 +364,7 @@ def test_a_sweep_keeps_what_is_done_and_isolates_what_diverges(tmp_path):
     about = {"targets": str(tmp_path / "answers.csv"), "target": "age", "target_client": "person"}
     shared = {
         "source": str(tmp_path / "events.csv"),
-        "options": other | about | {"date_format": "%d.%m.%Y", "min_events": 8, "min_class": 1},
+        "options": other | about | {"date_format": "%d.%m.%Y", "min_events": 8, "min_class_size": 1},
         "n_clients": 0,
         "fractions": (0.5, 0.25, 0.25),
         "out": "test-sweep",
@@ -379,7 +379,7 @@ def test_a_sweep_keeps_what_is_done_and_isolates_what_diverges(tmp_path):
         assert "FloatingPointError: the training diverged" in both[1]["error"].item()
         found = read_sweep("test-sweep", only=pd.concat(both))
         assert list(found.embeddings) == [(0, 0)] and found.embeddings[0, 0].shape == (40, 64)
-        assert set(found.target[0]) == {"young", "old"} and (found.part[0] == "test").sum() in (9, 10, 11)
+        assert set(found.target[0]) == {"young", "old"} and (found.split[0] == "test").sum() in (9, 10, 11)
     finally:
         for folder in ("runs", "embeddings"):
             for path in (ROOT / "_build" / folder / "test-sweep").glob("experiment=0_model=*"):
@@ -391,11 +391,11 @@ def test_a_good_model_is_as_good_as_on_the_public_data_and_below_the_ideal():
     """Four ages, accuracy about 0.6, where an ideal observer reaches about 0.7."""
     from helpers.clients import ideal_posterior, score
 
-    clients = simulate(2000, seed=0)
+    clients = simulate(2000, rng=0)
     parts = split(clients)
     features = ["category", "amount", "channel", "weekday", "monthday"]
     found = coles.embed(clients, parts, features=features, learning_rate=0.005)
     held_out = parts.replace("validation", "test")
-    accuracy = score(found.embeddings, clients.target, held_out, scorer="logistic").accuracy
+    accuracy = score(found.embeddings, clients.target, held_out, classifier="logistic").accuracy
     ideal = ideal_posterior(clients, features).max(axis=1).mean()
     assert 0.55 < accuracy < 0.65 and 0.64 < ideal < 0.74 and accuracy < ideal

@@ -142,7 +142,7 @@ def test_equal_in_processes_that_hash_differently(spaces, tmp_path):
 
 
 def test_the_seed_changes_the_projection_and_nothing_else():
-    first, second = (classical_embeddings(TEXTS, width=16, seed=seed) for seed in (0, 1))
+    first, second = (classical_embeddings(TEXTS, width=16, rng=seed) for seed in (0, 1))
     for name in EMBEDDINGS:
         assert np.allclose(first[name], second[name], atol=1e-9) == (name != "words_projected")
 

@@ -236,7 +236,7 @@ def test_hidden_units_learn_what_is_not_linear():
 
 def test_the_maps_are_those_of_the_epoch_that_was_best_on_the_held_out_rows():
     layers = mixed_widths()
-    fitted = SharedAutoencoder(2, hidden=8, learning_rate=0.05, epochs=12, patience=6, rng=0).fit(layers)
+    fitted = SharedAutoencoder(2, hidden=8, learning_rate=0.05, epochs=12, patience=6, random_state=0).fit(layers)
     assert fitted.losses_[-1] > 1.01 * fitted.losses_[fitted.epoch_]  # the last one is another
     held = np.random.default_rng(0).permutation(60)[:12]
     target = np.hstack([(x - m) / s for x, m, s in zip(layers.values(), fitted.means_, fitted.scales_, strict=True)])
@@ -251,9 +251,9 @@ def test_training_is_the_same_again_and_leaves_the_global_seed_alone():
     torch.manual_seed(5)
     first = torch.rand(1)
     torch.manual_seed(5)
-    a, b = (SharedAutoencoder(2, epochs=3, rng=4).fit_transform(layers) for _ in range(2))
+    a, b = (SharedAutoencoder(2, epochs=3, random_state=4).fit_transform(layers) for _ in range(2))
     assert np.array_equal(a, b) and torch.rand(1) == first
-    assert not np.array_equal(a, SharedAutoencoder(2, epochs=3, rng=5).fit_transform(layers))
+    assert not np.array_equal(a, SharedAutoencoder(2, epochs=3, random_state=5).fit_transform(layers))
 
 
 # All of them

@@ -135,7 +135,7 @@ def test_the_same_seed_gives_the_same_map_and_leaves_torch_alone(pair):
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    first, second, other = (Decorrelator(epochs=3, seed=seed).fit(x, y).transform(x) for seed in (1, 1, 2))
+    first, second, other = (Decorrelator(epochs=3, random_state=seed).fit(x, y).transform(x) for seed in (1, 1, 2))
     assert np.array_equal(first, second) and not np.allclose(first, other)
     assert torch.equal(torch.rand(3), expected)
 
@@ -187,7 +187,7 @@ def clients(pair):
 
 
 SETTINGS = [{"keep": "nothing", "mu": 0.0}, {"keep": "labels", "mu": 1.0}, {"keep": "reconstruction", "mu": 1.0}]
-QUICK = {"epochs": 5, "scorer": "logistic", "batch": 64}
+QUICK = {"epochs": 5, "classifier": "logistic", "batch": 64}
 
 
 def test_a_front_has_x_as_it_is_and_every_map(clients):

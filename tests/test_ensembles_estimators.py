@@ -618,7 +618,7 @@ SKEW = np.eye(5) + np.triu(np.full((5, 5), 0.1), 1)
         (QP(normalize="l2"), {"quality": np.ones(5)}, "normalize is 'l2'"),
         (QP(align="crop"), {"quality": np.ones(5)}, "align is 'crop'"),
         (Greedy(6), {"quality": np.ones(5)}, r"k is 6; it must be between 1 and 5 \(5 representations\)"),
-        (ClusterPCA(6), {}, "n_groups is 6; it must be between 1 and 5"),
+        (ClusterPCA(6), {}, "n_clusters is 6; it must be between 1 and 5"),
         (ClusterPCA(2, linkage="ward"), {}, "linkage is 'ward'"),
         (MeanOfLayers(6), {}, "last is 6"),
         (ConcatPCA(0), {}, "width is 0"),

@@ -152,7 +152,7 @@ def test_importances_find_the_coordinates_that_tell_the_label():
     a[:, 1] += 3 * y  # of the start only this coordinate is of use
     b[:, 2] += 3 * y
     b *= [1, 1, 0.1, 1]  # the useful one varies least, so that variance would leave it where it is
-    fitted = QualityReplacement(0.0, 0.5, seed=1).fit({"a": a, "b": b}, y, quality=[0.9, 0.8])
+    fitted = QualityReplacement(0.0, 0.5, random_state=1).fit({"a": a, "b": b}, y, quality=[0.9, 0.8])
     origins = set(fitted.origins_.itertuples(index=False, name=None))
     assert fitted.steps_["replaced"].tolist() == [1]
     assert ("b", 2) in origins and ("a", 1) in origins

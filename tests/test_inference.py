@@ -77,13 +77,13 @@ def test_critical_differences_are_those_of_demsars_table():
     for k, q in zip(range(2, 11), (1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164), strict=True):
         assert critical_difference(k, 1) == pytest.approx(q * np.sqrt(k * (k + 1) / 6), rel=4e-4)
     assert critical_difference(4, 14) == pytest.approx(1.25, abs=0.005)
-    assert critical_difference(4, 14, level=0.9) == pytest.approx(1.12, abs=0.005)
+    assert critical_difference(4, 14, confidence_level=0.9) == pytest.approx(1.12, abs=0.005)
 
 
 def test_nemenyi_decides_demsars_example_as_he_does():
     at_five = nemenyi(DEMSAR).pairs
     assert set(at_five.verdict) == {"not distinguishable"}  # 3.143 - 1.964 = 1.18 < 1.25
-    pairs = nemenyi(DEMSAR, level=0.9).pairs.set_index(["a", "b"])  # 1.143 and 1.179 > 1.12
+    pairs = nemenyi(DEMSAR, confidence_level=0.9).pairs.set_index(["a", "b"])  # 1.143 and 1.179 > 1.12
     assert pairs.verdict["C4.5", "C4.5+m"] == pairs.verdict["C4.5", "C4.5+m+cf"] == "worse"
     assert (pairs.verdict == "not distinguishable").sum() == 4
     assert ((pairs.p < 0.1) == (pairs.verdict != "not distinguishable")).all()
@@ -133,8 +133,8 @@ def test_sign_flips_of_few_items_are_enumerated():
 
 def test_sampled_sign_flips_are_near_the_exact_value():
     d = np.random.default_rng(1).normal(0.4, 1, size=13)
-    exact = paired(d, np.zeros(13), resamples=2**13).p
-    sampled = paired(d, np.zeros(13), resamples=2**13 - 2).p
+    exact = paired(d, np.zeros(13), n_resamples=2**13).p
+    sampled = paired(d, np.zeros(13), n_resamples=2**13 - 2).p
     assert sampled == pytest.approx(exact, abs=4 * np.sqrt(exact / 2**13)) and sampled != exact
 
 
@@ -165,7 +165,7 @@ def test_draws_of_two_scores_give_the_interval_of_their_difference():
 
 def test_intervals_agree_with_scipy_and_degenerate_to_a_point():
     values = np.random.default_rng(3).exponential(size=60)
-    ours = interval(values, resamples=999, rng=np.random.default_rng(5))
+    ours = interval(values, n_resamples=999, rng=np.random.default_rng(5))
     theirs = stats.bootstrap((values,), np.mean, n_resamples=999, rng=np.random.default_rng(5)).confidence_interval
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
     assert interval(np.ones(20))[:3] == (1, 1, 1)
@@ -175,10 +175,10 @@ def test_rows_are_resampled_whole_and_groups_too():
     rng = np.random.default_rng(4)
     x = rng.normal(size=80)
     pairs = np.column_stack([x, x + rng.normal(size=80)])
-    found = interval(pairs, lambda rows: np.corrcoef(rows.T)[0, 1], resamples=499)
+    found = interval(pairs, lambda rows: np.corrcoef(rows.T)[0, 1], n_resamples=499)
     assert found.low < found.estimate < found.high and found.estimate == pytest.approx(np.corrcoef(pairs.T)[0, 1])
-    copies = interval(np.repeat(x, 4), groups=np.repeat(np.arange(80), 4), resamples=1999)
-    once = interval(x, resamples=1999)
+    copies = interval(np.repeat(x, 4), groups=np.repeat(np.arange(80), 4), n_resamples=1999)
+    once = interval(x, n_resamples=1999)
     assert copies.high - copies.low == pytest.approx(once.high - once.low, rel=0.1)
     assert paired(np.repeat(x, 4), np.zeros(320), groups=np.repeat(np.arange(80), 4)).p == pytest.approx(
         paired(x, np.zeros(80)).p, abs=0.02
@@ -191,7 +191,7 @@ def test_the_level_of_every_paired_test_is_held_without_a_difference():
     for _ in range(n_tests):
         a, b = rng.exponential(size=(2, 40))
         for test in wrong:
-            wrong[test] += paired(a, b, test=test, resamples=299, rng=rng).verdict != "not distinguishable"
+            wrong[test] += paired(a, b, test=test, n_resamples=299, rng=rng).verdict != "not distinguishable"
     slack = 3 * np.sqrt(0.05 * 0.95 / n_tests)
     assert all(count / n_tests < 0.05 + slack for count in wrong.values()), wrong
     assert wrong["sign-flip"] > 0  # and the test is not asleep
@@ -212,7 +212,9 @@ def test_overlapping_folds_need_the_correction():
 def test_intervals_cover_the_truth_as_often_as_they_say():
     rng, n_tests = np.random.default_rng(8), 200
     for level in (0.8, 0.95):
-        found = [interval(rng.exponential(size=50), level=level, resamples=299, rng=rng) for _ in range(n_tests)]
+        found = [
+            interval(rng.exponential(size=50), confidence_level=level, n_resamples=299, rng=rng) for _ in range(n_tests)
+        ]
         covered = np.mean([low <= 1 <= high for _, low, high, _ in found])
         assert covered == pytest.approx(level, abs=0.03 + 3 * np.sqrt(level * (1 - level) / n_tests))
 
@@ -231,10 +233,10 @@ def test_mean_ranks_are_drawn_by_cells_by_groups_and_by_both_ways():
     index = pd.MultiIndex.from_product([list("mno"), list("stuv")], names=["model", "task"])
     table = pd.DataFrame(np.random.default_rng(10).normal(size=(12, 3)), index, ["a", "b", "c"])
     for by in (None, "model", "task", ["model", "task"], list(range(12))):
-        draws = bootstrap_mean_ranks(table, by=by, resamples=1500)
+        draws = bootstrap_mean_ranks(table, by=by, n_resamples=1500)
         assert draws.shape == (1500, 3) and np.allclose(draws.sum(axis=1), 6)
         assert np.allclose(draws.mean(), mean_ranks(table), atol=0.05)
-    by_model = bootstrap_mean_ranks(table, by="model", resamples=500)
+    by_model = bootstrap_mean_ranks(table, by="model", n_resamples=500)
     assert len(by_model.round(9).drop_duplicates()) <= 10  # multisets of 3 from 3 models
     with pytest.raises(ValueError, match="levels of the index"):
         bootstrap_mean_ranks(table, by="language")
@@ -244,7 +246,7 @@ def test_mean_ranks_are_drawn_by_cells_by_groups_and_by_both_ways():
 
 def test_bootstrap_of_mean_ranks_respects_missing_methods():
     table = pd.DataFrame({"a": [2.0, 2.0, 2.0], "b": [1.0, np.nan, 3.0]}, index=list("xyz"))
-    draws = bootstrap_mean_ranks(table.assign(c=0.0), missing="present", resamples=400)
+    draws = bootstrap_mean_ranks(table.assign(c=0.0), missing="present", n_resamples=400)
     assert draws["b"].isna().mean() == pytest.approx(1 / 27, abs=0.03)
     assert draws["a"].between(1, 2).all()
 
@@ -254,11 +256,11 @@ def test_power_is_the_level_without_a_difference_and_grows_to_one_with_it():
     table = pd.DataFrame(rng.normal(size=(40, 3)), columns=["a", "b", "c"])
     table["c"] += 1.0
     for test in ("nemenyi", "t"):
-        found = power(table, [5, 20, 80], test=test, resamples=500)
+        found = power(table, [5, 20, 80], test=test, n_resamples=500)
         assert found.index.tolist() == [5, 20, 80]
         assert found["a", "c"].is_monotonic_increasing and found["a", "c"].iloc[-1] > 0.95
     even = pd.DataFrame(np.vstack([np.eye(3), 1 - np.eye(3)]), columns=list("abc"))
-    assert power(even, [30], test="t", resamples=4000).to_numpy() == pytest.approx(0.05, abs=0.02)
+    assert power(even, [30], test="t", n_resamples=4000).to_numpy() == pytest.approx(0.05, abs=0.02)
 
 
 @pytest.mark.parametrize("width", [3.0, 6.0])
@@ -307,8 +309,8 @@ def test_bars_of_the_diagram_join_exactly_what_cannot_be_told_apart():
         (lambda: paired([1.0, 2.0], [1.0, 3.0], groups=[0]), ValueError, "one label for each of the 2 items"),
         (lambda: paired([1.0, 2.0], [1.0, 2.0], draws=([1, 2], [1, 2])), ValueError, "the two scores"),
         (lambda: paired(1.0, 2.0, draws=([1, 2], [1, 2, 3])), ValueError, "lengths 2 and 3"),
-        (lambda: interval([1.0, 2.0], level=1.0), ValueError, "level is 1.0"),
-        (lambda: interval([1.0, 2.0], resamples=-1), ValueError, "resamples is -1"),
+        (lambda: interval([1.0, 2.0], confidence_level=1.0), ValueError, "level is 1.0"),
+        (lambda: interval([1.0, 2.0], n_resamples=-1), ValueError, "n_resamples is -1"),
         (lambda: interval([1.0, 2.0], method="student"), ValueError, "bca"),
         (lambda: interval([[[1.0]]]), ValueError, "shape"),
         (lambda: interval([1.0, 2.0], estimate=1.0), ValueError, "estimate is for draws"),

@@ -46,7 +46,7 @@ def above(rate, trials):
 
 
 @pytest.mark.parametrize(
-    ("claim", "low", "high", "expected"),
+    ("claim", "ci_low", "ci_high", "expected"),
     [
         (Claim("side"), 0.1, 0.5, YES),
         (Claim("side"), -0.5, -0.1, NO),
@@ -203,7 +203,7 @@ def test_bootstrap_intervals_of_few_units_err_at_the_level_at_most(n):
     for trial in range(trials):
         noise = 0.5 * rng.normal(size=n)
         for effect in wrong:
-            found = paired_finding(claim, effect + noise, np.zeros(n), "tasks", resamples=299, rng=trial)
+            found = paired_finding(claim, effect + noise, np.zeros(n), "tasks", n_resamples=299, rng=trial)
             wrong[effect] += judge({"c": claim}, {"c": found}).loc["c", "verdict"] == (NO if effect else YES)
     assert max(wrong.values()) / trials <= above(0.025, trials)
 

@@ -256,13 +256,11 @@ def test_pairs_and_judgements_are_rows_of_the_representations(tmp_path, read, x)
     pairs = pd.DataFrame({"one": ids[:-1], "two": ids[1:], "human": np.linspace(0, 5, N - 1)})
     as_csv(pairs, tmp_path / "pairs.csv")
     as_csv(pairs.iloc[:, :2].rename(columns={"one": "query", "two": "document"}), tmp_path / "qrels.tsv", sep="\t")
-    inputs = read(tmp_path, pairs="pairs.csv", judgements="qrels.tsv")
+    inputs = read(tmp_path, pairs="pairs.csv", qrels="qrels.tsv")
     assert len(inputs) == N - 2 and len(inputs.pairs) == N - 3
     assert inputs.ids[inputs.pairs["left"]].tolist() == ids[2:-1]
     np.testing.assert_allclose(inputs.pairs["score"], pairs["human"][2:])
-    assert inputs.judgements.columns.tolist() == ["query", "document", "grade"] and set(inputs.judgements["grade"]) == {
-        1
-    }
+    assert inputs.qrels.columns.tolist() == ["query", "document", "grade"] and set(inputs.qrels["grade"]) == {1}
     lost = inputs.losses[inputs.losses["input"] == "pairs"]
     assert lost["id"].tolist() == ["row 0", "row 1"] and lost["reason"].iloc[1] == "t1 not among the objects"
 
@@ -525,7 +523,7 @@ BAD = {
     "a class of one": (
         lambda d, x: as_csv(wide(x, label=["u", "v"] * (N // 2 - 1) + ["u", "odd"]), d / "a.csv"),
         {"labels": "label"},
-        r"of 3 classes 1 with one member: odd \(39\).*drop_rare=2",
+        r"of 3 classes 1 with one member: odd \(39\).*min_class_size=2",
     ),
     "a missing label": (
         lambda d, x: as_csv(wide(x, label=[None, *["u", "v", "v"] * (N // 3)]), d / "a.csv"),
@@ -642,17 +640,17 @@ def test_a_file_gives_ids_to_all_arrays(tmp_path, read, x):
     np.save(tmp_path / "b.npy", x)
     (tmp_path / "keys.txt").write_text("\n".join(f"k{i}" for i in range(N)))
     as_csv(pd.DataFrame({"left": ["k1"], "right": ["k9"], "grade": [2]}), tmp_path / "qrels.csv")
-    inputs = read(tmp_path, ids="keys.txt", judgements="qrels.csv")
-    assert inputs.ids[3] == "k3" and inputs.judgements.to_numpy().tolist() == [[1, 9, 2]]
+    inputs = read(tmp_path, ids="keys.txt", qrels="qrels.csv")
+    assert inputs.ids[3] == "k3" and inputs.qrels.to_numpy().tolist() == [[1, 9, 2]]
     assert list(inputs.representations) == ["a", "b"]
 
 
 def test_rare_classes_are_left_out_if_asked(read, x):
-    inputs = read({"a": x}, labels=["u"] * 20 + ["v"] * 18 + ["w", "z"], drop_rare=2)
+    inputs = read({"a": x}, labels=["u"] * 20 + ["v"] * 18 + ["w", "z"], min_class_size=2)
     assert len(inputs) == 38 and inputs.representations["a"].shape == (38, P)
     assert inputs.losses["reason"].tolist() == ["class w has 1 members", "class z has 1 members"]
     with pytest.raises(ValueError, match="1 class of at least 19 members"):
-        read({"a": x}, labels=["u"] * 20 + ["v"] * 18 + ["w", "z"], drop_rare=19)
+        read({"a": x}, labels=["u"] * 20 + ["v"] * 18 + ["w", "z"], min_class_size=19)
 
 
 def test_arrays_and_files_mix_in_a_mapping(tmp_path, read, x):
@@ -747,7 +745,7 @@ def model(tmp_path_factory):
     """A tiny encoder with random weights."""
     import torch
     import transformers as hf
-    from test_layers import save_tokenizer
+    from test_encoders_extraction import save_tokenizer
 
     torch.manual_seed(0)
     shape = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}

@@ -155,9 +155,9 @@ def test_clustering_is_the_share_of_variance_within_clusters():
     x = centres + noise
     within = sum(np.sum((part - part.mean(axis=0)) ** 2) for part in (x[:50], x[50:]))
     total = np.sum((x - x.mean(axis=0)) ** 2)
-    assert quality.clustering(x, clusters=2) == pytest.approx(within / total)
-    assert quality.clustering(x, clusters=2, relative=False) == pytest.approx(within / 100)
-    assert quality.clustering(centres, clusters=5) == 0
+    assert quality.clustering(x, n_clusters=2) == pytest.approx(within / total)
+    assert quality.clustering(x, n_clusters=2, relative=False) == pytest.approx(within / 100)
+    assert quality.clustering(centres, n_clusters=5) == 0
 
 
 def test_agreement_is_the_mean_similarity_with_the_others(x):
@@ -259,7 +259,7 @@ def test_ensembles_take_every_quality_of_one_representation_by_name(x):
         (lambda: quality.self_clustering(np.ones((3, 1))), "one feature"),
         (lambda: quality.uniformity([[1.0], [0.0]]), "row 1 is zero"),
         (lambda: quality.uniformity(np.eye(2), t=0), "t is 0"),
-        (lambda: quality.clustering(np.eye(3), clusters=8), r"clusters is 8; it must be between 2 and 2 \(3 rows\)"),
+        (lambda: quality.clustering(np.eye(3), n_clusters=8), r"clusters is 8; it must be between 2 and 2 \(3 rows\)"),
         (lambda: quality.persistence_h0(np.ones((3, 2))), "every feature is constant"),
         (lambda: quality.persistence_h0(np.eye(3), subset=1), "subset is 1"),
         (lambda: quality.alignment([np.eye(2)]), "views has 1 view"),
@@ -292,11 +292,11 @@ def clients():
     return models, target, parts
 
 
-SMALL = {"names": ["rankme", "coherence", "alignment", "agreement"], "raw": ["rankme"], "scorer": "logistic"}
+SMALL = {"names": ["rankme", "coherence", "alignment", "agreement"], "raw": ["rankme"], "classifier": "logistic"}
 
 
 def test_a_study_has_each_weighting_and_what_it_is_measured_against(clients):
-    found = label_free.study(*clients, **SMALL, lams=[0.1])
+    found = label_free.study(*clients, **SMALL, lambdas=[0.1])
     keys = found.methods[["quality", "combine", "scale", "lam"]]
     assert not keys.duplicated().any() and len(found.models) == 4
     weights = found.methods["weights"].str.split(" ", expand=True).astype(float)
@@ -308,7 +308,7 @@ def test_a_study_has_each_weighting_and_what_it_is_measured_against(clients):
     assert best.loc["validation", "accuracy"] == test[found.models["validation"].idxmax()]
     wide = found.methods.set_index("combine")["width"]
     assert wide["side by side"] == 24 and (wide["sum"] == 6).all() and (wide["concat"] <= 6).all()
-    halves = found.models[["first", "second"]].mean(axis=1)
+    halves = found.models[["half_a", "half_b"]].mean(axis=1)
     assert np.allclose(halves, test, atol=0.02)
 
 
@@ -368,12 +368,12 @@ def made(rng, relation=0.0, experiments=10):
 
 def test_ranking_is_the_mean_correlation_within_experiments():
     table = made(np.random.default_rng(0), 1.0)
-    found = label_free.ranking(table, ["a", "b"], resamples=999)
+    found = label_free.ranking(table, ["a", "b"], n_resamples=999)
     each = [spearmanr(part["a"], part["test"]).statistic for _, part in table.groupby("experiment")]
     assert found.loc["a", "spearman"] == pytest.approx(np.mean(each)) and found.loc["a", "p"] < 0.01
-    assert found.loc["a", "low"] < found.loc["a", "spearman"] < found.loc["a", "high"]
+    assert found.loc["a", "ci_low"] < found.loc["a", "spearman"] < found.loc["a", "ci_high"]
     assert spearmanr(table["a"], table["test"]).statistic > found.loc["a", "spearman"]  # levels would flatter it
-    assert (found["holm"] >= found["p"]).all()
+    assert (found["p_holm"] >= found["p"]).all()
 
 
 def test_correlations_of_experiments_have_the_mean_of_the_ranking_and_partial_ones_are_those_of_the_formula():
@@ -402,10 +402,10 @@ def test_what_hides_in_another_column_is_gone_when_that_is_held_fixed():
 
 def test_ranking_holds_its_level_without_any_relation_and_its_intervals_cover():
     rng = np.random.default_rng(0)
-    found = [label_free.ranking(made(rng, experiments=17), ["a", "b", "c"], resamples=199) for _ in range(120)]
-    p, holm = (np.array([one[column] for one in found]) for column in ("p", "holm"))
+    found = [label_free.ranking(made(rng, experiments=17), ["a", "b", "c"], n_resamples=199) for _ in range(120)]
+    p, holm = (np.array([one[column] for one in found]) for column in ("p", "p_holm"))
     assert (p <= 0.05).mean() < 0.09 and (holm.min(axis=1) <= 0.05).mean() < 0.11
-    covered = np.mean([(one["low"] <= 0) & (one["high"] >= 0) for one in found])
+    covered = np.mean([(one["ci_low"] <= 0) & (one["ci_high"] >= 0) for one in found])
     assert 0.88 < covered < 0.98
 
 
@@ -424,7 +424,7 @@ def test_against_pairs_methods_by_experiment():
 
 
 def test_halves_share_out_the_events_of_each_client():
-    clients = simulate(12, seed=0)
+    clients = simulate(12, rng=0)
     first, second = label_free.halves(clients, rng=1)
     counts = [part.events.groupby("client", sort=False, observed=True).size() for part in (clients, first, second)]
     assert (counts[0] == counts[1] + counts[2]).all() and (counts[1] - counts[2]).abs().max() <= 1
@@ -438,7 +438,7 @@ def test_halves_share_out_the_events_of_each_client():
 def test_a_model_with_views_is_the_model_without():
     from helpers.clients import coles
 
-    clients = simulate(40, seed=0)
+    clients = simulate(40, rng=0)
     parts = split(clients, experiment=0)
     settings = {"features": ["category"], "hidden": 8, "epochs": 1, "shortest": 3, "longest": 6, "seed": 1}
     whole, views = label_free.with_views(clients, parts, **settings)

@@ -25,9 +25,9 @@ from helpers.report import (
     PLAIN,
     Steps,
     alike,
-    by_judgements,
     by_labels,
     by_pairs,
+    by_qrels,
     chosen_ensemble,
     costs,
     describe,
@@ -119,7 +119,7 @@ def test_a_rerun_is_the_yardstick_of_redundancy():
     table = alike(found)
     by_threshold = relations(found, table, threshold=0.999)
     assert "third" not in set(by_threshold["embedding"])
-    low = table.assign(low=np.where((table["a"] == "run 1") & (table["b"] == "run 2"), 0.5, table["low"]))
+    low = table.assign(low=np.where((table["a"] == "run 1") & (table["b"] == "run 2"), 0.5, table["ci_low"]))
     by_rerun = relations(found, low, rerun=["run 1", "run 2"])
     assert ("third", "redundant") in set(zip(by_rerun["embedding"], by_rerun["finding"], strict=True))
     assert "run 2" not in set(by_rerun.loc[by_rerun["of"] == "run 1", "embedding"])
@@ -129,7 +129,7 @@ def test_a_rerun_is_the_yardstick_of_redundancy():
 
 def test_similarities_have_intervals_and_chance(suspects):
     table = suspects[1]
-    assert (table["low"] <= table["value"]).all() and (table["value"] <= table["high"]).all()
+    assert (table["ci_low"] <= table["value"]).all() and (table["value"] <= table["ci_high"]).all()
     apart = table[(table["b"] == "dice") & (table["measure"] == "cka")]
     assert np.allclose(apart["value"], apart["chance"], atol=0.03)
     cka = matrix_of(table, "cka")
@@ -221,7 +221,7 @@ class _Within:
 
 
 def small_gains(found, labels, seed, **options):
-    evaluation = by_labels(found, labels, folds=3, rng=seed, **{"width": 3, "lams": (0.2,)} | options)
+    evaluation = by_labels(found, labels, folds=3, rng=seed, **{"width": 3, "lambdas": (0.2,)} | options)
     return evaluation, gains(evaluation, rng=seed)
 
 
@@ -240,7 +240,7 @@ def test_permuted_labels_give_no_verdict_more_often_than_stated_and_a_cheat_woul
             false[reference] += (part["verdict"] != "not distinguishable").any()
         joined = np.concatenate(list(found.values()), axis=1)
         seen = LinearDiscriminantAnalysis().fit(joined, labels).predict(joined) == labels
-        cheated += paired(seen, evaluation.items[BEST], resamples=499).verdict == "better"
+        cheated += paired(seen, evaluation.items[BEST], n_resamples=499).verdict == "better"
     most = int(binom.ppf(0.999, repetitions, level))
     assert max(false.values()) <= most, false
     assert cheated > most
@@ -248,13 +248,13 @@ def test_permuted_labels_give_no_verdict_more_often_than_stated_and_a_cheat_woul
 
 def test_complementary_halves_of_the_signal_are_found_better():
     found, labels = halves(900, strength=0.7)
-    evaluation, table = small_gains(found, labels, 0, width=6, lams=(0.2, 1.0), normalize=None)
+    evaluation, table = small_gains(found, labels, 0, width=6, lambdas=(0.2, 1.0), normalize=None)
     verdicts = table.set_index(["method", "against"])["verdict"]
     assert verdicts["QP + selection + PCA", BEST] == "better"
     table_of_scores = scores(evaluation)
     words = verdict_in_words(evaluation, table_of_scores, table)
     assert f"**Take the ensemble {chosen_ensemble(table_of_scores)}.**" in words
-    assert table_of_scores.loc["dice", "low"] < evaluation.chance < table_of_scores.loc["one", "low"]
+    assert table_of_scores.loc["dice", "ci_low"] < evaluation.chance < table_of_scores.loc["one", "ci_low"]
 
 
 def test_a_harmful_combination_is_called_worse():
@@ -264,7 +264,7 @@ def test_a_harmful_combination_is_called_worse():
     noise = {f"noise {i}": 3 * rng.normal(size=(400, 3)) for i in range(4)}
     evaluation = by_labels({"signal": signal, **noise}, labels, width=2, folds=3, normalize=None, rng=0)
     row = gains(evaluation, [BEST]).set_index("method").loc[PLAIN]
-    assert row["verdict"] == "worse" and row["high"] < 0
+    assert row["verdict"] == "worse" and row["ci_high"] < 0
 
 
 def test_fold_k_is_predicted_by_what_the_other_folds_say_alone():
@@ -338,12 +338,12 @@ def test_pairs_are_scored_by_rank_correlation_of_cosines():
     pairs = rng.permutation(300).reshape(-1, 2)
     given = np.sum(z[pairs[:, 0]] * z[pairs[:, 1]], axis=1)
     found = {"one": z[:, :4] + 1, "other": z[:, 4:], "dice": rng.normal(size=(300, 4))}
-    evaluation = by_pairs(found, pairs, given, width=8, folds=3, lams=(0.2,))
+    evaluation = by_pairs(found, pairs, given, width=8, folds=3, lambdas=(0.2,))
     table, gain = scores(evaluation), gains(evaluation).set_index(["method", "against"])
     assert gain.loc[("QP + selection + PCA", BEST), "verdict"] == "better"
-    assert table.loc["dice", "low"] < 0 < table.loc["one, centred", "low"]
+    assert table.loc["dice", "ci_low"] < 0 < table.loc["one, centred", "ci_low"]
     chained = np.c_[np.arange(299), np.arange(1, 300)]
-    assert "chained" in by_pairs(found, chained, rng.normal(size=299), width=4, folds=3, lams=(0.2,)).notes[0]
+    assert "chained" in by_pairs(found, chained, rng.normal(size=299), width=4, folds=3, lambdas=(0.2,)).notes[0]
     with pytest.raises(ValueError, match="pairs name rows 0 to 300; there are rows 0 to 299"):
         by_pairs(found, np.c_[np.zeros(40, int), np.full(40, 300)], np.arange(40))
 
@@ -358,7 +358,7 @@ def test_judgements_are_scored_by_ndcg():
         [(q, d, 1.0 + (d % 2)) for q in asked for d in others if groups[q] == groups[d]],
         columns=["query", "document", "grade"],
     )
-    evaluation = by_judgements(found, judged, width=8, folds=3, lams=(0.2,))
+    evaluation = by_qrels(found, judged, width=8, folds=3, lambdas=(0.2,))
     queries = np.unique(judged["query"])
     unit = found["one"] / np.linalg.norm(found["one"], axis=1, keepdims=True)
     truth = np.zeros((len(queries), 180))
@@ -368,7 +368,7 @@ def test_judgements_are_scored_by_ndcg():
     assert evaluation.items["one"].mean() == pytest.approx(ndcg_score(truth, unit[queries] @ unit[60:].T, k=10))
     gain = gains(evaluation).set_index(["method", "against"])
     assert gain.loc[("QP + selection + PCA", BEST), "verdict"] == "better"
-    assert scores(evaluation).loc["dice", "low"] < evaluation.chance < scores(evaluation).loc["one", "low"]
+    assert scores(evaluation).loc["dice", "ci_low"] < evaluation.chance < scores(evaluation).loc["one", "ci_low"]
 
 
 def test_a_search_in_blocks_finds_what_a_search_at_once_finds(monkeypatch):
@@ -378,9 +378,9 @@ def test_a_search_in_blocks_finds_what_a_search_at_once_finds(monkeypatch):
     groups = rng.integers(0, 12, 150)
     x = rng.normal(size=(12, 5))[groups] + rng.normal(size=(150, 5))
     judged = module._judged(groups)
-    whole = by_judgements({"x": x, "y": x[:, :3]}, judged, width=5, folds=3, lams=(0.2,)).items
+    whole = by_qrels({"x": x, "y": x[:, :3]}, judged, width=5, folds=3, lambdas=(0.2,)).items
     monkeypatch.setattr(module, "STEP", 4)
-    parts = by_judgements({"x": x, "y": x[:, :3]}, judged, width=5, folds=3, lams=(0.2,)).items
+    parts = by_qrels({"x": x, "y": x[:, :3]}, judged, width=5, folds=3, lambdas=(0.2,)).items
     assert np.allclose(whole, parts)
 
 
@@ -393,8 +393,8 @@ def test_groups_of_many_objects_are_searched_in_a_sample(monkeypatch):
     groups = np.repeat(np.arange(30), 10)
     x = rng.normal(size=(30, 4))[groups] + 0.3 * rng.normal(size=(300, 4))
     given = {"representations": {"x": x, "y": x[:, :2]}, "groups": groups}
-    inputs = SimpleNamespace(labels=None, pairs=None, judgements=None, **given)
-    options = {"width": 4, "folds": 3, "lams": (0.2,)}
+    inputs = SimpleNamespace(labels=None, pairs=None, qrels=None, **given)
+    options = {"width": 4, "folds": 3, "lambdas": (0.2,)}
     whole = module.evaluate(inputs, **options)
     monkeypatch.setattr(module, "SEARCHED", 200)
     part = module.evaluate(inputs, **options)
@@ -408,8 +408,8 @@ def test_without_labels_the_recorded_trust_in_qualities_is_told():
     from helpers.book.data import table
     from helpers.studies.label_free import ranking
 
-    found = ranking(table("results/clients_unlabelled_models.csv"), ["rankme", "validation"], resamples=99)
-    said = trust_in_words(resamples=99)
+    found = ranking(table("results/clients_unlabelled_models.csv"), ["rankme", "validation"], n_resamples=99)
+    said = trust_in_words(n_resamples=99)
     assert f"the effective rank {found.loc['rankme', 'spearman']:+.2f} [" in said
     assert f"labels of other clients {found.loc['validation', 'spearman']:+.2f} [" in said
 
@@ -429,7 +429,7 @@ def test_the_final_ensemble_is_the_one_of_the_evaluation():
 
 def test_without_a_target_nothing_is_evaluated():
     class Bare:
-        representations, labels, pairs, judgements, groups = halves(60)[0], None, None, None, None
+        representations, labels, pairs, qrels, groups = halves(60)[0], None, None, None, None
 
     assert evaluate(Bare()) is None
 
@@ -438,11 +438,11 @@ def test_groups_alone_are_judgements_and_beside_labels_stay_together():
     found, labels = halves(90)
 
     class Grouped:
-        representations, labels, pairs, judgements, groups = found, None, None, None, np.arange(90) % 9
+        representations, labels, pairs, qrels, groups = found, None, None, None, np.arange(90) % 9
 
-    assert evaluate(Grouped(), width=3, folds=3, lams=(0.2,)).metric == "nDCG@10"
+    assert evaluate(Grouped(), width=3, folds=3, lambdas=(0.2,)).metric == "nDCG@10"
     Grouped.labels = labels
-    evaluation = evaluate(Grouped(), width=3, folds=3, lams=(0.2,))
+    evaluation = evaluate(Grouped(), width=3, folds=3, lambdas=(0.2,))
     assert len(np.unique(evaluation.groups)) == 9
 
 

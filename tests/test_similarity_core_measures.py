@@ -201,7 +201,7 @@ def test_mantel_agrees_with_scikit_bio(case, compare):
         distance="euclidean",
         compare=compare,
         alternative="two-sided",
-        permutations=199,
+        n_permutations=199,
     )
     assert found.statistic == pytest.approx(expected["r"], abs=1e-9)
     assert found.p_value == pytest.approx(expected["p"], abs=0.15)
@@ -423,7 +423,7 @@ def test_rsa_gives_ties_their_mean_rank():
 
 def test_mantel_null_is_rsa_of_shuffled_rows():
     x, y = correlated(12)
-    found = mantel_test(x, y, permutations=5, rng=3)
+    found = mantel_test(x, y, n_permutations=5, rng=3)
     rng = np.random.default_rng(3)
     expected = [rsa(x[rng.permutation(12)], y) for _ in range(5)]
     assert found.null == pytest.approx(expected, abs=1e-12)
@@ -431,12 +431,12 @@ def test_mantel_null_is_rsa_of_shuffled_rows():
 
 
 def test_mantel_p_values_are_uniform_on_independent_data_and_small_on_related():
-    p = [mantel_test(normal(8, 3, seed=s), normal(8, 3, seed=s + 500), permutations=39).p_value for s in range(150)]
+    p = [mantel_test(normal(8, 3, seed=s), normal(8, 3, seed=s + 500), n_permutations=39).p_value for s in range(150)]
     for level in (0.1, 0.3, 0.6):
         assert np.mean(np.array(p) <= level) == pytest.approx(level, abs=0.1)
     x, y = correlated(30)
-    assert mantel_test(x, y, permutations=99).p_value == 0.01
-    assert mantel_test(x, y, permutations=99, alternative="less").p_value == 1.0
+    assert mantel_test(x, y, n_permutations=99).p_value == 0.01
+    assert mantel_test(x, y, n_permutations=99, alternative="less").p_value == 1.0
 
 
 def doubly_centred(d):
@@ -768,7 +768,7 @@ def test_distances_obey_the_triangle_inequality_in_norm_difference():
         (lambda x, y: rsa(x[:, :1], y), "x: all correlation distances"),
         (lambda x, y: rsm_norm_difference(x, y, norm="nuclear"), "norm is 'nuclear'"),
         (lambda x, y: mantel_test(x, y, alternative="both"), "alternative is 'both'"),
-        (lambda x, y: mantel_test(x, y, permutations=0), "permutations is 0"),
+        (lambda x, y: mantel_test(x, y, n_permutations=0), "permutations is 0"),
         (lambda x, y: jaccard(x, y, k=60), "k is 60; it must be between 1 and 59"),
         (lambda x, y: mutual_knn(x, y, k=0), "k is 0"),
         (lambda x, y: rank_similarity(x, y, metric="manhattan"), "metric is 'manhattan'"),

@@ -418,23 +418,21 @@ def test_a_scheduler_must_be_one():
 
 def test_compare_puts_each_value_beside_chance():
     named = representations()
-    table = compare(named["x"], named["y"], ["cka", "procrustes", "magnitude_difference"], permutations=60)
-    assert list(table.columns) == ["value", "orientation", "chance", "p_value", "seconds"]
+    table = compare(named["x"], named["y"], ["cka", "procrustes", "magnitude_difference"], n_permutations=60)
+    assert list(table.columns) == ["value", "orientation", "chance", "p", "seconds"]
     for name in table.index:
         assert table.loc[name, "value"] == MEASURES[name](named["x"], named["y"])
         assert table.loc[name, "orientation"] == MEASURES[name].orientation
     assert table.loc["cka", "chance"] < table.loc["cka", "value"]
     assert table.loc["procrustes", "chance"] > table.loc["procrustes", "value"]
-    assert table.loc["cka", "p_value"] == table.loc["procrustes", "p_value"] == pytest.approx(1 / 61)
-    assert table.loc["magnitude_difference", "p_value"] == 1
+    assert table.loc["cka", "p"] == table.loc["procrustes", "p"] == pytest.approx(1 / 61)
+    assert table.loc["magnitude_difference", "p"] == 1
 
 
 def test_independent_representations_look_like_chance():
     rng = np.random.default_rng(3)
     p = [
-        compare(rng.normal(size=(30, 4)), rng.normal(size=(30, 5)), "cka", permutations=19, rng=rng).loc[
-            "cka", "p_value"
-        ]
+        compare(rng.normal(size=(30, 4)), rng.normal(size=(30, 5)), "cka", n_permutations=19, rng=rng).loc["cka", "p"]
         for _ in range(40)
     ]
     assert 0.3 < np.mean(p) < 0.7 and min(p) < 0.3 and max(p) > 0.7
@@ -450,9 +448,11 @@ def test_half_sample_intervals_cover_the_value_of_the_source():
     truth = MEASURES["cka_unbiased"](*draw(20_000))
     inside = []
     for _ in range(60):
-        row = compare(*draw(80), "cka_unbiased", interval="bootstrap", level=0.9, resamples=80, rng=rng).iloc[0]
-        assert row["low"] < row["value"] < row["high"]
-        inside.append(row["low"] <= truth <= row["high"])
+        row = compare(
+            *draw(80), "cka_unbiased", interval="subsample", confidence_level=0.9, n_resamples=80, rng=rng
+        ).iloc[0]
+        assert row["ci_low"] < row["value"] < row["ci_high"]
+        inside.append(row["ci_low"] <= truth <= row["ci_high"])
     assert 0.75 <= np.mean(inside) <= 1.0
 
 
@@ -473,7 +473,7 @@ def test_compare_on_tensors_gives_what_arrays_give():
     arguments = {"measures": ["cka", "jaccard"], "permutations": 9, "interval": "permutation"}
     arrays = compare(named["x"], named["y"], **arguments)
     tensors = compare(torch.as_tensor(named["x"]), torch.as_tensor(named["y"]), **arguments)
-    columns = ["value", "chance", "p_value", "low", "high"]
+    columns = ["value", "chance", "p", "ci_low", "ci_high"]
     np.testing.assert_allclose(arrays[columns], tensors[columns], atol=1e-12)
 
 
@@ -482,7 +482,7 @@ def test_compare_on_tensors_gives_what_arrays_give():
     [
         ({"interval": "jackknife"}, "interval is 'jackknife'"),
         ({"interval": "permutation"}, "needs permutations"),
-        ({"level": 2}, "level is 2"),
+        ({"confidence_level": 2}, "confidence_level is 2"),
         ({"permutations": -1}, "permutations is -1"),
     ],
 )
@@ -523,7 +523,7 @@ def test_a_new_streamed_measure_is_one_declaration_and_one_entry(monkeypatch):
     near = [np.argsort(squareform(pdist(x)) + np.diag([np.inf] * len(x)), axis=1)[:, 0] for x in named.values()]
     assert found.to_numpy() == pytest.approx(np.array([[np.mean(a == b) for b in near] for a in near]), abs=1e-15)
     assert found.attrs == {"measure": "shared_first", "orientation": "similarity", "objects": 90} and not asked
-    table = compare(named["x"], named["y"], ["shared_first"], permutations=19)
+    table = compare(named["x"], named["y"], ["shared_first"], n_permutations=19)
     assert table.loc["shared_first", "value"] == found.loc["x", "y"]
     assert similarity_matrix(named, "shared_first", metric="cosine", progress=False).loc["y", "y"] == 1
     with pytest.raises(TypeError, match="shared_first has no option 'k'; its options are metric"):

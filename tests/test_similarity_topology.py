@@ -205,8 +205,8 @@ def test_directions_are_mirror_images_and_average(golden):
 def test_the_value_depends_on_the_seed_and_not_on_the_threads():
     x = np.random.default_rng(0).normal(size=(90, 4))
     y = x**3
-    one = rtd(x, y, batch=40, trials=6, rng=1, workers=1)
-    assert one == rtd(x, y, batch=40, trials=6, rng=1, workers=3)
+    one = rtd(x, y, batch=40, trials=6, rng=1, n_jobs=1)
+    assert one == rtd(x, y, batch=40, trials=6, rng=1, n_jobs=3)
     assert one == rtd(x, y, batch=40, trials=6, rng=np.random.default_rng(1))
     assert one != rtd(x, y, batch=40, trials=6, rng=2)
 
@@ -307,7 +307,7 @@ def test_matrix_holds_the_values_of_pairs():
         for b in named:
             assert table.loc[a, b] == pytest.approx(rtd(named[a], named[b], trials=3, batch=30, rng=7), rel=1e-12)
     assert table.loc["x", "scaled"] == 0
-    again = rtd_matrix(named, trials=3, batch=30, rng=7, workers=1, progress=False)
+    again = rtd_matrix(named, trials=3, batch=30, rng=7, n_jobs=1, progress=False)
     assert table.equals(again)
 
 
@@ -325,7 +325,7 @@ def test_an_interrupted_matrix_goes_on_where_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr(topology, "_score", stopped_in_the_middle)
     with pytest.raises(KeyboardInterrupt):
-        rtd_matrix(named, checkpoint=path, workers=1, **options)
+        rtd_matrix(named, checkpoint=path, n_jobs=1, **options)
     with path.open("a") as file:
         file.write("[3, 0, ")  # the write that a crash cut short
     calls.clear()
@@ -380,7 +380,7 @@ def test_bad_input_is_refused_by_name():
     with pytest.raises(ValueError, match="trials is 0"):
         rtd(x, y, trials=0)
     with pytest.raises(TypeError, match="workers is 1.5"):
-        rtd(x, y, workers=1.5)
+        rtd(x, y, n_jobs=1.5)
     with pytest.raises(ValueError, match="dimension is 2"):
         cross_barcode(x, y, dimension=2)
     with pytest.raises(ValueError, match=r"representations\['b'\]\[3, 1\] is NaN"):

@@ -27,7 +27,7 @@ from helpers.studies.replacing import CLAIMS as REPLACING_CLAIMS
 from helpers.studies.replacing import replacing_methods
 
 REPLACING = partial(replacing_methods, ps=[0.3], alphas=[0.5])
-ALIGNING = partial(aligning_methods, lams=[0.1], ridges=[0.1])
+ALIGNING = partial(aligning_methods, lambdas=[0.1], ridges=[0.1])
 
 
 def clients(n=160, seed=0, width=6):
@@ -52,7 +52,7 @@ def sweep(experiments=3):
         runs=pd.DataFrame({"source": "simulated"}, index=runs),
         embeddings={(e, m): x for e, (all_, _, _) in found.items() for m, x in all_.items()},
         target={e: target for e, (_, target, _) in found.items()},
-        part={e: part for e, (_, _, part) in found.items()},
+        split={e: part for e, (_, _, part) in found.items()},
     )
 
 
@@ -68,13 +68,13 @@ def test_test_clients_change_no_fit_and_no_choice(methods):
     embeddings, target, part = clients()
     test = (part == "test").to_numpy()
     rng = np.random.default_rng(5)
-    found = compare(embeddings, target, part, methods, scorer="logistic")
+    found = compare(embeddings, target, part, methods, classifier="logistic")
     shuffled = target.copy()
     shuffled[test] = rng.permutation(target[test])
     moved = {model: x.mask(pd.Series(test, x.index), 100 * rng.normal(size=x.shape)) for model, x in embeddings.items()}
     for other in (
-        compare(embeddings, shuffled, part, methods, scorer="logistic"),
-        compare(moved, target, part, methods, scorer="logistic"),
+        compare(embeddings, shuffled, part, methods, classifier="logistic"),
+        compare(moved, target, part, methods, classifier="logistic"),
     ):
         assert settled(other) == settled(found)
         for name, ensemble in found.ensembles.items():
@@ -87,7 +87,7 @@ def test_validation_labels_change_choices_but_no_map():
     valid = (part == "validation").to_numpy()
     shuffled = target.copy()
     shuffled[valid] = np.random.default_rng(0).permutation(target[valid])
-    here, there = (compare(embeddings, y, part, ALIGNING, scorer="logistic") for y in (target, shuffled))
+    here, there = (compare(embeddings, y, part, ALIGNING, classifier="logistic") for y in (target, shuffled))
     assert settled(here) != settled(there)
     everyone = {str(model): x.to_numpy() for model, x in embeddings.items()}
     for name in ("procrustes_mean", "generalized_procrustes_mean", "autoencoder_mean"):
@@ -96,15 +96,15 @@ def test_validation_labels_change_choices_but_no_map():
 
 def test_the_table_tells_what_was_chosen_and_differences_by_hand():
     embeddings, target, part = clients()
-    found = compare(embeddings, target, part, REPLACING, scorer="logistic")
+    found = compare(embeddings, target, part, REPLACING, classifier="logistic")
     table = found.table.set_index("method")
     assert table["kind"].value_counts().to_dict() == {"method": 7, "single": 3, "reference": 3}
     singles = table[table["kind"] == "single"]
     assert table.loc["best", "chosen"] == f'{{"model": "{singles["validation"].idxmax()}"}}'
     assert table.loc["best_on_test", "accuracy"] == singles["accuracy"].max()
     assert table.loc["concat", "width"] == 18 and (table.drop("concat")["width"] == 6).all()
-    assert np.allclose(table["minus_best"], table["accuracy"] - table.loc["best", "accuracy"])
-    assert (table["minus_best_low"] <= table["minus_best"]).all() and table.loc["best", "minus_best_high"] == 0
+    assert np.allclose(table["diff_best"], table["accuracy"] - table.loc["best", "accuracy"])
+    assert (table["diff_best_ci_low"] <= table["diff_best"]).all() and table.loc["best", "diff_best_ci_high"] == 0
     assert found.correct.shape == (39, 13) and np.allclose(found.correct.mean(), table["accuracy"])
     tuned = found.curves[found.curves["method"] == "quality_replacement_tuned"]
     assert tuned["steps"].tolist() == [0, 1, 2] and tuned["chosen"].sum() == 1
@@ -114,14 +114,16 @@ def test_the_table_tells_what_was_chosen_and_differences_by_hand():
 
 def test_what_is_reported_is_of_test_clients_and_what_is_chosen_by_of_validation_clients():
     embeddings, target, part = clients()
-    found = compare(embeddings, target, part, REPLACING, scorer="logistic")
+    found = compare(embeddings, target, part, REPLACING, classifier="logistic")
     table = found.table.set_index("method")
     for model, x in embeddings.items():
-        on = {which: score(x, target, part, scorer="logistic", on=which).accuracy for which in ("validation", "test")}
+        on = {
+            which: score(x, target, part, classifier="logistic", on=which).accuracy for which in ("validation", "test")
+        }
         assert on["validation"] != on["test"]
         assert table.loc[str(model), ["validation", "accuracy"]].tolist() == list(on.values())
     mean = np.mean([x.to_numpy() for x in embeddings.values()], axis=0)
-    assert table.loc["mean", "accuracy"] == score(mean, target, part, scorer="logistic").accuracy
+    assert table.loc["mean", "accuracy"] == score(mean, target, part, classifier="logistic").accuracy
     tested = target.index[(part == "test") & target.notna()]
     assert len(found.correct) == len(tested)
 
@@ -132,7 +134,7 @@ def test_a_representation_with_the_name_of_a_method_is_refused(name):
     first, *others = embeddings
     named = {name: embeddings[first]} | {str(other): embeddings[other] for other in others}
     with pytest.raises(ValueError, match=f"'{name}' names a representation and a (reference|method)"):
-        compare(named, target, part, REPLACING, scorer="logistic")
+        compare(named, target, part, REPLACING, classifier="logistic")
 
 
 def test_experiments_come_one_below_the_other_and_lone_models_are_left_out():
@@ -140,10 +142,10 @@ def test_experiments_come_one_below_the_other_and_lone_models_are_left_out():
     for model in (1, 2):
         del found.embeddings[2, model]
     mean = lambda width, **_: {"mean": Tuned(MeanOfLayers())}  # noqa: E731
-    both = compare_all(found, mean, scorer="logistic", resamples=50)
+    both = compare_all(found, mean, classifier="logistic", n_resamples=50)
     assert both.table["experiment"].unique().tolist() == [0, 1]
     assert set(both.ensembles) == {(0, "mean"), (1, "mean")}
-    one = compare_all(found, mean, experiments=[1], scorer="logistic", resamples=50)
+    one = compare_all(found, mean, experiments=[1], classifier="logistic", n_resamples=50)
     pd.testing.assert_frame_equal(one.table, both.table[both.table["experiment"] == 1].reset_index(drop=True))
     with pytest.raises(ValueError, match="two models"):
         compare_all(found, mean, experiments=[2])
@@ -162,20 +164,24 @@ def test_differences_and_wins_over_experiments():
     found = over_experiments(table_of([0.01, 0.02, 0.03, 0.0, -0.01, 0.02])).loc["new"]
     assert np.isclose(found["difference"], 0.07 / 6)
     assert (found["wins"], found["ties"], found["n"]) == (4, 1, 6)
-    assert found["low"] < found["difference"] < found["high"] and found["p_holm"] == found["p"]
-    assert found["win_low"] < 4 / 6 < found["win_high"]
+    assert found["ci_low"] < found["difference"] < found["ci_high"] and found["p_holm"] == found["p"]
+    assert found["win_ci_low"] < 4 / 6 < found["win_ci_high"]
     with pytest.raises(ValueError, match="against is 'mean'"):
         over_experiments(table_of([0.1, 0.2]), "mean")
     lone = over_experiments(table_of([0.1])).loc["new"]
-    assert np.isclose(lone["difference"], 0.1) and np.isnan(lone[["low", "high", "p", "p_holm"]].astype(float)).all()
+    assert (
+        np.isclose(lone["difference"], 0.1) and np.isnan(lone[["ci_low", "ci_high", "p", "p_holm"]].astype(float)).all()
+    )
 
 
 def test_without_a_difference_the_level_is_kept():
     rng = np.random.default_rng(0)
-    sure = [over_experiments(table_of(rng.normal(size=12) / 100), resamples=499, rng=i).loc["new"] for i in range(200)]
+    sure = [
+        over_experiments(table_of(rng.normal(size=12) / 100), n_resamples=499, rng=i).loc["new"] for i in range(200)
+    ]
     level = np.mean([row["p"] <= 0.05 for row in sure])
     assert 0.01 <= level <= 0.09
-    assert np.mean([row["win_low"] <= 0.5 <= row["win_high"] for row in sure]) >= 0.93
+    assert np.mean([row["win_ci_low"] <= 0.5 <= row["win_ci_high"] for row in sure]) >= 0.93
 
 
 @pytest.mark.parametrize(
@@ -198,7 +204,7 @@ def test_without_a_difference_the_level_is_kept():
 )
 def test_claims_about_two_methods_are_asked_of_experiments(differences, about, verdict):
     claims = {"c": AboutMethods("new", "best", about, share=about.null == 0.5)}
-    found = findings(table_of(differences), claims, resamples=999)
+    found = findings(table_of(differences), claims, n_resamples=999)
     judged = judge({"c": about}, found).loc["c"]
     assert judged["verdict"] == CLAIM_VERDICTS[verdict] and judged["n"] == len(differences)
     share = np.mean(np.array(differences) > 0)
@@ -212,15 +218,15 @@ def test_a_claim_is_asked_of_the_experiments_that_a_scorer_has_scored():
         "gain": AboutMethods("new", "best", Claim("new gains")),
         "other": AboutMethods("other", "best", Claim("another gains")),
     }
-    slow, fast = (findings(table, claims, scorer=scorer, resamples=99) for scorer in ("slow", "accuracy"))
+    slow, fast = (findings(table, claims, classifier=classifier, n_resamples=99) for classifier in ("slow", "accuracy"))
     assert (slow["gain"].n, fast["gain"].n) == (5, 7)
     assert fast["other"].why == "no other among the methods"
     chosen, by = deciding({"LightAutoML": slow, "fast": fast})
     assert by == {"gain": "fast", "other": "LightAutoML"} and chosen["gain"] == fast["gain"]
-    nothing = findings(table.assign(slow=np.nan), claims, scorer="slow")["gain"]
+    nothing = findings(table.assign(slow=np.nan), claims, classifier="slow")["gain"]
     assert nothing.why == "no experiment has both methods"
-    with pytest.raises(ValueError, match="scorer is 'medium'; the columns are"):
-        findings(table, claims, scorer="medium")
+    with pytest.raises(ValueError, match="classifier is 'medium'; the columns are"):
+        findings(table, claims, classifier="medium")
 
 
 def test_the_published_claims_compare_methods_that_are_there():

@@ -26,7 +26,7 @@ def fronts(alone, union, experiments=8):
 
 def test_the_map_that_keeps_nothing_is_compared_with_what_it_was_given():
     table = fronts(alone=-0.2, union=0.01)
-    found = findings(table, resamples=999)
+    found = findings(table, n_resamples=999)
     judged = judge(CLAIMS, found)
     assert judged["verdict"].tolist() == ["reproduced", "reproduced", "not reproduced"]
     assert judged["n"].tolist() == [8, 8, 8]
@@ -40,7 +40,7 @@ def test_another_scorer_takes_the_experiments_that_it_has_scored():
     table = fronts(alone=-0.2, union=-0.01)
     for name in ("accuracy", "accuracy_union"):
         table[f"{name}_fast"] = table[name].where(table["experiment"] < 5) + 0.1
-    assert [one.n for one in findings(table, scorer="fast", resamples=99).values()] == [5, 5, 5]
+    assert [one.n for one in findings(table, classifier="fast", n_resamples=99).values()] == [5, 5, 5]
 
 
 def test_a_table_without_one_row_of_each_is_refused():

@@ -98,7 +98,7 @@ def found():
         noisy = x + rng.normal(size=x.shape)
         return {"layer 0": noisy, "layer 1": x, "layer 2": x + 9 * rng.normal(size=(len(x), 1)) * np.eye(8)[0]}
 
-    return experiment(encode, task, lam=0.1, resamples=100).table
+    return experiment(encode, task, lam=0.1, n_resamples=100).table
 
 
 def test_the_experiment_has_a_row_for_every_treatment_of_what_is_fused(found):
@@ -107,18 +107,18 @@ def test_the_experiment_has_a_row_for_every_treatment_of_what_is_fused(found):
         counts[name, metric] == len(TREATMENTS) for name in FUSED for metric in ("cosine", "euclidean", "max_ap")
     )
     assert counts["layer 1", "cosine"] == 4
-    assert found[["score", "low", "high", "anisotropy", "rankme"]].notna().all(axis=None)
-    assert (found["low"] <= found["high"]).all() and found["score"].between(0, 1).all()
+    assert found[["score", "ci_low", "ci_high", "anisotropy", "rankme"]].notna().all(axis=None)
+    assert (found["ci_low"] <= found["ci_high"]).all() and found["score"].between(0, 1).all()
     json.dumps(found.to_dict("list"))
 
 
 def test_the_experiment_finds_the_rogue_direction(found):
     by = found[found["metric"] == "cosine"].set_index(["representation", "treatment"])
     assert by["best_layer"].iloc[0] == "layer 1"
-    assert by.loc[("last layer", "top_1_removed"), "minus_raw_low"] > 0
-    assert by.loc[("last layer", "centred"), "minus_raw"] < by.loc[("last layer", "top_1_removed"), "minus_raw"] / 2
-    assert by.loc[("last layer", "raw"), "minus_raw"] == 0
-    assert by.loc[("QP", "raw"), "minus_qp"] == 0
+    assert by.loc[("last layer", "top_1_removed"), "diff_raw_ci_low"] > 0
+    assert by.loc[("last layer", "centred"), "diff_raw"] < by.loc[("last layer", "top_1_removed"), "diff_raw"] / 2
+    assert by.loc[("last layer", "raw"), "diff_raw"] == 0
+    assert by.loc[("QP", "raw"), "diff_qp"] == 0
 
 
 def test_centring_changes_no_distance_and_a_rotation_no_cosine(found):

@@ -118,13 +118,13 @@ def encode(texts: list[str]) -> dict[str, np.ndarray]:
     return {f"layer {i}": layer for i, layer in enumerate(out)}
 
 
-small = partial(fusion.methods, lams=[0.05, 0.5], groups=[2], chosen=[2])
+small = partial(fusion.methods, lambdas=[0.05, 0.5], n_clusters=[2], n_selected=[2])
 KINDS = ["Classification", "STS", "PairClassification", "Retrieval"]
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def found(request, mteb_task):
-    return fusion.experiment(encode, mteb_task(request.param, made_up(request.param)), methods=small, resamples=50)
+    return fusion.experiment(encode, mteb_task(request.param, made_up(request.param)), methods=small, n_resamples=50)
 
 
 def test_every_layer_and_method_has_a_row_of_each_split(found):
@@ -138,7 +138,7 @@ def test_a_layer_fused_alone_is_that_layer(found):
     test = found.table[found.table["split"] == "test"].set_index("representation")
     assert test.score["last_layer"] == test.score[f"layer {LAYERS - 1}"]
     assert test.score["best_layer"] == test.score[found.quality.idxmax()]
-    assert test.minus_last["last_layer"] == 0 == test.minus_last_low["last_layer"]
+    assert test.diff_last["last_layer"] == 0 == test.diff_last_ci_low["last_layer"]
     assert json.loads(test.weights["best_layer"]) == (found.quality == found.quality.max()).astype(float).tolist()
 
 
@@ -157,8 +157,8 @@ def test_a_searched_method_has_the_best_of_its_candidates_on_validation(found):
 def test_differences_are_paired(found):
     test = found.table[found.table["split"] == "test"].set_index("representation")
     low, high = np.quantile(found.draws["qp_pca"] - found.draws["last_layer"], [0.025, 0.975])
-    assert test.minus_last_low["qp_pca"] == pytest.approx(low)
-    assert test.minus_last_high["qp_pca"] == pytest.approx(high)
+    assert test.diff_last_ci_low["qp_pca"] == pytest.approx(low)
+    assert test.diff_last_ci_high["qp_pca"] == pytest.approx(high)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -167,7 +167,7 @@ def test_labels_of_the_test_split_change_no_weight(kind, mteb_task):
         return np.random.default_rng(5).permutation(labels).tolist()
 
     honest, other = (
-        fusion.experiment(encode, mteb_task(kind, made_up(kind, change)), methods=small, resamples=2)
+        fusion.experiment(encode, mteb_task(kind, made_up(kind, change)), methods=small, n_resamples=2)
         for change in (lambda labels: labels, shuffled)
     )
     pd.testing.assert_series_equal(honest.quality, other.quality)
@@ -185,7 +185,7 @@ def test_texts_of_the_test_split_change_no_weight(mteb_task):
     changed = made_up("STS")
     changed["test"]["sentence1"] = [each + " 7" for each in changed["test"]["sentence1"]]
     honest, other = (
-        fusion.experiment(encode, mteb_task("STS", data), methods=small, resamples=2) for data in (splits, changed)
+        fusion.experiment(encode, mteb_task("STS", data), methods=small, n_resamples=2) for data in (splits, changed)
     )
     pd.testing.assert_frame_equal(honest.similarity, other.similarity)
     for name, ensemble in honest.ensembles.items():
@@ -199,14 +199,14 @@ def test_texts_are_encoded_in_one_call(mteb_task):
         calls.append(texts)
         return encode(texts)
 
-    fusion.experiment(counted, mteb_task("STS", made_up("STS")), methods=small, resamples=2)
+    fusion.experiment(counted, mteb_task("STS", made_up("STS")), methods=small, n_resamples=2)
     assert len(calls) == 1 and len(set(calls[0])) == len(calls[0])
 
 
 def test_a_task_without_training_texts_learns_from_validation(mteb_task):
     splits = made_up("PairClassification")
     del splits["train"]
-    found = fusion.experiment(encode, mteb_task("PairClassification", splits), methods=small, resamples=2)
+    found = fusion.experiment(encode, mteb_task("PairClassification", splits), methods=small, n_resamples=2)
     assert set(found.table["n_fit"]) == {120}
 
 
@@ -220,10 +220,10 @@ def test_comparisons_need_last_and_best(mteb_task):
 
 def test_grids_that_do_not_suit_are_refused():
     assert fusion.methods(3)["greedy"].grid["k"] == [2, 3]
-    with pytest.raises(ValueError, match="groups"):
+    with pytest.raises(ValueError, match="n_clusters"):
         fusion.methods(1)
-    with pytest.raises(ValueError, match="lams"):
-        fusion.methods(5, lams=[])
+    with pytest.raises(ValueError, match="lambdas"):
+        fusion.methods(5, lambdas=[])
 
 
 # Claims
@@ -257,7 +257,7 @@ AS_PUBLISHED = {
 
 
 def judged(table, **options):
-    return judge(fusion.CLAIMS, fusion.findings(table, resamples=500, **options))
+    return judge(fusion.CLAIMS, fusion.findings(table, n_resamples=500, **options))
 
 
 def test_what_is_so_in_the_table_is_reproduced():
@@ -308,7 +308,7 @@ def test_cells_as_they_are_have_the_differences_of_their_numbers():
     wide = fusion.scores(made_up_table(AS_PUBLISHED))
     wide.index = wide.index.set_levels([f"t{i}Duplicate" if i == 0 else f"t{i}" for i in range(5)], level="task")
     wide.loc[["e3"], "best_layer"] = np.nan
-    found = fusion.findings_in_cells(wide, resamples=999)
+    found = fusion.findings_in_cells(wide, n_resamples=999)
     gains = 100 * wide[list(fusion.ENSEMBLES)].sub(wide["last_layer"], axis=0)
     assert np.isclose(found["last"].estimate, gains.mean().sort_values().iloc[1]) and found["last"].n == 20
     against = 100 * wide[list(fusion.ENSEMBLES)].sub(wide["best_layer"], axis=0).dropna()
@@ -342,8 +342,20 @@ def table():
 def test_the_recorded_table_is_whole(table):
     assert TABLE.stat().st_size < 5e6
     expected = {
-        *("encoder", "source", "task", "type", "metric", "representation", "kind", "split", "score", "low", "high"),
-        *("minus_last", "minus_last_low", "minus_last_high", "minus_best", "width", "weights", "chosen", "n_items"),
+        *(
+            "encoder",
+            "source",
+            "task",
+            "type",
+            "metric",
+            "representation",
+            "kind",
+            "split",
+            "score",
+            "ci_low",
+            "ci_high",
+        ),
+        *("diff_last", "diff_last_ci_low", "diff_last_ci_high", "diff_best", "width", "weights", "chosen", "n_items"),
         *("weights_sha256", "layers", "pooling", "max_length", "dtype", "seed"),
         *("versions", "machine", "date", "minutes"),
     }
@@ -355,7 +367,7 @@ def test_the_recorded_table_is_whole(table):
             assert {*fusion.PUBLISHED, *fusion.EXTRA} <= set(part["representation"])
             assert (part["kind"] == "layer").sum() == part["layers"].iloc[0]
     test = table[table["split"] == "test"]
-    assert (test["low"] <= test["high"]).all() and test["score"].between(-1, 1).all()
+    assert (test["ci_low"] <= test["ci_high"]).all() and test["score"].between(-1, 1).all()
     weights = test["weights"].map(json.loads)
     assert (weights.map(len) == test["layers"]).all()
     assert (weights.map(sum) - 1).abs().max() < 0.01
@@ -369,7 +381,7 @@ def test_draws_of_the_recorded_table_lie_about_its_scores():
     assert (test["draws"].map(len) == 200).all() and test["draws"].map(lambda d: d.dtype == np.int16).all()
     assert rows.drop(index=test.index)["draws"].isna().all()
     means = test["draws"].map(np.mean) / 1e4
-    assert means.between(test["low"], test["high"]).all()
+    assert means.between(test["ci_low"], test["ci_high"]).all()
 
 
 @recorded
@@ -396,7 +408,7 @@ def test_the_recorded_table_is_made_again(table):
     assert "gte-small" in plan["grid"]["encoder"] and "STSBenchmark" in plan["grid"]["task"]
     task = tasks.load(folders[1], ["STSBenchmark"])["STSBenchmark"]
     read = partial(extract, "gte-small", max_length=128, progress=False)
-    methods = partial(fusion.methods, lams=[0.02, 0.1, 0.5], groups=[2, 4], chosen=[2, 4])
+    methods = partial(fusion.methods, lambdas=[0.02, 0.1, 0.5], n_clusters=[2, 4], n_selected=[2, 4])
     again = fusion.experiment(read, task, methods=methods).table
     old = table[(table["encoder"] == "gte-small") & (table["task"] == "STSBenchmark")]
     keys = ["representation", "split"]

@@ -40,25 +40,27 @@ def table(scores):
 def test_every_scorer_scores_what_compare_has_made():
     models, target, part = clients()
     grid = {"ps": [0.3], "alphas": [0.5]}
-    found = headline(models, target, part, methods=FEW, scorers=["fast", "logistic"], lams=[0.1], **grid)
+    found = headline(models, target, part, methods=FEW, classifiers=["fast", "logistic"], lambdas=[0.1], **grid)
     found = found.set_index("method")
-    made = compare(models, target, part, lambda *a, **k: replacing_methods(*a, **k, **grid), chooser="logistic")
+    made = compare(
+        models, target, part, lambda *a, **k: replacing_methods(*a, **k, **grid), selection_classifier="logistic"
+    )
     made = made.table.set_index("method")
     same = ["best", "concat", "concat_pca", "mean", "quality_replacement_tuned"]
     assert list(found.index) == list(FEW)
     assert np.array_equal(found.loc[same, "fast"], made.loc[same, "accuracy"])
     assert (found.loc[same, "chosen"] == made.loc[same, "chosen"]).all()
     side_by_side = pd.concat([x.add_prefix(name) for name, x in models.items()], axis=1)
-    by_hand = score(side_by_side, target, part, scorer="logistic").accuracy
+    by_hand = score(side_by_side, target, part, classifier="logistic").accuracy
     assert found.loc["concat", "logistic"] == by_hand and found.loc["concat", "width"] == 15
 
 
 def test_agreement_is_the_weighting_of_the_study_without_labels():
     models, target, part = clients()
-    found = headline(models, target, part, methods=["best", "qp_agreement"], scorers=["logistic"])
+    found = headline(models, target, part, methods=["best", "qp_agreement"], classifiers=["logistic"])
     known = target.notna()
     labelled = {name: x[known] for name, x in models.items()}
-    rows = study(labelled, target[known], part[known], names=["agreement"], raw=(), scorer="logistic").methods
+    rows = study(labelled, target[known], part[known], names=["agreement"], raw=(), classifier="logistic").methods
     by_hand = rows[(rows["quality"] == "agreement") & (rows["combine"] == "sum")]["accuracy"].item()
     assert found.set_index("method").loc["qp_agreement", "logistic"] == by_hand
 
@@ -68,7 +70,7 @@ def test_test_clients_change_no_choice():
     test = (part == "test").to_numpy()
     shuffled = target.copy()
     shuffled[test] = np.random.default_rng(0).permutation(target[test])
-    options = {"methods": FEW, "scorers": ["logistic"], "ps": [0.3], "alphas": [0.5]}
+    options = {"methods": FEW, "classifiers": ["logistic"], "ps": [0.3], "alphas": [0.5]}
     here, there = (headline(models, y, part, **options) for y in (target, shuffled))
     assert here["chosen"].tolist() == there["chosen"].tolist()
     assert not np.array_equal(here["logistic"], there["logistic"])
@@ -77,14 +79,14 @@ def test_test_clients_change_no_choice():
 def test_unknown_methods_and_scorers_are_named():
     models, target, part = clients()
     with pytest.raises(ValueError, match="methods has 'sum'; it can have 'best', 'concat'"):
-        headline(models, target, part, methods=["best", "sum"], scorers=["logistic"])
-    with pytest.raises(ValueError, match="scorers has 'slow'; it can have 'fast'"):
-        headline(models, target, part, scorers=["slow"])
+        headline(models, target, part, methods=["best", "sum"], classifiers=["logistic"])
+    with pytest.raises(ValueError, match="classifiers has 'slow'; it can have 'fast'"):
+        headline(models, target, part, classifiers=["slow"])
 
 
 def test_agreement_of_differences_by_hand():
     found = differences_agree(
-        table([[(0.5, 0.6), (0.6, 0.7), (0.41, 0.65)], [(0.3, 0.3), (0.35, 0.32), (0.2, 0.1)]]), resamples=99
+        table([[(0.5, 0.6), (0.6, 0.7), (0.41, 0.65)], [(0.3, 0.3), (0.35, 0.32), (0.2, 0.1)]]), n_resamples=99
     )
     fast, slow = [0.1, -0.09, 0.05, -0.1], [0.1, 0.05, 0.02, -0.2]
     row = found.loc["fast"]
@@ -100,21 +102,21 @@ def test_intervals_of_scorers_without_relation_hold_zero():
         rng = np.random.default_rng(seed)
         noise = rng.normal(size=(12, 6, 2))
         noise[:, 0] = 0  # what the others are compared with, without noise of its own
-        row = differences_agree(table(noise), resamples=199, rng=seed).loc["fast"]
-        held += row["low"] <= 0 <= row["high"]
+        row = differences_agree(table(noise), n_resamples=199, rng=seed).loc["fast"]
+        held += row["ci_low"] <= 0 <= row["ci_high"]
     assert held >= 34
 
 
 def test_each_difference_takes_the_experiments_that_have_both_methods():
     rows = table([[(0.5, 0.5), (0.6, 0.6), (0.7, 0.4)]] * 6)
     rows = rows[(rows["method"] != "m2") | (rows["experiment"] < 3)]
-    found = difference_by(rows, "m2", "best", resamples=99)
+    found = difference_by(rows, "m2", "best", n_resamples=99)
     assert np.allclose(found["difference"], [0.2, -0.1]) and found["n"].tolist() == [3, 3]
     unscored = rows.assign(lightautoml=rows["lightautoml"].where(rows["experiment"] < 2))
-    assert difference_by(unscored, "m2", "best", resamples=99)["n"].tolist() == [3, 2]
-    assert differences_agree(unscored, resamples=99).loc["fast", "n"] == 4
+    assert difference_by(unscored, "m2", "best", n_resamples=99)["n"].tolist() == [3, 2]
+    assert differences_agree(unscored, n_resamples=99).loc["fast", "n"] == 4
     one = rows[rows["experiment"] == 0]
-    assert np.isnan(differences_agree(one).loc["fast", ["low", "high"]].to_numpy(dtype=float)).all()
+    assert np.isnan(differences_agree(one).loc["fast", ["ci_low", "ci_high"]].to_numpy(dtype=float)).all()
     nothing = difference_by(rows, "m9", "best")
     assert nothing["difference"].isna().all() and (nothing["n"] == 0).all()
 

@@ -27,6 +27,6 @@ def test_not_to_help_is_to_gain_less_than_one_percent():
     published = published.rename(index={"persistent_homology_h0": "persistence_h0"})
     asked = claims(published, {"rankme": "RankMe"})
     assert asked["rankme"].text == "Weights by RankMe do not help" and asked["rankme"].published == -3.07
-    judged = judge(asked, findings(weighted_sums([-2.0, 0.0, 0.5, 1.0, 2.0]), asked, resamples=999))
+    judged = judge(asked, findings(weighted_sums([-2.0, 0.0, 0.5, 1.0, 2.0]), asked, n_resamples=999))
     assert judged["verdict"].tolist() == [*["reproduced"] * 3, "not testable here", "not reproduced"]
     assert np.allclose(judged["estimate"], [-2.0, 0.0, 0.5, 1.0, 2.0], atol=0.2) and set(judged["n"]) == {10}

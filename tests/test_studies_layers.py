@@ -64,11 +64,11 @@ def test_chance_lies_below_every_pair_of_a_slow_chain_and_the_draws_about_the_va
 def test_the_intervals_hold_the_values_and_the_table_has_every_pair(found):
     table = tidy(found)
     assert len(table) == len(VIEWS) * 15
-    assert (table["low"] <= table["value"]).all() and (table["value"] <= table["high"]).all()
+    assert (table["ci_low"] <= table["value"]).all() and (table["value"] <= table["ci_high"]).all()
 
 
 def test_an_interval_turns_skewed_draws_around():
-    low, high = interval(0.5, [0.0, 0.1, 0.1, 0.8], level=1.0)
+    low, high = interval(0.5, [0.0, 0.1, 0.1, 0.8], confidence_level=1.0)
     assert low == pytest.approx(0.5 - 0.55) and high == pytest.approx(0.5 + 0.25)
 
 
@@ -98,16 +98,16 @@ def test_a_distance_becomes_the_share_below_chance(found):
 
 
 def test_a_steady_drift_makes_measures_agree_but_not_beyond_depth(found):
-    table = agreement(found, ["cka", "rsa", "distance_correlation"], permutations=99)
-    assert (table["spearman"] > 0.9).all() and (table["p_value"] == 0.01).all()
+    table = agreement(found, ["cka", "rsa", "distance_correlation"], n_permutations=99)
+    assert (table["spearman"] > 0.9).all() and (table["p"] == 0.01).all()
     assert (table["beyond_depth"] < table["spearman"]).all()
-    assert (table["low"] <= table["spearman"]).all() and (table["high"] <= 1).all()
-    assert (table["low_layers"] < table["spearman"]).all() and (table["spearman"] < table["high_layers"]).all()
+    assert (table["ci_low"] <= table["spearman"]).all() and (table["ci_high"] <= 1).all()
+    assert (table["ci_low_layers"] < table["spearman"]).all() and (table["spearman"] < table["ci_high_layers"]).all()
 
 
 def test_a_distance_counts_with_its_sign_turned(found):
-    row = agreement(found, ["cka", "rtd"], permutations=9).iloc[0]
-    assert row["spearman"] > 0.5 and row["low"] <= row["spearman"] <= row["high"]
+    row = agreement(found, ["cka", "rtd"], n_permutations=9).iloc[0]
+    assert row["spearman"] > 0.5 and row["ci_low"] <= row["spearman"] <= row["ci_high"]
 
 
 def test_unrelated_matrices_do_not_agree():
@@ -117,8 +117,8 @@ def test_unrelated_matrices_do_not_agree():
         half = rng.normal(size=(8, 8))
         pair[name] = pd.DataFrame(half + half.T)
     draws = {name: np.repeat(matrix.to_numpy()[None], 2, axis=0) for name, matrix in pair.items()}
-    row = agreement(Study(pair, draws, pair), ["cka", "rsa"], permutations=199).iloc[0]
-    assert row["p_value"] > 0.05 and row["low_layers"] < 0 < row["high_layers"]
+    row = agreement(Study(pair, draws, pair), ["cka", "rsa"], n_permutations=199).iloc[0]
+    assert row["p"] > 0.05 and row["ci_low_layers"] < 0 < row["ci_high_layers"]
 
 
 def test_contiguous_partitions_are_counted_by_the_binomial():

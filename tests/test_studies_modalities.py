@@ -14,12 +14,12 @@ from helpers.studies import modalities as m
 
 @pytest.fixture(scope="module")
 def clients():
-    return simulate(1500, seed=3)
+    return simulate(1500, rng=3)
 
 
 @pytest.fixture(scope="module")
 def made(clients):
-    return m.modalities(clients, seed=3)
+    return m.modalities(clients, rng=3)
 
 
 def p_of_table(table, expected):
@@ -38,7 +38,7 @@ def style_of(messages):
 
 @pytest.mark.parametrize(("strength", "holds"), [(1.0, True), (0.0, False)])
 def test_topics_follow_the_lifestyle_and_styles_the_age(clients, strength, holds):
-    messages = m.write(clients, strength=strength, seed=3)
+    messages = m.write(clients, strength=strength, rng=3)
     topics, styles = m._text_tables(1.0)
     lifestyle = messages["client"].map(clients.latents["lifestyle"].astype(object))
     by_topic = pd.crosstab(lifestyle, messages["topic"]).reindex(index=list(LIFESTYLES), columns=list(m.TOPICS))
@@ -57,13 +57,13 @@ def test_a_client_quotes_own_purchases_in_one_style(clients, made):
 
 
 def test_draws_of_one_number_differ_from_those_of_the_simulator():
-    clients = simulate(4000, seed=0, events=(1, 2))
-    style = style_of(m.write(clients, strength=0, seed=0)).cat.codes
+    clients = simulate(4000, rng=0, events=(1, 2))
+    style = style_of(m.write(clients, strength=0, rng=0)).cat.codes
     assert stats.chi2_contingency(pd.crosstab(clients.latents["age"], style)).pvalue > 1e-4
 
 
 def test_one_seed_gives_one_text_and_one_graph(clients, made):
-    again, other = m.modalities(clients, seed=3), m.modalities(clients, seed=4)
+    again, other = m.modalities(clients, rng=3), m.modalities(clients, rng=4)
     assert again.texts.equals(made.texts) and again.payments.equals(made.payments)
     assert not other.texts.equals(made.texts) and not other.payments.equals(made.payments)
 
@@ -94,8 +94,8 @@ def test_payments_between_blocks_are_as_many_as_the_model_expects(clients, made)
 
 
 def test_the_evidence_of_a_graph_is_that_of_the_whole_likelihood():
-    clients = simulate(25, seed=1)
-    made = m.modalities(clients, payments=3.0, strength=0.7, seed=1)
+    clients = simulate(25, rng=1)
+    made = m.modalities(clients, payments=3.0, strength=0.7, rng=1)
     block, theta, affinity = m._blocks(clients), made.activity.to_numpy(), m._affinity(0.7)
     counts = np.zeros((25, 25))
     counts[made.payments["payer"], made.payments["payee"]] = made.payments["payments"]
@@ -126,7 +126,7 @@ def test_ceilings_are_calibrated(clients, found):
 
 
 def test_the_ceiling_of_transactions_is_that_of_the_simulator(clients, found):
-    assert found.loc["transactions", "accuracy"] == pytest.approx(ideal_accuracy(n_clients=1500, seed=3), abs=1e-9)
+    assert found.loc["transactions", "accuracy"] == pytest.approx(ideal_accuracy(n_clients=1500, rng=3), abs=1e-9)
 
 
 def test_every_modality_adds_evidence(found):
@@ -137,7 +137,7 @@ def test_every_modality_adds_evidence(found):
 
 
 def test_a_graph_without_homophily_adds_nothing(clients):
-    made = m.modalities(clients, strength={"graph": 0}, seed=3)
+    made = m.modalities(clients, strength={"graph": 0}, rng=3)
     found = m.ceilings(clients, made)
     assert found.loc["graph", "accuracy"] == pytest.approx(0.25)
     assert found.loc["text + graph", "accuracy"] == pytest.approx(found.loc["text", "accuracy"])
@@ -145,8 +145,8 @@ def test_a_graph_without_homophily_adds_nothing(clients):
 
 def test_without_evidence_anywhere_the_ceiling_is_chance():
     blind = bank(strength=0)
-    clients = simulate(200, model=blind, seed=0)
-    made = m.modalities(clients, strength=0, seed=0)
+    clients = simulate(200, model=blind, rng=0)
+    made = m.modalities(clients, strength=0, rng=0)
     table = m.ceilings(clients, made, model=blind)
     assert table.loc[["transactions", "text", "transactions + text", "graph"], "accuracy"].to_numpy() == pytest.approx(
         0.25
@@ -187,7 +187,7 @@ def test_a_graph_that_cannot_be_made_is_said_to_be_absent():
 
 def test_no_target_decides_text_or_graph(clients, made):
     shuffled = replace(clients, target=clients.target.sample(frac=1, random_state=0).set_axis(clients.target.index))
-    again = m.modalities(shuffled, seed=3)
+    again = m.modalities(shuffled, rng=3)
     assert again.texts.equals(made.texts) and again.payments.equals(made.payments)
     source = bought()
     other = m.modalities(replace(source, target=source.target * 0))
@@ -224,8 +224,8 @@ def test_text_embeddings_are_latent_semantic_analysis(made, parts):
 
 
 def test_a_spectral_embedding_by_hand():
-    few = simulate(80, seed=1)
-    paid = m.modalities(few, payments=8, seed=1).payments
+    few = simulate(80, rng=1)
+    paid = m.modalities(few, payments=8, rng=1).payments
     found = m.embed_graph(paid, few.target.index, width=5).to_numpy()
     links = np.zeros((80, 80))
     links[paid["payer"], paid["payee"]] = paid["payments"]
@@ -260,7 +260,7 @@ def test_the_graph_tells_lifestyles_apart_only_if_there_is_homophily(clients, ma
         cosines = x @ x.T
         return cosines[alike].mean() - cosines[~alike].mean()
 
-    blind = m.modalities(clients, strength=0, seed=3)
+    blind = m.modalities(clients, strength=0, rng=3)
     assert within(made.payments) > 0.05 > 0.01 > abs(within(blind.payments))
 
 
@@ -300,7 +300,7 @@ SETS = {"a": ["a"], "all": ["a", "b", "c"]}
 
 
 def studied(views, target, parts, **options):
-    return m.study(views, target, parts, SETS, scorer="logistic", **options)
+    return m.study(views, target, parts, SETS, classifier="logistic", **options)
 
 
 def test_a_study_has_a_row_for_each_set_and_method_and_one_for_a_single_space(spaces):
@@ -365,5 +365,5 @@ def test_differences_are_paired_and_corrected():
     scores = pd.DataFrame({"a": base + 0.5 + jitter, "b": base, "c": base + jitter})
     found = m.compared(scores, {"a less b": ("a", "b"), "c less b": ("c", "b")})
     assert found["verdict"].tolist() == ["better", "not distinguishable"]
-    assert found.loc["a less b", "adjusted"] == pytest.approx(2 * found.loc["a less b", "p"])
-    assert found.loc["a less b", "wins"] == 1 and found.loc["a less b", "low"] > 0.4
+    assert found.loc["a less b", "p_holm"] == pytest.approx(2 * found.loc["a less b", "p"])
+    assert found.loc["a less b", "wins"] == 1 and found.loc["a less b", "ci_low"] > 0.4

@@ -48,10 +48,10 @@ def made_up(rng, experiments=17, models=6, relation=0.0, collinear=False):
     return pd.DataFrame(
         {
             "experiment": np.repeat(np.arange(experiments), len(here)),
-            "first": np.tile(here, experiments),
-            "second": np.tile(there, experiments),
-            "accuracy_first": accuracy[:, here].ravel(),
-            "accuracy_second": accuracy[:, there].ravel(),
+            "model_a": np.tile(here, experiments),
+            "model_b": np.tile(there, experiments),
+            "accuracy_a": accuracy[:, here].ravel(),
+            "accuracy_b": accuracy[:, there].ravel(),
             "gain_sum": gain.ravel(),
             "error_sum": 0.1,
             "cka": like.ravel(),
@@ -98,11 +98,11 @@ def test_what_cannot_be_combined_is_refused():
 
 def test_gains_are_the_accuracy_of_the_combination_less_the_better_of_the_two():
     embeddings, target, parts = population()
-    found = pair_gains(embeddings, target, parts, scorer="logistic").set_index(["first", "second"])
+    found = pair_gains(embeddings, target, parts, classifier="logistic").set_index(["model_a", "model_b"])
     assert found.index.tolist() == [("a", "b"), ("a", "c"), ("b", "c")]
     row, train = found.loc["a", "b"], (parts == "train").to_numpy()
-    single = [score(embeddings[name], target, parts, scorer="logistic") for name in "ab"]
-    both = score(combine(embeddings["a"], embeddings["b"], train=train), target, parts, scorer="logistic")
+    single = [score(embeddings[name], target, parts, classifier="logistic") for name in "ab"]
+    both = score(combine(embeddings["a"], embeddings["b"], train=train), target, parts, classifier="logistic")
     assert np.isclose(row["gain_concatenation"], both.accuracy - max(one.accuracy for one in single))
     assert row["gain_concatenation"] > 0.05 and abs(found.loc["b", "c"]["gain_concatenation"]) < 0.1
     difference = both.correct.astype(float) - max(single, key=lambda one: one.accuracy).correct
@@ -116,9 +116,9 @@ def test_the_targets_of_test_clients_decide_no_probability_and_no_measure():
     permuted = target.copy()
     permuted[test] = np.random.default_rng(1).permutation(target[test])
     for on in ("validation", "test"):
-        one, two = (score(embeddings["a"], y, parts, scorer="fast", on=on) for y in (target, permuted))
+        one, two = (score(embeddings["a"], y, parts, classifier="fast", on=on) for y in (target, permuted))
         pd.testing.assert_frame_equal(one.probabilities, two.probabilities)
-    chosen = [pair_gains(embeddings, y, parts, scorer="logistic", on="validation") for y in (target, permuted)]
+    chosen = [pair_gains(embeddings, y, parts, classifier="logistic", on="validation") for y in (target, permuted)]
     pd.testing.assert_frame_equal(*chosen)
     hidden = {name: np.where(test[:, None], 7.0, values) for name, values in embeddings.items()}
     pd.testing.assert_frame_equal(
@@ -133,7 +133,7 @@ def test_rows_of_test_clients_decide_no_scale_of_a_sum():
     rng = np.random.default_rng(2)
     moved = embeddings | {"a": np.where(test[:, None], rng.normal(size=(len(test), 2)) * 1e4, embeddings["a"])}
     both = [
-        pair_gains(x, target, parts, scorer="logistic", on="validation", combinations=["sum", "product"])
+        pair_gains(x, target, parts, classifier="logistic", on="validation", combinations=["sum", "product"])
         for x in (embeddings, moved)
     ]
     pd.testing.assert_frame_equal(*both)
@@ -178,8 +178,8 @@ def test_the_study_of_a_sweep_has_a_row_for_each_pair_and_leaves_out_lonely_runs
         dict.fromkeys((0, 1, 3), parts),
         dict.fromkeys((0, 1, 3), target),
     )
-    found = study.study(sweep, measures=["cka"], combinations=["sum"], scorer="logistic")
-    assert found[["experiment", "first", "second"]].to_numpy().tolist() == [[0, 0, 2], [3, 1, 4]]
+    found = study.study(sweep, measures=["cka"], combinations=["sum"], classifier="logistic")
+    assert found[["experiment", "model_a", "model_b"]].to_numpy().tolist() == [[0, 0, 2], [3, 1, 4]]
     with pytest.raises(ValueError, match=r"no experiment of \[1\] has two finished runs"):
         study.study(sweep, experiments=[1])
 
@@ -189,8 +189,8 @@ def test_the_study_of_a_sweep_has_a_row_for_each_pair_and_leaves_out_lonely_runs
 
 def test_the_correlation_is_that_of_the_residual_of_the_regression():
     pairs = made_up(np.random.default_rng(0))
-    found = gain_correlations(pairs, ["cka"], combinations=["sum"], resamples=50, permutations=50).iloc[0]
-    accuracies = pairs[["accuracy_first", "accuracy_second"]]
+    found = gain_correlations(pairs, ["cka"], combinations=["sum"], n_resamples=50, n_permutations=50).iloc[0]
+    accuracies = pairs[["accuracy_a", "accuracy_b"]]
     design = np.column_stack([np.ones(len(pairs)), accuracies.min(axis=1), accuracies.max(axis=1)])
     left = pairs["gain_sum"] - design @ np.linalg.lstsq(design, pairs["gain_sum"], rcond=None)[0]
     assert np.isclose(found["pearson"], stats.pearsonr(left, pairs["cka"])[0])
@@ -201,7 +201,7 @@ def test_the_correlation_is_that_of_the_residual_of_the_regression():
 def test_within_experiments_what_is_common_to_all_pairs_of_one_counts_for_nothing():
     pairs = made_up(np.random.default_rng(3), experiments=5)
     moved = pairs.assign(gain_sum=pairs["gain_sum"] + pairs["experiment"], cka=pairs["cka"] - 3 * pairs["experiment"])
-    settings = {"combinations": ["sum"], "resamples": 50, "permutations": 50}
+    settings = {"combinations": ["sum"], "n_resamples": 50, "n_permutations": 50}
     one, two = (gain_correlations(table, ["cka"], within=True, **settings) for table in (pairs, moved))
     assert np.isclose(one["pearson"], two["pearson"]).all() and np.isclose(one["p"], two["p"]).all()
     pooled = gain_correlations(moved, ["cka"], **settings)
@@ -248,7 +248,7 @@ def test_the_distribution_under_relabelling_by_hand():
     data = study._arranged(pairs, ["cka"], ["sum"], False)
     basis = study._basis(data.accuracies)
     moved = study._relabelled(data, 60, np.random.default_rng(0))
-    accuracies = pairs[["accuracy_first", "accuracy_second"]]
+    accuracies = pairs[["accuracy_a", "accuracy_b"]]
     design = np.column_stack([np.ones(len(pairs)), accuracies.min(axis=1), accuracies.max(axis=1)])
 
     def residual(values):
@@ -318,9 +318,9 @@ def test_many_measures_are_corrected_together_and_few_experiments_have_no_limits
     rng = np.random.default_rng(6)
     pairs = made_up(rng, experiments=2)
     pairs["rsa"], pairs["procrustes"] = rng.normal(size=(2, len(pairs)))
-    found = gain_correlations(pairs, ["cka", "rsa", "procrustes"], combinations=["sum"], permutations=99)
+    found = gain_correlations(pairs, ["cka", "rsa", "procrustes"], combinations=["sum"], n_permutations=99)
     assert np.allclose(found["p_holm"], holm(found["p"]))
-    assert found["pearson_low"].isna().all() and found["orientation"].tolist()[2] == "distance"
+    assert found["pearson_ci_low"].isna().all() and found["orientation"].tolist()[2] == "distance"
     assert found["toward"].iloc[2] == found["pearson"].iloc[2]
 
 
@@ -329,13 +329,13 @@ def test_many_measures_are_corrected_together_and_few_experiments_have_no_limits
     [
         (lambda t: t.drop(index=3), "experiment 0 has 14 rows for 6 models; each pair once"),
         (lambda t: t.assign(cka=t["cka"].where(t.index != 4)), "row 4 of the pairs, column 'cka': nan is not finite"),
-        (lambda t: t.assign(gain_sum=t["accuracy_first"] + t["accuracy_second"]), "nothing is left of it"),
+        (lambda t: t.assign(gain_sum=t["accuracy_a"] + t["accuracy_b"]), "nothing is left of it"),
         (lambda t: t.head(1).assign(first=0, second=1), "there are 1 pairs; at least 5"),
     ],
 )
 def test_tables_that_do_not_serve_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        gain_correlations(change(made_up(np.random.default_rng(0))), ["cka"], combinations=["sum"], permutations=9)
+        gain_correlations(change(made_up(np.random.default_rng(0))), ["cka"], combinations=["sum"], n_permutations=9)
     with pytest.raises(KeyError, match="no column 'rsa'"):
         gain_correlations(made_up(np.random.default_rng(0)), ["rsa"], combinations=["sum"])
 
@@ -350,8 +350,8 @@ def test_published_correlations_are_judged_by_side_and_size():
             "combination": "sum",
             "measure": [study.PUBLISHED_NAMES[name] for name in names],
             "pearson": [-0.3, 0.0, -0.1, -0.2],
-            "pearson_low": [-0.4, -0.1, -0.4, -0.3],
-            "pearson_high": [-0.2, 0.1, 0.2, -0.1],
+            "pearson_ci_low": [-0.4, -0.1, -0.4, -0.3],
+            "pearson_ci_high": [-0.2, 0.1, 0.2, -0.1],
             "p": [0.001, 0.9, 0.5, 0.001],
             "n_experiments": 17,
         }
@@ -380,10 +380,10 @@ def test_a_measure_with_one_correlation_for_all_combinations_is_the_most_stable(
     pairs = made_up(rng)
     pairs["rsa"] = rng.normal(size=len(pairs))
     pairs["gain_product"] = pairs["gain_sum"] + 2 * pairs["rsa"]
-    found = study.stability(pairs, ["rsa", "cka"], combinations=["sum", "product"], resamples=200)
+    found = study.stability(pairs, ["rsa", "cka"], combinations=["sum", "product"], n_resamples=200)
     assert found.index.tolist() == ["cka", "rsa"] and found.loc["cka", "most_stable"] > 0.95
-    assert found.loc["cka", "range"] < found.loc["rsa", "low"]
-    options = {"combinations": ["sum", "product"], "resamples": 200}
+    assert found.loc["cka", "range"] < found.loc["rsa", "ci_low"]
+    options = {"combinations": ["sum", "product"], "n_resamples": 200}
     ahead, behind = (study.stability_finding(pairs, ["rsa", "cka"], name, **options) for name in ("cka", "rsa"))
     assert np.isclose(ahead.estimate, found["range"]["rsa"] - found["range"]["cka"])
     assert np.allclose([-behind.estimate, -behind.high, -behind.low], ahead[:3])
@@ -396,14 +396,14 @@ def test_a_measure_with_one_correlation_for_all_combinations_is_the_most_stable(
 
 def test_power_grows_with_experiments_and_is_the_level_without_a_relation():
     pairs = made_up(np.random.default_rng(8))
-    found = detection_power(pairs, "cka", [0.0, 0.35], [3, 17], combination="sum", studies=150, permutations=99)
+    found = detection_power(pairs, "cka", [0.0, 0.35], [3, 17], combination="sum", studies=150, n_permutations=99)
     assert found.loc[17, 0.0] < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
     assert found.loc[3, 0.35] < found.loc[17, 0.35] and found.loc[17, 0.35] > 0.8
     related = made_up(np.random.default_rng(8), relation=1.0)  # which is broken before one of known size is planted
-    nothing = detection_power(related, "cka", [0.0], [17], combination="sum", studies=150, permutations=99)
+    nothing = detection_power(related, "cka", [0.0], [17], combination="sum", studies=150, n_permutations=99)
     assert nothing.loc[17, 0.0] < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
-    fewer = detection_power(pairs, "cka", [0.35], [8], combination="sum", models=3, studies=150, permutations=99)
-    more = detection_power(pairs, "cka", [0.35], [8], combination="sum", studies=150, permutations=99)
+    fewer = detection_power(pairs, "cka", [0.35], [8], combination="sum", models=3, studies=150, n_permutations=99)
+    more = detection_power(pairs, "cka", [0.35], [8], combination="sum", studies=150, n_permutations=99)
     assert fewer.loc[8, 0.35] < more.loc[8, 0.35]
     with pytest.raises(ValueError, match="models is 9; the smallest experiment of the table has 6"):
         detection_power(pairs, "cka", [0.3], [3], combination="sum", models=9)
@@ -420,7 +420,7 @@ def test_noise_is_a_share_of_what_the_regression_leaves():
 
 def test_pairs_are_all_pairs():
     embeddings, target, parts = population(90)
-    found = pair_gains(embeddings, target, parts, scorer="logistic", combinations=["sum"])
-    assert list(zip(found["first"], found["second"], strict=True)) == list(combinations("abc", 2))
+    found = pair_gains(embeddings, target, parts, classifier="logistic", combinations=["sum"])
+    assert list(zip(found["model_a"], found["model_b"], strict=True)) == list(combinations("abc", 2))
     with pytest.raises(ValueError, match="there are 1 models"):
         pair_gains({"a": embeddings["a"]}, target, parts)

@@ -263,9 +263,9 @@ def _digests(folder: Path) -> dict[str, str]:
 
 def execute_all(
     runs: Iterable[Run],
-    client=None,
+    scheduler=None,
     *,
-    at_once: int = 1,
+    n_jobs: int = 1,
     retries: int = 0,
     force: bool = False,
     on_start=lambda run: None,
@@ -283,10 +283,10 @@ def execute_all(
     ----------
     runs
         What to execute. All are checked (see :meth:`Run.check`) before the first one starts.
-    client
+    scheduler
         A ``dask.distributed.Client``. By default the scheduler named by ``DASK_SCHEDULER_ADDRESS`` if that is set, else
-        this process with ``at_once`` threads: each run has a kernel process of its own anyway.
-    at_once
+        this process with ``n_jobs`` threads: each run has a kernel process of its own anyway.
+    n_jobs
         Runs at a time in the default, embedded case.
     retries
         How often a failed run is started again.
@@ -323,10 +323,10 @@ def execute_all(
     from dask.distributed import Client, as_completed
 
     where = dask.config.get("scheduler-address", None)
-    with _no_kernel_left(), _session(client, where, Client, at_once, resources) as session:
+    with _no_kernel_left(), _session(scheduler, where, Client, n_jobs, resources) as session:
         _check_resources(session, resources)
 
-        local = client is None and not where
+        local = scheduler is None and not where
         token, stopped = time.time_ns(), threading.Event()
         if local:
             _SESSIONS[token] = (on_start, on_wait, stopped)
@@ -472,15 +472,15 @@ def about_run(output: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _session(client, where, make, at_once: int, resources: Mapping[str, float]):
+def _session(scheduler, where, make, n_jobs: int, resources: Mapping[str, float]):
     """The given client, one of the cluster at ``where``, or one that lives in this process."""
-    if client is not None:
-        yield client
+    if scheduler is not None:
+        yield scheduler
     elif where:
         with make(where) as own:
             yield own
     else:
-        share = str(max(1, (os.cpu_count() or 1) // at_once))
+        share = str(max(1, (os.cpu_count() or 1) // n_jobs))
         before = {name: os.environ.get(name) for name in _THREADS}
         os.environ.update(dict.fromkeys(_THREADS, share))  # kernels that fight for cores are slower than one at a time
         # An interrupted session would report every task that it drops.
@@ -488,7 +488,7 @@ def _session(client, where, make, at_once: int, resources: Mapping[str, float]):
         own = make(
             n_workers=1,
             processes=False,
-            threads_per_worker=at_once,
+            threads_per_worker=n_jobs,
             dashboard_address=":0",  # any free port: two sessions at a time would warn of a taken one
             memory_limit=0,
             resources=dict.fromkeys(resources, 1),

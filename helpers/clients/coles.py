@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.arrays import integer_seed
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -56,7 +58,7 @@ def draw(
     experiment: int,
     model: int,
     *,
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
     features: Sequence[str] = FEATURES,
     space: Mapping[str, Sequence] = SPACE,
     fixed: Mapping[str, Any] | None = None,
@@ -65,7 +67,7 @@ def draw(
 
     Parameters
     ----------
-    experiment, model, seed
+    experiment, model, rng
         Together they decide the point.
     features
         Of which a subset is drawn: each size alike likely, then each subset of that size; never only days, which
@@ -93,6 +95,7 @@ def draw(
     >>> draw(0, 1, fixed={"cell": "gru"})["cell"]
     'gru'
     """
+    seed = integer_seed(rng)
     rng = np.random.default_rng([seed, experiment, model])
     features = list(features)
     carriers = [name for name in features if name not in ("weekday", "monthday")]
@@ -112,12 +115,13 @@ def draw(
     return point | given
 
 
-def training_seed(experiment: int, model: int, *, seed: int = 0) -> int:
+def training_seed(experiment: int, model: int, *, rng: int | np.random.Generator = 0) -> int:
     """The seed of a run's weights, slices, batches and noise: different for all runs of a sweep.
 
     >>> training_seed(0, 1) == training_seed(1, 0)
     False
     """
+    seed = integer_seed(rng)
     return int(np.random.SeedSequence([seed, experiment, model]).generate_state(1)[0])
 
 
@@ -147,7 +151,7 @@ class Embedded:
 
 def embed(
     clients: Clients,
-    parts: pd.Series,
+    split: pd.Series,
     *,
     features: Sequence[str],
     category_width: int = 16,
@@ -162,14 +166,14 @@ def embed(
     learning_rate: float = 0.002,
     epochs: int = 5,
     batch: int = 32,
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
     folder: str | os.PathLike[str] | Checkpoints | None = None,
 ) -> Embedded:
     """Train CoLES on the training clients and embed all clients.
 
     Parameters
     ----------
-    clients, parts
+    clients, split
         The clients and :func:`helpers.clients.split` of them. Only those of the part ``"train"`` are seen in training:
         their events, the names of their categories and the scale of their amounts; never a target.
     features
@@ -186,7 +190,7 @@ def embed(
         How many slices of a history are compared, and how many events they have.
     learning_rate, epochs, batch
         Of Adam; a batch has that many clients.
-    seed
+    rng
         Of weights, slices, batches and noise.
     folder
         Where the training is kept as it goes (see :class:`helpers.training.Checkpoints`), so that the same call goes on
@@ -210,9 +214,10 @@ def embed(
 
     import pandas as pd
 
+    seed = integer_seed(rng)
     began = time.perf_counter()
     known = clients.target.index
-    train = parts.reindex(known).eq("train").to_numpy()
+    train = split.reindex(known).eq("train").to_numpy()
     settings = {"category_width": category_width, "other_width": other_width, "hidden": hidden, "slices": slices}
     settings |= {"shortest": shortest, "longest": longest, "batch": batch, "projector": projector}
     _check_settings(

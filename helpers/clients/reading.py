@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from helpers.arrays import integer_seed
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -56,7 +58,7 @@ class Clients:
         return len(self.target)
 
 
-def load(source: str | Path = "simulated", *, n_clients: int | None = None, seed=0, **options) -> Clients:
+def load(source: str | Path = "simulated", *, n_clients: int | None = None, rng=0, **options) -> Clients:
     """Clients by one parameter.
 
     Parameters
@@ -67,8 +69,8 @@ def load(source: str | Path = "simulated", *, n_clients: int | None = None, seed
         hub (:func:`read_age_groups`); or a CSV or Parquet file (:func:`read`). A relative path is looked for here, in
         the top folder of the project, and below ``data/``.
     n_clients
-        How many clients; all, or 2000 simulated ones, if None. Fewer than the source has are drawn by ``seed``.
-    seed
+        How many clients; all, or 2000 simulated ones, if None. Fewer than the source has are drawn by ``rng``.
+    rng
         Of the simulation, and of the draw.
     options
         Passed on to the reader.
@@ -89,7 +91,7 @@ def load(source: str | Path = "simulated", *, n_clients: int | None = None, seed
         from helpers.clients.simulator import simulate
 
         _need_options(options, simulate, name)
-        return simulate(2000 if n_clients is None else n_clients, seed=seed, **options)
+        return simulate(2000 if n_clients is None else n_clients, rng=rng, **options)
     path = _place(name)
     if name == "berka" or name.startswith("berka:"):
         _need_options(options, read_berka, name)
@@ -105,11 +107,12 @@ def load(source: str | Path = "simulated", *, n_clients: int | None = None, seed
             f"no source {name!r}; it can be 'simulated', 'berka', a CSV or Parquet file, a folder with a "
             "transactions_train.csv, or the name owner/data-set of such a folder on the hub"
         )
-    return take(clients, n_clients, seed=seed)
+    return take(clients, n_clients, rng=rng)
 
 
-def take(clients: Clients, n_clients: int | None, *, seed=0) -> Clients:
+def take(clients: Clients, n_clients: int | None, *, rng=0) -> Clients:
     """At most ``n_clients`` clients, drawn without replacement; those with a target first."""
+    seed = integer_seed(rng)
     if n_clients is None or n_clients >= len(clients):
         return clients
     if n_clients < 1:
@@ -142,7 +145,7 @@ def read(
     encoding: str = "utf-8",
     categories: Sequence | None = None,
     min_events: int = 10,
-    min_class: int = 10,
+    min_class_size: int = 10,
     missing_dates: str = "drop",
     missing_amounts: str = "drop",
     missing_categories: str = "keep",
@@ -183,7 +186,7 @@ def read(
         The categories that are known; all that occur by default.
     min_events
         Clients with fewer events, after all else, are dropped or refused.
-    min_class
+    min_class_size
         Classes with fewer clients are none: their clients are as those without a target. Otherwise a class could be
         missing in training, or have fewer clients than a classifier has folds.
     missing_dates, missing_amounts
@@ -245,7 +248,7 @@ def read(
             raise ValueError(f"{name} is {value!r}; it can be {' or '.join(map(repr, HANDLING[name]))}")
     check_count(min_events, "min_events")
     check_count(target_groups, "target_groups", least=0)
-    check_count(min_class, "min_class")
+    check_count(min_class_size, "min_class_size")
 
     form = {"decimal": decimal, "encoding": encoding}
     parts = [category] if isinstance(category, str) else list(category)
@@ -334,16 +337,16 @@ def read(
         }
     chosen = _classes(chosen.rename("target"), target_groups, target)
     sizes = chosen.value_counts()
-    rare = chosen.isin(sizes.index[sizes < min_class])
-    if len(sizes) and sizes.max() < min_class:
+    rare = chosen.isin(sizes.index[sizes < min_class_size])
+    if len(sizes) and sizes.max() < min_class_size:
         raise ValueError(
-            f"{where}: no class has {min_class} clients, the largest, {sizes.index[0]!r}, has {sizes.iloc[0]}; "
+            f"{where}: no class has {min_class_size} clients, the largest, {sizes.index[0]!r}, has {sizes.iloc[0]}; "
             "min_class says how many are needed, and target_groups, such as 4, cuts numbers or dates into classes"
         )
     checks.rows["clients of rare classes"] = {
         "found": int(rare.sum()),
         "share": float(rare.mean()),
-        "done": f"not scored (fewer than {min_class})" if rare.any() else "",
+        "done": f"not scored (fewer than {min_class_size})" if rare.any() else "",
         "where": f"class {chosen[rare].iloc[0]}" if rare.any() else "",
     }
     chosen = chosen.mask(rare) if rare.any() else chosen
@@ -390,14 +393,14 @@ def read_age_groups(folder: str | Path = "dllllb/age-group-prediction", **option
     return read(*both, **columns)
 
 
-def read_berka(folder: str | Path | None = None, *, groups: int = 4, **options) -> Clients:
+def read_berka(folder: str | Path | None = None, *, n_bins: int = 4, **options) -> Clients:
     """Accounts of a Czech bank of the nineties (PKDD 1999): the age group of each account's owner.
 
     Parameters
     ----------
     folder
         With ``trans_test.csv`` (or ``trans.csv``), ``disp.csv`` and ``client.csv``; ``$BOOK_DATA/berka_feup`` if None.
-    groups
+    n_bins
         Groups of equal size by date of birth, 0 for the youngest. It stands in the birth number, YYMMDD, where women
         have 50 added to the month.
     options
@@ -436,14 +439,14 @@ def read_berka(folder: str | Path | None = None, *, groups: int = 4, **options) 
         "separator": ";",
     }
     age = pd.Series((pd.Timestamp("2000-01-01") - born).dt.days.to_numpy(), index=owners["account_id"])
-    return read(transactions, age, **columns | {"target_groups": groups} | options)
+    return read(transactions, age, **columns | {"target_groups": n_bins} | options)
 
 
 def split(
     target: pd.Series | Clients,
     *,
     experiment: int = 0,
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
     fractions: tuple[float, float, float] = (0.6, 0.2, 0.2),
 ) -> pd.Series:
     """Which clients train, validate and test: disjoint, in the same mixture of classes, fixed by the experiment.
@@ -452,7 +455,7 @@ def split(
     ----------
     target
         Class of each client. Clients without one go to ``"train"``: encoders may learn from them, scores never do.
-    experiment, seed
+    experiment, rng
         Together they decide the split, whatever model is trained.
     fractions
         Of the clients of each class, for training, validation and test.
@@ -476,6 +479,7 @@ def split(
     """
     import pandas as pd
 
+    seed = integer_seed(rng)
     target = target.target if isinstance(target, Clients) else target
     if len(fractions) != 3 or min(fractions) < 0 or not np.isclose(sum(fractions), 1):
         raise ValueError(f"fractions are {fractions}; three numbers from 0 that sum to 1 are needed")
@@ -570,7 +574,7 @@ def _table(source, separator: str | None, what: str, text: Sequence = (), **form
             separator = max(",;\t|", key=heading.count)
         options = {"sep": separator, "skipinitialspace": True, "index_col": False, **form}
         options |= {"dtype": dict.fromkeys(filter(None, text), str)}
-        options |= {"low_memory": False} if len(separator) == 1 else {"engine": "python"}
+        options |= {"ci_low_memory": False} if len(separator) == 1 else {"engine": "python"}
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # that fields beyond the heading are lost
             return pd.read_csv(path, **options), path.name

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.arrays import integer_seed
+
 if TYPE_CHECKING:
     import pandas as pd
 
 
-__all__ = ["SCORERS", "Score", "agreement", "score", "score_parts"]
+__all__ = ["CLASSIFIERS", "Score", "agreement", "score", "score_splits"]
 
-SCORERS = ("fast", "logistic", "lightgbm", "lightautoml")
+CLASSIFIERS = ("fast", "logistic", "lightgbm", "lightautoml")
 """``fast`` is the mean of the probabilities of ``logistic`` and ``lightgbm``."""
 
 FOLDS = 5
@@ -33,14 +35,14 @@ class Score:
         Whether the class of each of these clients is predicted, so that scores can be compared in pairs.
     probabilities : DataFrame
         Of each class, for each of these clients.
-    scorer, on, seconds
+    classifier, on, seconds
         What scored, on which part of the clients, and how long it took.
     """
 
     accuracy: float
     correct: pd.Series = field(repr=False)
     probabilities: pd.DataFrame = field(repr=False)
-    scorer: str
+    classifier: str
     on: str
     seconds: float
 
@@ -50,9 +52,9 @@ def score(
     target: pd.Series,
     split: pd.Series,
     *,
-    scorer: str = "fast",
+    classifier: str = "fast",
     on: str = "test",
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
     timeout: int = 60,
     threads: int = 1,
 ) -> Score:
@@ -66,7 +68,7 @@ def score(
         Class of each client; clients without one are left out.
     split : Series
         Part of each client: see :func:`helpers.clients.split`.
-    scorer
+    classifier
         ``"logistic"``: standardised features, multinomial logistic regression with C = 0.1. ``"lightgbm"``: 100 trees
         per class of at most 15 leaves, learning rate 0.05, at least 20 clients in a leaf. ``"fast"``: the mean of the
         probabilities of both. ``"lightautoml"``: ``TabularAutoML`` with ``linear_l2`` and ``lgb``, blended, its
@@ -74,7 +76,7 @@ def score(
     on
         ``"test"``, or ``"validation"`` for what is to be chosen; the classifier sees the training clients only in both
         cases.
-    seed
+    rng
         Of whatever is random in a scorer.
     timeout
         Seconds that LightAutoML may take; the others ignore it.
@@ -102,21 +104,22 @@ def score(
     >>> from helpers.clients.scoring import score
     >>> target = pd.Series([0, 1] * 50)
     >>> split = pd.Series((["train"] * 6 + ["test"] * 4) * 10)
-    >>> score(target.to_numpy()[:, None] * 1.0, target, split, scorer="logistic").accuracy
+    >>> score(target.to_numpy()[:, None] * 1.0, target, split, classifier="logistic").accuracy
     1.0
     """
-    options = {"scorer": scorer, "seed": seed, "timeout": timeout, "threads": threads}
-    return score_parts(embeddings, target, split, on=(on,), **options)[on]
+    seed = integer_seed(rng)
+    options = {"classifier": classifier, "rng": seed, "timeout": timeout, "threads": threads}
+    return score_splits(embeddings, target, split, on=(on,), **options)[on]
 
 
-def score_parts(
+def score_splits(
     embeddings: Any,
     target: pd.Series,
     split: pd.Series,
     *,
-    scorer: str = "fast",
+    classifier: str = "fast",
     on: Sequence[str] = ("validation", "test"),
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
     timeout: int = 60,
     threads: int = 1,
 ) -> dict[str, Score]:
@@ -124,7 +127,7 @@ def score_parts(
 
     Parameters
     ----------
-    embeddings, target, split, scorer, seed, timeout, threads
+    embeddings, target, split, classifier, rng, timeout, threads
         As for :func:`score`.
     on
         ``"validation"``, ``"test"`` or both.
@@ -142,10 +145,10 @@ def score_parts(
     Examples
     --------
     >>> import pandas as pd
-    >>> from helpers.clients.scoring import score_parts
+    >>> from helpers.clients.scoring import score_splits
     >>> target = pd.Series([0, 1] * 50)
     >>> split = pd.Series((["train"] * 6 + ["validation", "test"] * 2) * 10)
-    >>> found = score_parts(target.to_numpy()[:, None] * 1.0, target, split, scorer="logistic")
+    >>> found = score_splits(target.to_numpy()[:, None] * 1.0, target, split, classifier="logistic")
     >>> {part: one.accuracy for part, one in found.items()}
     {'validation': 1.0, 'test': 1.0}
     """
@@ -153,8 +156,9 @@ def score_parts(
 
     import pandas as pd
 
-    if scorer not in SCORERS:
-        raise ValueError(f"scorer is {scorer!r}; it can be {', '.join(map(repr, SCORERS))}")
+    seed = integer_seed(rng)
+    if classifier not in CLASSIFIERS:
+        raise ValueError(f"classifier is {classifier!r}; it can be {', '.join(map(repr, CLASSIFIERS))}")
     if wrong := [part for part in on if part not in ("test", "validation")]:
         raise ValueError(f"on is {wrong[0]!r}; it can be 'test' or 'validation'")
     x, y, parts = _aligned(embeddings, target, split)
@@ -168,20 +172,20 @@ def score_parts(
             )
     began = time.perf_counter()
     codes, classes = pd.factorize(y[seen], sort=True)
-    if scorer == "lightautoml" and (sizes := np.bincount(codes)).min() < FOLDS:
+    if classifier == "lightautoml" and (sizes := np.bincount(codes)).min() < FOLDS:
         raise ValueError(
             f"class {classes.tolist()[sizes.argmin()]!r} has {sizes.min()} training clients; LightAutoML needs "
             f"{FOLDS}, one for each of its folds, the other scorers do not"
         )
     train, test = x[seen.to_numpy()], x[asked.to_numpy()]
-    shares = _probabilities(train, codes, test, len(classes), scorer, seed, timeout, threads)
+    shares = _probabilities(train, codes, test, len(classes), classifier, seed, timeout, threads)
     table = pd.DataFrame(shares, index=y.index[asked], columns=list(classes))
     correct = pd.Series(np.asarray(classes)[shares.argmax(axis=1)] == y[asked].to_numpy(), index=table.index)
     seconds = round(time.perf_counter() - began, 3)
     found = {}
     for part in on:
         here = (parts[asked] == part).to_numpy()
-        found[part] = Score(float(correct[here].mean()), correct[here], table[here], scorer, part, seconds)
+        found[part] = Score(float(correct[here].mean()), correct[here], table[here], classifier, part, seconds)
     return found
 
 
@@ -190,8 +194,8 @@ def agreement(
     reference: str = "lightautoml",
     *,
     groups: Sequence | None = None,
-    level: float = 0.95,
-    resamples: int = 2000,
+    confidence_level: float = 0.95,
+    n_resamples: int = 2000,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """Whether scorers rank representations alike.
@@ -205,14 +209,14 @@ def agreement(
     groups
         Label of each row; whole groups are drawn in the bootstrap, because scores of one experiment share clients.
         With groups the correlation is between scores less the mean of their group.
-    level, resamples, rng
+    confidence_level, n_resamples, rng
         Of the bootstrap interval (percentiles).
 
     Returns
     -------
     DataFrame
-        One row per other scorer: Spearman's ``correlation`` with its limits ``low`` and ``high``, the mean
-        ``difference`` in score (scorer less reference), and its standard deviation ``spread``.
+        One row per other scorer: Spearman's ``correlation`` with its limits ``ci_low`` and ``ci_high``, the mean
+        ``difference`` in score (classifier less reference), and its standard deviation ``spread``.
 
     Raises
     ------
@@ -224,7 +228,7 @@ def agreement(
     >>> import pandas as pd
     >>> from helpers.clients.scoring import agreement
     >>> scores = pd.DataFrame({"slow": [0.5, 0.6, 0.7, 0.8], "fast": [0.4, 0.5, 0.7, 0.9]})
-    >>> round(float(agreement(scores, "slow", resamples=50).loc["fast", "correlation"]), 6)
+    >>> round(float(agreement(scores, "slow", n_resamples=50).loc["fast", "correlation"]), 6)
     1.0
     """
     import pandas as pd
@@ -248,12 +252,20 @@ def agreement(
         pairs = within[[name, reference]].to_numpy(dtype=float)
         if np.ptp(pairs, axis=0).min() == 0:
             raise ValueError(f"all scores of {name!r} or of {reference!r} are the same; there is nothing to rank")
-        found = interval(pairs, spearman, groups=labels, level=level, method="percentile", resamples=resamples, rng=rng)
+        found = interval(
+            pairs,
+            spearman,
+            groups=labels,
+            confidence_level=confidence_level,
+            method="percentile",
+            n_resamples=n_resamples,
+            rng=rng,
+        )
         difference = scores[name] - scores[reference]
         rows[name] = {
             "correlation": found.estimate,
-            "low": found.low,
-            "high": found.high,
+            "ci_low": found.low,
+            "ci_high": found.high,
             "difference": difference.mean(),
             "spread": difference.std(ddof=1),
         }
@@ -281,13 +293,13 @@ def _aligned(embeddings: Any, target: pd.Series, split: pd.Series) -> tuple[np.n
 
 
 def _probabilities(
-    train, codes, test, n_classes: int, scorer: str, seed: int, timeout: int, threads: int
+    train, codes, test, n_classes: int, classifier: str, seed: int, timeout: int, threads: int
 ) -> np.ndarray:
-    if scorer == "logistic":
+    if classifier == "logistic":
         return _logistic(train, codes, test)
-    if scorer == "lightgbm":
+    if classifier == "lightgbm":
         return _lightgbm(train, codes, test, n_classes, seed, threads)
-    if scorer == "fast":
+    if classifier == "fast":
         return (_logistic(train, codes, test) + _lightgbm(train, codes, test, n_classes, seed, threads)) / 2
     return _lightautoml(train, codes, test, n_classes, seed, timeout, threads)
 

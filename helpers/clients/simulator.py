@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from helpers.arrays import integer_seed
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -190,7 +192,7 @@ def simulate(
     days: int = 365,
     start: str = "2025-01-01",
     model: Bank | None = None,
-    seed=0,
+    rng=0,
 ) -> Clients:
     """Draw clients and their transactions from the model of this module.
 
@@ -204,7 +206,7 @@ def simulate(
         Length of the observed period in days, and its first day.
     model
         What to draw from; :func:`bank` with its defaults if absent.
-    seed
+    rng
         An integer, a sequence of integers, or a ``numpy.random.Generator``.
 
     Returns
@@ -225,7 +227,7 @@ def simulate(
     Examples
     --------
     >>> from helpers.clients import simulate
-    >>> clients = simulate(3, events=(5, 5), seed=1)
+    >>> clients = simulate(3, events=(5, 5), rng=1)
     >>> clients.events.shape, list(clients.events.columns)
     ((15, 5), ['client', 'time', 'category', 'amount', 'channel'])
     """
@@ -233,6 +235,7 @@ def simulate(
 
     from helpers.clients.reading import Clients
 
+    seed = integer_seed(rng)
     low, high = events
     if n_clients < 1 or not 1 <= low <= high or days < 1:
         raise ValueError(
@@ -284,7 +287,7 @@ def simulate(
 
 
 def ideal_posterior(
-    clients: Clients, features: Iterable[str] = FEATURES, *, model: Bank | None = None, draws: int = 300, seed=0
+    clients: Clients, features: Iterable[str] = FEATURES, *, model: Bank | None = None, draws: int = 300, rng=0
 ) -> pd.DataFrame:
     r"""P(age | what is seen of the events), by Bayes' rule in the model that made them.
 
@@ -300,7 +303,7 @@ def ideal_posterior(
         The bank that the clients were drawn from, :func:`bank` by default.
     draws
         Tastes drawn for each lifestyle, where amounts are seen without categories; ignored otherwise.
-    seed
+    rng
         Of those draws.
 
     Returns
@@ -324,15 +327,16 @@ def ideal_posterior(
     --------
     >>> from helpers.clients import simulate
     >>> from helpers.clients.simulator import ideal_posterior
-    >>> ideal_posterior(simulate(3, seed=1), ["category"]).shape
+    >>> ideal_posterior(simulate(3, rng=1), ["category"]).shape
     (3, 4)
     """
+    seed = integer_seed(rng)
     (posterior,) = _posteriors(clients, [_checked_features(features)], model or bank(), draws, seed)
     return posterior
 
 
 def ideal_accuracy(
-    features: Iterable[str] = FEATURES, *, n_clients: int = 2000, model: Bank | None = None, seed=0, **options
+    features: Iterable[str] = FEATURES, *, n_clients: int = 2000, model: Bank | None = None, rng=0, **options
 ) -> float:
     """Accuracy of the ideal observer that sees these features: the mean over fresh clients of its largest posterior.
 
@@ -345,8 +349,8 @@ def ideal_accuracy(
     >>> round(ideal_accuracy(["category"], n_clients=50, model=bank(strength=0)), 6)
     0.25
     """
-    clients = simulate(n_clients, model=model, seed=seed, **options)
-    return float(ideal_posterior(clients, features, model=model, seed=seed).max(axis=1).mean())
+    clients = simulate(n_clients, model=model, rng=rng, **options)
+    return float(ideal_posterior(clients, features, model=model, rng=rng).max(axis=1).mean())
 
 
 def ideal_table(
@@ -355,7 +359,7 @@ def ideal_table(
     n_clients: int = 2000,
     model: Bank | None = None,
     draws: int = 300,
-    seed=0,
+    rng=0,
     **options,
 ) -> pd.DataFrame:
     """What an ideal observer reaches with each subset of the features.
@@ -364,7 +368,7 @@ def ideal_table(
     ----------
     subsets_
         The subsets; all 31 by default.
-    n_clients, seed, options
+    n_clients, rng, options
         The fresh clients over which the accuracy is averaged: see :func:`simulate`.
     draws
         As in :func:`ideal_posterior`.
@@ -389,9 +393,10 @@ def ideal_table(
     """
     import pandas as pd
 
+    seed = integer_seed(rng)
     chosen = [_checked_features(s) for s in (subsets() if subsets_ is None else subsets_)]
     model = model or bank()
-    clients = simulate(n_clients, model=model, seed=seed, **options)
+    clients = simulate(n_clients, model=model, rng=seed, **options)
     rng = np.random.default_rng(seed)
     hard = [s for s in chosen if _is_integrated(s)]
     halves = [_posteriors(clients, hard, model, max(1, draws // 2), rng) for _ in range(2 if hard else 0)]

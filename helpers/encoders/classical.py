@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from helpers.arrays import integer_seed
+
 if TYPE_CHECKING:
     import numpy as np
     from scipy.sparse import csr_matrix
@@ -18,7 +20,7 @@ __all__ = ["EMBEDDINGS", "classical_embeddings"]
 
 
 def classical_embeddings(
-    texts: Iterable[str], *, width: int = 64, seed: int = 0, names: Iterable[str] | None = None
+    texts: Iterable[str], *, width: int = 64, rng: int | np.random.Generator = 0, names: Iterable[str] | None = None
 ) -> dict[str, np.ndarray]:
     """Several embeddings of the same texts, each an array of shape (n_texts, width), row for row.
 
@@ -48,7 +50,7 @@ def classical_embeddings(
     width
         Number of features. A factorisation has at most as many as there are texts or words, and ``surface`` may have
         fewer.
-    seed
+    rng
         Seed for the random projection; nothing else is random, and the factorisations are exact.
     names
         Names of the embeddings that are wanted, in the order of the result; all of them by default.
@@ -91,6 +93,7 @@ def classical_embeddings(
     """
     from threadpoolctl import threadpool_limits
 
+    seed = integer_seed(rng)
     texts = _checked(texts)
     if isinstance(width, bool) or width != int(width) or width < 1:
         raise ValueError(f"width is {width!r}; it is a whole number of features, at least 1")

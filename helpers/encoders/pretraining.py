@@ -462,8 +462,8 @@ def held_out_loss(
     Returns
     -------
     dict
-        ``loss`` in nats for each predicted token (or pair), ``low`` and ``high`` of its 95 % interval over modules,
-        ``accuracy``, ``sequences``, ``tokens`` predicted.
+        ``loss`` in nats for each predicted token (or pair), ``ci_low`` and ``ci_high`` of its 95 % interval over
+        modules, ``accuracy``, ``sequences``, ``tokens`` predicted.
     """
     import numpy as np
 
@@ -479,8 +479,8 @@ def held_out_loss(
     low, high = np.quantile(means, [0.025, 0.975])
     return {
         "loss": float(losses.mean()),
-        "low": float(low),
-        "high": float(high),
+        "ci_low": float(low),
+        "ci_high": float(high),
         "accuracy": float(hits.mean()),
         "modules": len(names),
         "sequences": used,
@@ -536,7 +536,7 @@ def card(folder: str | os.PathLike[str]) -> str:
     }[recipe.objective].format(depth=recipe.stages[-1][0])
     grown = " → ".join(f"{depth} layers for {millions:g} M tokens" for depth, millions in recipe.stages)
     unit = "pair" if recipe.objective == "simcse" else "masked token"
-    loss = f"{held['loss']:.3f} (95 % interval over modules {held['low']:.3f} to {held['high']:.3f})"
+    loss = f"{held['loss']:.3f} (95 % interval over modules {held['ci_low']:.3f} to {held['ci_high']:.3f})"
     perplexity = "" if recipe.objective == "simcse" else f", perplexity {math.exp(held['loss']):.1f}"
     chance = (
         f"the right one of 64 paragraphs in {held['accuracy']:.1%}"

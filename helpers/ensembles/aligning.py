@@ -510,7 +510,7 @@ class SharedAutoencoder(Aligned):
         At most so many; stop after so many without a new best.
     learning_rate, weight_decay, batch
         Of AdamW.
-    rng
+    random_state
         Seed or generator of the held-out rows, the hidden layer at the start and the batches.
     mix, lam, quality, similarity
         See :class:`Aligned`.
@@ -555,7 +555,7 @@ class SharedAutoencoder(Aligned):
         learning_rate: float = 0.003,
         weight_decay: float = 0.01,
         batch: int = 128,
-        rng: int | np.random.Generator = 0,
+        random_state: int | np.random.Generator = 0,
         mix: str = "mean",
         lam: float = 0.1,
         quality: Any = None,
@@ -570,7 +570,7 @@ class SharedAutoencoder(Aligned):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.batch = batch
-        self.rng = rng
+        self.random_state = random_state
         self.mix = mix
         self.lam = lam
         self.quality = quality
@@ -588,7 +588,7 @@ class SharedAutoencoder(Aligned):
     def _align(self, representations, width):
         from helpers.arrays import generator
 
-        rng, n = generator(self.rng), len(representations)
+        rng, n = generator(self.random_state), len(representations)
         size = round(n * self.held_out)
         if not 1 <= size <= n - 2:
             raise ValueError(f"held_out is {self.held_out:g} of {n} rows; at least 1 row must stop and 2 must train")

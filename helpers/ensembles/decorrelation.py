@@ -161,8 +161,8 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     learning_rate
         Of Adam.
     validation
-        Share of the rows that validates, drawn by ``seed``, unless ``fit`` is given validation rows.
-    seed
+        Share of the rows that validates, drawn by ``random_state``, unless ``fit`` is given validation rows.
+    random_state
         Of weights, batches and the draw: on one machine with one number of threads the result is the same each time.
     device
         Of torch.
@@ -211,7 +211,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         batch: int = 256,
         learning_rate: float = 0.003,
         validation: float = 0.2,
-        seed: int = 0,
+        random_state: int = 0,
         device: str = "cpu",
     ):
         self.penalty = penalty
@@ -224,7 +224,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.batch = batch
         self.learning_rate = learning_rate
         self.validation = validation
-        self.seed = seed
+        self.random_state = random_state
         self.device = device
 
     def fit(self, x: Any, y: Any, *, labels: Any = None, validation: tuple | None = None) -> Decorrelator:
@@ -250,7 +250,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         penalty = self._check_parameters()
         train = _rows(x, y, labels, self.keep, "")
         if validation is None:
-            train, held = _split(train, self.validation, self.seed)
+            train, held = _split(train, self.validation, self.random_state)
         else:
             held = _rows(*validation, *[None] * (3 - len(validation)), self.keep, "validation ")
             for at, name in enumerate(("x", "y")):
@@ -350,7 +350,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
         devices = [torch.device(self.device)] if torch.device(self.device).type == "cuda" else []
         with torch.random.fork_rng(devices):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(self.random_state)
             p, width = self.n_features_in_, self._n_features_out
             net = _perceptron([p, *self.hidden, width]).to(self.device)
             back, reference = None, 1.0
@@ -361,7 +361,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 share = torch.bincount(train[2], minlength=len(self.classes_)) / len(train[2])
                 reference = float(-(share * share.log()).sum())
             together = nn.ModuleList([net] if back is None else [net, back])
-            order = torch.Generator().manual_seed(self.seed)
+            order = torch.Generator().manual_seed(self.random_state)
 
             def parts(rows: tuple) -> tuple:
                 """Dependence and what is kept, for some rows."""

@@ -452,21 +452,21 @@ class ConcatPCA(Ensemble):
 class _Penalised(Ensemble):
     """Ensembles whose weights trade quality for similarity at the rate ``lam``."""
 
-    def lambda_path(self, lams: Any = None) -> Any:
+    def lambda_path(self, lambdas: Any = None) -> Any:
         """Weights as λ grows: a ``DataFrame`` with one row for each λ, one column for each representation.
 
-        ``lams`` are the λ to try; by default 0 and 81 values from 0.01 to 100 times the range of the qualities,
+        ``lambdas`` are the λ to try; by default 0 and 81 values from 0.01 to 100 times the range of the qualities,
         equally spaced in the logarithm (from 0.01 to 100 if all qualities are equal).
         """
         check_is_fitted(self, "quality_")
         import pandas as pd
 
-        if lams is None:
-            lams = np.r_[0, np.geomspace(0.01, 100, 81) * (np.ptp(self.quality_) or 1)]
-        lams = [as_lambda(lam) for lam in np.asarray(lams, dtype=np.float64)]
-        rows = [self._weights_at(self.quality_, self.similarity_, lam) for lam in lams]
+        if lambdas is None:
+            lambdas = np.r_[0, np.geomspace(0.01, 100, 81) * (np.ptp(self.quality_) or 1)]
+        lambdas = [as_lambda(lam) for lam in np.asarray(lambdas, dtype=np.float64)]
+        rows = [self._weights_at(self.quality_, self.similarity_, lam) for lam in lambdas]
         return pd.DataFrame(
-            rows, index=pd.Index(lams, name="lam"), columns=pd.Index(self.names_, name="representation")
+            rows, index=pd.Index(lambdas, name="lam"), columns=pd.Index(self.names_, name="representation")
         )
 
     def _weights_at(self, q: np.ndarray, s: np.ndarray, lam: float) -> np.ndarray:
@@ -707,7 +707,7 @@ class ClusterPCA(QP):
 
     Parameters
     ----------
-    n_groups
+    n_clusters
         K, from 1 to L.
     lam, quality, similarity, normalize, align
         As :class:`QP`, whose weights are used. Without quality all weights are equal.
@@ -739,7 +739,7 @@ class ClusterPCA(QP):
 
     def __init__(
         self,
-        n_groups: int = 4,
+        n_clusters: int = 4,
         width: int | None = None,
         *,
         lam: float = 0.1,
@@ -751,7 +751,7 @@ class ClusterPCA(QP):
         align: str | None = None,
     ):
         super().__init__(lam, quality=quality, similarity=similarity, normalize=normalize, align=align)
-        self.n_groups = n_groups
+        self.n_clusters = n_clusters
         self.width = width
         self.linkage = linkage
         self.whiten = whiten
@@ -763,7 +763,7 @@ class ClusterPCA(QP):
 
     def _mix(self, representations, y, quality, similarity):
         size = len(representations.names)
-        count = check_count(self.n_groups, "n_groups", most=size, why=f"({size} representations)")
+        count = check_count(self.n_clusters, "n_clusters", most=size, why=f"({size} representations)")
         if quality is None and self.quality is None:
             weights, s = np.full(size, 1 / size), self._similarity(representations, similarity)
         else:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from helpers.arrays import check_count
+from helpers.arrays import check_count, integer_seed
 from helpers.ensembles.arguments import as_quality
 from helpers.ensembles.estimators import Ensemble
 from helpers.ensembles.projection import Normalizer
@@ -249,7 +249,7 @@ class QualityReplacement(_Replacement):
         ``"lightgbm"``: the total gain of the splits on a coordinate in boosted trees that learn ``y``; without ``y``
         the variance, as in :class:`GreedyReplacement`. Or ``"variance"``, or a function ``f(x, y)`` that gives one
         finite number for each column of x.
-    seed
+    random_state
         Of the trees.
 
     Attributes
@@ -296,7 +296,7 @@ class QualityReplacement(_Replacement):
         steps: int | None = None,
         quality: Any = None,
         importance: Any = "lightgbm",
-        seed: int = 0,
+        random_state: int = 0,
     ):
         self.alpha = alpha
         self.p = p
@@ -304,12 +304,12 @@ class QualityReplacement(_Replacement):
         self.steps = steps
         self.quality = quality
         self.importance = importance
-        self.seed = seed
+        self.random_state = random_state
 
     def _check_parameters(self):
         super()._check_parameters()
         _check_number(self.alpha, "alpha", "from 0 to 1", lambda value: 0 <= value <= 1)
-        check_count(self.seed, "seed", least=0)
+        check_count(self.random_state, "seed", least=0)
         if not callable(self.importance) and self.importance not in ("lightgbm", "variance"):
             raise ValueError(f"importance is {self.importance!r}; it must be 'lightgbm', 'variance' or a function")
 
@@ -337,10 +337,10 @@ class QualityReplacement(_Replacement):
             return lambda x: _checked(self.importance(x, y), x.shape[1])
         if self.importance == "variance" or y is None:
             return super()._worth(y)
-        return lambda x: importances(x, y, seed=self.seed)
+        return lambda x: importances(x, y, rng=self.random_state)
 
 
-def importances(x: Any, y: Any, *, trees: int = 50, seed: int = 0) -> np.ndarray:
+def importances(x: Any, y: Any, *, trees: int = 50, rng: int | np.random.Generator = 0) -> np.ndarray:
     """How much each coordinate helps boosted trees (LightGBM) to learn ``y``: the total gain of its splits.
 
     Parameters
@@ -350,7 +350,7 @@ def importances(x: Any, y: Any, *, trees: int = 50, seed: int = 0) -> np.ndarray
         Numbers with a fractional part are regressed, everything else is classified.
     trees
         For each class. They have at most 15 leaves, learning rate 0.1, and see half of the coordinates each.
-    seed
+    rng
         Of the choice of those halves. One thread and fixed order: the same input gives the same numbers.
 
     Returns
@@ -369,6 +369,7 @@ def importances(x: Any, y: Any, *, trees: int = 50, seed: int = 0) -> np.ndarray
     import lightgbm
     import pandas as pd
 
+    seed = integer_seed(rng)
     x, y = np.ascontiguousarray(x, dtype=np.float64), np.asarray(y)
     numbers = y.dtype.kind == "f" and bool(np.any(y != np.round(y)))
     codes, classes = (y, []) if numbers else pd.factorize(y, sort=True)

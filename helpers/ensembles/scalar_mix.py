@@ -34,7 +34,7 @@ class ScalarMix(Ensemble):
         Weights are learnt from all rows (or pairs), or from so many drawn at random.
     max_iter
         Of L-BFGS.
-    rng
+    random_state
         Seed or generator for that draw.
     normalize, align
         See :class:`Ensemble`. Widths must be equal, or ``align="pad"``.
@@ -61,7 +61,7 @@ class ScalarMix(Ensemble):
     --------
     >>> import numpy as np
     >>> from helpers.ensembles import ScalarMix
-    >>> rng = np.random.default_rng(0)
+    >>> random_state = np.random.default_rng(0)
     >>> y = np.arange(60) % 2
     >>> layers = {"noise": rng.normal(size=(60, 2)), "signal": rng.normal(size=(60, 2)) + 3 * y[:, None]}
     >>> ScalarMix().fit(layers, y).weights_.idxmax()
@@ -75,7 +75,7 @@ class ScalarMix(Ensemble):
         l2: float = 1.0,
         max_rows: int | None = None,
         max_iter: int = 200,
-        rng: int | np.random.Generator = 0,
+        random_state: int | np.random.Generator = 0,
         normalize: str | None = None,
         align: str | None = None,
     ):
@@ -83,7 +83,7 @@ class ScalarMix(Ensemble):
         self.l2 = l2
         self.max_rows = max_rows
         self.max_iter = max_iter
-        self.rng = rng
+        self.random_state = random_state
         self.normalize = normalize
         self.align = align
 
@@ -102,7 +102,7 @@ class ScalarMix(Ensemble):
         y, pairs, kind = self._targets(len(representations), y, pairs)
         keep = np.arange(len(y))
         if self.max_rows is not None and self.max_rows < len(y):
-            keep = np.sort(generator(self.rng).choice(len(y), self.max_rows, replace=False))
+            keep = np.sort(generator(self.random_state).choice(len(y), self.max_rows, replace=False))
         y = y[keep]
         normalizer = Normalizer.learn(self.normalize, representations, range(size))
 

@@ -17,7 +17,7 @@ from helpers.inference.claims import (
     share_finding,
     weakest,
 )
-from helpers.inference.intervals import Interval, interval, with_limits
+from helpers.inference.intervals import Interval, format_interval, interval
 from helpers.inference.paired import VERDICTS, Paired, holm, paired
 from helpers.inference.power import power
 from helpers.inference.ranks import (
@@ -60,5 +60,5 @@ __all__ = [
     "ranks",
     "share_finding",
     "weakest",
-    "with_limits",
+    "format_interval",
 ]

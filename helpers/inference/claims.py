@@ -393,7 +393,7 @@ def paired_finding(
     units: str,
     *,
     confidence_level: float = 0.95,
-    resamples: int = 9999,
+    n_resamples: int = 9999,
     rng: int | np.random.Generator = 0,
 ) -> Finding:
     """The finding about a claim on a mean difference: :func:`paired`, with tests of its null and its effect.
@@ -406,7 +406,7 @@ def paired_finding(
         Values of two methods for the same units, in the unit of the claim. One unit has no interval.
     units
         What the units are: experiments, tasks, pairs.
-    confidence_level, resamples, rng
+    confidence_level, n_resamples, rng
         As for :func:`paired`.
 
     Returns
@@ -425,7 +425,7 @@ def paired_finding(
     >>> found.estimate, found.n, found.p
     (3.0, 6, 0.03125)
     """
-    options = {"level": confidence_level, "resamples": resamples, "rng": rng}
+    options = {"confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng}
     a, b = vector(a, "a", least=1), vector(b, "b", least=1)
     if len(a) == len(b) == 1:
         return Finding(float(a[0] - b[0]), math.nan, math.nan, 1, units)

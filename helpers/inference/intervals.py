@@ -11,7 +11,7 @@ import numpy as np
 from helpers.arrays import check_count, generator
 from helpers.inference._checks import check_level, choice, group_members, numbers, vector
 
-__all__ = ["Interval", "interval", "percentiles", "with_limits"]
+__all__ = ["Interval", "interval", "percentiles", "format_interval"]
 
 ENTRIES = 1 << 22
 
@@ -22,7 +22,7 @@ class Interval(NamedTuple):
     estimate: float
     low: float
     high: float
-    level: float
+    confidence_level: float
 
     def __format__(self, spec: str) -> str:
         return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
@@ -34,9 +34,9 @@ def interval(
     *,
     groups: Any = None,
     estimate: float | None = None,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     method: str = "bca",
-    resamples: int = 9999,
+    n_resamples: int = 9999,
     rng: int | np.random.Generator = 0,
 ) -> Interval:
     """Bootstrap confidence interval of a statistic of values, or the interval that given draws span.
@@ -52,17 +52,18 @@ def interval(
         Labels; whole groups are drawn instead of items, because items of one group are not independent.
     estimate
         For draws only: the statistic of the data from which they were drawn; their mean if not given.
-    level
+    confidence_level
         Confidence level, between 0 and 1.
     method
         ``"bca"`` (bias-corrected and accelerated), ``"percentile"`` or ``"basic"``; draws always give percentiles.
-    resamples, rng
+    n_resamples, rng
         Number of resamples; seed or generator.
 
     Returns
     -------
     Interval
-        ``estimate``, ``low``, ``high``, ``level``. Where no resample changes the statistic, both limits equal it.
+        ``estimate``, ``ci_low``, ``ci_high``, ``confidence_level``. Where no resample changes the statistic, both
+        limits equal it.
 
     Raises
     ------
@@ -79,18 +80,18 @@ def interval(
     >>> from helpers.inference import interval
     >>> f"{interval([0, 1, 1, 0, 1, 1, 1, 0, 1, 1] * 20):.2f}"
     '0.70 [0.63, 0.76]'
-    >>> f"{interval([1.0, 2.0, 3.0, 4.0, 5.0], statistic=None, level=0.5):.1f}"
+    >>> f"{interval([1.0, 2.0, 3.0, 4.0, 5.0], statistic=None, confidence_level=0.5):.1f}"
     '3.0 [2.0, 4.0]'
     """
     from scipy import stats
 
-    level = check_level(level)
-    resamples = check_count(resamples, "resamples")
+    confidence_level = check_level(confidence_level)
+    n_resamples = check_count(n_resamples, "n_resamples")
     choice(method, "method", ("bca", "percentile", "basic"))
     if statistic is None:
         draws = vector(values, "values", least=2)
         estimate = float(draws.mean()) if estimate is None else float(estimate)
-        return Interval(estimate, *percentiles(draws, level), level)
+        return Interval(estimate, *percentiles(draws, confidence_level), confidence_level)
     if estimate is not None:
         raise ValueError("estimate is for draws (statistic=None); here the statistic of the values is the estimate")
     values = numbers(values, "values", (1, 2), least=2)
@@ -111,10 +112,10 @@ def interval(
         found = stats.bootstrap(
             (sample,),
             function,
-            n_resamples=resamples,
+            n_resamples=n_resamples,
             batch=batch,
             vectorized=vectorized,
-            confidence_level=level,
+            confidence_level=confidence_level,
             method={"bca": "BCa"}.get(method, method),
             rng=generator(rng),
         )
@@ -123,14 +124,14 @@ def interval(
         raise ValueError("the statistic is not finite for some resamples; it needs more items, or another statistic")
     low, high = (float(limit) for limit in found.confidence_interval)
     if not np.isfinite([low, high]).all():  # the correction is undefined where (nearly) all draws are equal
-        low, high = percentiles(draws, level)
-    return Interval(estimate, low, high, level)
+        low, high = percentiles(draws, confidence_level)
+    return Interval(estimate, low, high, confidence_level)
 
 
-def with_limits(
+def format_interval(
     row: Mapping[str, Any],
     value: str = "difference",
-    limits: tuple[str, str] = ("low", "high"),
+    limits: tuple[str, str] = ("ci_low", "ci_high"),
     *,
     scale: float = 1.0,
     spec: str = "+.2f",
@@ -156,13 +157,13 @@ def with_limits(
     Examples
     --------
     >>> from helpers.inference import with_limits
-    >>> with_limits({"difference": 0.013, "low": -0.002, "high": 0.027}, scale=100, spec="+.1f")
+    >>> format_interval({"difference": 0.013, "ci_low": -0.002, "ci_high": 0.027}, scale=100, spec="+.1f")
     '+1.3 [-0.2, +2.7]'
     """
     found = [scale * float(row[column]) for column in (value, *limits)]
-    return "" if np.isnan(found[0]) else f"{Interval(*found, level=np.nan):{spec}}"
+    return "" if np.isnan(found[0]) else f"{Interval(*found, confidence_level=np.nan):{spec}}"
 
 
-def percentiles(draws: np.ndarray, level: float) -> tuple[float, float]:
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+def percentiles(draws: np.ndarray, confidence_level: float) -> tuple[float, float]:
+    low, high = np.quantile(draws, [(1 - confidence_level) / 2, (1 + confidence_level) / 2])
     return float(low), float(high)

@@ -28,7 +28,7 @@ class Paired(NamedTuple):
     p: float
     verdict: str
     n: int
-    level: float
+    confidence_level: float
 
     __format__ = Interval.__format__
 
@@ -45,8 +45,8 @@ def paired(
     overlap: float | None = None,
     groups: Any = None,
     test: str = "sign-flip",
-    level: float = 0.95,
-    resamples: int = 9999,
+    confidence_level: float = 0.95,
+    n_resamples: int = 9999,
     rng: int | np.random.Generator = 0,
 ) -> Paired:
     """Is method a better than method b on the same items?
@@ -73,16 +73,15 @@ def paired(
     test
         ``"sign-flip"``: exact below 2 ** n ≤ resamples; assumes only that without a difference d and -d are equally
         likely. ``"bootstrap"``: twice the smaller share of resampled differences on one side of 0.
-    level, resamples, rng
+    confidence_level, n_resamples, rng
         As in :func:`interval`.
 
     Returns
     -------
     Paired
-        ``difference`` a - b, ``low``, ``high``, two-sided ``p``, and the ``verdict``: ``"better"`` or ``"worse"`` only
-        if the interval excludes 0 *and* p ≤ 1 - level, else ``"not distinguishable"``. (With 5 items no sign-flip
-        p-value is below 2/32: five items cannot tell methods apart at level 0.95.) Many comparisons need
-        :func:`holm`.
+        ``difference`` a - b, ``ci_low``, ``ci_high``, two-sided ``p``, and the ``verdict``: ``"better"`` or ``"worse"``
+        only if the interval excludes 0 *and* p ≤ 1 - level, else ``"not distinguishable"``. (With 5 items no sign-flip
+        p-value is below 2/32: five items cannot tell methods apart at level 0.95.) Many comparisons need :func:`holm`.
 
     Raises
     ------
@@ -105,12 +104,12 @@ def paired(
     >>> f"{found:.2f}", found.verdict
     ('0.24 [0.17, 0.31]', 'better')
     """
-    level = check_level(level)
+    confidence_level = check_level(confidence_level)
     choice(test, "test", ("sign-flip", "bootstrap"))
     if draws is not None:
         if overlap is not None or groups is not None:
             raise ValueError("draws come with overlap or groups; how items are drawn was settled when they were drawn")
-        return _paired_draws(a, b, draws, level)
+        return _paired_draws(a, b, draws, confidence_level)
     a, b = vector(a, "a", least=2), vector(b, "b", least=1)
     if len(a) != len(b):
         raise ValueError(f"a has {len(a)} values and b has {len(b)}; both must describe the same items in one order")
@@ -118,15 +117,15 @@ def paired(
     if overlap is not None:
         if groups is not None:
             raise ValueError("overlap and groups exclude each other: overlap is for the folds of a cross-validation")
-        return _paired_folds(d, overlap, level)
+        return _paired_folds(d, overlap, confidence_level)
     rng = generator(rng)
-    low, high = interval(d, groups=groups, level=level, resamples=resamples, rng=rng)[1:3]
+    low, high = interval(d, groups=groups, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng)[1:3]
     if test == "sign-flip":
         sums = d if groups is None else np.array([d[rows].sum() for rows in group_members(groups, len(d))])
-        p = _sign_flip(sums, resamples, rng)
+        p = _sign_flip(sums, n_resamples, rng)
     else:
-        p = _share_beyond(_mean_draws(d, groups, resamples, rng))
-    return Paired(float(d.mean()), low, high, p, _verdict(low, high, p, level), len(d), level)
+        p = _share_beyond(_mean_draws(d, groups, n_resamples, rng))
+    return Paired(float(d.mean()), low, high, p, _verdict(low, high, p, confidence_level), len(d), confidence_level)
 
 
 def holm(p: Any) -> Any:
@@ -155,7 +154,7 @@ def holm(p: Any) -> Any:
     return p.__class__(adjusted, index=p.index, name=p.name) if hasattr(p, "index") and hasattr(p, "name") else adjusted
 
 
-def _paired_draws(a: Any, b: Any, draws: tuple[Any, Any], level: float) -> Paired:
+def _paired_draws(a: Any, b: Any, draws: tuple[Any, Any], confidence_level: float) -> Paired:
     if np.ndim(a) or np.ndim(b):
         raise ValueError(f"a has shape {np.shape(a)} and b {np.shape(b)}; with draws they are the two scores, numbers")
     scores = vector([a, b], "the scores a and b", least=2)
@@ -163,53 +162,63 @@ def _paired_draws(a: Any, b: Any, draws: tuple[Any, Any], level: float) -> Paire
     if len(first) != len(second):
         raise ValueError(f"draws have lengths {len(first)} and {len(second)}; both must come from the same resamples")
     d = first - second
-    low, high = percentiles(d, level)
+    low, high = percentiles(d, confidence_level)
     p = _share_beyond(d)
-    return Paired(float(scores[0] - scores[1]), low, high, p, _verdict(low, high, p, level), len(d), level)
+    return Paired(
+        float(scores[0] - scores[1]), low, high, p, _verdict(low, high, p, confidence_level), len(d), confidence_level
+    )
 
 
-def _paired_folds(d: np.ndarray, overlap: float, level: float) -> Paired:
+def _paired_folds(d: np.ndarray, overlap: float, confidence_level: float) -> Paired:
     from scipy import stats
 
     if not isinstance(overlap, (int, float)) or not np.isfinite(overlap) or overlap < 0:
         raise ValueError(f"overlap is {overlap!r}; size of the test fold over size of its training set is needed, ≥ 0")
     n, mean = len(d), float(d.mean())
     error = float(np.sqrt((1 / n + overlap) * d.var(ddof=1)))
-    reach = float(stats.t.isf((1 - level) / 2, n - 1)) * error
+    reach = float(stats.t.isf((1 - confidence_level) / 2, n - 1)) * error
     p = float(2 * stats.t.sf(abs(mean) / error, n - 1)) if error > 0 else float(mean == 0)
-    return Paired(mean, mean - reach, mean + reach, p, _verdict(mean - reach, mean + reach, p, level), n, level)
+    return Paired(
+        mean,
+        mean - reach,
+        mean + reach,
+        p,
+        _verdict(mean - reach, mean + reach, p, confidence_level),
+        n,
+        confidence_level,
+    )
 
 
-def _verdict(low: float, high: float, p: float, level: float) -> str:
-    if p > 1 - level + 1e-12 or low <= 0 <= high:
+def _verdict(low: float, high: float, p: float, confidence_level: float) -> str:
+    if p > 1 - confidence_level + 1e-12 or low <= 0 <= high:
         return VERDICTS[1]
     return VERDICTS[0] if low > 0 else VERDICTS[2]
 
 
-def _sign_flip(d: np.ndarray, resamples: int, rng: np.random.Generator) -> float:
+def _sign_flip(d: np.ndarray, n_resamples: int, rng: np.random.Generator) -> float:
     """Two-sided p-value of the mean under random signs: exact if all can be tried, else by the plus-one rule."""
     n, total = len(d), abs(float(d.sum()))
     tolerance = 1e-12 * float(np.abs(d).sum())
-    if n < 30 and 2**n <= resamples + 1:
+    if n < 30 and 2**n <= n_resamples + 1:
         signs = 1 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
         return float(np.mean(np.abs(signs @ d) >= total - tolerance))
     rows, beyond, done = max(1, ENTRIES // n), 0, 0
-    while done < resamples:
-        size = min(rows, resamples - done)
+    while done < n_resamples:
+        size = min(rows, n_resamples - done)
         bits = np.unpackbits(np.frombuffer(rng.bytes(size * -(-n // 8)), np.uint8).reshape(size, -1), axis=1, count=n)
         sums = 2 * (bits.astype(np.float64) @ d) - d.sum()
         beyond += int(np.count_nonzero(np.abs(sums) >= total - tolerance))
         done += size
-    return (1 + beyond) / (1 + resamples)
+    return (1 + beyond) / (1 + n_resamples)
 
 
-def _mean_draws(d: np.ndarray, groups: Any, resamples: int, rng: np.random.Generator) -> np.ndarray:
+def _mean_draws(d: np.ndarray, groups: Any, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
     """Bootstrap draws of the mean, of items or of whole groups."""
     members = [np.array([i]) for i in range(len(d))] if groups is None else group_members(groups, len(d))
     sums, sizes = np.array([d[rows].sum() for rows in members]), np.array([len(rows) for rows in members])
     draws, rows = [], max(1, ENTRIES // len(members))
-    for start in range(0, resamples, rows):
-        which = rng.integers(len(members), size=(min(rows, resamples - start), len(members)))
+    for start in range(0, n_resamples, rows):
+        which = rng.integers(len(members), size=(min(rows, n_resamples - start), len(members)))
         draws.append(sums[which].sum(axis=1) / sizes[which].sum(axis=1))
     return np.concatenate(draws)
 

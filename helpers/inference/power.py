@@ -22,9 +22,9 @@ def power(
     sizes: Sequence[int],
     *,
     test: str = "nemenyi",
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     missing: str = "raise",
-    resamples: int = 2000,
+    n_resamples: int = 2000,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """How often a study of so many cells would tell two methods apart, if cells were like those of this table.
@@ -37,7 +37,7 @@ def power(
         Numbers of cells, each at least 2.
     test
         ``"nemenyi"`` on the ranks of all methods, or ``"t"``: the paired t-test of the scores of the two methods alone.
-    level, resamples, rng
+    confidence_level, n_resamples, rng
         Level of the test; number of simulated studies of each size, whose cells are drawn from ``table`` with
         replacement; seed or generator.
 
@@ -67,20 +67,24 @@ def power(
     choice(test, "test", ("nemenyi", "t"))
     scores = complete_table(table, missing)
     sizes = [check_count(size, "sizes", least=2) for size in sizes]
-    resamples, rng, level = check_count(resamples, "resamples"), generator(rng), check_level(level)
+    n_resamples, rng, confidence_level = (
+        check_count(n_resamples, "n_resamples"),
+        generator(rng),
+        check_level(confidence_level),
+    )
     n, k = scores.shape
     first, second = np.triu_indices(k, 1)
     values = (ranks(scores) if test == "nemenyi" else scores).to_numpy()
     difference = values[:, first] - values[:, second]
     rows = []
     for size in sizes:
-        share = rng.multinomial(size, np.full(n, 1 / n), size=resamples) / size
+        share = rng.multinomial(size, np.full(n, 1 / n), size=n_resamples) / size
         mean = share @ difference
         if test == "nemenyi":
-            found = np.abs(mean) >= critical_difference(k, size, level=level)
+            found = np.abs(mean) >= critical_difference(k, size, confidence_level=confidence_level)
         else:
             deviation = np.sqrt(np.maximum(share @ difference**2 - mean**2, 0) / (size - 1))
-            found = np.abs(mean) > stats.t.isf((1 - level) / 2, size - 1) * deviation
+            found = np.abs(mean) > stats.t.isf((1 - confidence_level) / 2, size - 1) * deviation
         rows.append(found.mean(axis=0))
     pairs = pd.MultiIndex.from_arrays([scores.columns[first], scores.columns[second]], names=["a", "b"])
     return pd.DataFrame(rows, index=pd.Index(sizes, name="cells"), columns=pairs)

@@ -49,7 +49,7 @@ class Nemenyi(NamedTuple):
     mean_ranks: pd.Series
     pairs: pd.DataFrame
     cells: int
-    level: float
+    confidence_level: float
 
 
 def ranks(table: Any, *, missing: str = "raise") -> pd.DataFrame:
@@ -95,7 +95,7 @@ def bootstrap_mean_ranks(
     *,
     by: Any = None,
     missing: str = "raise",
-    resamples: int = 9999,
+    n_resamples: int = 9999,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """Bootstrap draws of the mean ranks, of shape (resamples, methods).
@@ -109,7 +109,7 @@ def bootstrap_mean_ranks(
         groups of cells. A list of names of levels: every level is drawn by itself, and a cell counts as often as the
         product of the counts of its labels says (Owen, 2007, The pigeonhole bootstrap), for cells that share both
         models and tasks.
-    resamples, rng
+    n_resamples, rng
         Number of draws; seed or generator.
 
     Returns
@@ -128,19 +128,19 @@ def bootstrap_mean_ranks(
     >>> import pandas as pd
     >>> from helpers.inference import bootstrap_mean_ranks
     >>> table = pd.DataFrame({"a": [0.9, 0.8, 0.7, 0.9], "b": [0.8, 0.9, 0.6, 0.7]})
-    >>> bootstrap_mean_ranks(table, resamples=4).shape
+    >>> bootstrap_mean_ranks(table, n_resamples=4).shape
     (4, 2)
     """
     import pandas as pd
 
     found = ranks(table, missing=missing)
-    resamples, rng = check_count(resamples, "resamples"), generator(rng)
-    weights = np.ones((resamples, len(found)))
+    n_resamples, rng = check_count(n_resamples, "n_resamples"), generator(rng)
+    weights = np.ones((n_resamples, len(found)))
     for labels in _labels(found, by):
         codes, groups = pd.factorize(labels)
         if len(groups) < 2:
             raise ValueError(f"by gives {len(groups)} group of cells; at least 2 are needed to draw from")
-        weights *= rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=resamples)[:, codes]
+        weights *= rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=n_resamples)[:, codes]
     with np.errstate(invalid="ignore"):
         means = (weights @ found.fillna(0).to_numpy()) / (weights @ found.notna().to_numpy(float))
     return pd.DataFrame(means, columns=found.columns)
@@ -196,7 +196,7 @@ def friedman(table: Any, *, missing: str = "raise") -> Friedman:
     return Friedman(chi, k - 1, float(found.pvalue), float(f), df, float(stats.f.sf(f, *df)), chi / most, n, k)
 
 
-def nemenyi(table: Any, *, level: float = 0.95, missing: str = "raise") -> Nemenyi:
+def nemenyi(table: Any, *, confidence_level: float = 0.95, missing: str = "raise") -> Nemenyi:
     r"""Nemenyi's test: which mean ranks differ, every method compared with every other.
 
     .. math:: \mathrm{CD} = q_{\alpha, k} \sqrt{\frac{k (k + 1)}{6 n}}
@@ -207,7 +207,7 @@ def nemenyi(table: Any, *, level: float = 0.95, missing: str = "raise") -> Nemen
     ----------
     table, missing
         As in :func:`friedman`, but 2 methods are enough.
-    level
+    confidence_level
         1 - α, the probability that no pair of equal methods is told apart.
 
     Returns
@@ -237,7 +237,7 @@ def nemenyi(table: Any, *, level: float = 0.95, missing: str = "raise") -> Nemen
     import pandas as pd
     from scipy import stats
 
-    level = check_level(level)
+    confidence_level = check_level(confidence_level)
     found = ranks(complete_table(table, missing))
     n, k = found.shape
     means = found.mean().rename("mean rank")
@@ -245,14 +245,14 @@ def nemenyi(table: Any, *, level: float = 0.95, missing: str = "raise") -> Nemen
     difference = means.to_numpy()[first] - means.to_numpy()[second]
     unit = np.sqrt(k * (k + 1) / (12 * n))
     p = np.clip(stats.studentized_range.sf(np.abs(difference) / unit, k, np.inf), 0, 1)
-    critical = critical_difference(k, n, level=level)
+    critical = critical_difference(k, n, confidence_level=confidence_level)
     verdict = np.array(VERDICTS)[np.where(np.abs(difference) < critical, 1, np.where(difference < 0, 0, 2))]
     names = found.columns
     pairs = {"a": names[first], "b": names[second], "difference": difference, "p": p, "verdict": verdict}
-    return Nemenyi(critical, means, pd.DataFrame(pairs), n, level)
+    return Nemenyi(critical, means, pd.DataFrame(pairs), n, confidence_level)
 
 
-def critical_difference(methods: int, cells: Any, *, level: float = 0.95) -> Any:
+def critical_difference(methods: int, cells: Any, *, confidence_level: float = 0.95) -> Any:
     """Nemenyi's critical difference of mean ranks; ``cells`` may be an array of numbers of cells.
 
     Examples
@@ -265,7 +265,7 @@ def critical_difference(methods: int, cells: Any, *, level: float = 0.95) -> Any
 
     methods = check_count(methods, "methods", least=2)
     cells = np.asarray(cells, float)
-    quantile = stats.studentized_range.ppf(check_level(level), methods, np.inf)
+    quantile = stats.studentized_range.ppf(check_level(confidence_level), methods, np.inf)
     found = quantile * np.sqrt(methods * (methods + 1) / (12 * cells))
     return float(found) if found.ndim == 0 else found
 
@@ -274,7 +274,7 @@ def critical_difference_diagram(
     table: Any,
     ax: Axes | None = None,
     *,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     missing: str = "raise",
     labels: Mapping[str, str] | None = None,
     width: float = 6.0,
@@ -283,7 +283,7 @@ def critical_difference_diagram(
 
     Parameters
     ----------
-    table, level, missing
+    table, confidence_level, missing
         As in :func:`nemenyi`.
     ax
         Axes to draw on, given over to the diagram; a new figure of fitting height by default.
@@ -306,7 +306,7 @@ def critical_difference_diagram(
     import matplotlib.pyplot as plt
     from matplotlib.textpath import TextPath
 
-    found = nemenyi(table, level=level, missing=missing)
+    found = nemenyi(table, confidence_level=confidence_level, missing=missing)
     means = found.mean_ranks.sort_values(kind="stable")
     k, values = len(means), means.to_numpy()
     names = [(labels or {}).get(name, str(name)) for name in means.index]

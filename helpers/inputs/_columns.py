@@ -215,7 +215,7 @@ def large_classes(labels: np.ndarray, ids: np.ndarray, least: int) -> tuple[np.n
         words = [f"{classes[c]} ({ids[np.flatnonzero(which == c)[0]]})" for c in single[:10]]
         raise ValueError(
             f"labels: of {len(classes)} classes {len(single)} with one member: {', '.join(words)}"
-            f"{', …' * (len(single) > 10)} (in brackets its id or row); merge them, or leave them out by drop_rare=2"
+            f"{', …' * (len(single) > 10)} (in brackets its id or row); merge them, or pass min_class_size=2"
         )
     small = np.flatnonzero(~keep)
     return keep, [("labels", ids[at], f"class {labels[at]} has {counts[which[at]]} members") for at in small]

@@ -20,8 +20,8 @@ from helpers.inputs._files import FORMATS, TABLES, Offer, Part, Place, Shelf, na
 from helpers.inputs._tables import head_of, kind_of, number_blocks, vector_blocks
 
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
-COMPANIONS = {name: name for name in ("ids", "labels", "groups", "pairs", "judgements")}
-COMPANIONS |= {"qrels": "judgements", "texts": "text"}  # files that are no embeddings, and the parameter they are for
+COMPANIONS = {name: name for name in ("ids", "labels", "groups", "pairs", "qrels")}
+COMPANIONS |= {"qrels": "qrels", "texts": "text"}  # files that are no embeddings, and the parameter they are for
 LIKE_LABELS = re.compile(r"(^|[_\-. ])(labels?|targets?|class|groups?)$", re.IGNORECASE)
 
 

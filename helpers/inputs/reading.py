@@ -35,7 +35,7 @@ class Inputs:
         Strings.
     pairs : pandas.DataFrame, or None
         ``left`` and ``right``, row numbers of ``representations``, and ``score``.
-    judgements : pandas.DataFrame, or None
+    qrels : pandas.DataFrame, or None
         ``query`` and ``document``, row numbers of ``representations``, and ``grade``.
     losses : pandas.DataFrame
         Each row that costs an object or has no partner: ``input``, ``id`` (or number of the row) and ``reason``.
@@ -56,7 +56,7 @@ class Inputs:
     groups: np.ndarray | None
     texts: np.ndarray | None
     pairs: Any
-    judgements: Any
+    qrels: Any
     losses: Any
     findings: Any
     ignored: Any
@@ -78,12 +78,12 @@ def read(
     labels: Any = None,
     groups: Any = None,
     pairs: str | os.PathLike[str] | None = None,
-    judgements: str | os.PathLike[str] | None = None,
+    qrels: str | os.PathLike[str] | None = None,
     models: str | Sequence[str] = (),
     text: str | None = None,
     layers: str = "last",
     drop_missing: bool = False,
-    drop_rare: int = 0,
+    min_class_size: int = 0,
     work: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Inputs:
@@ -121,7 +121,7 @@ def read(
     pairs
         A table with two columns of ids (row numbers where there are no ids) and a score; by the names ``left``,
         ``right``, ``score`` if it has more than three columns.
-    judgements
+    qrels
         A table with the ids of a query and of a document and, optionally, a grade (1 by default); by the names
         ``query``, ``document``, ``grade`` if it has more than three columns.
     models, text, layers
@@ -129,11 +129,11 @@ def read(
         :func:`helpers.encoders.extraction.extract`, with mean pooling: the ``"last"`` layer, called by the last
         part of the name of the model, or ``"all"``, called ``model/layer 0`` and so on. They come after the
         embeddings of ``source``.
-        Without ``text`` the texts are those that ``pairs`` or ``judgements`` hold in the place of ids.
+        Without ``text`` the texts are those that ``pairs`` or ``qrels`` hold in the place of ids.
     drop_missing
         Leave out the objects that have a NaN or infinite entry in a representation, or no label, group or text. Else
         they are an error that lists them.
-    drop_rare
+    min_class_size
         Leave out the objects of classes with fewer members than this. At 0 a class with one member is an error.
     work
         Folder for what is converted or encoded; by default folders below the user's cache folder. It is used again
@@ -182,15 +182,15 @@ def read(
         raise ValueError(f"layers is {layers!r}; it must be 'last' or 'all'")
     models = [models] if isinstance(models, (str, os.PathLike)) else list(models)
     source = {} if isinstance(source, str) and not source else source
-    labels, groups, pairs, judgements, text = (
-        None if isinstance(spec, str) and not spec else spec for spec in (labels, groups, pairs, judgements, text)
+    labels, groups, pairs, qrels, text = (
+        None if isinstance(spec, str) and not spec else spec for spec in (labels, groups, pairs, qrels, text)
     )
-    if models and text is None and pairs is None and judgements is None:
+    if models and text is None and pairs is None and qrels is None:
         raise ValueError("models are given without text; name the column of texts, as in text='sentence'")
     if isinstance(source, Mapping) and not source and not models:
         raise ValueError("source is empty; a folder, a file, a list of files, or a mapping to arrays is needed")
     place = Place.of(source, ids)
-    tables = {"pairs": (pairs, ("left", "right", "score")), "judgements": (judgements, ("query", "document", "grade"))}
+    tables = {"pairs": (pairs, ("left", "right", "score")), "qrels": (qrels, ("query", "document", "grade"))}
     tables = {role: (place.file(spec, role), columns) for role, (spec, columns) in tables.items() if spec is not None}
     wanted = {"labels": labels, "groups": groups, "texts": text}
     wanted = {role: spec for role, spec in wanted.items() if spec is not None}
@@ -219,7 +219,7 @@ def read(
         raise ValueError(f"no object is left: each of {len(keep)} misses something, such as {last} in {name}: {reason}")
     values = values_of(series, rows[len(parts) :], joined)
     if "labels" in values:
-        keep, lost = large_classes(values["labels"], joined, drop_rare)
+        keep, lost = large_classes(values["labels"], joined, min_class_size)
         losses, joined, rows = losses + lost, joined[keep], [r[keep] for r in rows]
         values = {role: column[keep] for role, column in values.items()}
 
@@ -247,7 +247,7 @@ def read(
         representations=arrays,
         ids=joined,
         **{role: values.get(role) for role in ("labels", "groups", "texts")},
-        **{role: found.get(role) for role in ("pairs", "judgements")},
+        **{role: found.get(role) for role in ("pairs", "qrels")},
         losses=pd.DataFrame(losses, columns=["input", "id", "reason"]),
         findings=pd.DataFrame([surveys[name] for name in arrays], index=pd.Index(list(arrays), name="representation")),
         ignored=pd.DataFrame(ignored, columns=["file", "reason"]),

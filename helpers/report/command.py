@@ -23,7 +23,7 @@ __all__ = ["CHAPTER", "make"]
 
 CHAPTER = Path(__file__).resolve().parents[2] / "notebooks" / "own.ipynb"
 #: Parameters that name a file, a file and a column, or a column.
-PLACES = ("ids", "labels", "groups", "pairs", "judgements", "text")
+PLACES = ("ids", "labels", "groups", "pairs", "qrels", "text")
 
 
 def make(source: str, out: str | os.PathLike[str], parameters: Mapping[str, Any], *, overwrite: bool = False) -> Path:

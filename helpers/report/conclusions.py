@@ -61,7 +61,7 @@ def verdict_in_words(evaluation: Evaluation, scores: pd.DataFrame, gains: pd.Dat
     best = _listing([f"{name} ({count} of {int(counts.sum())} folds)" for name, count in counts.items()])
     lines = [
         f"The ensemble with the highest score is **{label}**: {evaluation.metric} {value['score']:.3f} "
-        f"[{value['low']:.3f}, {value['high']:.3f}], chance {value['chance']:.3f}.",
+        f"[{value['ci_low']:.3f}, {value['ci_high']:.3f}], chance {value['chance']:.3f}.",
         "",
     ]
     for reference, words in (
@@ -72,7 +72,8 @@ def verdict_in_words(evaluation: Evaluation, scores: pd.DataFrame, gains: pd.Dat
         if len(row):
             row = row.iloc[0]
             lines.append(
-                f"- Against {words}: **{row['verdict']}** ({row['gain']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}], "
+                f"- Against {words}: **{row['verdict']}** ({row['gain']:+.3f} "
+                f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}], "
                 f"p = {row['p']:.3f})."
             )
         elif reference == label:
@@ -91,15 +92,15 @@ def verdict_in_words(evaluation: Evaluation, scores: pd.DataFrame, gains: pd.Dat
     return "\n".join(lines)
 
 
-def trust_in_words(*, resamples: int = 999) -> str:
+def trust_in_words(*, n_resamples: int = 999) -> str:
     """How well qualities without labels ranked embeddings where labels were there to check, as recorded; Markdown."""
     from helpers.book.data import table
     from helpers.studies.label_free import ranking
 
     names = {"rankme": "the effective rank", "coherence": "low anisotropy", "validation": "labels of other clients"}
-    found = ranking(table("results/clients_unlabelled_models.csv"), list(names), resamples=resamples)
+    found = ranking(table("results/clients_unlabelled_models.csv"), list(names), n_resamples=n_resamples)
     said = [
-        f"{words} {row['spearman']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]"
+        f"{words} {row['spearman']:+.2f} [{row['ci_low']:+.2f}, {row['ci_high']:+.2f}]"
         for words, (_, row) in zip(names.values(), found.loc[list(names)].iterrows(), strict=True)
     ]
     return (

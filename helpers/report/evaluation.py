@@ -31,7 +31,7 @@ __all__ = [
     "PLAIN",
     "Evaluation",
     "Plan",
-    "by_judgements",
+    "by_qrels",
     "by_labels",
     "by_pairs",
     "ensembles",
@@ -108,7 +108,7 @@ class Plan:
         Of the ensembles, see :func:`ensembles`; by default as wide as the widest embedding.
     folds
         At least 3.
-    lams
+    lambdas
         The λ of quadratic programs to choose among.
     rng
         Of the folds.
@@ -119,7 +119,7 @@ class Plan:
     groups: Mapping[str, Sequence[str]] | None = None
     width: int | None = None
     folds: int = 5
-    lams: Sequence[float] = LAMBDAS
+    lambdas: Sequence[float] = LAMBDAS
     normalize: str | None = "unit"
     added: bool = False
     rng: int | np.random.Generator = 0
@@ -240,13 +240,13 @@ def evaluate(inputs: Any, **options: Any) -> Evaluation | None:
     if kind == "pairs":
         pairs = inputs.pairs
         return by_pairs(inputs.representations, pairs[["left", "right"]].to_numpy(), pairs["score"], **options)
-    if kind == "judgements":
-        if inputs.judgements is not None:
-            return by_judgements(inputs.representations, inputs.judgements, **options)
+    if kind == "qrels":
+        if inputs.qrels is not None:
+            return by_qrels(inputs.representations, inputs.qrels, **options)
         n, few = len(inputs.groups), np.arange(len(inputs.groups))
         if n > SEARCHED:
             few = np.sort(generator(0).choice(n, SEARCHED, replace=False))
-        found = by_judgements(Representations(inputs.representations)[few], _judged(inputs.groups[few]), **options)
+        found = by_qrels(Representations(inputs.representations)[few], _judged(inputs.groups[few]), **options)
         if n > SEARCHED:
             found.notes.append(f"The search is among {SEARCHED} of the {n} objects, drawn at random.")
         return found
@@ -254,12 +254,12 @@ def evaluate(inputs: Any, **options: Any) -> Evaluation | None:
 
 
 def kind_of(inputs: Any) -> str | None:
-    """``"labels"``, ``"pairs"``, ``"judgements"`` or ``None``: what :func:`evaluate` goes by."""
+    """``"labels"``, ``"pairs"``, ``"qrels"`` or ``None``: what :func:`evaluate` goes by."""
     if inputs.labels is not None:
         return "labels"
     if inputs.pairs is not None:
         return "pairs"
-    return "judgements" if inputs.judgements is not None or inputs.groups is not None else None
+    return "qrels" if inputs.qrels is not None or inputs.groups is not None else None
 
 
 def _judged(groups: np.ndarray, queries: int = 1000) -> pd.DataFrame:
@@ -424,7 +424,7 @@ def _outer(
         maps[name] = _spread(weights, slice(edges[i], edges[i + 1]), edges[-1]), intercept
 
     recipes = partial(plan.recipes, names, widths, quality, width)
-    lam = _best_lambda(moments, folds, k, quality, recipes, plan.lams)
+    lam = _best_lambda(moments, folds, k, quality, recipes, plan.lambdas)
     rows = []
     for label, (subset, estimator) in recipes(lam).items():
         maps[label], given = learnt.map(subset, estimator, quality)
@@ -481,20 +481,25 @@ def _predicted(moments: Moments, k: int, maps: Mapping[str, tuple[np.ndarray, np
 
 
 def _best_lambda(
-    moments: Moments, folds: int, k: int, quality: np.ndarray, recipes: Callable[[float], dict], lams: Sequence[float]
+    moments: Moments,
+    folds: int,
+    k: int,
+    quality: np.ndarray,
+    recipes: Callable[[float], dict],
+    lambdas: Sequence[float],
 ) -> float:
     """The λ whose quadratic program with selection and PCA, fitted without fold k and the next one, is best there."""
     hold = (k + 1) % folds
-    learnt = _Learnt(moments, [f for f in range(folds) if f not in (k, hold)]) if len(lams) > 1 else None
+    learnt = _Learnt(moments, [f for f in range(folds) if f not in (k, hold)]) if len(lambdas) > 1 else None
     maps, seen = {}, set()
-    for lam in lams if learnt else ():
+    for lam in lambdas if learnt else ():
         subset, estimator = recipes(lam)[WEIGHTED]
         key = tuple(np.round(learnt.weights(subset, estimator, quality)[0], 3))
         if key not in seen:
             seen.add(key)
             maps[lam] = learnt.map(subset, estimator, quality)[0]
     if len(maps) < 2:
-        return float(lams[0])
+        return float(lambdas[0])
     total = sum(part.drop(columns="row").sum() for part in _predicted(moments, hold, maps))
     return float(total.idxmax() if moments.classes else total.idxmin())
 
@@ -719,14 +724,14 @@ def by_pairs(representations: Mapping[str, Any], pairs: Any, given: Any, **optio
     )  # fmt: skip
 
 
-def by_judgements(representations: Mapping[str, Any], judgements: Any, **options: Any) -> Evaluation:
+def by_qrels(representations: Mapping[str, Any], qrels: Any, **options: Any) -> Evaluation:
     """nDCG@10 of a search by cosine, on queries that no quality, weight or axis has seen.
 
     Parameters
     ----------
     representations
         As in :func:`by_labels`.
-    judgements : DataFrame
+    qrels : DataFrame
         ``query`` and ``document``, row numbers, and ``grade`` (0 is irrelevant). Every object that is nobody's query is
         searched; if a query is also a document of another one, all objects but the query itself are.
     **options
@@ -750,11 +755,11 @@ def by_judgements(representations: Mapping[str, Any], judgements: Any, **options
     plan = Plan(**options)
     representations = Representations(representations)
     n, least = len(representations), 2 * plan.folds
-    relevant = judgements[judgements["grade"] > 0]
+    relevant = qrels[qrels["grade"] > 0]
     queries = np.unique(relevant["query"].to_numpy())
     if len(queries) < least:
         raise ValueError(f"{len(queries)} queries have a relevant document; {plan.folds} folds need at least {least}")
-    documents = np.setdiff1d(np.arange(n), judgements["query"].to_numpy())
+    documents = np.setdiff1d(np.arange(n), qrels["query"].to_numpy())
     if not np.isin(relevant["document"].to_numpy(), documents).all():
         documents = np.arange(n)
     place = np.full(n, -1)
@@ -829,8 +834,10 @@ def _by_cosine(
             fit_ensemble(estimator, part[rows], of[at], similarity[np.ix_(at, at)])
             return estimator, lambda which: estimator.transform(part[which])
 
-        recipes, lams = partial(plan.recipes, names, widths, of, width), plan.lams
-        tried = {lam: quality(fitted(WEIGHTED, lam)[1], rest) for lam in lams} if len(lams) > 1 else {lams[0]: 0.0}
+        recipes, lambdas = partial(plan.recipes, names, widths, of, width), plan.lambdas
+        tried = (
+            {lam: quality(fitted(WEIGHTED, lam)[1], rest) for lam in lambdas} if len(lambdas) > 1 else {lambdas[0]: 0.0}
+        )
         lam = max(tried, key=tried.__getitem__)
         weights = []
         for label in recipes(lam):
@@ -932,13 +939,15 @@ def _ideal(given: np.ndarray) -> float:
     return float(np.sum(best / np.log2(np.arange(2, len(best) + 2))))
 
 
-def scores(evaluation: Evaluation, *, level: float = 0.95, rng: int | np.random.Generator = 0) -> pd.DataFrame:
+def scores(
+    evaluation: Evaluation, *, confidence_level: float = 0.95, rng: int | np.random.Generator = 0
+) -> pd.DataFrame:
     """The score of every single embedding, of the best single one and of every ensemble, with its interval.
 
     Returns
     -------
     DataFrame
-        ``score``, ``low``, ``high``, ``chance`` by method, and ``kind``: ``"single"`` or ``"ensemble"``.
+        ``score``, ``ci_low``, ``ci_high``, ``chance`` by method, and ``kind``: ``"single"`` or ``"ensemble"``.
     """
     import pandas as pd
 
@@ -946,17 +955,17 @@ def scores(evaluation: Evaluation, *, level: float = 0.95, rng: int | np.random.
     if evaluation.target is not None:
         draws, value = _pair_draws(evaluation, rng)
         found = {
-            name: interval(draws[name], statistic=None, estimate=value[name], level=level)
+            name: interval(draws[name], statistic=None, estimate=value[name], confidence_level=confidence_level)
             for name in evaluation.items.columns
         }
     else:
         blocks = _blocked(evaluation, rng)
         found = {
-            name: interval(blocks[name], level=level, resamples=RESAMPLES, rng=rng)
+            name: interval(blocks[name], confidence_level=confidence_level, n_resamples=RESAMPLES, rng=rng)
             for name in evaluation.items.columns
         }  # fmt: skip
     rows = {
-        name: {"kind": kinds.get(name, "single"), "score": of.estimate, "low": of.low, "high": of.high,
+        name: {"kind": kinds.get(name, "single"), "score": of.estimate, "ci_low": of.low, "ci_high": of.high,
                "chance": evaluation.chance}
         for name, of in found.items()
     }  # fmt: skip
@@ -967,7 +976,7 @@ def gains(
     evaluation: Evaluation,
     against: Sequence[str] = (BEST, PLAIN),
     *,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """The gain of every ensemble over references on the same held-out items, with a verdict.
@@ -978,7 +987,7 @@ def gains(
         As :func:`by_labels`, :func:`by_pairs` or :func:`by_judgements` gives it.
     against
         Columns of its items.
-    level
+    confidence_level
         Probability that *all* intervals against one reference hold together: with m ensembles each has the level
         1 - (1 - level) / m (Bonferroni), because the reader will look at the best of them.
     rng
@@ -987,7 +996,7 @@ def gains(
     Returns
     -------
     DataFrame
-        ``method``, ``against``, ``gain``, ``low``, ``high``, ``p`` and ``verdict``, one of
+        ``method``, ``against``, ``gain``, ``ci_low``, ``ci_high``, ``p`` and ``verdict``, one of
         :data:`helpers.inference.VERDICTS`.
     """
     import pandas as pd
@@ -999,21 +1008,24 @@ def gains(
         blocks = _blocked(evaluation, rng)
     for reference in against:
         methods = [name for name in evaluation.methods if name != reference]
-        each = 1 - (1 - level) / max(len(methods), 1)
+        each = 1 - (1 - confidence_level) / max(len(methods), 1)
         for method in methods:
             if evaluation.target is not None:
-                found = paired(value[method], value[reference], draws=(draws[method], draws[reference]), level=each)
+                found = paired(
+                    value[method], value[reference], draws=(draws[method], draws[reference]), confidence_level=each
+                )
             else:
                 a, b = blocks[method], blocks[reference]
                 if np.array_equal(a, b):
                     found = Paired(0.0, 0.0, 0.0, 1.0, "not distinguishable", len(a), each)
                 else:
-                    found = paired(a, b, level=each, resamples=RESAMPLES, rng=rng)
+                    found = paired(a, b, confidence_level=each, n_resamples=RESAMPLES, rng=rng)
             rows.append({
-                "method": method, "against": reference, "gain": found.difference, "low": found.low, "high": found.high,
+                "method": method, "against": reference, "gain": found.difference,
+                "ci_low": found.low, "ci_high": found.high,
                 "p": found.p, "verdict": found.verdict,
             })  # fmt: skip
-    return pd.DataFrame(rows, columns=["method", "against", "gain", "low", "high", "p", "verdict"])
+    return pd.DataFrame(rows, columns=["method", "against", "gain", "ci_low", "ci_high", "p", "verdict"])
 
 
 def _blocked(evaluation: Evaluation, rng: int | np.random.Generator) -> dict[str, np.ndarray]:

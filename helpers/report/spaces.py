@@ -33,7 +33,7 @@ def describe(
     *,
     n_objects: int = 4000,
     halves: int = 6,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """Counts, norms, anisotropy and effective rank of each embedding.
@@ -46,7 +46,7 @@ def describe(
         All but the counts is of so many objects, drawn at random (all if there are fewer).
     halves
         Random halves of these objects whose spread gives the intervals, as in :func:`helpers.similarity.compare`.
-    level, rng
+    confidence_level, rng
         Of the intervals; of the draws.
 
     Returns
@@ -54,8 +54,8 @@ def describe(
     DataFrame
         One row per embedding: ``objects``, ``width``; ``norm`` (median) with its 5 % and 95 % quantiles; ``anisotropy``
         (0 is the chance level: directions spread evenly) and ``effective rank`` (:func:`helpers.quality.rankme`), each
-        with ``low`` and ``high``; ``isotropic rank``, what Gaussian noise of the same shape has. Zero rows have no
-        direction and do not count in the last three.
+        with ``ci_low`` and ``ci_high``; ``isotropic rank``, what Gaussian noise of the same shape has. Zero rows have
+        no direction and do not count in the last three.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def describe(
         few = few[norms > 0]
         for label, function in (("anisotropy", anisotropy), ("effective rank", _effective_rank)):
             value = function(few)
-            reach = _reach(np.array([function(few[split[split < len(few)]]) for split in splits]), level)
+            reach = _reach(np.array([function(few[split[split < len(few)]]) for split in splits]), confidence_level)
             row |= {label: value, f"{label} low": value - reach, f"{label} high": value + reach}
         row["isotropic rank"] = _effective_rank(rng.standard_normal(few.shape))
         rows[str(name)] = row
@@ -92,7 +92,7 @@ def alike(
     *,
     n_objects: int = 4000,
     halves: int = 10,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     rng: int | np.random.Generator = 0,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -109,14 +109,14 @@ def alike(
     halves
         Random halves of these objects. The spread of the value over halves is its standard error for all of them, and
         Student's t with ``halves - 1`` degrees of freedom makes the interval.
-    level, rng, progress
+    confidence_level, rng, progress
         Of the intervals; of the draws; whether to show bars.
 
     Returns
     -------
     DataFrame
-        One row per measure and pair: ``measure``, ``a``, ``b``, ``value``, ``low``, ``high``, and ``chance``: the value
-        when the rows of one of the two are shuffled.
+        One row per measure and pair: ``measure``, ``a``, ``b``, ``value``, ``ci_low``, ``ci_high``, and ``chance``: the
+        value when the rows of one of the two are shuffled.
 
     Raises
     ------
@@ -155,11 +155,11 @@ def alike(
     for measure in measures:
         values = whole[measure].to_numpy()
         chance = (values[:count, count:] + values[:count, count:].T) / 2
-        reach = _reach(np.array(found[measure]), level)
+        reach = _reach(np.array(found[measure]), confidence_level)
         for i in range(count):
             for j in range(i + 1, count):
                 value = values[i, j]
-                around = {"value": value, "low": value - reach[i, j], "high": value + reach[i, j]}
+                around = {"value": value, "ci_low": value - reach[i, j], "ci_high": value + reach[i, j]}
                 rows.append({"measure": measure, "a": names[i], "b": names[j], **around, "chance": chance[i, j]})
     return pd.DataFrame(rows)
 
@@ -241,8 +241,8 @@ def relations(
         {"embedding": name, "finding": "noise", "of": "", "noise": 1.0, "evidence": _noise_evidence(table, name)}
         for name in noise
     ]
-    pairs = table.pivot(index=["a", "b"], columns="measure", values=["value", "low"])
-    least = pairs.loc[tuple(sorted(rerun, key=names.index)), "low"] if rerun else None
+    pairs = table.pivot(index=["a", "b"], columns="measure", values=["value", "ci_low"])
+    least = pairs.loc[tuple(sorted(rerun, key=names.index)), "ci_low"] if rerun else None
 
     def left() -> list[tuple[str, str]]:
         known = {entry["embedding"] for entry in found}
@@ -309,11 +309,11 @@ def _sample(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
     return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
 
 
-def _reach(parts: np.ndarray, level: float) -> np.ndarray:
+def _reach(parts: np.ndarray, confidence_level: float) -> np.ndarray:
     """Half the width of the interval of a value of n objects, from its values on halves of them."""
     from scipy import stats
 
-    return stats.t.isf((1 - level) / 2, len(parts) - 1) * parts.std(axis=0, ddof=1)
+    return stats.t.isf((1 - confidence_level) / 2, len(parts) - 1) * parts.std(axis=0, ddof=1)
 
 
 def _centred(x: np.ndarray) -> np.ndarray:
@@ -324,7 +324,7 @@ def _centred(x: np.ndarray) -> np.ndarray:
 def _at_chance(table: pd.DataFrame, name: str) -> bool:
     part = table[(table["a"] == name) | (table["b"] == name)]
     excess = (part["value"] - part["chance"]) / (1 - part["chance"])
-    return bool(((part["low"] <= part["chance"]) | (excess < 0.01)).all())
+    return bool(((part["ci_low"] <= part["chance"]) | (excess < 0.01)).all())
 
 
 def _noise_evidence(table: pd.DataFrame, name: str) -> str:

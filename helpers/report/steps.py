@@ -96,7 +96,7 @@ def expected_seconds(n: int, widths: Sequence[int], kind: str | None, folds: int
     n, widths
         Objects, and features of each embedding.
     kind
-        ``"labels"``, ``"pairs"``, ``"judgements"`` or ``None``.
+        ``"labels"``, ``"pairs"``, ``"qrels"`` or ``None``.
     folds, n_objects
         As for the functions that do it.
     """

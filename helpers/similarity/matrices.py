@@ -197,10 +197,10 @@ def compare(
     measures: Iterable[str] | None = None,
     *,
     options: Mapping[str, Mapping[str, Any]] | None = None,
-    permutations: int = 0,
+    n_permutations: int = 0,
     interval: str | None = None,
-    level: float = 0.95,
-    resamples: int = 200,
+    confidence_level: float = 0.95,
+    n_resamples: int = 200,
     rng: int | np.random.Generator = 0,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -215,20 +215,20 @@ def compare(
         for this pair has a note in place of a value; a measure asked for by name raises its error.
     options
         Options of single measures.
-    permutations
+    n_permutations
         How often the rows of ``y`` are shuffled: the mean value is the chance level, and the p-value is the share of
         shuffles (the order as given counted as one) that look at least as alike. 0: neither. Measures that take no
         notice of which row belongs to which, such as ``magnitude_difference``, have p-value 1.
     interval
-        ``"bootstrap"``: how far the value would move with other objects from the same source, from random halves of
+        ``"subsample"``: how far the value would move with other objects from the same source, from random halves of
         the objects, drawn without replacement. (The usual bootstrap draws objects twice, and duplicates are each
         other's neighbours at distance 0, which biases every measure of distances or neighbours.) The deviations from
         the mean over the halves, times √(m / (n - m)) for halves of m, are those of n objects; they are put around the
         value, so that the interval speaks of chance in the choice of objects, not of the bias of a measure.
         ``"permutation"``: the central range of the values under shuffling. None: no interval.
-    level
+    confidence_level
         Probability of the interval.
-    resamples
+    n_resamples
         Number of halves.
     rng
         Seed or generator.
@@ -238,8 +238,8 @@ def compare(
     Returns
     -------
     DataFrame
-        One row per measure: ``value``, ``orientation``; with permutations ``chance`` and ``p_value``; with an interval
-        ``low`` and ``high``; ``seconds`` for the one value; and ``note`` if any measure is undefined.
+        One row per measure: ``value``, ``orientation``; with n_permutations ``chance`` and ``p``; with an interval
+        ``ci_low`` and ``ci_high``; ``seconds`` for the one value; and ``note`` if any measure is undefined.
 
     Raises
     ------
@@ -257,31 +257,31 @@ def compare(
     >>> import numpy as np
     >>> from helpers.similarity.matrices import compare
     >>> x = np.random.default_rng(0).normal(size=(60, 5))
-    >>> table = compare(x, x**3, ["cka", "jaccard"], permutations=99, interval="bootstrap")
-    >>> print(table[["value", "chance", "p_value"]].round(2).to_string(index_names=False))
-             value  chance  p_value
+    >>> table = compare(x, x**3, ["cka", "jaccard"], n_permutations=99, interval="subsample")
+    >>> print(table[["value", "chance", "p"]].round(2).to_string(index_names=False))
+             value  chance      p
     cka       0.59    0.07     0.01
     jaccard   0.47    0.10     0.01
     """
     import pandas as pd
 
-    permutations = check_count(permutations, "permutations", least=0)
-    resamples = check_count(resamples, "resamples", least=2)
-    if interval not in (None, "bootstrap", "permutation"):
-        raise ValueError(f"interval is {interval!r}; it must be None, 'bootstrap' or 'permutation'")
-    if interval == "permutation" and not permutations:
+    n_permutations = check_count(n_permutations, "n_permutations", least=0)
+    n_resamples = check_count(n_resamples, "n_resamples", least=2)
+    if interval not in (None, "subsample", "permutation"):
+        raise ValueError(f"interval is {interval!r}; it must be None, 'subsample' or 'permutation'")
+    if interval == "permutation" and not n_permutations:
         raise ValueError("interval='permutation' needs permutations")
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level!r}; it must be between 0 and 1")
+    if not 0 < confidence_level < 1:
+        raise ValueError(f"confidence_level is {confidence_level!r}; it must be between 0 and 1")
     names = list(MEASURES) if measures is None else [measures] if isinstance(measures, str) else list(measures)
     options = options or {}
     for name in {*names, *options}:
         MEASURES[name]
     x, y, _ = as_pair(x, y)
     n, rng = x.shape[0], generator(rng)
-    shuffles = [rng.permutation(n) for _ in range(permutations)]
+    shuffles = [rng.permutation(n) for _ in range(n_permutations)]
     half = max(2, n // 2)
-    halves = [np.sort(rng.permutation(n)[:half]) for _ in range(resamples if interval == "bootstrap" else 0)]
+    halves = [np.sort(rng.permutation(n)[:half]) for _ in range(n_resamples if interval == "subsample" else 0)]
     rows: dict[str, dict[str, Any]] = {}
     bar = Progress(progress)
     with bar:
@@ -289,20 +289,20 @@ def compare(
             bar.start(name, 1 + len(shuffles) + len(halves))
             try:
                 rows[name] = _compare_one(
-                    name, x, y, dict(options.get(name, {})), shuffles, halves, interval, level, bar
+                    name, x, y, dict(options.get(name, {})), shuffles, halves, interval, confidence_level, bar
                 )
             except (ValueError, TypeError) as error:
                 if measures is not None:
                     raise type(error)(f"{name}: {error}") from error
                 rows[name] = {"orientation": MEASURES[name].orientation, "value": math.nan, "note": str(error)}
     columns = ["value", "orientation"]
-    columns += ["chance", "p_value"] * bool(permutations) + ["low", "high"] * (interval is not None) + ["seconds"]
+    columns += ["chance", "p"] * bool(n_permutations) + ["ci_low", "ci_high"] * (interval is not None) + ["seconds"]
     columns += ["note"] * any("note" in row for row in rows.values())
     table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
     return table.rename_axis("measure")
 
 
-def _compare_one(name, x, y, options, shuffles, halves, interval, level, bar) -> dict[str, Any]:
+def _compare_one(name, x, y, options, shuffles, halves, interval, confidence_level, bar) -> dict[str, Any]:
     measure = MEASURES[name]
     start = time.perf_counter()
     value = measure(x, y, **options)
@@ -322,11 +322,11 @@ def _compare_one(name, x, y, options, shuffles, halves, interval, level, bar) ->
         sign = 1 if measure.orientation == "similarity" else -1
         tolerance = 1e-9 * max(abs(value), 1e-300)
         out["chance"] = float(null.mean())
-        out["p_value"] = (1 + int((sign * null >= sign * value - tolerance).sum())) / (1 + len(null))
-    tails = [(1 - level) / 2, (1 + level) / 2]
+        out["p"] = (1 + int((sign * null >= sign * value - tolerance).sum())) / (1 + len(null))
+    tails = [(1 - confidence_level) / 2, (1 + confidence_level) / 2]
     if interval == "permutation":
-        out["low"], out["high"] = (float(q) for q in np.quantile(null, tails))
-    elif interval == "bootstrap":
+        out["ci_low"], out["ci_high"] = (float(q) for q in np.quantile(null, tails))
+    elif interval == "subsample":
         found = []
         for chosen in halves:
             found.append(measure(_take(x, chosen), _take(y, chosen), **options))
@@ -334,8 +334,8 @@ def _compare_one(name, x, y, options, shuffles, halves, interval, level, bar) ->
         m, n = len(halves[0]), x.shape[0]
         moved = (np.array(found) - np.mean(found)) * math.sqrt(m / max(1, n - m))
         low, high = np.quantile(moved, tails)
-        out["low"] = float(max(value - high, measure.range[0]))
-        out["high"] = float(min(value - low, measure.range[1]))
+        out["ci_low"] = float(max(value - high, measure.range[0]))
+        out["ci_high"] = float(min(value - low, measure.range[1]))
     return out
 
 

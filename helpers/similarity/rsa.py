@@ -86,7 +86,7 @@ def mantel_test(
     distance: str = "correlation",
     compare: str = "spearman",
     alternative: str = "greater",
-    permutations: int = 999,
+    n_permutations: int = 999,
     rng: int | np.random.Generator = 0,
 ) -> MantelTest:
     """Permutation test of :func:`rsa`: are the distances more alike than after shuffling the objects of one side?
@@ -97,7 +97,7 @@ def mantel_test(
         As in :func:`rsa`.
     alternative
         ``"greater"``, ``"less"`` or ``"two-sided"`` (larger in absolute value).
-    permutations
+    n_permutations
         How many random permutations of the objects.
     rng
         Seed or generator.
@@ -105,13 +105,13 @@ def mantel_test(
     Returns
     -------
     MantelTest
-        ``statistic``, which is the value of :func:`rsa`, ``p_value`` and ``null``, the statistic under each
+        ``statistic``, which is the value of :func:`rsa`, ``p`` and ``null``, the statistic under each
         permutation. Only whole objects are shuffled, because the n(n - 1)/2 distances are not independent.
 
     Raises
     ------
     ValueError
-        As :func:`rsa`; if ``alternative`` is none of the three; if ``permutations`` < 1.
+        As :func:`rsa`; if ``alternative`` is none of the three; if ``n_permutations`` < 1.
 
     Notes
     -----
@@ -123,24 +123,24 @@ def mantel_test(
     >>> import numpy as np
     >>> from helpers.similarity.rsa import mantel_test
     >>> x = np.random.default_rng(0).normal(size=(20, 5))
-    >>> mantel_test(x, x, permutations=99).p_value
+    >>> mantel_test(x, x, n_permutations=99).p_value
     0.01
     """
     _check_choice(compare, "compare", ("spearman", "pearson"))
     _check_choice(alternative, "alternative", ("greater", "less", "two-sided"))
-    permutations = check_count(permutations, "permutations")
+    n_permutations = check_count(n_permutations, "n_permutations")
     rng = generator(rng)
     x, y, _ = as_pair(x, y, rows=3)
     n = x.shape[0]
     a, b = (_standardised(_distances(z, distance), compare, name, distance) for z, name in ((x, "x"), (y, "y")))
     statistic = _clipped(_inner(a, b))
     a, b = _square(a, n), _square(b, n)
-    null = np.array([_clipped(_shuffled_inner(a, b, rng.permutation(n))) for _ in range(permutations)])
+    null = np.array([_clipped(_shuffled_inner(a, b, rng.permutation(n))) for _ in range(n_permutations)])
     sign = {"greater": 1, "less": -1}.get(alternative)
     extreme, seen = (np.abs(null), abs(statistic)) if sign is None else (sign * null, sign * statistic)
     # Permutations that change nothing differ from the statistic by rounding only, and count.
     count = int((extreme >= seen - 1e-12).sum())
-    return MantelTest(statistic, (1 + count) / (1 + permutations), null)
+    return MantelTest(statistic, (1 + count) / (1 + n_permutations), null)
 
 
 def rsm_norm_difference(x: Any, y: Any, *, distance: str = "euclidean", norm: str = "frobenius") -> float:

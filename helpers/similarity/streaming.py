@@ -118,7 +118,7 @@ def gather(
 def cosines(
     products: np.ndarray, names: Iterable[str], low: float, noise: np.ndarray | float, reason: str
 ) -> np.ndarray:
-    """Products over the roots of their diagonal, between ``low`` and 1.
+    """Products over the roots of their diagonal, between ``ci_low`` and 1.
 
     Raises
     ------

@@ -48,7 +48,7 @@ def rtd(
     quantile: float = 0.9,
     distance: str = "euclidean",
     rng: int | np.random.Generator = 0,
-    workers: int | None = None,
+    n_jobs: int | None = None,
 ) -> float:
     r"""Representation topology divergence (RTD): the total length of the bars of the R-cross-barcode, exactly.
 
@@ -74,7 +74,7 @@ def rtd(
         ``"euclidean"``, ``"sqeuclidean"``, ``"cosine"`` or ``"correlation"``.
     rng
         Seed or generator of the subsets.
-    workers
+    n_jobs
         Threads; by default one for each core. The value does not depend on it.
 
     Returns
@@ -122,7 +122,7 @@ def rtd(
         first, second = (_graph(_take(part, order), name, options) for part, name in zip(parts, "xy", strict=True))
         return _score(first, second, options.direction)
 
-    with _pool(workers, len(subsets)) as pool:
+    with _pool(n_jobs, len(subsets)) as pool:
         return float(np.mean(list(pool.map(value, subsets))))
 
 
@@ -195,7 +195,7 @@ def rtd_matrix(
     quantile: float = 0.9,
     distance: str = "euclidean",
     rng: int | np.random.Generator = 0,
-    workers: int | None = None,
+    n_jobs: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -208,7 +208,7 @@ def rtd_matrix(
     ----------
     representations
         Name → array_like or tensor of shape (n, p), the rows of all being the same n objects.
-    trials, batch, normalize, quantile, distance, rng, workers
+    trials, batch, normalize, quantile, distance, rng, n_jobs
         As in :func:`rtd`.
     checkpoint
         A file that receives each value as it is computed. Called again with the same file, representations and options,
@@ -272,7 +272,7 @@ def rtd_matrix(
             values[subset, where[i, j]] = value
     done = int(np.isfinite(values).sum())
     bar = tqdm(total=values.size, initial=done, desc=f"RTD of {len(pairs)} pairs", unit="barcode", disable=not progress)
-    with bar, _pool(workers, values.size) as pool:
+    with bar, _pool(n_jobs, values.size) as pool:
         for subset, rows in enumerate(subsets):
             todo = [pairs[column] for column in np.flatnonzero(np.isnan(values[subset]))]
             if not todo:
@@ -548,10 +548,10 @@ def _take(x: Array, rows: np.ndarray) -> Array:
     return x[rows]
 
 
-def _pool(workers: int | None, tasks: int) -> ThreadPoolExecutor:
+def _pool(n_jobs: int | None, tasks: int) -> ThreadPoolExecutor:
     """Threads (the kernels hold no lock); leaving the block by an exception drops the tasks that have not begun."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return _Pool(min(cores if workers is None else check_count(workers, "workers"), max(tasks, 1)))
+    return _Pool(min(cores if n_jobs is None else check_count(n_jobs, "n_jobs"), max(tasks, 1)))
 
 
 class _Pool(ThreadPoolExecutor):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from helpers.arrays import integer_seed
 from helpers.inference import Claim
 from helpers.studies.combining import MEASURES, AboutMethods, Tuned, baselines
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 __all__ = ["PUBLISHED_NAMES", "aligning_methods", "claims"]
@@ -67,11 +69,11 @@ def claims(published: pd.DataFrame, names: Mapping[str, str]) -> dict[str, About
 def aligning_methods(
     width: int,
     *,
-    lams: Sequence[float] = (0.1, 0.3, 1.0),
+    lambdas: Sequence[float] = (0.1, 0.3, 1.0),
     ridges: Sequence[float] = (0.1, 1.0),
     measures: Mapping[str, Any] = MEASURES,
     n_train: int | None = None,
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
 ) -> dict[str, Tuned]:
     """Weighted sums of representations as they are, and after each alignment.
 
@@ -79,11 +81,11 @@ def aligning_methods(
     ----------
     width
         Of a single model, and of all results; at most ``n_train`` - 1 principal axes are kept.
-    lams, ridges
+    lambdas, ridges
         Among which validation chooses λ of the quadratic program, and the ridge of CCA and the linear autoencoder.
     measures
         Similarities of the program without alignment, by name.
-    n_train, seed
+    n_train, rng
         Number of training rows, if known; seed of the autoencoder.
 
     Examples
@@ -102,13 +104,13 @@ def aligning_methods(
         SharedLinearAutoencoder,
     )
 
-    lam, ridge = {"lam": list(lams)}, {"ridge": list(ridges)}
+    lam, ridge = {"lam": list(lambdas)}, {"ridge": list(ridges)}
     aligned = {
         "procrustes": (OrthogonalProcrustes, {}, {}),
         "generalized_procrustes": (GeneralizedProcrustes, {}, {}),
         "multiset_cca": (MultisetCCA, {}, ridge),
         "linear_autoencoder": (SharedLinearAutoencoder, {}, ridge),
-        "autoencoder": (SharedAutoencoder, {"rng": seed}, {}),
+        "autoencoder": (SharedAutoencoder, {"random_state": integer_seed(rng)}, {}),
     }
     out = baselines(width, n_train)
     out["mean_standardized"] = Tuned(MeanOfLayers(normalize="standardize", align="pad"))

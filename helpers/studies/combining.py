@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from helpers.arrays import integer_seed
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -120,14 +122,14 @@ def baselines(width: int, n_train: int | None) -> dict[str, Tuned]:
 def compare(
     representations: Mapping[str, Any],
     target: pd.Series,
-    part: pd.Series,
+    split: pd.Series,
     methods: Callable[..., Mapping[str, Tuned]],
     *,
-    scorer: str = "fast",
-    chooser: str = "",
-    seed: int = 0,
-    level: float = 0.95,
-    resamples: int = 1000,
+    classifier: str = "fast",
+    selection_classifier: str = "",
+    rng: int | np.random.Generator = 0,
+    confidence_level: float = 0.95,
+    n_resamples: int = 1000,
     known: dict | None = None,
 ) -> Comparison:
     """Every single model and every method, on the test clients of one experiment.
@@ -136,17 +138,17 @@ def compare(
     ----------
     representations
         At least two, by name: DataFrames, aligned with ``target`` by their index, or arrays whose rows are its clients.
-    target, part
+    target, split
         As for :func:`helpers.clients.score`; clients without a class are left out.
     methods
-        ``methods(width, n_train=n, seed=seed)`` gives the methods by name, as :func:`replacing_methods` does, for the
+        ``methods(width, n_train=n, rng=rng)`` gives the methods by name, as :func:`replacing_methods` does, for the
         width of the single model that is best on validation.
-    scorer, seed
+    classifier, rng
         As for :func:`helpers.clients.score`.
-    chooser
+    selection_classifier
         Scorer of the candidates of a method on the validation clients, for instance ``"logistic"``, which costs a
         tenth of ``"fast"``; the scorer itself if empty. The validation accuracy of single models is by the scorer.
-    level, resamples
+    confidence_level, n_resamples
         Of the bootstrap over test clients of a difference.
     known
         Keeps the scores for later calls with the same target, part, scorer and seed, so that what several sets of
@@ -158,7 +160,7 @@ def compare(
         Its table has ``method``; ``kind``: ``"single"``, ``"reference"`` (``best``: the single model of highest
         validation accuracy; ``best_on_test``, which nobody can choose; ``concat`` of all at full width) or
         ``"method"``; ``width``; ``validation`` and test ``accuracy``; ``chosen`` parameters as JSON; ``weights`` of the
-        representations; ``minus_best`` and ``minus_concat_pca`` with ``_low`` and ``_high``: the difference in test
+        representations; ``diff_best`` and ``diff_concat_pca`` with ``_ci_low`` and ``_ci_high``: the difference in test
         accuracy to the best single model and to concatenation with PCA, if that is among the methods.
 
     Raises
@@ -178,16 +180,19 @@ def compare(
     from helpers.ensembles import Representations
     from helpers.inference import interval
 
+    seed = integer_seed(rng)
     if len(representations) < 2:
         raise ValueError(f"representations holds {len(representations)}; at least two are needed to combine them")
     target = target[target.notna()]
-    part = part.loc[target.index]
-    arrays = {name: aligned_rows(x, target, part, name) for name, x in representations.items()}
+    split = split.loc[target.index]
+    arrays = {name: aligned_rows(x, target, split, name) for name, x in representations.items()}
     whole = Representations(arrays)
-    seen = (part == "train").to_numpy()
+    seen = (split == "train").to_numpy()
     train, y = whole[seen], target[seen].to_numpy()
     known = {} if known is None else known
-    scored, tried = (Scored(target, part, which, seed, known) for which in (scorer, chooser or scorer))
+    scored, tried = (
+        Scored(target, split, which, seed, known) for which in (classifier, selection_classifier or classifier)
+    )
     valid = {name: scored(x, "validation").accuracy for name, x in arrays.items()}
     best = max(valid, key=valid.get)
     rows, correct, curves, ensembles, similarities = [], {}, [], {}, {}
@@ -207,7 +212,7 @@ def compare(
     top = max(arrays, key=lambda name: correct[str(name)].mean())
     report("best_on_test", "reference", arrays[top], valid[top], {"model": str(top)}, None)
     report("concat", "reference", np.hstack(list(arrays.values())), np.nan, {}, None)
-    for name, method in methods(arrays[best].shape[1], n_train=int(seen.sum()), seed=seed).items():
+    for name, method in methods(arrays[best].shape[1], n_train=int(seen.sum()), rng=seed).items():
         candidates = list(_candidates(method, train, y, valid, similarities))
         if len(candidates) == 1:
             (chosen, fitted), validation = candidates[0], np.nan
@@ -227,11 +232,17 @@ def compare(
         if against in correct:
             differences = correct.astype(float).sub(correct[against].astype(float), axis=0)
             found = [
-                interval(differences[name], method="percentile", level=level, resamples=resamples, rng=seed)
+                interval(
+                    differences[name],
+                    method="percentile",
+                    confidence_level=confidence_level,
+                    n_resamples=n_resamples,
+                    rng=seed,
+                )
                 for name in table["method"]
             ]
-            for end, field in (("", "estimate"), ("_low", "low"), ("_high", "high")):
-                table[f"minus_{against}{end}"] = [getattr(one, field) for one in found]
+            for end, field in (("", "estimate"), ("_ci_low", "low"), ("_ci_high", "high")):
+                table[f"diff_{against}{end}"] = [getattr(one, field) for one in found]
     return Comparison(table, correct, pd.DataFrame(curves), ensembles)
 
 
@@ -273,7 +284,7 @@ def compare_all(
         models = {str(model): x for (e, model), x in sweep.embeddings.items() if e == number}
         if len(models) < 2:
             continue
-        found = compare(models, sweep.target[number], sweep.part[number], methods, **options)
+        found = compare(models, sweep.target[number], sweep.split[number], methods, **options)
         tables[number], correct[number], curves[number] = found.table, found.correct, found.curves
         ensembles |= {(number, name): ensemble for name, ensemble in found.ensembles.items()}
     if not tables:
@@ -286,7 +297,7 @@ def compare_all(
 
 
 def over_experiments(
-    table: pd.DataFrame, against: str = "best", *, level: float = 0.95, resamples: int = 9999, rng: int = 0
+    table: pd.DataFrame, against: str = "best", *, confidence_level: float = 0.95, n_resamples: int = 9999, rng: int = 0
 ) -> pd.DataFrame:
     """Each method against one of them, with experiments as units.
 
@@ -297,16 +308,16 @@ def over_experiments(
         and methods that are missing in an experiment.
     against
         A method or reference.
-    level, resamples, rng
+    confidence_level, n_resamples, rng
         Of the intervals, and of the random signs.
 
     Returns
     -------
     DataFrame
-        By method: mean ``accuracy`` and ``difference`` with ``low`` and ``high`` (BCa bootstrap over experiments),
-        sign-flip ``p`` and Holm's ``p_holm`` over the methods, ``wins`` and ``ties`` of ``n`` experiments, and the
-        share of ``wins`` with its exact binomial interval: ``win_rate``, ``win_low``, ``win_high``. One experiment
-        has no interval and no p (NaN).
+        By method: mean ``accuracy`` and ``difference`` with ``ci_low`` and ``ci_high`` (BCa bootstrap over
+        experiments), sign-flip ``p`` and Holm's ``p_holm`` over the methods, ``wins`` and ``ties`` of ``n``
+        experiments, and the share of ``wins`` with its exact binomial interval: ``win_rate``, ``win_ci_low``,
+        ``win_ci_high``. One experiment has no interval and no p (NaN).
 
     Raises
     ------
@@ -331,14 +342,14 @@ def over_experiments(
         raise ValueError(f"against is {against!r}; the methods are {', '.join(map(str, wide))}")
     rows = {}
     for name in wide.columns.drop(against):
-        found = _paired(wide[name], wide[against], level, resamples, rng)
+        found = _paired(wide[name], wide[against], confidence_level, n_resamples, rng)
         rows[name] = {
             "accuracy": wide[name].mean(),
             "difference": found.difference,
-            "low": found.low,
-            "high": found.high,
+            "ci_low": found.low,
+            "ci_high": found.high,
             "p": found.p,
-            **_wins(wide[name], wide[against], level),
+            **_wins(wide[name], wide[against], confidence_level),
         }
     out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
     out.insert(5, "p_holm", holm(out["p"]) if len(wide) > 1 else np.nan)
@@ -349,9 +360,9 @@ def findings(
     table: pd.DataFrame,
     claims: Mapping[str, AboutMethods],
     *,
-    scorer: str = "accuracy",
-    level: float = 0.95,
-    resamples: int = 9999,
+    classifier: str = "accuracy",
+    confidence_level: float = 0.95,
+    n_resamples: int = 9999,
     rng: int = 0,
 ) -> dict[str, Finding]:
     """What a table says of claims about two methods, for :func:`helpers.inference.judge`.
@@ -363,9 +374,9 @@ def findings(
         left out.
     claims
         Key → claim.
-    scorer
+    classifier
         The column of accuracies. A claim is asked of the experiments in which both methods have one.
-    level, resamples, rng
+    confidence_level, n_resamples, rng
         As for :func:`over_experiments`.
 
     Returns
@@ -392,9 +403,9 @@ def findings(
     """
     from helpers.inference import absent, paired_finding, share_finding
 
-    if scorer not in table:
-        raise ValueError(f"scorer is {scorer!r}; the columns are {list(table)}")
-    wide = _wide(table.assign(accuracy=table[scorer]), complete=False)
+    if classifier not in table:
+        raise ValueError(f"classifier is {classifier!r}; the columns are {list(table)}")
+    wide = _wide(table.assign(accuracy=table[classifier]), complete=False)
     found = {}
     for key, (first, second, claim, share) in claims.items():
         if missing := [name for name in (first, second) if name not in wide]:
@@ -405,9 +416,9 @@ def findings(
             found[key] = absent("no experiment has both methods")
         elif share:
             wins = int((both[first] > both[second]).sum())
-            found[key] = share_finding(claim, wins, len(both), "experiments", confidence_level=level)
+            found[key] = share_finding(claim, wins, len(both), "experiments", confidence_level=confidence_level)
         else:
-            options = {"confidence_level": level, "resamples": resamples, "rng": rng}
+            options = {"confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng}
             found[key] = paired_finding(claim, 100 * both[first], 100 * both[second], "experiments", **options)
     return found
 
@@ -436,7 +447,7 @@ def deciding(found: Mapping[str, Mapping[str, Finding]]) -> tuple[dict[str, Find
     chosen, by = {}, {}
     for key in next(iter(found.values())):
         most = max(one[key].n for one in found.values())
-        by[key] = next(scorer for scorer, one in found.items() if one[key].n == most)
+        by[key] = next(classifier for classifier, one in found.items() if one[key].n == most)
         chosen[key] = found[by[key]][key]
     return chosen, by
 
@@ -472,8 +483,8 @@ def draw_differences(
         row = found.loc[name]
         each = 100 * (wide[name] - wide[against])
         ax.plot(each, np.full(len(each), y), "o", color="C0", ms=3, alpha=0.35, mec="none", zorder=1)
-        sure = row["low"] > 0 or row["high"] < 0
-        ax.plot(100 * row[["low", "high"]], [y, y], color="C1", lw=2, zorder=2)
+        sure = row["ci_low"] > 0 or row["ci_high"] < 0
+        ax.plot(100 * row[["ci_low", "ci_high"]], [y, y], color="C1", lw=2, zorder=2)
         ax.plot(100 * row["difference"], y, "o", color="C1", mfc="C1" if sure else "none", ms=7, zorder=3)
     ax.axvline(0, color=INK, lw=1, zorder=0)
     ax.set_yticks(range(len(shown)), [names[name] for name in reversed(shown)])
@@ -483,15 +494,15 @@ def draw_differences(
 class Scored:
     """Scores of arrays on validation and test clients by one classifier; what was scored before is not scored again."""
 
-    def __init__(self, target: pd.Series, part: pd.Series, scorer: str, seed: int, known: dict):
-        self.target, self.part, self.scorer, self.seed, self.known = target, part, scorer, seed, known
+    def __init__(self, target: pd.Series, split: pd.Series, classifier: str, seed: int, known: dict):
+        self.target, self.split, self.classifier, self.seed, self.known = target, split, classifier, seed, known
 
     def __call__(self, x: np.ndarray, on: str):
-        from helpers.clients.scoring import score_parts
+        from helpers.clients.scoring import score_splits
 
-        key = hashlib.sha256(np.ascontiguousarray(x)).digest(), x.shape, self.scorer
+        key = hashlib.sha256(np.ascontiguousarray(x)).digest(), x.shape, self.classifier
         if key not in self.known:
-            self.known[key] = score_parts(x, self.target, self.part, scorer=self.scorer, seed=self.seed)
+            self.known[key] = score_splits(x, self.target, self.split, classifier=self.classifier, rng=self.seed)
         return self.known[key][on]
 
 
@@ -520,7 +531,7 @@ def _points(grid: Mapping[str, Sequence]) -> list[dict]:
     return list(ParameterGrid(dict(grid)))
 
 
-def aligned_rows(x: Any, target: pd.Series, part: pd.Series, name: Any) -> np.ndarray:
+def aligned_rows(x: Any, target: pd.Series, split: pd.Series, name: Any) -> np.ndarray:
     """The rows of the clients of ``target``, which all have a class."""
     if hasattr(x, "loc"):
         if missing := len(target.index.difference(x.index)):
@@ -544,20 +555,29 @@ def _wide(table: pd.DataFrame, *, complete: bool = True) -> pd.DataFrame:
     return wide.dropna(axis=1) if complete else wide
 
 
-def _paired(first: pd.Series, second: pd.Series, level: float, resamples: int, rng: int) -> Any:
+def _paired(first: pd.Series, second: pd.Series, confidence_level: float, n_resamples: int, rng: int) -> Any:
     """The paired difference over experiments; one experiment leaves its limits open."""
     from helpers.inference import Paired, paired
 
     if len(first) > 1:
-        return paired(first, second, level=level, resamples=resamples, rng=rng)
-    return Paired(float(first.mean() - second.mean()), np.nan, np.nan, np.nan, "not distinguishable", 1, level)
+        return paired(first, second, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng)
+    return Paired(
+        float(first.mean() - second.mean()), np.nan, np.nan, np.nan, "not distinguishable", 1, confidence_level
+    )
 
 
-def _wins(first: pd.Series, second: pd.Series, level: float) -> dict[str, float]:
+def _wins(first: pd.Series, second: pd.Series, confidence_level: float) -> dict[str, float]:
     """Strict wins among the experiments, with the exact interval of Clopper and Pearson."""
     from scipy.stats import binomtest
 
     wins, n = int((first > second).sum()), len(first)
-    limits = binomtest(wins, n).proportion_ci(level, method="exact")
+    limits = binomtest(wins, n).proportion_ci(confidence_level, method="exact")
     ties = int((first == second).sum())
-    return {"wins": wins, "ties": ties, "n": n, "win_rate": wins / n, "win_low": limits.low, "win_high": limits.high}
+    return {
+        "wins": wins,
+        "ties": ties,
+        "n": n,
+        "win_rate": wins / n,
+        "win_ci_low": limits.low,
+        "win_ci_high": limits.high,
+    }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.arrays import as_matrix, check_count, to_numpy
+from helpers.arrays import as_matrix, check_count, integer_seed, to_numpy
 from helpers.clients.scoring import score
 from helpers.ensembles.decorrelation import KEEP, Decorrelator
 from helpers.inference import Claim
@@ -73,9 +73,9 @@ def findings(
     *,
     penalty: str = "modified_distance_correlation",
     dependence: str = "distance_correlation_unbiased",
-    scorer: str = "",
-    level: float = 0.95,
-    resamples: int = 9999,
+    classifier: str = "",
+    confidence_level: float = 0.95,
+    n_resamples: int = 9999,
     rng: int = 0,
 ) -> dict[str, Finding]:
     """What fronts of several experiments say of :data:`CLAIMS`, for :func:`helpers.inference.judge`.
@@ -87,9 +87,9 @@ def findings(
         compared.
     penalty, dependence
         The map, and the measure of its dependence on Y; a constant X′ depends on nothing.
-    scorer
+    classifier
         One of the further scorers of the table; its main one if empty. Experiments that it has not scored are left out.
-    level, resamples, rng
+    confidence_level, n_resamples, rng
         As for :func:`helpers.inference.paired_finding`.
 
     Returns
@@ -104,7 +104,7 @@ def findings(
     """
     from helpers.inference import paired_finding
 
-    end = f"_{scorer}" if scorer else ""
+    end = f"_{classifier}" if classifier else ""
     table = table.dropna(subset=[f"accuracy{end}"])
     before = table[table["penalty"] == "none"].set_index("experiment")
     after = table[(table["penalty"] == penalty) & (table["keep"] == "nothing")].set_index("experiment")
@@ -114,7 +114,7 @@ def findings(
             f"table has {len(before)} rows of X and {len(after)} of {penalty!r}; one of each per experiment"
         )
     columns = {"dependence": (dependence, 1), "alone": (f"accuracy{end}", 100), "union": (f"accuracy_union{end}", 100)}
-    options = {"confidence_level": level, "resamples": resamples, "rng": rng}
+    options = {"confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng}
     return {
         key: paired_finding(
             CLAIMS[key],
@@ -128,7 +128,12 @@ def findings(
 
 
 def pair(
-    models: Mapping[Any, Any], target: pd.Series, parts: pd.Series, *, scorer: str = "fast", seed: int = 0
+    models: Mapping[Any, Any],
+    target: pd.Series,
+    split: pd.Series,
+    *,
+    classifier: str = "fast",
+    rng: int | np.random.Generator = 0,
 ) -> tuple[Any, Any]:
     """Which two models of an experiment to study: the best by validation accuracy is Y, the second best X.
 
@@ -141,7 +146,8 @@ def pair(
     if len(models) < 2:
         raise ValueError(f"there are {len(models)} models; a pair is needed")
     known = {
-        name: score(x, target, parts, scorer=scorer, on="validation", seed=seed).accuracy for name, x in models.items()
+        name: score(x, target, split, classifier=classifier, on="validation", rng=rng).accuracy
+        for name, x in models.items()
     }
     second, best = sorted(known, key=known.get)[-2:]
     return second, best
@@ -151,15 +157,15 @@ def front(
     x: Any,
     y: Any,
     target: pd.Series,
-    parts: pd.Series,
+    split: pd.Series,
     *,
     settings: Sequence[Mapping[str, Any]],
     measures: Sequence[str] = ("distance_correlation_unbiased", "cka", "cca"),
     measured: int = 1000,
-    scorer: str = "fast",
+    classifier: str = "fast",
     also: Sequence[str] = (),
     halved: str = "",
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
     **shared: Any,
 ) -> pd.DataFrame:
     """What maps of X do to its dependence on Y and to the accuracy of X′ and of X′ ∪ Y.
@@ -168,7 +174,7 @@ def front(
     ----------
     x, y : DataFrame or array of shape (clients, p) and (clients, q)
         In the order of ``target``.
-    target, parts
+    target, split
         As :func:`helpers.clients.score` takes them. Maps are trained on the training clients, stopped by the
         validation clients, and everything is reported on the test clients, whose targets no map sees.
     settings
@@ -176,9 +182,9 @@ def front(
     measures
         Of :mod:`helpers.similarity`, with which the dependence on the test clients is reported.
     measured
-        On so many of them, drawn by ``seed``, if there are more.
-    scorer, seed
-        Of the accuracies; ``seed`` also of the maps and of the halves.
+        On so many of them, drawn by ``rng``, if there are more.
+    classifier, rng
+        Of the accuracies; ``rng`` also of the maps and of the halves.
     also
         Further scorers.
     halved
@@ -207,9 +213,9 @@ def front(
     >>> from helpers.studies.decorrelation import front
     >>> rng = np.random.default_rng(0)
     >>> target = pd.Series(rng.integers(0, 2, 120))
-    >>> parts = pd.Series(["train", "validation", "test"] * 40)
+    >>> split = pd.Series(["train", "validation", "test"] * 40)
     >>> x, y = target.to_numpy()[:, None] + rng.normal(size=(2, 120, 3))
-    >>> found = front(x, y, target, parts, settings=[{"mu": 0.0}], scorer="logistic", epochs=2)
+    >>> found = front(x, y, target, split, settings=[{"mu": 0.0}], classifier="logistic", epochs=2)
     >>> found["penalty"].tolist()
     ['none', 'modified_distance_correlation']
     """
@@ -217,6 +223,7 @@ def front(
 
     import pandas as pd
 
+    seed = integer_seed(rng)
     x, y = (
         np.ascontiguousarray(
             to_numpy(as_matrix(z.loc[target.index].to_numpy() if hasattr(z, "loc") else z, name, rows=1)), np.float32
@@ -225,14 +232,14 @@ def front(
     )
     if len(x) != len(target) or len(y) != len(target):
         raise ValueError(f"x has {len(x)} rows, y {len(y)} and target {len(target)}; one row a client is needed")
-    part = parts.loc[target.index].to_numpy()
+    part = split.loc[target.index].to_numpy()
     known = target.notna().to_numpy()
     test = np.flatnonzero(part == "test")
     if check_count(measured, "measured", least=4) < len(test):
         test = np.sort(np.random.default_rng(seed).choice(test, measured, replace=False))
     if halved not in HALVED:
         raise ValueError(f"halved is {halved!r}; it can be {', '.join(map(repr, HALVED))}")
-    judges = parts.loc[target.index]
+    judges = split.loc[target.index]
     if halved:
         train = np.flatnonzero((part == "train") & known)
         half = np.random.default_rng(seed).permutation(len(train)) < len(train) / 2
@@ -243,8 +250,8 @@ def front(
 
     def accuracies(z: np.ndarray, name: str) -> dict[str, float]:
         """By every scorer."""
-        by = {name if one == scorer else f"{name}_{one}": one for one in (scorer, *also)}
-        return {key: score(z, target, judges, scorer=one, seed=seed).accuracy for key, one in by.items()}
+        by = {name if one == classifier else f"{name}_{one}": one for one in (classifier, *also)}
+        return {key: score(z, target, judges, classifier=one, rng=seed).accuracy for key, one in by.items()}
 
     of_y = accuracies(y, "accuracy_y")
     found = []
@@ -253,7 +260,7 @@ def front(
         row: dict[str, Any] = {"penalty": "none", "keep": "everything", "mu": math.nan}
         mapped, epochs = x, 0
         if setting:
-            decorrelator = Decorrelator(**{"seed": seed} | shared | dict(setting))
+            decorrelator = Decorrelator(**{"random_state": seed} | shared | dict(setting))
             with_labels = decorrelator.keep == "labels"
             learn, stop = (np.flatnonzero((part == which) & known) for which in ("train", "validation"))
             train, held = (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from helpers.arrays import as_matrix, check_count, generator
+from helpers.arrays import as_matrix, check_count, generator, integer_seed
 from helpers.inference import interval, paired
 from helpers.metrics import average_precision, pair_cosines
 from helpers.postprocessing import TREATMENTS, treatments
@@ -149,9 +149,9 @@ def experiment(
     *,
     lam: float = 0.1,
     n_fit: int = 2000,
-    resamples: int = 500,
-    level: float = 0.95,
-    seed: int = 0,
+    n_resamples: int = 500,
+    confidence_level: float = 0.95,
+    rng: int | np.random.Generator = 0,
 ) -> Duplicates:
     """Score treatments of the layers of an encoder, and of what they are fused to, on a task of pairs.
 
@@ -166,7 +166,7 @@ def experiment(
         λ of the quadratic program.
     n_fit
         Training texts, drawn at random, from which all treatments are learnt; all if there are fewer.
-    resamples, level, seed
+    n_resamples, confidence_level, rng
         Bootstrap draws of the test pairs, level of the intervals, seed of everything that is random.
 
     Returns
@@ -177,10 +177,11 @@ def experiment(
         all, the weighted sum of the quadratic program, and its kept layers times the root of their weights, side by
         side. The latter with ``"pca"``, which keeps as many axes as a layer has features, is the published variant.
         Metrics are the average precision by ``cosine`` and by ``euclidean`` distance, and ``max_ap``, the largest over
-        MTEB's four similarities. Other columns: ``score`` with ``low`` and ``high``; paired differences ``minus_raw``,
-        ``minus_centred`` (of the same representation) and ``minus_qp`` (of the raw weighted sum), each with ``_low``,
-        ``_high``, ``_p``; ``anisotropy`` (mean cosine) and ``rankme`` of the treated test texts, at most 2000 of them;
-        ``width``; of layers the ``weight`` in the quadratic program; ``n_pairs``, ``n_fit``, ``best_layer``.
+        MTEB's four similarities. Other columns: ``score`` with ``ci_low`` and ``ci_high``; paired differences
+        ``diff_raw``, ``diff_centred`` (of the same representation) and ``diff_qp`` (of the raw weighted sum), each with
+        ``_ci_low``, ``_ci_high``, ``_p``; ``anisotropy`` (mean cosine) and ``rankme`` of the treated test texts, at
+        most 2000 of them; ``width``; of layers the ``weight`` in the quadratic program; ``n_pairs``, ``n_fit``,
+        ``best_layer``.
 
     Raises
     ------
@@ -198,6 +199,7 @@ def experiment(
     from helpers.quality import anisotropy, rankme
     from helpers.similarity.matrices import similarity_matrix
 
+    seed = integer_seed(rng)
     if task.metadata.type != "PairClassification":
         raise ValueError(f"{task.metadata.name} is of type {task.metadata.type}; a PairClassification is needed")
     rng = np.random.default_rng(seed)
@@ -229,7 +231,7 @@ def experiment(
             evaluation = tasks.evaluate(task, treated, "test")
             if counts is None:
                 n_pairs = evaluation.n
-                counts = rng.multinomial(n_pairs, np.full(n_pairs, 1 / n_pairs), resamples).astype(np.float32)
+                counts = rng.multinomial(n_pairs, np.full(n_pairs, 1 / n_pairs), n_resamples).astype(np.float32)
             found[name, treatment] = _scored(evaluation, METRICS if name in fused else METRICS[:1], counts)
             few = treated[:2000]
             shape = {"anisotropy": anisotropy(few), "rankme": rankme(few), "width": treated.shape[1]}
@@ -241,7 +243,7 @@ def experiment(
         for metric, own in scores.items():
             others = {key: reference[metric] for key, reference in references.items()}
             row = {"representation": name, "treatment": treatment, "metric": metric}
-            table.append(row | _compared(own, others, level) | about[name, treatment])
+            table.append(row | _compared(own, others, confidence_level) | about[name, treatment])
     sizes = {"n_pairs": n_pairs, "n_fit": len(fit), "best_layer": max(quality, key=quality.get)}
     return Duplicates(pd.DataFrame(table).assign(**sizes), representations)
 
@@ -262,12 +264,12 @@ def _scored(evaluation: Any, metrics: Sequence[str], counts: np.ndarray) -> dict
     return found
 
 
-def _compared(own: Scored, others: Mapping[str, Scored], level: float) -> dict[str, float]:
+def _compared(own: Scored, others: Mapping[str, Scored], confidence_level: float) -> dict[str, float]:
     """The score with its interval, and its differences to others with theirs."""
-    limits = interval(own[1], statistic=None, estimate=own[0], level=level)
-    row = {"score": own[0], "low": limits.low, "high": limits.high}
+    limits = interval(own[1], statistic=None, estimate=own[0], confidence_level=confidence_level)
+    row = {"score": own[0], "ci_low": limits.low, "ci_high": limits.high}
     for key, (score, draws) in others.items():
-        found = paired(own[0], score, draws=(own[1], draws), level=level)
-        row |= {f"minus_{key}": found.difference, f"minus_{key}_low": found.low, f"minus_{key}_high": found.high}
-        row[f"minus_{key}_p"] = found.p
+        found = paired(own[0], score, draws=(own[1], draws), confidence_level=confidence_level)
+        row |= {f"diff_{key}": found.difference, f"diff_{key}_ci_low": found.low, f"diff_{key}_ci_high": found.high}
+        row[f"diff_{key}_p"] = found.p
     return row

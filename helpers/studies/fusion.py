@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from helpers.arrays import integer_seed
 from helpers.inference import Claim
 
 if TYPE_CHECKING:
@@ -142,10 +143,10 @@ class Fusion(NamedTuple):
 def methods(
     n_layers: int,
     *,
-    lams: Sequence[float] = (0.02, 0.05, 0.1, 0.2, 0.5),
-    groups: Sequence[int] = (2, 3, 4),
-    chosen: Sequence[int] = (2, 3, 4),
-    seed: int = 0,
+    lambdas: Sequence[float] = (0.02, 0.05, 0.1, 0.2, 0.5),
+    n_clusters: Sequence[int] = (2, 3, 4),
+    n_selected: Sequence[int] = (2, 3, 4),
+    rng: int | np.random.Generator = 0,
 ) -> dict[str, Method]:
     """The seven methods of :data:`PUBLISHED` and the rows of :data:`EXTRA`, with their grids.
 
@@ -153,13 +154,13 @@ def methods(
     ----------
     n_layers
         How many representations there are.
-    lams
+    lambdas
         Values of λ, for all methods that have it.
-    groups
+    n_clusters
         Values of K of ``cluster_pca``; those above ``n_layers`` are left out.
-    chosen
+    n_selected
         Values of k of ``greedy``; likewise.
-    seed
+    rng
         Of the rows from which ``scalar_mix`` learns, if there are more than 1000.
 
     Returns
@@ -176,32 +177,33 @@ def methods(
     Examples
     --------
     >>> from helpers.studies.fusion import methods
-    >>> methods(3, lams=[0.1])["greedy"].grid
+    >>> methods(3, lambdas=[0.1])["greedy"].grid
     {'k': [2, 3], 'lam': [0.1]}
     """
     from helpers import ensembles as e
 
-    grids = {"lams": list(lams), "groups": list(groups), "chosen": list(chosen)}
-    for name in ("groups", "chosen"):
+    seed = integer_seed(rng)
+    grids = {"lambdas": list(lambdas), "n_clusters": list(n_clusters), "n_selected": list(n_selected)}
+    for name in ("n_clusters", "n_selected"):
         grids[name] = [value for value in grids[name] if value <= n_layers]
     for name, values in grids.items():
         if not values:
             raise ValueError(f"{name} has no value that suits {n_layers} representations")
-    lam = {"lam": grids["lams"]}
+    lam = {"lam": grids["lambdas"]}
     return {
         "last_layer": Method(e.LastLayer()),
         "best_layer": Method(e.BestLayer()),
         "qp_weighted": Method(e.QP(), lam),
         "qp_pca": Method(e.QPSelectionPCA(), lam),
-        "cluster_pca": Method(e.ClusterPCA(), {"n_groups": grids["groups"], **lam}),
-        "greedy": Method(e.Greedy(), {"k": grids["chosen"], **lam}),
+        "cluster_pca": Method(e.ClusterPCA(), {"n_clusters": grids["n_clusters"], **lam}),
+        "greedy": Method(e.Greedy(), {"k": grids["n_selected"], **lam}),
         "qp_masked": Method(e.MaskedQP(solver="slsqp"), lam),
         "mean_of_layers": Method(e.MeanOfLayers()),
         "mean_of_last_four": Method(e.MeanOfLastFour(min(4, n_layers))),
         "concat_pca": Method(e.ConcatPCA()),
         "centred_last": Method(e.CentredLast()),
         "whitened_last": Method(e.WhitenedLast()),
-        "scalar_mix": Method(e.ScalarMix(max_rows=1000, rng=seed)),
+        "scalar_mix": Method(e.ScalarMix(max_rows=1000, random_state=seed)),
         "best_unsupervised": Method(e.BestUnsupervised()),
     }
 
@@ -212,9 +214,9 @@ def experiment(
     *,
     methods: Callable[[int], Mapping[str, Method]] = methods,
     n_fit: int = 2000,
-    resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
+    n_resamples: int = 1000,
+    confidence_level: float = 0.95,
+    rng: int | np.random.Generator = 0,
 ) -> Fusion:
     """Score every layer of an encoder, and every method of fusing them, on one task.
 
@@ -231,7 +233,7 @@ def experiment(
         ``functools.partial``; ``last_layer`` and ``best_layer`` have to be among them.
     n_fit
         Training texts, drawn at random, from which similarities, means and principal axes are learnt; all if fewer.
-    resamples, level, seed
+    n_resamples, confidence_level, rng
         Bootstrap draws of the test items, level of the intervals, seed of everything that is random.
 
     Returns
@@ -239,8 +241,8 @@ def experiment(
     Fusion
         Columns of its ``table``: ``task``, ``type``, ``metric``, ``representation`` (the name of a layer or a method),
         ``kind`` (``"layer"``, ``"published"`` or ``"extra"``), ``split``, ``score`` (at most 1); for the test split
-        ``low`` and ``high`` of its interval, and the paired differences ``minus_last`` and ``minus_best`` (to the
-        methods of these names), each with ``_low``, ``_high`` and ``_p``; ``width``; ``deepest``, the last
+        ``ci_low`` and ``ci_high`` of its interval, and the paired differences ``diff_last`` and ``diff_best`` (to the
+        methods of these names), each with ``_ci_low``, ``_ci_high`` and ``_p``; ``width``; ``deepest``, the last
         representation that has to be computed; ``fit_seconds`` and ``seconds_per_1000`` texts, without the encoder;
         ``weights``, in the order of the representations; ``chosen`` parameters; ``n_items``, ``n_fit``; of methods the
         first 200 ``draws`` of the test score, int16 in units of 1e-4, the same items for all methods. The validation
@@ -264,6 +266,7 @@ def experiment(
     from helpers.ensembles import BestLayer, Representations, ScalarMix, select
     from helpers.similarity.matrices import similarity_matrix
 
+    seed = integer_seed(rng)
     learnt = _learnt_from(task, n_fit, seed)
     everything = list(dict.fromkeys([*learnt.texts, *learnt.pool, *tasks.texts(task, ("validation", "test"))]))
     representations = encode(everything)
@@ -313,7 +316,7 @@ def experiment(
         fitted[name] = ensemble if grid else again
 
     results = {name: evaluated(one, "validation", "test") for name, one in fitted.items()}
-    draws = pd.DataFrame({name: test.bootstrap(seed, resamples) for name, (_, test) in results.items()}).dropna()
+    draws = pd.DataFrame({name: test.bootstrap(seed, n_resamples) for name, (_, test) in results.items()}).dropna()
     table = []
     for name, (validation, test) in results.items():
         ensemble = fitted[name]
@@ -334,7 +337,7 @@ def experiment(
             "n_fit": len(fit),
         }
         few = None if name in layers else np.rint(1e4 * draws[name].to_numpy()[:200]).astype(np.int16)
-        scored = inference.interval(draws[name], statistic=None, estimate=test.score, level=level)
+        scored = inference.interval(draws[name], statistic=None, estimate=test.score, confidence_level=confidence_level)
         table.append(row | {"split": "validation", "n_items": validation.n, "score": validation.score})
         table.append(
             row | {"split": "test", "n_items": test.n, "score": test.score, "draws": few} | _limits("", scored)
@@ -342,16 +345,19 @@ def experiment(
         for other in ("last", "best"):
             against = f"{other}_layer"
             difference = inference.paired(
-                test.score, results[against][1].score, draws=(draws[name], draws[against]), level=level
+                test.score,
+                results[against][1].score,
+                draws=(draws[name], draws[against]),
+                confidence_level=confidence_level,
             )
-            table[-1] |= {f"minus_{other}": difference.difference, **_limits(f"minus_{other}_", difference)}
-            table[-1][f"minus_{other}_p"] = difference.p
+            table[-1] |= {f"diff_{other}": difference.difference, **_limits(f"diff_{other}_", difference)}
+            table[-1][f"diff_{other}_p"] = difference.p
     return Fusion(pd.DataFrame(table)[_COLUMNS], draws, quality, similarity, fitted, searches, representations)
 
 
 _COLUMNS = [
-    *("task", "type", "metric", "representation", "kind", "split", "score", "low", "high"),
-    *(f"minus_{other}{part}" for other in ("last", "best") for part in ("", "_low", "_high", "_p")),
+    *("task", "type", "metric", "representation", "kind", "split", "score", "ci_low", "ci_high"),
+    *(f"diff_{other}{part}" for other in ("last", "best") for part in ("", "_ci_low", "_ci_high", "_p")),
     *("width", "deepest", "fit_seconds", "seconds_per_1000", "weights", "chosen", "n_items", "n_fit", "draws"),
 ]
 
@@ -405,7 +411,7 @@ def _pairs(task: Any, rng: np.random.Generator) -> tuple[list[str], list[str], n
 
 
 def _limits(prefix: str, found: Any) -> dict[str, float]:
-    return {f"{prefix}low": found.low, f"{prefix}high": found.high}
+    return {f"{prefix}ci_low": found.low, f"{prefix}ci_high": found.high}
 
 
 def _chosen(ensemble: Any, grid: Mapping[str, Sequence]) -> dict[str, Any]:
@@ -460,7 +466,7 @@ def scores(table: pd.DataFrame, kind: str | Sequence[str] = "published", *, spli
 
 
 def findings(
-    table: pd.DataFrame, *, level: float = 0.95, resamples: int = 4000, rng: int | np.random.Generator = 0
+    table: pd.DataFrame, *, confidence_level: float = 0.95, n_resamples: int = 4000, rng: int | np.random.Generator = 0
 ) -> dict[str, Finding]:
     """What a table of scores says of :data:`CLAIMS`, for :func:`helpers.inference.judge`.
 
@@ -470,9 +476,9 @@ def findings(
         As for :func:`scores`, with a row of every method of :data:`PUBLISHED` in every cell, and with the columns
         ``type`` and, for the error of a score, ``draws``. Cells of the type ``"PairClassification"`` are the
         duplicates; encoders with a representation called ``"pooler"`` are those of the claim about the pooler.
-    level
+    confidence_level
         Of the intervals.
-    resamples, rng
+    n_resamples, rng
         How many; seed or generator. A resample draws the encoders, the tasks (independently: the pigeonhole bootstrap)
         and the items of each cell.
 
@@ -502,16 +508,16 @@ def findings(
     drawn = 100 * _drawn(table, wide)  # (1 + draws, cells, methods), the scores themselves first
     rng = generator(rng)
     n_tasks = wide.index.get_level_values("task").nunique()
-    points, places = _resampled((drawn, average_ranks(-drawn)), wide.index, resamples, rng)
+    points, places = _resampled((drawn, average_ranks(-drawn)), wide.index, n_resamples, rng)
     methods = {name: i for i, name in enumerate(PUBLISHED)}
 
     def gain(_: Claim, a: str, b: str) -> Finding:
-        return _limited(points[:, methods[a]] - points[:, methods[b]], n_tasks, level)
+        return _limited(points[:, methods[a]] - points[:, methods[b]], n_tasks, confidence_level)
 
     def ahead(_: Claim, a: str, b: str) -> Finding:
-        return _limited(places[:, methods[b]] - places[:, methods[a]], n_tasks, level)
+        return _limited(places[:, methods[b]] - places[:, methods[a]], n_tasks, confidence_level)
 
-    found = _compared(gain, ahead, PUBLISHED, level)
+    found = _compared(gain, ahead, PUBLISHED, confidence_level)
     types = table.drop_duplicates("task").set_index("task")["type"]
     with_pooler = table.loc[table["representation"] == "pooler", "encoder"].unique()
     parts = {
@@ -531,13 +537,13 @@ def findings(
         if n < 2:
             found[key] = absent(why if n or key == "pooler" else "no task of duplicates")
             continue
-        (means,) = _resampled((values[:, cells, None],), wide.index[cells], resamples, rng)
-        found[key] = _limited(means[:, 0], n, level)
+        (means,) = _resampled((values[:, cells, None],), wide.index[cells], n_resamples, rng)
+        found[key] = _limited(means[:, 0], n, confidence_level)
     return found
 
 
 def findings_in_cells(
-    scores: pd.DataFrame, *, level: float = 0.95, resamples: int = 9999, rng: int = 0
+    scores: pd.DataFrame, *, confidence_level: float = 0.95, n_resamples: int = 9999, rng: int = 0
 ) -> dict[str, Finding]:
     """What a table of one number for each cell says of :data:`CLAIMS`, the cells taken as they are.
 
@@ -546,7 +552,7 @@ def findings_in_cells(
     scores
         Index (model, task), a column for each method of :data:`PUBLISHED`; where the best layer is missing (NaN), the
         default was the pooler.
-    level, resamples, rng
+    confidence_level, n_resamples, rng
         As for :func:`helpers.inference.paired`.
 
     Returns
@@ -557,7 +563,10 @@ def findings_in_cells(
     """
     from helpers.inference import paired_finding, ranks
 
-    points, options = 100 * scores[list(PUBLISHED)], {"confidence_level": level, "resamples": resamples, "rng": rng}
+    points, options = (
+        100 * scores[list(PUBLISHED)],
+        {"confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng},
+    )
     rivals = [name for name in PUBLISHED if scores[name].notna().all()]
     places = ranks(points[rivals])
 
@@ -568,7 +577,7 @@ def findings_in_cells(
     def ahead(claim: Claim, a: str, b: str) -> Finding:
         return paired_finding(claim, places[b], places[a], "cells", **options)
 
-    found = _compared(gain, ahead, rivals, level)
+    found = _compared(gain, ahead, rivals, confidence_level)
     parts = {
         "duplicates": points[points.index.get_level_values("task").str.contains("Duplicate")],
         "pooler": points[points["best_layer"].isna()],
@@ -587,14 +596,14 @@ def _compared(
     gain: Callable[[Claim, str, str], Finding],
     ahead: Callable[[Claim, str, str], Finding],
     rivals: Sequence[str],
-    level: float,
+    confidence_level: float,
 ) -> dict[str, Finding]:
     """Findings about all claims that compare two methods in every cell, in points (``gain``) or ranks (``ahead``)."""
     from helpers.inference import weakest
 
     def each(key: str, by: Callable, pairs: Iterable[tuple[str, str]], spare: int = 0) -> Finding:
         claim = CLAIMS[key]
-        return weakest(claim, [by(claim, a, b) for a, b in pairs], spare=spare, confidence_level=level)
+        return weakest(claim, [by(claim, a, b) for a, b in pairs], spare=spare, confidence_level=confidence_level)
 
     others = {name: [rival for rival in rivals if rival != name] for name in ("qp_weighted", "greedy")}
     return {
@@ -607,7 +616,7 @@ def _compared(
 
 
 def _resampled(
-    values: Sequence[np.ndarray], index: pd.MultiIndex, resamples: int, rng: np.random.Generator
+    values: Sequence[np.ndarray], index: pd.MultiIndex, n_resamples: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Means over cells, of shape (1 + resamples, methods): those of the table, then those of resampled ones.
 
@@ -615,10 +624,10 @@ def _resampled(
     """
     import pandas as pd
 
-    weights = np.ones((resamples, len(index)))
+    weights = np.ones((n_resamples, len(index)))
     for at in range(2):
         codes, labels = pd.factorize(index.get_level_values(at))
-        weights *= rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), resamples)[:, codes]
+        weights *= rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), n_resamples)[:, codes]
     weights = weights[weights.sum(axis=1) > 0]
     n_draws = len(values[0])
     which = rng.integers(min(1, n_draws - 1), n_draws, weights.shape)
@@ -630,11 +639,13 @@ def _resampled(
     ]
 
 
-def _limited(means: np.ndarray, n: int, level: float) -> Finding:
+def _limited(means: np.ndarray, n: int, confidence_level: float) -> Finding:
     """The finding of a number, which comes first, and its resamples."""
     from helpers.inference import Finding, interval
 
-    return Finding(*interval(means[1:], statistic=None, estimate=means[0], level=level)[:3], n, "tasks")
+    return Finding(
+        *interval(means[1:], statistic=None, estimate=means[0], confidence_level=confidence_level)[:3], n, "tasks"
+    )
 
 
 def _drawn(table: pd.DataFrame, wide: pd.DataFrame) -> np.ndarray:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.clients.scoring import SCORERS
+from helpers.arrays import integer_seed
+from helpers.clients.scoring import CLASSIFIERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,25 +38,25 @@ METHODS = (
 def headline(
     representations: Mapping[str, Any],
     target: pd.Series,
-    part: pd.Series,
+    split: pd.Series,
     *,
     methods: Sequence[str] = METHODS,
-    scorers: Sequence[str] = SCORERS,
+    classifiers: Sequence[str] = CLASSIFIERS,
     ps: Sequence[float] = (0.1, 0.2, 0.4),
     alphas: Sequence[float] = (0.25, 0.75),
-    lams: Sequence[float] = (0.1, 0.3, 1.0),
-    chooser: str = "logistic",
+    lambdas: Sequence[float] = (0.1, 0.3, 1.0),
+    selection_classifier: str = "logistic",
     timeout: int = 600,
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """Combinations of the embeddings of one experiment, each scored on the test clients by several scorers.
 
-    Fits and choices are those of :func:`helpers.studies.combining.compare` with ``scorer="fast"``, so that every scorer
-    judges the same representation and none of them takes part in making it.
+    Fits and choices are those of :func:`helpers.studies.combining.compare` with ``classifier="fast"``, so that every
+    scorer judges the same representation and none of them takes part in making it.
 
     Parameters
     ----------
-    representations, target, part
+    representations, target, split
         As for :func:`helpers.studies.combining.compare`.
     methods
         Which ones: ``best``, the single model of highest validation accuracy, ``concat``, all columns side by side,
@@ -63,15 +64,15 @@ def headline(
         :func:`helpers.studies.aligning.aligning_methods`, and ``qp_agreement``: the weighted sum of
         :class:`helpers.ensembles.QP` with λ = 1 whose quality is the mean linear CKA of a model with the others,
         brought to [0, 1]. No label enters the last one.
-    scorers
+    classifiers
         As for :func:`helpers.clients.score`.
-    ps, alphas, lams
+    ps, alphas, lambdas
         Among which validation chooses, see the functions that name the methods.
-    chooser
+    selection_classifier
         Scorer of these candidates.
     timeout
         Seconds that LightAutoML may take for one fit, wide enough that it does not decide what is fitted.
-    seed
+    rng
         Of whatever is random.
 
     Returns
@@ -83,7 +84,7 @@ def headline(
     Raises
     ------
     ValueError
-        If a method or scorer is unknown, or as the functions that are called raise.
+        If a method or classifier is unknown, or as the functions that are called raise.
 
     Examples
     --------
@@ -91,9 +92,9 @@ def headline(
     >>> from helpers.studies.headline import headline
     >>> rng = np.random.default_rng(0)
     >>> target = pd.Series(rng.integers(0, 2, 120))
-    >>> part = pd.Series(["train", "validation", "test"] * 40)
+    >>> split = pd.Series(["train", "validation", "test"] * 40)
     >>> models = {name: target.to_numpy()[:, None] + rng.normal(size=(120, 3)) for name in "ab"}
-    >>> found = headline(models, target, part, methods=["best", "concat", "mean"], scorers=["logistic", "lightgbm"])
+    >>> found = headline(models, target, part, methods=["best", "concat", "mean"], classifiers=["logistic", "lightgbm"])
     >>> found["width"].tolist()
     [3, 6, 3]
     """
@@ -102,13 +103,16 @@ def headline(
     from helpers.clients.scoring import score
     from helpers.studies.combining import aligned_rows, compare
 
-    if unknown := [name for name in scorers if name not in SCORERS]:
-        raise ValueError(f"scorers has {unknown[0]!r}; it can have {', '.join(map(repr, SCORERS))}")
-    few = partial(_tuned, methods=methods, ps=ps, alphas=alphas, lams=lams)
-    found = compare(representations, target, part, few, scorer="fast", chooser=chooser, seed=seed)
+    seed = integer_seed(rng)
+    if unknown := [name for name in classifiers if name not in CLASSIFIERS]:
+        raise ValueError(f"classifiers has {unknown[0]!r}; it can have {', '.join(map(repr, CLASSIFIERS))}")
+    few = partial(_tuned, methods=methods, ps=ps, alphas=alphas, lambdas=lambdas)
+    found = compare(
+        representations, target, split, few, classifier="fast", selection_classifier=selection_classifier, rng=seed
+    )
     target = target[target.notna()]
-    part = part.loc[target.index]
-    arrays = {str(name): aligned_rows(x, target, part, name) for name, x in representations.items()}
+    split = split.loc[target.index]
+    arrays = {str(name): aligned_rows(x, target, split, name) for name, x in representations.items()}
     chosen = found.table.set_index("method")["chosen"]
     rows, known = [], {}
     for name in methods:
@@ -117,16 +121,19 @@ def headline(
         elif name == "concat":
             combined = np.hstack(list(arrays.values()))
         elif name == "qp_agreement":
-            combined = _by_agreement(arrays, (part == "train").to_numpy())
+            combined = _by_agreement(arrays, (split == "train").to_numpy())
         else:
             combined = found.ensembles[name].transform(arrays)
         row = {"method": name, "width": combined.shape[1], "chosen": chosen.get(name, "{}")}
         if (key := combined.tobytes()) not in known:  # a program may give one model all the weight
-            options = {"seed": seed, "timeout": timeout}
-            known[key] = {scorer: score(combined, target, part, scorer=scorer, **options) for scorer in scorers}
+            options = {"rng": seed, "timeout": timeout}
+            known[key] = {
+                classifier: score(combined, target, split, classifier=classifier, **options)
+                for classifier in classifiers
+            }
         scored = known[key]
-        row |= {scorer: one.accuracy for scorer, one in scored.items()}
-        rows.append(row | {f"seconds_{scorer}": one.seconds for scorer, one in scored.items()})
+        row |= {classifier: one.accuracy for classifier, one in scored.items()}
+        rows.append(row | {f"seconds_{classifier}": one.seconds for classifier, one in scored.items()})
     return pd.DataFrame(rows)
 
 
@@ -162,21 +169,21 @@ def difference_by(table: pd.DataFrame, first: str, second: str, **options: Any) 
     from helpers.studies.combining import over_experiments
 
     rows = {}
-    for scorer in (name for name in SCORERS if name in table):
-        pair = _pair(table, first, second, scorer)
+    for classifier in (name for name in CLASSIFIERS if name in table):
+        pair = _pair(table, first, second, classifier)
         found = over_experiments(pair, second, **options).loc[first] if len(pair) else pd.Series({"n": 0})
-        rows[scorer] = found
-    out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("scorer")
-    return out.reindex(columns=list(dict.fromkeys(["difference", "low", "high", "p", *out]))).astype({"n": int})
+        rows[classifier] = found
+    out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("classifier")
+    return out.reindex(columns=list(dict.fromkeys(["difference", "ci_low", "ci_high", "p", *out]))).astype({"n": int})
 
 
-def _pair(table: pd.DataFrame, first: str, second: str, scorer: str) -> pd.DataFrame:
-    """The rows of two methods in the experiments in which a scorer has scored both, with its accuracy."""
-    if scorer not in table:
-        raise ValueError(f"scorers has {scorer!r}; the columns are {list(table)}")
-    rows = table[table["method"].isin([first, second]) & table[scorer].notna()]
+def _pair(table: pd.DataFrame, first: str, second: str, classifier: str) -> pd.DataFrame:
+    """The rows of two methods in the experiments in which a classifier has scored both, with its accuracy."""
+    if classifier not in table:
+        raise ValueError(f"classifiers has {classifier!r}; the columns are {list(table)}")
+    rows = table[table["method"].isin([first, second]) & table[classifier].notna()]
     rows = rows[rows.groupby("experiment")["method"].transform("nunique") == 2]
-    return rows.assign(accuracy=rows[scorer])
+    return rows.assign(accuracy=rows[classifier])
 
 
 def differences_agree(
@@ -184,8 +191,8 @@ def differences_agree(
     against: str = "best",
     *,
     reference: str = "lightautoml",
-    level: float = 0.95,
-    resamples: int = 2000,
+    confidence_level: float = 0.95,
+    n_resamples: int = 2000,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """Whether scorers agree about differences: of each method to one of them, in each experiment.
@@ -193,22 +200,22 @@ def differences_agree(
     Parameters
     ----------
     table
-        Of :func:`headline`, with a column ``experiment``; rows that one of the scorers has not scored are left out.
+        Of :func:`headline`, with a column ``experiment``; rows that one of the classifiers has not scored are left out.
     against
         A method that every experiment has.
     reference
         The scorer with which the others are compared.
-    level, resamples, rng
+    confidence_level, n_resamples, rng
         Of the bootstrap interval (percentiles), which draws whole experiments: the differences of one of them share
         clients, models, and what they are taken to.
 
     Returns
     -------
     DataFrame
-        One row per other scorer: Spearman's ``correlation`` of the differences with ``low`` and ``high`` (NaN for one
-        experiment); ``shift``, by how much the scorer's differences are larger on average, and ``spread``, the standard
-        deviation of that; ``same_sign``, the share of the differences that both see on one side of zero; and ``n``
-        differences.
+        One row per other scorer: Spearman's ``correlation`` of the differences with ``ci_low`` and ``ci_high`` (NaN for
+        one experiment); ``shift``, by how much the classifier's differences are larger on average, and ``spread``, the
+        standard deviation of that; ``same_sign``, the share of the differences that both see on one side of zero; and
+        ``n`` differences.
 
     Raises
     ------
@@ -221,7 +228,7 @@ def differences_agree(
     >>> from helpers.studies.headline import differences_agree
     >>> rows = [(e, m, 0.5 + d, 0.6 + 2 * d) for e in range(3) for m, d in (("best", 0), ("a", 0.01 * e), ("b", -0.02))]
     >>> table = pd.DataFrame(rows, columns=["experiment", "method", "fast", "lightautoml"])
-    >>> differences_agree(table, resamples=99).loc["fast", ["correlation", "same_sign"]].round(6).tolist()
+    >>> differences_agree(table, n_resamples=99).loc["fast", ["correlation", "same_sign"]].round(6).tolist()
     [1.0, 1.0]
     """
     import pandas as pd
@@ -229,53 +236,67 @@ def differences_agree(
     from helpers import metrics
     from helpers.inference import Interval, interval
 
-    scorers = [name for name in SCORERS if name in table]
-    if reference not in scorers:
-        raise ValueError(f"reference is {reference!r}; the scorers of the table are {', '.join(map(repr, scorers))}")
-    table = table.dropna(subset=scorers)
-    base = table[table["method"] == against].set_index("experiment")[scorers]
+    classifiers = [name for name in CLASSIFIERS if name in table]
+    if reference not in classifiers:
+        raise ValueError(
+            f"reference is {reference!r}; the scorers of the table are {', '.join(map(repr, classifiers))}"
+        )
+    table = table.dropna(subset=classifiers)
+    base = table[table["method"] == against].set_index("experiment")[classifiers]
     if base.index.has_duplicates or set(base.index) != set(table["experiment"]):
         raise ValueError(f"against is {against!r}, which is not there once in each experiment")
     others = table[table["method"] != against]
     labels = others["experiment"].to_numpy()
-    differences = others[scorers].to_numpy() - base.loc[labels].to_numpy()
-    differences = pd.DataFrame(differences.round(9), columns=scorers)  # equal ones stay equal
+    differences = others[classifiers].to_numpy() - base.loc[labels].to_numpy()
+    differences = pd.DataFrame(differences.round(9), columns=classifiers)  # equal ones stay equal
 
     def spearman(pairs: np.ndarray) -> float:
         # A resample in which all differences are alike shows no agreement.
         return metrics.spearman(*pairs.T, undefined=0.0)
 
     rows = {}
-    for name in scorers:
+    for name in classifiers:
         if name == reference:
             continue
         pairs = differences[[name, reference]].to_numpy()
-        found = Interval(spearman(pairs), np.nan, np.nan, level)
+        found = Interval(spearman(pairs), np.nan, np.nan, confidence_level)
         if len(base) > 1:
-            options = {"level": level, "method": "percentile", "resamples": resamples, "rng": rng}
+            options = {
+                "confidence_level": confidence_level,
+                "method": "percentile",
+                "n_resamples": n_resamples,
+                "rng": rng,
+            }
             found = interval(pairs, spearman, groups=labels, **options)
         apart = pairs[:, 0] - pairs[:, 1]
         rows[name] = {
             "correlation": found.estimate,
-            "low": found.low,
-            "high": found.high,
+            "ci_low": found.low,
+            "ci_high": found.high,
             "shift": apart.mean(),
             "spread": apart.std(ddof=1),
             "same_sign": float(np.mean(np.sign(pairs[:, 0]) == np.sign(pairs[:, 1]))),
             "n": len(pairs),
         }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scorer")
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("classifier")
 
 
 def _tuned(
-    width: int, *, methods: Sequence[str], ps: Any, alphas: Any, lams: Any, n_train: int | None, seed: int
+    width: int,
+    *,
+    methods: Sequence[str],
+    ps: Any,
+    alphas: Any,
+    lambdas: Any,
+    n_train: int | None,
+    rng: int | np.random.Generator,
 ) -> dict[str, Tuned]:
     """Of all methods those that are asked for."""
     from helpers.studies.aligning import aligning_methods
     from helpers.studies.replacing import replacing_methods
 
-    known = replacing_methods(width, ps=ps, alphas=alphas, n_train=n_train, seed=seed)
-    known |= aligning_methods(width, lams=lams, n_train=n_train, seed=seed)
+    known = replacing_methods(width, ps=ps, alphas=alphas, n_train=n_train, rng=rng)
+    known |= aligning_methods(width, lambdas=lambdas, n_train=n_train, rng=rng)
     others = ("best", "concat", "qp_agreement")
     if unknown := [name for name in methods if name not in {*known, *others}]:
         raise ValueError(f"methods has {unknown[0]!r}; it can have {', '.join(map(repr, (*others, *known)))}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from helpers.arrays import integer_seed
 from helpers.inference import Claim
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Study(NamedTuple):
     ----------
     models : DataFrame
         A row per model: ``model``, each quality so turned that larger counts as better, ``validation`` and ``test``
-        accuracy, and ``first`` and ``second``: accuracy on two halves of the test clients.
+        accuracy, and ``half_a`` and ``half_b``: accuracy on two halves of the test clients.
     methods : DataFrame
         A row per method: ``quality`` (of the weights, or what else decides), ``combine``, ``scale``, ``lam``,
         ``labels`` (whether any label entered), test ``accuracy``, ``width``, and ``weights``.
@@ -73,7 +74,7 @@ def qualities(
     *,
     views: Mapping[Any, Any] | None = None,
     similarity: Any = None,
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """Label-free qualities of several models of the same clients.
 
@@ -87,7 +88,7 @@ def qualities(
         :func:`helpers.quality.dropout_views`.
     similarity : array of shape (L, L), optional
         From which ``agreement`` is taken; linear CKA by default.
-    seed
+    rng
         Of the stand-ins.
 
     Returns
@@ -113,6 +114,7 @@ def qualities(
 
     from helpers.quality import QUALITIES, dropout_views
 
+    seed = integer_seed(rng)
     if unknown := [name for name in names if name not in QUALITIES]:
         raise ValueError(f"{', '.join(unknown)} is no label-free quality; there are {', '.join(QUALITIES)}")
     labels = list(models)
@@ -138,17 +140,17 @@ def qualities(
 def study(
     models: Mapping[Any, Any],
     target: pd.Series,
-    parts: pd.Series,
+    split: pd.Series,
     *,
     names: Sequence[str] = PUBLISHED + FURTHER,
     views: Mapping[Any, Any] | None = None,
     extra: pd.DataFrame | None = None,
     lam: float = 1.0,
-    lams: Sequence[float] = (),
+    lambdas: Sequence[float] = (),
     raw: Sequence[str] = PUBLISHED,
     combine: Sequence[str] = ("sum", "concat"),
-    scorer: str = "fast",
-    seed: int = 0,
+    classifier: str = "fast",
+    rng: int | np.random.Generator = 0,
 ) -> Study:
     r"""All weightings of one experiment: the quadratic program with each quality, and what it is measured against.
 
@@ -160,7 +162,7 @@ def study(
     ----------
     models : mapping from names to DataFrames or arrays (clients, p)
         In the order of ``target`` if they are arrays.
-    target, parts
+    target, split
         As :func:`helpers.clients.score` takes them.
     names
         Of the qualities, see :func:`qualities`.
@@ -171,14 +173,14 @@ def study(
     lam
         λ of the program, after the qualities have been brought to [0, 1] within the experiment, so that it means the
         same for each of them. It is fixed in advance: choosing it would need labels.
-    lams
+    lambdas
         Further λ, for the published qualities in the sum.
     raw
         Qualities that also enter as they are, in their own units.
     combine
         ``"sum"``: Σ wᵢ Xᵢ, the published way (narrower models are filled with zeros). ``"concat"``: the models side by
         side, each times √wᵢ, on as many principal axes as the widest model has features.
-    scorer, seed
+    classifier, rng
         Of the accuracies.
 
     Returns
@@ -196,17 +198,18 @@ def study(
     >>> from helpers.studies.label_free import study
     >>> rng = np.random.default_rng(0)
     >>> target = pd.Series(rng.integers(0, 2, 200))
-    >>> parts = pd.Series((["train"] * 2 + ["validation", "test"]) * 50)
+    >>> split = pd.Series((["train"] * 2 + ["validation", "test"]) * 50)
     >>> models = {i: target.to_numpy()[:, None] + rng.normal(size=(200, 3)) for i in range(3)}
-    >>> found = study(models, target, parts, names=["rankme"], raw=(), scorer="logistic")
+    >>> found = study(models, target, split, names=["rankme"], raw=(), classifier="logistic")
     >>> found.methods[found.methods["quality"] == "equal"]["combine"].tolist()
     ['sum', 'concat', 'side by side']
     """
     import pandas as pd
 
-    from helpers.clients.scoring import score, score_parts
+    from helpers.clients.scoring import score, score_splits
     from helpers.ensembles import QP, ConcatPCA, MeanOfLayers, QPSelectionPCA
 
+    seed = integer_seed(rng)
     if len(models) < 2:
         raise ValueError(f"there are {len(models)} models; at least two are needed to weigh them")
     if unknown := set(combine) - {"sum", "concat"}:
@@ -215,12 +218,12 @@ def study(
         str(name): np.asarray(model.loc[target.index] if hasattr(model, "loc") else model)
         for name, model in models.items()
     }
-    train = (parts.loc[target.index] == "train").to_numpy()
+    train = (split.loc[target.index] == "train").to_numpy()
     seen = {name: x[train] for name, x in arrays.items()}
     width = max(x.shape[1] for x in arrays.values())
     s = _similarity(seen)
     views = None if views is None else {str(name): view for name, view in views.items()}
-    found = qualities(seen, names, views=views, similarity=s, seed=seed)
+    found = qualities(seen, names, views=views, similarity=s, rng=seed)
     if extra is not None:
         found = found.join(extra.set_axis(extra.index.map(str), axis=0))
         names = [*names, *extra]
@@ -228,16 +231,16 @@ def study(
             raise ValueError(f"extra lacks a value for one of the models {list(found.index)}")
 
     def accuracy(x: np.ndarray) -> float:
-        return score(x, target, parts, scorer=scorer, seed=seed).accuracy
+        return score(x, target, split, classifier=classifier, rng=seed).accuracy
 
-    scored = {name: score_parts(x, target, parts, scorer=scorer, seed=seed) for name, x in arrays.items()}
+    scored = {name: score_splits(x, target, split, classifier=classifier, rng=seed) for name, x in arrays.items()}
     tests = {name: one["test"] for name, one in scored.items()}
     half = np.random.default_rng(seed).permutation(len(next(iter(tests.values())).correct)) % 2 == 0
     rated = found.assign(
         validation=[one["validation"].accuracy for one in scored.values()],
         test=[one.accuracy for one in tests.values()],
-        first=[float(one.correct.to_numpy()[half].mean()) for one in tests.values()],
-        second=[float(one.correct.to_numpy()[~half].mean()) for one in tests.values()],
+        half_a=[float(one.correct.to_numpy()[half].mean()) for one in tests.values()],
+        half_b=[float(one.correct.to_numpy()[~half].mean()) for one in tests.values()],
     )
     rows: list[dict] = []
 
@@ -280,7 +283,7 @@ def study(
         if quality in raw:
             weighted(quality, q, "raw", lam, [way for way in combine if way == "sum"])
         if quality in (*PUBLISHED, "validation"):
-            for other in lams:
+            for other in lambdas:
                 if other != lam:
                     weighted(quality, unit_range(q), "unit", other, [way for way in combine if way == "sum"])
     return Study(rated.reset_index(), pd.DataFrame(rows))
@@ -292,8 +295,8 @@ def ranking(
     *,
     by: str = "experiment",
     score: str = "test",
-    level: float = 0.95,
-    resamples: int = 9999,
+    confidence_level: float = 0.95,
+    n_resamples: int = 9999,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """How well qualities rank the models of an experiment: Spearman's correlation within experiments.
@@ -309,16 +312,16 @@ def ranking(
         the same, are left out.
     score
         Accuracy of the models.
-    level, resamples, rng
+    confidence_level, n_resamples, rng
         Of the interval, and of the permutations.
 
     Returns
     -------
     DataFrame
         A row per quality: mean ``spearman`` over the experiments (a quality that is the same for all models of one
-        counts 0 there), its bootstrap limits ``low`` and ``high`` over experiments, the two-sided ``p`` of a
-        permutation of the scores within each experiment, ``holm`` over the rows, ``experiments``, and ``top``: in what
-        share of them the best by the quality is the best by score.
+        counts 0 there), its bootstrap limits ``ci_low`` and ``ci_high`` over experiments, the two-sided ``p`` of a
+        permutation of the scores within each experiment, ``p_holm`` over the rows, ``experiments``, and ``top``: in
+        what share of them the best by the quality is the best by score.
 
     Raises
     ------
@@ -337,7 +340,7 @@ def ranking(
     >>> import pandas as pd
     >>> from helpers.studies.label_free import ranking
     >>> models = pd.DataFrame({"experiment": [0] * 4 + [1] * 4, "good": [1, 2, 3, 4] * 2, "test": [5, 6, 7, 8] * 2})
-    >>> ranking(models, ["good"], resamples=99).loc["good", ["spearman", "p", "top"]].astype(float).round(6).tolist()
+    >>> ranking(models, ["good"], n_resamples=99).loc["good", ["spearman", "p", "top"]].astype(float).round(6).tolist()
     [1.0, 0.01, 1.0]
     """
     import pandas as pd
@@ -345,7 +348,7 @@ def ranking(
     from helpers.arrays import check_count, generator
     from helpers.inference import holm, interval
 
-    resamples, rng = check_count(resamples, "resamples"), generator(rng)
+    n_resamples, rng = check_count(n_resamples, "n_resamples"), generator(rng)
     parts = [part for _, part in models.groupby(by) if len(part) >= 3 and part[score].nunique() > 1]
     rows = {}
     for name in names:
@@ -359,18 +362,18 @@ def ranking(
         if len(pairs) < 2:
             raise ValueError(f"{len(pairs)} experiments tell models by {score!r} and have {name!r}; two are the least")
         each = np.array([a @ b for a, b in pairs])
-        draws = sum(a[np.argsort(rng.random((resamples, len(a))), axis=1)] @ b for a, b in pairs) / len(pairs)
-        limits = interval(each, level=level, resamples=resamples, rng=rng)
+        draws = sum(a[np.argsort(rng.random((n_resamples, len(a))), axis=1)] @ b for a, b in pairs) / len(pairs)
+        limits = interval(each, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng)
         rows[name] = {
             "spearman": limits.estimate,
-            "low": limits.low,
-            "high": limits.high,
-            "p": (1 + int(np.count_nonzero(np.abs(draws) >= abs(limits.estimate) - 1e-12))) / (1 + resamples),
+            "ci_low": limits.low,
+            "ci_high": limits.high,
+            "p": (1 + int(np.count_nonzero(np.abs(draws) >= abs(limits.estimate) - 1e-12))) / (1 + n_resamples),
             "top": float(np.mean([np.ptp(b) > 0 and b.argmax() == a.argmax() for a, b in pairs])),
             "experiments": len(pairs),
         }
     out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quality")
-    out.insert(4, "holm", holm(out["p"]))
+    out.insert(4, "p_holm", holm(out["p"]))
     return out
 
 
@@ -427,8 +430,8 @@ def against(
     *,
     by: str = "experiment",
     keys: Sequence[str] = ("quality", "combine", "scale", "lam"),
-    level: float = 0.95,
-    resamples: int = 9999,
+    confidence_level: float = 0.95,
+    n_resamples: int = 9999,
     rng: int = 0,
 ) -> pd.DataFrame:
     """Every method against one, over experiments.
@@ -441,15 +444,15 @@ def against(
         Columns and values that name the one, such as ``{"quality": "equal", "combine": "sum"}``.
     by, keys
         The experiment, and the columns that tell one method from another.
-    level, resamples, rng
+    confidence_level, n_resamples, rng
         As for :func:`helpers.inference.paired`.
 
     Returns
     -------
     DataFrame
         A row per method that every experiment has: mean ``percent`` by which its accuracy is larger, relative to that
-        of the reference, with limits ``low`` and ``high``, ``std`` over the experiments, ``win`` (percent of the
-        experiments in which it is larger; equal ones count half), ``p`` by flipping signs, ``holm`` over the rows,
+        of the reference, with limits ``ci_low`` and ``ci_high``, ``std`` over the experiments, ``win`` (percent of the
+        experiments in which it is larger; equal ones count half), ``p`` by flipping signs, ``p_holm`` over the rows,
         ``accuracy``, ``experiments`` and ``verdict`` (from the interval and ``p``, before the correction by Holm).
 
     Raises
@@ -473,13 +476,19 @@ def against(
         if len(other) != len(base) or other.index.has_duplicates:
             continue
         percent = 100 * (other.loc[base.index] / base - 1)
-        found = paired(percent.to_numpy(), np.zeros(len(percent)), level=level, resamples=resamples, rng=rng)
+        found = paired(
+            percent.to_numpy(),
+            np.zeros(len(percent)),
+            confidence_level=confidence_level,
+            n_resamples=n_resamples,
+            rng=rng,
+        )
         rows.append(
             dict(zip(keys, key, strict=True))
             | {
                 "percent": found.difference,
-                "low": found.low,
-                "high": found.high,
+                "ci_low": found.low,
+                "ci_high": found.high,
                 "std": float(percent.std(ddof=1)),
                 "win": 100 * float((percent > 0).mean() + (percent == 0).mean() / 2),
                 "p": found.p,
@@ -489,7 +498,7 @@ def against(
             }
         )
     out = pd.DataFrame(rows)
-    out.insert(out.columns.get_loc("p") + 1, "holm", holm(out["p"]))
+    out.insert(out.columns.get_loc("p") + 1, "p_holm", holm(out["p"]))
     return out
 
 
@@ -538,8 +547,8 @@ def findings(
     claims: Mapping[str, Claim],
     *,
     by: str = "experiment",
-    level: float = 0.95,
-    resamples: int = 9999,
+    confidence_level: float = 0.95,
+    n_resamples: int = 9999,
     rng: int = 0,
 ) -> dict[str, Finding]:
     """What the weighted sums of a study say of :func:`claims`, for :func:`helpers.inference.judge`.
@@ -550,7 +559,7 @@ def findings(
         Of :func:`study`, with a column ``by``; sums with qualities brought to [0, 1] are compared with the plain mean.
     claims
         Key → claim, keys are qualities.
-    by, level, resamples, rng
+    by, confidence_level, n_resamples, rng
         As for :func:`against`.
 
     Returns
@@ -566,7 +575,7 @@ def findings(
     found = {}
     for key, claim in claims.items():
         percent = 100 * (sums[sums["quality"] == key].set_index(by)["accuracy"].loc[mean.index] / mean - 1)
-        options = {"confidence_level": level, "resamples": resamples, "rng": rng}
+        options = {"confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng}
         found[key] = paired_finding(claim, percent.to_numpy(), np.zeros(len(percent)), "experiments", **options)
     return found
 
@@ -590,7 +599,7 @@ def halves(clients: Clients, *, rng: int | np.random.Generator = 0) -> tuple[Cli
     --------
     >>> from helpers.clients import simulate
     >>> from helpers.studies.label_free import halves
-    >>> clients = simulate(10, seed=0)
+    >>> clients = simulate(10, rng=0)
     >>> first, second = halves(clients)
     >>> len(first.events) + len(second.events) == len(clients.events)
     True
@@ -609,13 +618,13 @@ def halves(clients: Clients, *, rng: int | np.random.Generator = 0) -> tuple[Cli
 
 
 def with_views(
-    clients: Clients, parts: pd.Series, *, rng: int | np.random.Generator = 0, **settings: Any
+    clients: Clients, split: pd.Series, *, rng: int | np.random.Generator = 0, **settings: Any
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Train one model as :func:`helpers.clients.coles.embed` does, and embed two random halves of each history too.
 
     Parameters
     ----------
-    clients, parts, settings
+    clients, split, settings
         As there; the training sees what it sees there, so that the same settings and seed give the same model.
     rng
         Of the halves.
@@ -640,7 +649,7 @@ def with_views(
         ignore_index=True,
     )
     target = pd.Series(np.tile(clients.target.to_numpy(), 3))
-    where = pd.Series(np.concatenate([parts.loc[known].to_numpy(), np.repeat("none", 2 * n)]))
+    where = pd.Series(np.concatenate([split.loc[known].to_numpy(), np.repeat("none", 2 * n)]))
     values = embed(Clients(events, target), where, **settings).embeddings.to_numpy()
     return pd.DataFrame(values[:n], index=known), values[n:].reshape(2, n, -1)
 
@@ -652,7 +661,7 @@ def views_of(
     source: str = "simulated",
     options: Mapping[str, Any] | None = None,
     n_clients: int = 2000,
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
 ) -> tuple[dict[int, np.ndarray], dict[int, float]]:
     """Embeddings of two halves of the history of each training client, by every model of an experiment.
 
@@ -662,7 +671,7 @@ def views_of(
     ----------
     sweep, experiment
         Of :func:`helpers.studies.sweep.read_sweep`.
-    source, options, n_clients, seed
+    source, options, n_clients, rng
         As the sweep was given them.
 
     Returns
@@ -681,9 +690,10 @@ def views_of(
     from helpers.clients.coles import SPACE
     from helpers.clients.reading import Clients, load
 
+    seed = integer_seed(rng)
     population = [seed, experiment] if source == "simulated" else seed
-    clients = load(source, n_clients=n_clients or None, seed=population, **(options or {}))
-    parts = sweep.part[experiment]
+    clients = load(source, n_clients=n_clients or None, rng=population, **(options or {}))
+    parts = sweep.split[experiment]
     if not parts.index.equals(clients.target.index):
         raise ValueError(f"the clients of {source!r} are not those of experiment {experiment} of the sweep")
     index = parts.index[parts == "train"]

@@ -142,19 +142,19 @@ def study(
     return Study(full, draws, chance)
 
 
-def interval(value: float, draws: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+def interval(value: float, draws: Sequence[float], confidence_level: float = 0.95) -> tuple[float, float]:
     """The value with the deviations of ``draws`` from their own mean around it, turned as in the basic bootstrap.
 
-    >>> [round(end, 6) for end in interval(1.0, [0.4, 0.5, 0.6], level=1.0)]
+    >>> [round(end, 6) for end in interval(1.0, [0.4, 0.5, 0.6], confidence_level=1.0)]
     [0.9, 1.1]
     """
     moved = np.asarray(draws, dtype=float) - np.mean(draws)
-    low, high = np.quantile(moved, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(moved, [(1 - confidence_level) / 2, (1 + confidence_level) / 2])
     return float(value - high), float(value - low)
 
 
 def tidy(found: Study) -> Any:
-    """A row for each measure and pair of layers: ``measure, layer_a, layer_b, value, low, high, chance``."""
+    """A row for each measure and pair of layers: ``measure, layer_a, layer_b, value, ci_low, ci_high, chance``."""
     import pandas as pd
 
     rows = []
@@ -164,11 +164,11 @@ def tidy(found: Study) -> Any:
             low, high = interval(value, found.draws[name][:, i, j])
             chance = float(found.chance[name].iat[i, j])
             rows.append((name, matrix.index[i], matrix.index[j], value, low, high, chance))
-    return pd.DataFrame(rows, columns=["measure", "layer_a", "layer_b", "value", "low", "high", "chance"])
+    return pd.DataFrame(rows, columns=["measure", "layer_a", "layer_b", "value", "ci_low", "ci_high", "chance"])
 
 
 def agreement(
-    found: Study, measures: Sequence[str] = VIEWS, *, permutations: int = 999, rng: int | np.random.Generator = 0
+    found: Study, measures: Sequence[str] = VIEWS, *, n_permutations: int = 999, rng: int | np.random.Generator = 0
 ) -> Any:
     """How alike two measures order the pairs of layers: Spearman's correlation of the entries above the diagonals.
 
@@ -178,7 +178,7 @@ def agreement(
         From :func:`study`.
     measures
         Which; distances count with the sign turned.
-    permutations
+    n_permutations
         Of the test.
     rng
         Seed or generator.
@@ -186,10 +186,10 @@ def agreement(
     Returns
     -------
     DataFrame
-        One row for each two measures: ``spearman``; ``low, high``, the 95 % interval over sentences; ``low_layers,
-        high_layers``, that over layers, by the jackknife; ``p_value`` of the permutation test of Mantel, which shuffles
-        whole layers of one matrix; and ``beyond_depth``, the correlation of the ranks less their
-        means over all pairs that lie equally far apart in depth.
+        One row for each two measures: ``spearman``; ``ci_low, ci_high``, the 95 % interval over sentences;
+        ``ci_low_layers, ci_high_layers``, that over layers, by the jackknife; ``p`` of the permutation test of Mantel,
+        which shuffles whole layers of one matrix; and ``beyond_depth``, the correlation of the ranks less their means
+        over all pairs that lie equally far apart in depth.
 
     Notes
     -----
@@ -203,7 +203,7 @@ def agreement(
     >>> rng = np.random.default_rng(0)
     >>> x = np.cumsum(rng.normal(size=(5, 60, 4)), axis=0)
     >>> found = study(dict(zip("abcde", x)), k=5, rtd_batch=20, rtd_trials=2, halves=3)
-    >>> bool(agreement(found, ["cka", "rsa"], permutations=9).spearman.item() > 0.8)
+    >>> bool(agreement(found, ["cka", "rsa"], n_permutations=9).spearman.item() > 0.8)
     True
     """
     import pandas as pd
@@ -216,18 +216,18 @@ def agreement(
         value = _over_pairs(full[a], full[b])
         sign = signs[a] * signs[b]
         moved = [sign * _over_pairs(x, y) for x, y in zip(found.draws[a], found.draws[b], strict=True)]
-        orders = (rng.permutation(size) for _ in range(check_count(permutations, "permutations")))
+        orders = (rng.permutation(size) for _ in range(check_count(n_permutations, "n_permutations")))
         null = np.array([_over_pairs(full[a], full[b][np.ix_(order, order)]) for order in orders])
         low, high = interval(value, moved)
         rows.append(
             {
-                "first": a,
-                "second": b,
+                "measure_a": a,
+                "measure_b": b,
                 "spearman": value,
-                "low": low,
-                "high": min(high, 1.0),
-                **dict(zip(("low_layers", "high_layers"), _jackknife(full[a], full[b]), strict=True)),
-                "p_value": (1 + int((null >= value - 1e-12).sum())) / (1 + permutations),
+                "ci_low": low,
+                "ci_high": min(high, 1.0),
+                **dict(zip(("ci_low_layers", "ci_high_layers"), _jackknife(full[a], full[b]), strict=True)),
+                "p": (1 + int((null >= value - 1e-12).sum())) / (1 + n_permutations),
                 "beyond_depth": _given_depth(full[a], full[b]),
             }
         )
@@ -294,7 +294,7 @@ def blocks(found: Study, partitions: Mapping[str, Sequence[int]], measures: Sequ
     Returns
     -------
     DataFrame
-        One row for each measure and partition: ``fit`` and ``p_value``, as :func:`block_test` gives them, ``support``,
+        One row for each measure and partition: ``fit`` and ``p``, as :func:`block_test` gives them, ``support``,
         the share of the draws whose p-value is at most 0.05, and the same three ``…_beyond_depth``; ``best``, the
         contiguous partition that fits best, and ``tree``, the cut of the dendrogram into as many blocks, with
         ``tree_support``, the share of the draws that are cut the same way.
@@ -317,7 +317,7 @@ def blocks(found: Study, partitions: Mapping[str, Sequence[int]], measures: Sequ
         for suffix, beyond in (("", False), ("_beyond_depth", True)):
             fit, share = block_test(matrix, groups, beyond_depth=beyond)
             often = np.mean([block_test(draw, groups, beyond_depth=beyond)[1] <= 0.05 for draw in draws])
-            row |= {f"fit{suffix}": fit, f"p_value{suffix}": share, f"support{suffix}": float(often)}
+            row |= {f"fit{suffix}": fit, f"p{suffix}": share, f"support{suffix}": float(often)}
         count = len(set(groups))
         ways = contiguous(len(groups), count)
         tree = block_name(cut(matrix, count))

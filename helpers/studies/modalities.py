@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from helpers.arrays import integer_seed
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -155,7 +157,7 @@ def modalities(
     payments: float = 6.0,
     strength: float | Mapping[str, float] = 1.0,
     rare: float = 0.05,
-    seed=0,
+    rng=0,
 ) -> Modalities:
     """A text and a graph of the same clients: drawn where they are simulated, else made of their transactions.
 
@@ -168,7 +170,7 @@ def modalities(
         strength.
     rare
         Of other sources: see :func:`share`.
-    seed
+    rng
         An integer, a sequence of integers, or a ``numpy.random.Generator``. The same number as of
         :func:`helpers.clients.simulate` gives other draws than that.
 
@@ -185,7 +187,7 @@ def modalities(
     --------
     >>> from helpers.clients import simulate
     >>> from helpers.studies.modalities import modalities
-    >>> made = modalities(simulate(20, seed=0))
+    >>> made = modalities(simulate(20, rng=0))
     >>> len(made.texts), list(made.payments.columns)
     (20, ['payer', 'payee', 'payments'])
     """
@@ -205,8 +207,8 @@ def modalities(
     if unknown := set(given) - {"text", "graph"}:
         raise ValueError(f"strength names {', '.join(map(repr, sorted(unknown)))}; there are 'text' and 'graph'")
     given = {"text": 1.0, "graph": 1.0} | given
-    written = write(clients, messages=messages, strength=given["text"], seed=seed)
-    paid, activity = pay(clients, payments=payments, strength=given["graph"], seed=seed)
+    written = write(clients, messages=messages, strength=given["text"], rng=rng)
+    paid, activity = pay(clients, payments=payments, strength=given["graph"], rng=rng)
     origin = {
         "text": f"simulated: {messages[0]} to {messages[1]} support messages of each client",
         "graph": f"simulated: payments among the clients, {payments:g} made by each on average",
@@ -215,7 +217,7 @@ def modalities(
     return Modalities(texts, paid, origin, written, activity, {"payments": payments, "strength": given})
 
 
-def write(clients: Clients, *, messages: tuple[int, int] = (2, 6), strength: float = 1.0, seed=0) -> pd.DataFrame:
+def write(clients: Clients, *, messages: tuple[int, int] = (2, 6), strength: float = 1.0, rng=0) -> pd.DataFrame:
     """Support messages of simulated clients, by the model of this module.
 
     Parameters
@@ -227,7 +229,7 @@ def write(clients: Clients, *, messages: tuple[int, int] = (2, 6), strength: flo
     strength
         How far topics differ between lifestyles and styles between ages: 1 as documented, 0 not at all. The categories
         that are mentioned tell of the lifestyle in any case.
-    seed
+    rng
         As for :func:`modalities`.
 
     Returns
@@ -244,13 +246,14 @@ def write(clients: Clients, *, messages: tuple[int, int] = (2, 6), strength: flo
     --------
     >>> from helpers.clients import simulate
     >>> from helpers.studies.modalities import write
-    >>> write(simulate(2, seed=1), messages=(2, 2))["client"].tolist()
+    >>> write(simulate(2, rng=1), messages=(2, 2))["client"].tolist()
     [0, 0, 1, 1]
     """
     import pandas as pd
 
     from helpers.clients.simulator import _choose
 
+    seed = integer_seed(rng)
     age, lifestyle = _latents(clients)
     low, high = messages
     if not 1 <= low <= high:
@@ -281,7 +284,7 @@ def write(clients: Clients, *, messages: tuple[int, int] = (2, 6), strength: flo
 
 
 def pay(
-    clients: Clients, *, payments: float = 6.0, strength: float = 1.0, spread: float = 0.5, seed=0
+    clients: Clients, *, payments: float = 6.0, strength: float = 1.0, spread: float = 0.5, rng=0
 ) -> tuple[pd.DataFrame, pd.Series]:
     r"""Payments among simulated clients, by the model of this module.
 
@@ -295,7 +298,7 @@ def pay(
         Factor of the homophily :math:`\eta`: 1 as documented, 0 for payments that tell nothing.
     spread
         Standard deviation of :math:`\log \theta`, whose mean is such that θ is 1 on average: how unequal degrees are.
-    seed
+    rng
         As for :func:`modalities`.
 
     Returns
@@ -318,7 +321,7 @@ def pay(
     --------
     >>> from helpers.clients import simulate
     >>> from helpers.studies.modalities import pay
-    >>> paid, activity = pay(simulate(50, seed=0))
+    >>> paid, activity = pay(simulate(50, rng=0))
     >>> bool((paid["payer"] != paid["payee"]).all()), len(activity)
     (True, 50)
     """
@@ -326,6 +329,7 @@ def pay(
 
     from helpers.clients.simulator import _choose
 
+    seed = integer_seed(rng)
     block = _blocks(clients)
     n = len(block)
     if n < 2 or not payments > 0 or not spread >= 0:
@@ -451,7 +455,7 @@ def share(clients: Clients, *, rare: float = 0.05, most: int = 300) -> pd.DataFr
 
 
 def embed_texts(
-    texts: pd.Series, parts: pd.Series, *, width: int = 32, model: str = "", layer: str = "", **options: Any
+    texts: pd.Series, split: pd.Series, *, width: int = 32, model: str = "", layer: str = "", **options: Any
 ) -> pd.DataFrame:
     """A vector for each client's text.
 
@@ -459,7 +463,7 @@ def embed_texts(
     ----------
     texts
         One for each client; none of them blank.
-    parts
+    split
         :func:`helpers.clients.split`: without a model, words, weights and axes are learnt from the texts of the part
         ``"train"`` alone.
     width
@@ -509,7 +513,7 @@ def embed_texts(
 
     if width < 1:
         raise ValueError(f"width is {width}; at least 1 is needed")
-    train = _part(parts, texts.index, "train")
+    train = _part(split, texts.index, "train")
     counter = TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", sublinear_tf=True, min_df=2)
     try:
         seen = counter.fit_transform(texts[train])
@@ -646,7 +650,7 @@ def ceilings(clients: Clients, made: Modalities, *, model: Bank | None = None) -
     --------
     >>> from helpers.clients import bank, simulate
     >>> from helpers.studies.modalities import ceilings, modalities
-    >>> blind = simulate(30, model=bank(strength=0), seed=0)
+    >>> blind = simulate(30, model=bank(strength=0), rng=0)
     >>> found = ceilings(blind, modalities(blind, strength=0), model=bank(strength=0))
     >>> found.loc["transactions + text", "accuracy"].round(6), len(found)
     (np.float64(0.25), 7)
@@ -701,15 +705,15 @@ class Study(NamedTuple):
 def study(
     spaces: Mapping[str, Any],
     target: pd.Series,
-    parts: pd.Series,
+    split: pd.Series,
     sets: Mapping[str, Sequence[str]],
     *,
     width: int | None = None,
-    lams: Sequence[float] = LAMBDAS,
+    lambdas: Sequence[float] = LAMBDAS,
     steps: Sequence[float] = STEPS,
-    scorer: str = "fast",
-    chooser: str = "",
-    seed: int = 0,
+    classifier: str = "fast",
+    selection_classifier: str = "",
+    rng: int | np.random.Generator = 0,
     known: dict | None = None,
 ) -> Study:
     """Ensembles over sets of spaces, scored on test clients.
@@ -718,7 +722,7 @@ def study(
     ----------
     spaces
         By name, DataFrames indexed by client or arrays with a row for each client of ``target``.
-    target, parts
+    target, split
         Class and part of each client; clients without a class are left out.
     sets
         By name, which spaces are combined by each of :data:`METHODS`. ``"best single"`` is the space of highest
@@ -728,9 +732,9 @@ def study(
         standardised features; ``"concatenation"`` does not.
     width
         Of the projection: that of the widest space by default.
-    lams, steps
+    lambdas, steps
         Values of λ of the QP and of p of the replacement, of which validation accuracy chooses.
-    scorer, chooser, seed, known
+    classifier, selection_classifier, rng, known
         As for :func:`helpers.studies.combining.compare`, which does the work.
 
     Returns
@@ -754,9 +758,9 @@ def study(
     >>> from helpers.studies.modalities import study
     >>> rng = np.random.default_rng(0)
     >>> target = pd.Series([0, 1] * 100)
-    >>> parts = pd.Series((["train"] * 12 + ["validation"] * 4 + ["test"] * 4) * 10)
+    >>> split = pd.Series((["train"] * 12 + ["validation"] * 4 + ["test"] * 4) * 10)
     >>> spaces = {name: target.to_numpy()[:, None] + rng.normal(size=(200, 2)) for name in "ab"}
-    >>> found = study(spaces, target, parts, {"a": ["a"], "both": ["a", "b"]}, scorer="logistic")
+    >>> found = study(spaces, target, split, {"a": ["a"], "both": ["a", "b"]}, classifier="logistic")
     >>> found.table.groupby("set").size().to_dict()
     {'a': 1, 'both': 6}
     """
@@ -764,6 +768,7 @@ def study(
 
     from helpers.studies.combining import Scored, compare
 
+    seed = integer_seed(rng)
     tables = {
         name: x if isinstance(x, pd.DataFrame) else pd.DataFrame(np.asarray(x), index=target.index)
         for name, x in spaces.items()
@@ -774,7 +779,7 @@ def study(
     width = width or max(x.shape[1] for x in tables.values())
     known = {} if known is None else known
     classes = target[target.notna()]
-    scored = Scored(classes, parts.loc[classes.index], scorer, seed, known)
+    scored = Scored(classes, split.loc[classes.index], classifier, seed, known)
     rows, correct, quality = [], {}, {}
     for label, members in sets.items():
         here = {name: tables[name] for name in members}
@@ -787,9 +792,9 @@ def study(
             correct[label, "best single"] = found.correct
             continue
         total = sum(x.shape[1] for x in here.values())
-        methods = partial(_methods, min(width, total), lams, steps)
-        options = {"scorer": scorer, "chooser": chooser, "seed": seed, "known": known}
-        found = compare(here, target, parts, methods, resamples=2, **options)
+        methods = partial(_methods, min(width, total), lambdas, steps)
+        options = {"classifier": classifier, "selection_classifier": selection_classifier, "rng": seed, "known": known}
+        found = compare(here, target, split, methods, n_resamples=2, **options)
         table = found.table.set_index("method", drop=False)
         quality |= table.loc[table["kind"] == "single", "validation"].to_dict()
         for method, key in {name: NAMES.get(name, name) for name in METHODS}.items():
@@ -846,7 +851,7 @@ class Experiment(NamedTuple):
 def experiment(
     models: Mapping[Any, pd.DataFrame],
     clients: Clients,
-    parts: pd.Series,
+    split: pd.Series,
     *,
     strength: float | Mapping[str, float] = 1.0,
     text_width: int = 32,
@@ -854,11 +859,11 @@ def experiment(
     text_model: str = "",
     measures: Sequence[str] = ("cka", "rsa", "jaccard", "distance_correlation"),
     n_similar: int = 1000,
-    lams: Sequence[float] = LAMBDAS,
+    lambdas: Sequence[float] = LAMBDAS,
     steps: Sequence[float] = STEPS,
-    scorer: str = "fast",
-    chooser: str = "logistic",
-    seed=0,
+    classifier: str = "fast",
+    selection_classifier: str = "logistic",
+    rng=0,
 ) -> Experiment:
     """Text and graph beside the transactions' models of one experiment: similarities, ensembles, ceilings.
 
@@ -866,15 +871,15 @@ def experiment(
     ----------
     models
         By number, the embeddings of one experiment (:class:`helpers.studies.sweep.Sweep`).
-    clients, parts
+    clients, split
         Whose embeddings they are, and the parts on which the models were trained.
-    strength, seed
+    strength, rng
         As for :func:`modalities`; the first of several seeds is that of the scorer, too.
     text_width, text_model, graph_width
         As for :func:`embed_texts` and :func:`embed_graph` (with the links of all clients).
     measures, n_similar
         Similarities, on at most so many test clients.
-    lams, steps, scorer, chooser
+    lambdas, steps, classifier, selection_classifier
         As for :func:`study`, whose sets are: each of ``transactions`` (the best model), ``text`` and ``graph`` alone,
         two together, all three; ``all models``; and all of everything.
 
@@ -889,20 +894,28 @@ def experiment(
     """
     from helpers.similarity.matrices import similarity_matrices
 
+    seed = integer_seed(rng)
     spaces: dict[str, pd.DataFrame] = {f"model {number}": table for number, table in models.items()}
     for name, table in spaces.items():
         if not table.index.equals(clients.target.index):
             raise ValueError(f"{name} embeds {len(table)} clients, and not the {len(clients)} that are given")
-    made = modalities(clients, strength=strength, seed=seed)
+    made = modalities(clients, strength=strength, rng=seed)
     several = list(spaces)
     if made.texts is not None:
-        spaces["text"] = embed_texts(made.texts, parts, width=text_width, model=text_model)
+        spaces["text"] = embed_texts(made.texts, split, width=text_width, model=text_model)
     if made.payments is not None:
         spaces["graph"] = embed_graph(made.payments, clients.target.index, width=graph_width)
     first = int(np.ravel(seed)[0]) if not isinstance(seed, np.random.Generator) else 0
     known: dict = {}
-    options = {"lams": lams, "steps": steps, "scorer": scorer, "chooser": chooser, "seed": first, "known": known}
-    alone = study(spaces, clients.target, parts, {name: [name] for name in several}, **options)
+    options = {
+        "lambdas": lambdas,
+        "steps": steps,
+        "classifier": classifier,
+        "selection_classifier": selection_classifier,
+        "rng": first,
+        "known": known,
+    }
+    alone = study(spaces, clients.target, split, {name: [name] for name in several}, **options)
     best = str(alone.quality.idxmax())
     single = {"transactions": best} | {name: name for name in KINDS[1:] if name in spaces}
     sets = {
@@ -913,8 +926,8 @@ def experiment(
     if len(several) > 1:
         sets["all models"] = several
         sets[" + ".join(["all models", *list(single)[1:]])] = [*several, *list(single.values())[1:]]
-    found = study(spaces, clients.target, parts, sets, width=spaces[best].shape[1], **options)
-    test = np.flatnonzero(_part(parts, clients.target.index, "test"))[:n_similar]
+    found = study(spaces, clients.target, split, sets, width=spaces[best].shape[1], **options)
+    test = np.flatnonzero(_part(split, clients.target.index, "test"))[:n_similar]
     shown = {name: x.to_numpy()[test] for name, x in spaces.items()}
     shown["shuffled"] = shown[best][np.random.default_rng(first).permutation(len(test))]
     similarity = similarity_matrices(shown, measures, progress=False)
@@ -962,8 +975,8 @@ def compared(
     pairs: Mapping[Any, tuple[Any, Any]],
     *,
     groups: Any = None,
-    level: float = 0.95,
-    resamples: int = 9999,
+    confidence_level: float = 0.95,
+    n_resamples: int = 9999,
     rng=0,
 ) -> pd.DataFrame:
     """Paired differences between columns, with intervals and Holm's correction.
@@ -974,14 +987,14 @@ def compared(
         One row per unit (an experiment, or a client), one column for each method.
     pairs
         By name, the two columns a and b of which a - b is wanted.
-    groups, level, resamples, rng
+    groups, confidence_level, n_resamples, rng
         As for :func:`helpers.inference.paired`.
 
     Returns
     -------
     DataFrame
-        One row for each pair: ``difference``, ``low``, ``high``, ``p``, Holm's ``adjusted`` p over all pairs, ``wins``
-        (the share of units in which a is larger, ties half) and the ``verdict`` after that correction.
+        One row for each pair: ``difference``, ``ci_low``, ``ci_high``, ``p``, Holm's ``p_holm`` p over all pairs,
+        ``wins`` (the share of units in which a is larger, ties half) and the ``verdict`` after that correction.
 
     Examples
     --------
@@ -998,39 +1011,49 @@ def compared(
     rows = {}
     for name, (a, b) in pairs.items():
         values = scores[[a, b]].dropna().to_numpy(dtype=float)
-        found = paired(values[:, 0], values[:, 1], groups=groups, level=level, resamples=resamples, rng=rng)
+        found = paired(
+            values[:, 0],
+            values[:, 1],
+            groups=groups,
+            confidence_level=confidence_level,
+            n_resamples=n_resamples,
+            rng=rng,
+        )
         difference = values[:, 0] - values[:, 1]
         rows[name] = {
             "difference": found.difference,
-            "low": found.low,
-            "high": found.high,
+            "ci_low": found.low,
+            "ci_high": found.high,
             "p": found.p,
             "wins": float(np.mean((difference > 0) + 0.5 * (difference == 0))),
             "verdict": found.verdict,
         }
     table = pd.DataFrame.from_dict(rows, orient="index")
-    table.insert(4, "adjusted", holm(table["p"]))
-    table["verdict"] = table["verdict"].where(table["adjusted"] <= 1 - level + 1e-12, "not distinguishable")
+    table.insert(4, "p_holm", holm(table["p"]))
+    table["verdict"] = table["verdict"].where(table["p_holm"] <= 1 - confidence_level + 1e-12, "not distinguishable")
     return table
 
 
-def _methods(size: int, lams, steps, width: int, *, n_train: int, seed: int) -> dict[str, Tuned]:
+def _methods(
+    size: int, lambdas, steps, width: int, *, n_train: int, rng: int | np.random.Generator
+) -> dict[str, Tuned]:
     """The ensembles of :data:`METHODS`, projections of one size whatever the best single space has."""
     from helpers.ensembles import QP, ConcatPCA, MeanOfLayers, QualityReplacement
     from helpers.studies.combining import Tuned
 
+    seed = integer_seed(rng)
     add = {"normalize": "standardize", "align": "pad"}
     return {
         "mean": Tuned(MeanOfLayers(**add)),
-        "QP": Tuned(QP(**add), {"lam": list(lams)}),
-        "replacement": Tuned(QualityReplacement(seed=seed), {"p": list(steps)}),
+        "QP": Tuned(QP(**add), {"lam": list(lambdas)}),
+        "replacement": Tuned(QualityReplacement(random_state=seed), {"p": list(steps)}),
         "concatenation + PCA": Tuned(ConcatPCA(min(size, n_train - 1), normalize="standardize")),
     }
 
 
-def _part(parts: pd.Series, index: pd.Index, name: str) -> np.ndarray:
+def _part(split: pd.Series, index: pd.Index, name: str) -> np.ndarray:
     """Which of the clients are of a part."""
-    return parts.reindex(index).eq(name).to_numpy()
+    return split.reindex(index).eq(name).to_numpy()
 
 
 def _generator(seed, stream: int) -> np.random.Generator:

@@ -5,8 +5,8 @@ combination, the *gain* is :math:`\Delta_{ij} = a_{ij} - \max(a_i, a_j)`. What i
 on :math:`\min(a_i, a_j)` and :math:`\max(a_i, a_j)` is correlated with each measure. Pairs that share a model are not
 independent, so the unit of every interval is the experiment, and of every test the model.
 
-A *table of pairs* has one row per experiment and pair: ``experiment``, ``first``, ``second``, ``accuracy_first``,
-``accuracy_second``, for each combination ``accuracy_NAME``, ``gain_NAME`` and ``error_NAME`` (the standard error of the
+A *table of pairs* has one row per experiment and pair: ``experiment``, ``model_a``, ``model_b``, ``accuracy_a``,
+``accuracy_b``, for each combination ``accuracy_NAME``, ``gain_NAME`` and ``error_NAME`` (the standard error of the
 gain over test clients), and one column per measure.
 """
 
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from helpers import metrics
+from helpers.arrays import integer_seed
 from helpers.inference import Claim
 
 if TYPE_CHECKING:
@@ -122,13 +123,13 @@ def combine(x: Any, y: Any, how: str = "concatenation", *, train: Any = None) ->
 def pair_gains(
     embeddings: Mapping[Any, Any],
     target: pd.Series,
-    parts: pd.Series,
+    split: pd.Series,
     *,
     combinations: Sequence[str] = COMBINATIONS,
-    scorer: str = "fast",
+    classifier: str = "fast",
     on: str = "test",
-    seed: int = 0,
-    jobs: int = 1,
+    rng: int | np.random.Generator = 0,
+    n_jobs: int = 1,
 ) -> pd.DataFrame:
     """What each pair of models gains by being combined.
 
@@ -136,13 +137,13 @@ def pair_gains(
     ----------
     embeddings
         Model → matrix with a row for each client of ``target``, at least two models.
-    target, parts
+    target, split
         Class and part of each client.
     combinations
         Some of :data:`COMBINATIONS`.
-    scorer, on, seed
+    classifier, on, rng
         As for :func:`helpers.clients.score`. Scales are learnt from training clients, like the classifier.
-    jobs
+    n_jobs
         Processes that score at once.
 
     Returns
@@ -162,22 +163,23 @@ def pair_gains(
     import pandas as pd
     from joblib import Parallel, delayed
 
+    seed = integer_seed(rng)
     if len(embeddings) < 2:
         raise ValueError(f"there are {len(embeddings)} models; at least two are needed to make a pair")
     arrays = {name: np.asarray(values) for name, values in embeddings.items()}
-    train = (parts.reindex(target.index) == "train").to_numpy() & target.notna().to_numpy()
+    train = (split.reindex(target.index) == "train").to_numpy() & target.notna().to_numpy()
     pairs = list(choose(arrays, 2))
     jobs_ = [(arrays[name],) for name in arrays]
     jobs_ += [(arrays[a], arrays[b], how) for a, b in pairs for how in combinations]
-    correct = Parallel(n_jobs=jobs)(
-        delayed(_correct)(job, train, target, parts, scorer=scorer, on=on, seed=seed) for job in jobs_
+    correct = Parallel(n_jobs=n_jobs)(
+        delayed(_correct)(job, train, target, split, classifier=classifier, on=on, rng=seed) for job in jobs_
     )
     single = dict(zip(arrays, correct, strict=False))
     combined = iter(correct[len(arrays) :])
     rows = []
     for a, b in pairs:
         best = max(single[a], single[b], key=np.mean)
-        row = {"first": a, "second": b, "accuracy_first": single[a].mean(), "accuracy_second": single[b].mean()}
+        row = {"model_a": a, "model_b": b, "accuracy_a": single[a].mean(), "accuracy_b": single[b].mean()}
         for how in combinations:
             right = next(combined)
             row[f"accuracy_{how}"] = right.mean()
@@ -189,22 +191,22 @@ def pair_gains(
 
 def pair_measures(
     embeddings: Mapping[Any, Any],
-    parts: pd.Series,
+    split: pd.Series,
     *,
     measures: Iterable[str] | None = None,
     on: str = "validation",
     n_clients: int = 1000,
     n_slow: int = 300,
     options: Mapping[str, Mapping[str, Any]] | None = None,
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """How alike the models of an experiment are, by each measure.
 
     Parameters
     ----------
     embeddings
-        Model → matrix with a row for each client of ``parts``.
-    parts
+        Model → matrix with a row for each client of ``split``.
+    split
         Part of each client.
     measures
         Names of :data:`~helpers.similarity.registry.MEASURES`; all by default.
@@ -214,14 +216,14 @@ def pair_measures(
         Clients at most, and for the measures of :data:`SLOW`: the first of them in a random order.
     options
         Options of single measures; by default RTD takes 4 subsets of 150 clients.
-    seed
+    rng
         Of the choice of clients and of the measures that draw something.
 
     Returns
     -------
     DataFrame
-        One row per pair (index ``first``, ``second``), one column per measure. A measure that depends on the order of
-        the two is averaged over both. One that is not defined for the representations of this experiment is missing,
+        One row per pair (index ``model_a``, ``model_b``), one column per measure. A measure that depends on the order
+        of the two is averaged over both. One that is not defined for the representations of this experiment is missing,
         and ``attrs["undefined"]`` says why, by its name.
 
     Raises
@@ -234,10 +236,11 @@ def pair_measures(
     from helpers.similarity.matrices import STREAMED, similarity_matrices
     from helpers.similarity.registry import MEASURES
 
+    seed = integer_seed(rng)
     names = list(MEASURES if measures is None else measures)
     for name in names:
         MEASURES[name]
-    rows = np.flatnonzero((parts == on).to_numpy())
+    rows = np.flatnonzero((split == on).to_numpy())
     if len(rows) < 10:
         raise ValueError(f"there are {len(rows)} clients in the part {on!r}; at least 10 are needed")
     rows = np.random.default_rng(seed).permutation(rows)[:n_clients]
@@ -269,7 +272,7 @@ def pair_measures(
         for name, matrix in matrices.items():
             both = (matrix.to_numpy() + matrix.to_numpy().T) / 2
             found[name] = [both[a, b] for a, b in pairs]
-    index = pd.MultiIndex.from_tuples([(models[a], models[b]) for a, b in pairs], names=["first", "second"])
+    index = pd.MultiIndex.from_tuples([(models[a], models[b]) for a, b in pairs], names=["model_a", "model_b"])
     table = pd.DataFrame(found, index=index).reindex(columns=names)
     table.attrs["undefined"] = undefined
     return table
@@ -281,11 +284,11 @@ def study(
     experiments: Iterable[int] | None = None,
     measures: Iterable[str] | None = None,
     combinations: Sequence[str] = COMBINATIONS,
-    scorer: str = "fast",
+    classifier: str = "fast",
     n_clients: int = 1000,
     n_slow: int = 300,
-    seed: int = 0,
-    jobs: int = 1,
+    rng: int | np.random.Generator = 0,
+    n_jobs: int = 1,
 ) -> pd.DataFrame:
     """The table of pairs of a sweep: gains on test clients, measures on validation clients.
 
@@ -295,9 +298,9 @@ def study(
         Of :func:`helpers.studies.sweep.read_sweep`.
     experiments
         Which ones; all by default. An experiment with fewer than two finished runs is left out.
-    measures, n_clients, n_slow, seed
+    measures, n_clients, n_slow, rng
         As for :func:`pair_measures`.
-    combinations, scorer, jobs
+    combinations, classifier, n_jobs
         As for :func:`pair_gains`.
 
     Returns
@@ -312,15 +315,17 @@ def study(
     """
     import pandas as pd
 
-    wanted = sorted(sweep.part) if experiments is None else list(experiments)
+    wanted = sorted(sweep.split) if experiments is None else list(experiments)
     tables, undefined = [], {}
     for experiment in wanted:
         embeddings = {model: values for (e, model), values in sweep.embeddings.items() if e == experiment}
         if len(embeddings) < 2:
             continue
-        target, parts = sweep.target[experiment], sweep.part[experiment]
-        gains = pair_gains(embeddings, target, parts, combinations=combinations, scorer=scorer, seed=seed, jobs=jobs)
-        likeness = pair_measures(embeddings, parts, measures=measures, n_clients=n_clients, n_slow=n_slow, seed=seed)
+        target, parts = sweep.target[experiment], sweep.split[experiment]
+        gains = pair_gains(
+            embeddings, target, parts, combinations=combinations, classifier=classifier, rng=rng, n_jobs=n_jobs
+        )
+        likeness = pair_measures(embeddings, parts, measures=measures, n_clients=n_clients, n_slow=n_slow, rng=rng)
         undefined |= {(experiment, name): why for name, why in likeness.attrs["undefined"].items()}
         columns = [pd.Series(experiment, gains.index, name="experiment"), gains, likeness.reset_index(drop=True)]
         tables.append(pd.concat(columns, axis=1))
@@ -337,9 +342,9 @@ def gain_correlations(
     *,
     combinations: Sequence[str] = COMBINATIONS,
     within: bool = False,
-    level: float = 0.95,
-    resamples: int = 2000,
-    permutations: int = 1999,
+    confidence_level: float = 0.95,
+    n_resamples: int = 2000,
+    n_permutations: int = 1999,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     r"""Correlation of each measure with what a combination gains beyond what the two accuracies foretell.
@@ -355,15 +360,15 @@ def gain_correlations(
     within
         Whether the means of the experiments are taken away from everything first. By default all pairs are pooled, as
         published.
-    level
+    confidence_level
         Of the intervals.
-    resamples, permutations, rng
+    n_resamples, n_permutations, rng
         Bootstrap resamples of experiments, random relabellings of models, seed or generator.
 
     Returns
     -------
     DataFrame
-        One row per combination and measure: ``pearson`` and ``spearman`` with their limits (``pearson_low``, …), the
+        One row per combination and measure: ``pearson`` and ``spearman`` with their limits (``pearson_ci_low``, …), the
         permutation p-values ``p`` (of Pearson's) and ``p_spearman``, ``p_holm`` (``p`` corrected for the measures of
         this combination), ``toward`` (Pearson's, with its sign turned for similarities, so that above 0 difference
         pays), ``n_pairs``, ``n_experiments``. Limits are missing with fewer than three experiments.
@@ -377,9 +382,9 @@ def gain_correlations(
     Notes
     -----
     *Interval*: whole experiments are drawn with replacement and everything, regression and ranks included, is computed
-    again; percentiles, expanded for the small number G of experiments: the level is that of the quantiles of Student's
-    t with G - 1 degrees of freedom, times √(G / (G - 1)), on the scale of the normal (Hesterberg 2015, What teachers
-    should know about the bootstrap, The American Statistician 69).
+    again; percentiles, expanded for the small number G of experiments: the confidence_level is that of the quantiles of
+    Student's t with G - 1 degrees of freedom, times √(G / (G - 1)), on the scale of the normal (Hesterberg 2015, What
+    teachers should know about the bootstrap, The American Statistician 69).
 
     *Test*: the models of each experiment are relabelled at random for the measure alone, which keeps whatever each
     model brings to all of its pairs, as in Mantel's test. Before that, the measure too is regressed on the two
@@ -401,10 +406,10 @@ def gain_correlations(
     >>> from helpers.studies.pair_gains import gain_correlations
     >>> rng = np.random.default_rng(0)
     >>> rows = [(e, i, j) for e in range(9) for i, j in combinations(range(5), 2)]
-    >>> pairs = pd.DataFrame(rows, columns=["experiment", "first", "second"])
-    >>> pairs["accuracy_first"], pairs["accuracy_second"] = rng.uniform(size=(2, 90))
+    >>> pairs = pd.DataFrame(rows, columns=["experiment", "model_a", "model_b"])
+    >>> pairs["accuracy_a"], pairs["accuracy_b"] = rng.uniform(size=(2, 90))
     >>> pairs["cka"] = rng.uniform(size=90)
-    >>> pairs["gain_sum"] = 0.1 * pairs["accuracy_first"] - 0.2 * pairs["cka"] + 0.01 * rng.normal(size=90)
+    >>> pairs["gain_sum"] = 0.1 * pairs["accuracy_a"] - 0.2 * pairs["cka"] + 0.01 * rng.normal(size=90)
     >>> found = gain_correlations(pairs, ["cka"], combinations=["sum"]).iloc[0]
     >>> bool(found["pearson"] < -0.7), bool(found["toward"] > 0.7), bool(found["p"] < 0.01)
     (True, True, True)
@@ -416,10 +421,10 @@ def gain_correlations(
     from helpers.similarity.registry import MEASURES
 
     measures, rng = list(measures), generator(rng)
-    resamples, permutations = check_count(resamples, "resamples"), check_count(permutations, "permutations")
+    n_resamples, n_permutations = check_count(n_resamples, "n_resamples"), check_count(n_permutations, "n_permutations")
     data = _arranged(pairs, measures, combinations, within)
-    draws = _draws(data, resamples, rng) if data.n_experiments > 2 else None
-    relabelled = _relabelled(data, permutations, rng)
+    draws = _draws(data, n_resamples, rng) if data.n_experiments > 2 else None
+    relabelled = _relabelled(data, n_permutations, rng)
     basis = _basis(data.accuracies)
     tables = []
     for c, how in enumerate(combinations):
@@ -432,8 +437,12 @@ def gain_correlations(
             row = {"combination": how, "measure": name, "pearson": metrics.pearson(left, values, undefined=0.0)}
             row |= {"spearman": metrics.pearson(ranked, metrics.average_ranks(values), undefined=0.0)}
             for kind, name_of in enumerate(("pearson", "spearman")):
-                limits = (np.nan, np.nan) if draws is None else _limits(draws[kind][:, c, k], data.n_experiments, level)
-                row |= {f"{name_of}_low": limits[0], f"{name_of}_high": limits[1]}
+                limits = (
+                    (np.nan, np.nan)
+                    if draws is None
+                    else _limits(draws[kind][:, c, k], data.n_experiments, confidence_level)
+                )
+                row |= {f"{name_of}_ci_low": limits[0], f"{name_of}_ci_high": limits[1]}
             row["p"] = _relabelling_p(left, values, basis, relabelled)
             row["p_spearman"] = _relabelling_p(ranked, metrics.average_ranks(values), basis, relabelled)
             known = MEASURES[name].orientation if name in MEASURES else ""
@@ -443,7 +452,7 @@ def gain_correlations(
         table = pd.DataFrame(rows.values())
         table.insert(table.columns.get_loc("p_spearman"), "p_holm", holm(table["p"]))
         tables.append(table)
-    front = ["combination", "measure", "orientation", "toward", "pearson", "pearson_low", "pearson_high"]
+    front = ["combination", "measure", "orientation", "toward", "pearson", "pearson_ci_low", "pearson_ci_high"]
     found = pd.concat(tables, ignore_index=True)
     return found[[*front, *found.columns.drop(front)]]
 
@@ -491,7 +500,7 @@ def findings(
     published: pd.DataFrame,
     *,
     combination: str = "concatenation",
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> dict[str, Finding]:
     """What correlations say of the published ones, for :func:`helpers.inference.judge`.
 
@@ -503,7 +512,7 @@ def findings(
         As for :func:`claims`.
     combination
         Which of ours; which one was published is not said.
-    level
+    confidence_level
         Of the intervals.
 
     Returns
@@ -526,8 +535,10 @@ def findings(
     said = {}
     for name, value in zip(names, published["correlation"], strict=True):
         row = ours.loc[name]
-        limits = row["pearson"], row["pearson_low"], row["pearson_high"]
-        p_effect = p_from_interval(*limits, value, confidence_level=level)  # limits allow for few experiments already
+        limits = row["pearson"], row["pearson_ci_low"], row["pearson_ci_high"]
+        p_effect = p_from_interval(
+            *limits, value, confidence_level=confidence_level
+        )  # limits allow for few experiments already
         said[name] = Finding(*limits, int(row["n_experiments"]), "experiments", row["p"], p_effect)
     return said
 
@@ -538,15 +549,15 @@ def stability_finding(
     name: str = "cka",
     *,
     combinations: Sequence[str] = COMBINATIONS,
-    resamples: int = 2000,
-    level: float = 0.95,
+    n_resamples: int = 2000,
+    confidence_level: float = 0.95,
     rng: int | np.random.Generator = 0,
 ) -> Finding:
     """By how much the correlations of one measure vary less between the ways of combining than those of each other.
 
     Parameters
     ----------
-    pairs, measures, combinations, resamples, level, rng
+    pairs, measures, combinations, n_resamples, confidence_level, rng
         As for :func:`stability`.
     name
         The measure that is said to be the most stable.
@@ -566,14 +577,16 @@ def stability_finding(
     ahead = np.delete(one - one[own], own)
     if data.n_experiments < 3:
         return Finding(float(ahead.min()), np.nan, np.nan, data.n_experiments, "experiments")
-    ranges = np.ptp(_draws(data, resamples, generator(rng), by_ranks=False)[0], axis=1)
+    ranges = np.ptp(_draws(data, n_resamples, generator(rng), by_ranks=False)[0], axis=1)
     drawn = np.delete(ranges - ranges[:, [own]], own, axis=1)
     parts = []
     for estimate, draws in zip(ahead, drawn.T, strict=True):
-        limits = _limits(draws, data.n_experiments, level)
-        p = p_from_interval(estimate, *limits, confidence_level=level)  # the limits allow for few experiments already
+        limits = _limits(draws, data.n_experiments, confidence_level)
+        p = p_from_interval(
+            estimate, *limits, confidence_level=confidence_level
+        )  # the limits allow for few experiments already
         parts.append(Finding(float(estimate), *limits, data.n_experiments, "experiments", p, p))
-    return weakest(Claim(name), parts, confidence_level=level)
+    return weakest(Claim(name), parts, confidence_level=confidence_level)
 
 
 def stability(
@@ -581,8 +594,8 @@ def stability(
     measures: Sequence[str],
     *,
     combinations: Sequence[str] = COMBINATIONS,
-    resamples: int = 2000,
-    level: float = 0.95,
+    n_resamples: int = 2000,
+    confidence_level: float = 0.95,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """How far the correlation of a measure differs between the ways of combining.
@@ -591,9 +604,9 @@ def stability(
     -------
     DataFrame
         One row per measure, the most stable first: ``range`` (largest less smallest Pearson correlation over the
-        combinations) with limits ``low`` and ``high`` over resampled experiments, and ``most_stable``, the share of the
-        resamples in which no other of these measures has a smaller range. With fewer than three experiments limits and
-        share are missing.
+        combinations) with limits ``ci_low`` and ``ci_high`` over resampled experiments, and ``most_stable``, the share
+        of the resamples in which no other of these measures has a smaller range. With fewer than three experiments
+        limits and share are missing.
     """
     import pandas as pd
 
@@ -603,12 +616,12 @@ def stability(
     data = _arranged(pairs, measures, combinations, False)
     one = _weighted(data, np.ones((1, data.n_experiments)), by_ranks=False)[0]
     table = pd.DataFrame({"range": np.ptp(one[0], axis=0)}, index=pd.Index(measures, name="measure"))
-    table[["low", "high", "most_stable"]] = np.nan
+    table[["ci_low", "ci_high", "most_stable"]] = np.nan
     if data.n_experiments > 2:
-        ranges = np.ptp(_draws(data, resamples, generator(rng), by_ranks=False)[0], axis=1)
+        ranges = np.ptp(_draws(data, n_resamples, generator(rng), by_ranks=False)[0], axis=1)
         ranges = ranges[np.isfinite(ranges).all(axis=1)]
-        limits = np.array([_limits(column, data.n_experiments, level) for column in ranges.T])
-        table["low"], table["high"] = limits.T
+        limits = np.array([_limits(column, data.n_experiments, confidence_level) for column in ranges.T])
+        table["ci_low"], table["ci_high"] = limits.T
         table["most_stable"] = (ranges == ranges.min(axis=1, keepdims=True)).mean(axis=0)
     return table.sort_values("range")
 
@@ -620,14 +633,14 @@ def null_correlations(
     combination: str = "concatenation",
     unit: str = "models",
     within: bool = False,
-    permutations: int = 1999,
+    n_permutations: int = 1999,
     rng: int | np.random.Generator = 0,
 ) -> tuple[float, np.ndarray]:
     """The partial correlation of gain and measure given the two accuracies, and what it is when labels are shuffled.
 
     Parameters
     ----------
-    pairs, measure, combination, within, permutations, rng
+    pairs, measure, combination, within, n_permutations, rng
         As for :func:`gain_correlations`, whose test this is.
     unit
         ``"models"``: models of an experiment are relabelled. ``"pairs"``: all pairs are shuffled as if they were
@@ -646,9 +659,9 @@ def null_correlations(
     basis = _basis(data.accuracies)
     left = _without(data.gains[:, 0], basis)
     if unit == "models":
-        moved = _relabelled(data, permutations, rng)
+        moved = _relabelled(data, n_permutations, rng)
     else:
-        moved = rng.permuted(np.tile(np.arange(len(left)), (permutations, 1)), axis=1)
+        moved = rng.permuted(np.tile(np.arange(len(left)), (n_permutations, 1)), axis=1)
     return _null(left, data.measures[:, 0], basis, moved)
 
 
@@ -688,9 +701,9 @@ def detection_power(
     *,
     combination: str = "concatenation",
     models: int | None = None,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     studies: int = 300,
-    permutations: int = 199,
+    n_permutations: int = 199,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """How often a study of so many experiments would tell a correlation from 0, if pairs were like those of this table.
@@ -705,7 +718,7 @@ def detection_power(
         Numbers of experiments.
     models
         Models of each experiment, at most as many as the smallest experiment of the table has; that many by default.
-    level, studies, permutations, rng
+    confidence_level, studies, n_permutations, rng
         Of the permutation test; simulated studies of each size; relabellings in each; seed or generator.
 
     Returns
@@ -748,7 +761,7 @@ def detection_power(
                 first, second = rng.permutation(len(block))[:size], rng.permutation(len(block))[:size]
                 y.append(gain[block[first[here], first[there]]])
                 x.append(like[block[second[here], second[there]]])
-                labels = rng.permuted(np.tile(np.arange(size), (permutations, 1)), axis=1)
+                labels = rng.permuted(np.tile(np.arange(size), (n_permutations, 1)), axis=1)
                 place = np.zeros((size, size), dtype=int)
                 place[here, there] = place[there, here] = np.arange(len(here))
                 relabel.append(len(relabel) * len(here) + place[labels[:, here], labels[:, there]])
@@ -757,8 +770,10 @@ def detection_power(
             for c, correlation in enumerate(correlations):
                 planted = correlation * x + np.sqrt(1 - correlation**2) * y
                 seen = abs(planted @ x)
-                p[s, c] = (1 + np.count_nonzero(np.abs(shuffled @ planted) >= seen * (1 - 1e-12))) / (1 + permutations)
-        cells[number] = (p <= 1 - level + 1e-12).mean(axis=0)
+                p[s, c] = (1 + np.count_nonzero(np.abs(shuffled @ planted) >= seen * (1 - 1e-12))) / (
+                    1 + n_permutations
+                )
+        cells[number] = (p <= 1 - confidence_level + 1e-12).mean(axis=0)
     return pd.DataFrame.from_dict(
         cells, orient="index", columns=pd.Index(correlations, name="correlation")
     ).rename_axis("experiments")
@@ -782,12 +797,12 @@ class _Data(NamedTuple):
         return len(self.blocks)
 
 
-def _correct(job, train, target, parts, **options) -> np.ndarray:
+def _correct(job, train, target, split, **options) -> np.ndarray:
     """Whether each test client's class is predicted, from one representation or from two combined."""
     from helpers.clients.scoring import score
 
     x = job[0] if len(job) == 1 else combine(*job, train=train)
-    return score(x, target, parts, **options).correct.to_numpy(dtype=float)
+    return score(x, target, split, **options).correct.to_numpy(dtype=float)
 
 
 def _standardised(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -800,8 +815,8 @@ def _standardised(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def _arranged(pairs: pd.DataFrame, measures: Sequence[str], combinations: Sequence[str], within: bool) -> _Data:
     import pandas as pd
 
-    own = ["accuracy_first", "accuracy_second", *(f"gain_{how}" for how in combinations), *measures]
-    if absent := [name for name in ["experiment", "first", "second", *own] if name not in pairs]:
+    own = ["accuracy_a", "accuracy_b", *(f"gain_{how}" for how in combinations), *measures]
+    if absent := [name for name in ["experiment", "model_a", "model_b", *own] if name not in pairs]:
         raise KeyError(f"the table of pairs has no column {absent[0]!r}; its columns are {', '.join(map(str, pairs))}")
     values = pairs[own].to_numpy(dtype=float)
     if not np.isfinite(values).all():
@@ -809,7 +824,7 @@ def _arranged(pairs: pd.DataFrame, measures: Sequence[str], combinations: Sequen
         raise ValueError(f"row {row} of the pairs, column {own[column]!r}: {values[row, column]} is not finite")
     if len(pairs) < 5:
         raise ValueError(f"there are {len(pairs)} pairs; at least 5 are needed for the regression on two accuracies")
-    codes, sides = pd.factorize(pairs["experiment"])[0], pairs[["first", "second"]].to_numpy()
+    codes, sides = pd.factorize(pairs["experiment"])[0], pairs[["model_a", "model_b"]].to_numpy()
     blocks = []
     for experiment in range(codes.max() + 1):
         at = np.flatnonzero(codes == experiment)
@@ -848,12 +863,12 @@ def _scaled(columns: np.ndarray) -> np.ndarray:
     return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
 
 
-def _relabelled(data: _Data, permutations: int, rng: np.random.Generator) -> np.ndarray:
+def _relabelled(data: _Data, n_permutations: int, rng: np.random.Generator) -> np.ndarray:
     """For each relabelling of the models of every experiment, the row whose measure each row gets."""
-    found = np.empty((permutations, len(data.codes)), dtype=np.int64)
+    found = np.empty((n_permutations, len(data.codes)), dtype=np.int64)
     for block in data.blocks:
         here, there = np.triu_indices(len(block), 1)
-        labels = rng.permuted(np.tile(np.arange(len(block)), (permutations, 1)), axis=1)
+        labels = rng.permuted(np.tile(np.arange(len(block)), (n_permutations, 1)), axis=1)
         found[:, block[here, there]] = block[labels[:, here], labels[:, there]]
     return found
 
@@ -879,12 +894,12 @@ def _relabelling_p(left: np.ndarray, values: np.ndarray, basis: np.ndarray, rela
     return (1 + int(np.count_nonzero(np.abs(drawn) >= abs(seen) - 1e-12))) / (1 + len(drawn))
 
 
-def _draws(data: _Data, resamples: int, rng: np.random.Generator, *, by_ranks: bool = True) -> np.ndarray:
+def _draws(data: _Data, n_resamples: int, rng: np.random.Generator, *, by_ranks: bool = True) -> np.ndarray:
     """Pearson's and Spearman's correlations of resampled experiments: 2 × resamples × combinations × measures."""
     number = data.n_experiments
-    counts = rng.multinomial(number, np.full(number, 1 / number), size=resamples).astype(float)
+    counts = rng.multinomial(number, np.full(number, 1 / number), size=n_resamples).astype(float)
     step = max(1, ROWS // len(data.codes))
-    parts = [_weighted(data, counts[start : start + step], by_ranks) for start in range(0, resamples, step)]
+    parts = [_weighted(data, counts[start : start + step], by_ranks) for start in range(0, n_resamples, step)]
     return np.stack([np.concatenate([part[kind] for part in parts]) for kind in range(1 + by_ranks)])
 
 
@@ -915,14 +930,14 @@ def _weighted(data: _Data, counts: np.ndarray, by_ranks: bool = True) -> tuple[n
     return pearson, spearman
 
 
-def _limits(draws: np.ndarray, experiments: int, level: float) -> tuple[float, float]:
+def _limits(draws: np.ndarray, experiments: int, confidence_level: float) -> tuple[float, float]:
     """Expanded percentiles; missing if most draws are."""
     from scipy import stats
 
     draws = draws[np.isfinite(draws)]
     if len(draws) < 20:
         return np.nan, np.nan
-    t = stats.t.ppf((1 - level) / 2, experiments - 1) * np.sqrt(experiments / (experiments - 1))
+    t = stats.t.ppf((1 - confidence_level) / 2, experiments - 1) * np.sqrt(experiments / (experiments - 1))
     tail = stats.norm.cdf(t)
     low, high = np.quantile(draws, [tail, 1 - tail])
     return float(low), float(high)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from helpers.arrays import integer_seed
 from helpers.inference import Claim
 from helpers.studies.combining import AboutMethods, Tuned, baselines
 
@@ -83,7 +86,7 @@ def replacing_methods(
     ps: Sequence[float] = (0.1, 0.2, 0.4),
     alphas: Sequence[float] = (0.25, 0.5, 0.75),
     n_train: int | None = None,
-    seed: int = 0,
+    rng: int | np.random.Generator = 0,
 ) -> dict[str, Tuned]:
     """The methods of fixed width that are compared with replacement, and replacement.
 
@@ -94,7 +97,7 @@ def replacing_methods(
     ps, alphas
         Among which validation chooses for the methods whose names end in ``_tuned``; those whose names do not have
         p = 0.2, α = 0.5 and as many steps as there are other models.
-    n_train, seed
+    n_train, rng
         Number of training rows, if known; seed of the importances.
 
     Examples
@@ -105,11 +108,14 @@ def replacing_methods(
     """
     from helpers.ensembles import GreedyReplacement, QualityReplacement
 
+    seed = integer_seed(rng)
     grid = {"p": list(ps)}
     return baselines(width, n_train) | {
         "replacement": Tuned(GreedyReplacement()),
         "replacement_inverse": Tuned(GreedyReplacement(gain="inverse")),
         "replacement_tuned": Tuned(GreedyReplacement(), grid, path=True),
-        "quality_replacement": Tuned(QualityReplacement(seed=seed)),
-        "quality_replacement_tuned": Tuned(QualityReplacement(seed=seed), {"alpha": list(alphas)} | grid, path=True),
+        "quality_replacement": Tuned(QualityReplacement(random_state=seed)),
+        "quality_replacement_tuned": Tuned(
+            QualityReplacement(random_state=seed), {"alpha": list(alphas)} | grid, path=True
+        ),
     }

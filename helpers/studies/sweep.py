@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from helpers.arrays import integer_seed
 from helpers.book.runs import Run, execute_all, grid, parameters_of, results
 from helpers.clients.coles import Embedded
-from helpers.clients.scoring import score_parts
+from helpers.clients.scoring import score_splits
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 __all__ = ["IN_WORKER", "ROOT", "WORKER", "Sweep", "read_sweep", "save_run", "score_runs", "sweep_runs", "train_sweep"]
@@ -43,13 +45,13 @@ class Sweep:
         One row per run, indexed by ``experiment`` and ``model``: settings, seed, losses, seconds, versions.
     embeddings : dict
         ``(experiment, model)`` → DataFrame of shape (clients, hidden), float32.
-    part, target : dict
+    split, target : dict
         ``experiment`` → Series over its clients, in the order of the rows of its embeddings.
     """
 
     runs: pd.DataFrame
     embeddings: dict[tuple[int, int], pd.DataFrame]
-    part: dict[int, pd.Series]
+    split: dict[int, pd.Series]
     target: dict[int, pd.Series]
 
 
@@ -96,8 +98,8 @@ def train_sweep(
     models: int | Sequence[int],
     *,
     out: str = "coles",
-    at_once: int = 0,
-    client=None,
+    n_jobs: int = 0,
+    scheduler=None,
     **parameters,
 ) -> pd.DataFrame:
     """Execute the runs of a sweep that are not done yet.
@@ -108,9 +110,9 @@ def train_sweep(
     ----------
     experiments, models, out, parameters
         As for :func:`sweep_runs`.
-    at_once
+    n_jobs
         Runs at a time; as many as there are cores, at most 4, if 0.
-    client
+    scheduler
         Of Dask, as for :func:`helpers.book.runs.execute_all`.
 
     Returns
@@ -126,14 +128,14 @@ def train_sweep(
         for run in sweep_runs(experiments, models, out=out, **parameters)
     ]
     order = {run.output: position for position, run in enumerate(planned)}
-    at_once = at_once or min(4, os.cpu_count() or 1)
-    outcomes = list(execute_all(planned, client, at_once=at_once))
+    n_jobs = n_jobs or min(4, os.cpu_count() or 1)
+    outcomes = list(execute_all(planned, scheduler, n_jobs=n_jobs))
     return results(sorted(outcomes, key=lambda outcome: order[outcome.run.output]))
 
 
 def save_run(
     embedded: Embedded | None,
-    parts: pd.Series,
+    split: pd.Series,
     target: pd.Series,
     *,
     experiment: int,
@@ -147,7 +149,7 @@ def save_run(
     ----------
     embedded
         What :func:`helpers.clients.coles.embed` gave. None removes what an earlier run of these numbers left.
-    parts, target
+    split, target
         Of all clients.
     experiment, model, out
         Which run of which sweep.
@@ -170,7 +172,7 @@ def save_run(
     if embedded is None:
         path.unlink(missing_ok=True)
         return path
-    table = embedded.embeddings.assign(part=parts, target=target)
+    table = embedded.embeddings.assign(split=split, target=target)
     facts = {"experiment": experiment, "model": model, "losses": embedded.losses}
     facts |= {f"{step}_seconds": took for step, took in embedded.seconds.items()} | about
     facts["versions"] = versions("numpy", "torch", "pytorch-lifestream", "pytorch-lightning")
@@ -215,7 +217,7 @@ def read_sweep(
         fine = only[only["status"] != "failed"]
         fine = fine if experiments is None else fine[fine["experiment"].isin(list(experiments))]
         wanted = set(zip(fine["experiment"], fine["model"], strict=True))
-    facts, embeddings, part, target = [], {}, {}, {}
+    facts, embeddings, splits, target = [], {}, {}, {}
     names = ["*"] if experiments is None else experiments
     for path in sorted(path for name in names for path in folder.glob(f"experiment={name}_model=*.parquet")):
         read = pq.read_table(path)
@@ -225,9 +227,9 @@ def read_sweep(
             continue
         facts.append(about)
         table = read.to_pandas().set_index("client")
-        here = table.pop("part"), table.pop("target")
+        here = table.pop("split"), table.pop("target")
         embeddings[run] = table
-        for known, column in zip((part, target), here, strict=True):
+        for known, column in zip((splits, target), here, strict=True):
             if not known.setdefault(run[0], column).equals(column):
                 raise ValueError(f"{path.name} has other clients, parts or targets than earlier runs of its experiment")
     missing = sorted(wanted - set(embeddings)) if wanted is not None else []
@@ -236,7 +238,7 @@ def read_sweep(
         why = f"; all runs failed, the first by {failed['error'].iloc[0]}" if len(failed) and not wanted else ""
         raise FileNotFoundError(f"no embeddings in {folder}" + f" of the runs {missing}" * bool(missing) + why)
     runs_ = pd.DataFrame(facts).set_index(["experiment", "model"]).sort_index()
-    return Sweep(runs_, dict(sorted(embeddings.items())), part, target)
+    return Sweep(runs_, dict(sorted(embeddings.items())), splits, target)
 
 
 def _embeddings(out: str, experiment: int, model: int) -> Path:
@@ -253,11 +255,11 @@ def _check_name(out: str) -> None:
 def score_runs(
     sweep: Sweep,
     *,
-    scorer: str = "fast",
+    classifier: str = "fast",
     on: Sequence[str] = ("validation", "test"),
     runs: Sequence[tuple[int, int]] | None = None,
-    level: float = 0.95,
-    seed: int = 0,
+    confidence_level: float = 0.95,
+    rng: int | np.random.Generator = 0,
     timeout: int = 60,
     threads: int = 1,
 ) -> pd.DataFrame:
@@ -267,13 +269,13 @@ def score_runs(
     ----------
     sweep
         Of :func:`helpers.studies.sweep.read_sweep`.
-    scorer, seed, timeout, threads
+    classifier, rng, timeout, threads
         As for :func:`helpers.clients.score`.
     on
         Parts to score on, by one classifier.
     runs
         Which ones, as (experiment, model); all by default.
-    level
+    confidence_level
         Of Wilson's interval over the clients of the part. It speaks of other clients, not of another training.
 
     Returns
@@ -285,14 +287,17 @@ def score_runs(
     import pandas as pd
     from scipy.stats import binomtest
 
+    seed = integer_seed(rng)
     rows = {}
     for run in list(sweep.embeddings) if runs is None else runs:
-        target, parts = sweep.target[run[0]], sweep.part[run[0]]
+        target, parts = sweep.target[run[0]], sweep.split[run[0]]
         row: dict[str, float] = {}
-        options = {"scorer": scorer, "on": on, "seed": seed, "timeout": timeout, "threads": threads}
-        for part, found in score_parts(sweep.embeddings[run], target, parts, **options).items():
-            right = binomtest(int(found.correct.sum()), len(found.correct)).proportion_ci(level, method="wilson")
-            limits = {f"low_{part}": right.low, f"high_{part}": right.high}
+        options = {"classifier": classifier, "on": on, "rng": seed, "timeout": timeout, "threads": threads}
+        for part, found in score_splits(sweep.embeddings[run], target, parts, **options).items():
+            right = binomtest(int(found.correct.sum()), len(found.correct)).proportion_ci(
+                confidence_level, method="wilson"
+            )
+            limits = {f"ci_low_{part}": right.low, f"ci_high_{part}": right.high}
             row |= {f"accuracy_{part}": found.accuracy, **limits, f"n_{part}": len(found.correct)}
         rows[run] = row | {"seconds": found.seconds}
     table = pd.DataFrame.from_dict(rows, orient="index")
