@@ -262,9 +262,7 @@ class Run:
         if self.iterator is None:
             self.rng = np.random.default_rng([self.seed, self.progress.epoch])
             self.begin_epoch()
-        group = list(islice(self.iterator, self.update.accumulate))
-        self.progress.batch += len(group)
-        return group
+        return list(islice(self.iterator, self.update.accumulate))
 
     def begin_epoch(self, done: int = 0) -> None:
         """Ask for the batches of the epoch, and pass over those that are done."""
@@ -273,6 +271,7 @@ class Run:
         if self.rng is None:
             self.rng = np.random.default_rng([self.seed, self.progress.epoch])
         epoch = self.batches(self.rng, self.progress.epoch)
+        self.progress.batches = len(epoch) if hasattr(epoch, "__len__") else 0
         if isinstance(epoch, (Sequence, np.ndarray, torch.Tensor)):
             self.iterator = (epoch[number] for number in range(done, len(epoch)))
         else:
@@ -283,7 +282,8 @@ class Run:
         progress = self.progress
         if not progress.batch:
             raise ValueError(f"batches gave no batch in epoch {progress.epoch}")
-        progress.epoch, progress.batch, self.iterator, self.rng = progress.epoch + 1, 0, None, None
+        progress.epoch, progress.batch, progress.batches = progress.epoch + 1, 0, 0
+        self.iterator, self.rng = None, None
         if self.validation is not None and self.validation.every is None:
             self._validate()
 
@@ -307,7 +307,7 @@ class Run:
             optimizer.step()
         if self.count is not None:
             progress.tokens += sum(int(self.count(batch)) for batch in group)
-        progress.step += 1
+        progress.step, progress.batch = progress.step + 1, progress.batch + len(group)
         if self.after_step is not None:
             with torch.no_grad():
                 self.after_step(progress.step)

@@ -28,8 +28,8 @@ class Progress:
         Updates of the weights so far.
     epoch
         Epochs that are finished.
-    batch
-        Batches of the present epoch that are done.
+    batch, batches
+        Batches of the present epoch that are done, and how many it has; 0 where that is not known.
     tokens
         Tokens so far, as ``count`` of :func:`train` counts them; 0 without it.
     minutes, cpu_minutes
@@ -39,6 +39,7 @@ class Progress:
     step: int = 0
     epoch: int = 0
     batch: int = 0
+    batches: int = 0
     tokens: int = 0
     minutes: float = 0.0
     cpu_minutes: float = 0.0
@@ -47,8 +48,9 @@ class Progress:
     @property
     def share(self) -> float:
         """Share of the budget that is used, in [0, 1]; of several budgets the one nearest to its end."""
-        used = (getattr(self, BUDGETS[name]) / limit if limit else 1.0 for name, limit in self.budget.items())
-        return min(1.0, max(used))
+        within = self.batch / self.batches if self.batches else 0.0
+        come = {"steps": self.step, "epochs": self.epoch + within, "tokens": self.tokens, "minutes": self.minutes}
+        return min(1.0, max(come[name] / limit if limit else 1.0 for name, limit in self.budget.items()))
 
 
 @dataclass(frozen=True)
