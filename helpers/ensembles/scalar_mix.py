@@ -61,7 +61,7 @@ class ScalarMix(Ensemble):
     --------
     >>> import numpy as np
     >>> from helpers.ensembles import ScalarMix
-    >>> random_state = np.random.default_rng(0)
+    >>> rng = np.random.default_rng(0)
     >>> y = np.arange(60) % 2
     >>> layers = {"noise": rng.normal(size=(60, 2)), "signal": rng.normal(size=(60, 2)) + 3 * y[:, None]}
     >>> ScalarMix().fit(layers, y).weights_.idxmax()

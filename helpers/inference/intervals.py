@@ -156,7 +156,7 @@ def format_interval(
 
     Examples
     --------
-    >>> from helpers.inference import with_limits
+    >>> from helpers.inference import format_interval
     >>> format_interval({"difference": 0.013, "ci_low": -0.002, "ci_high": 0.027}, scale=100, spec="+.1f")
     '+1.3 [-0.2, +2.7]'
     """
