@@ -11,7 +11,7 @@ only on the modules that it names; ``tests/test_borders.py`` keeps the floors ap
 ``training``         one loop for every loss: resumable to the step, budgets, early stopping, a log
 ``postprocessing``   centring, all-but-the-top, whitening
 ``similarity``       how alike two spaces are: one module for each family of measures, their registry, matrices of many
-``quality``          how good one space is, without labels
+``quality``          how good one space is, without labels; how well that ranks models
 ``ensembles``        many spaces into one: weighted, selected, replaced, aligned, decorrelated
 ``inference``        intervals, paired comparisons, ranks, power, published claims
 ``encoders``         texts into vectors: layers of transformers, classical embeddings, pre-training

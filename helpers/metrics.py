@@ -428,14 +428,14 @@ def top_k(scores: Any, k: int, *, order: Any = None) -> np.ndarray:
     return np.take_along_axis(top, within, axis=1).reshape(*scores.shape[:-1], k)
 
 
-def purity(labels: Any, n_clusters: Any, *, counts: Any = None) -> Any:
+def purity(labels: Any, clusters: Any, *, counts: Any = None) -> Any:
     """Purity of a clustering: the share of items that have the most frequent label of their cluster.
 
     Parameters
     ----------
     labels : array_like of shape (n,)
         The class of each item, of any type that can be compared.
-    n_clusters : array_like of shape (n,)
+    clusters : array_like of shape (n,)
         The cluster of each item.
     counts : array_like of shape (..., n), optional
         How often each item is in a sample.
@@ -462,12 +462,10 @@ def purity(labels: Any, n_clusters: Any, *, counts: Any = None) -> Any:
     >>> purity(["a", "a", "b", "b"], [0, 0, 0, 1])
     0.75
     """
-    labels, n_clusters = np.asarray(labels), np.asarray(n_clusters)
-    if labels.ndim != 1 or labels.shape != n_clusters.shape or not len(labels):
-        raise ValueError(
-            f"labels have shape {labels.shape} and clusters {n_clusters.shape}; one of each item is needed"
-        )
-    (names, label), (groups, cluster) = (np.unique(side, return_inverse=True) for side in (labels, n_clusters))
+    labels, clusters = np.asarray(labels), np.asarray(clusters)
+    if labels.ndim != 1 or labels.shape != clusters.shape or not len(labels):
+        raise ValueError(f"labels have shape {labels.shape} and clusters {clusters.shape}; one of each item is needed")
+    (names, label), (groups, cluster) = (np.unique(side, return_inverse=True) for side in (labels, clusters))
     counts = np.ones(len(labels)) if counts is None else _checked_counts(counts, len(labels))
     cell = cluster * len(names) + label
     table = np.zeros((*counts.shape[:-1], len(groups) * len(names)))

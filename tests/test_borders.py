@@ -110,7 +110,6 @@ KNOWN = {
     "helpers.report.command (library) imports helpers.book.runs (book)",
     "helpers.report.command imports the private helpers.book.runs._no_kernel_left",
     "helpers.report.conclusions (library) imports helpers.book.data (book)",
-    "helpers.report.conclusions (library) imports helpers.studies.label_free (studies)",
     "helpers.studies.modalities imports the private helpers.clients.simulator._Evidence",
     "helpers.studies.modalities imports the private helpers.clients.simulator._choose",
     "helpers.studies.modalities imports the private helpers.clients.simulator._dirichlet_multinomial",

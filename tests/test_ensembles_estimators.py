@@ -35,7 +35,7 @@ from helpers.ensembles import (
     maximise,
     select,
 )
-from helpers.quality import anisotropy, rankme, stable_rank
+from helpers.quality import mean_cosine, rankme, stable_rank
 from helpers.similarity.cka import cka
 
 ALL = [
@@ -578,12 +578,12 @@ def test_qualities_without_labels_by_hand():
     assert stable_rank(x) == pytest.approx(np.sum(values**2) / values[0] ** 2)
     small = x[:50]
     unit = small / np.linalg.norm(small, axis=1, keepdims=True)
-    assert anisotropy(small) == pytest.approx((unit @ unit.T)[np.triu_indices(50, 1)].mean())
+    assert mean_cosine(small) == pytest.approx((unit @ unit.T)[np.triu_indices(50, 1)].mean())
     assert rankme(np.outer(np.arange(1, 5), np.ones(3)), epsilon=0) == pytest.approx(1)
     with pytest.raises(ValueError, match="zero everywhere"):
         rankme(np.zeros((3, 3)))
     with pytest.raises(ValueError, match="row 1 is zero"):
-        anisotropy([[1.0, 2.0], [0.0, 0.0]])
+        mean_cosine([[1.0, 2.0], [0.0, 0.0]])
 
 
 # Bad input

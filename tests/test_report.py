@@ -406,9 +406,10 @@ def test_groups_of_many_objects_are_searched_in_a_sample(monkeypatch):
 
 def test_without_labels_the_recorded_trust_in_qualities_is_told():
     from helpers.book.data import table
-    from helpers.studies.label_free import ranking
+    from helpers.quality import mean_rank_correlations
 
-    found = ranking(table("results/clients_unlabelled_models.csv"), ["rankme", "validation"], n_resamples=99)
+    recorded = table("results/clients_unlabelled_models.csv")
+    found = mean_rank_correlations(recorded, ["rankme", "validation"], n_resamples=99)
     said = trust_in_words(n_resamples=99)
     assert f"the effective rank {found.loc['rankme', 'spearman']:+.2f} [" in said
     assert f"labels of other clients {found.loc['validation', 'spearman']:+.2f} [" in said

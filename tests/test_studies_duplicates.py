@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from helpers.postprocessing import TREATMENTS, treatments
-from helpers.quality import anisotropy, rankme
+from helpers.quality import mean_cosine, rankme
 from helpers.studies.duplicates import FUSED, experiment, pair_scores, pairs_in_a_cone
 
 
 def test_a_common_vector_raises_the_mean_cosine_and_centring_takes_it_away():
     doses = [pairs_in_a_cone(1000, 16, common=dose, spread=0.3) for dose in (0, 1, 4)]
-    cosines = [anisotropy(pairs.x) for pairs in doses]
+    cosines = [mean_cosine(pairs.x) for pairs in doses]
     assert abs(cosines[0]) < 0.01 < 0.3 < cosines[1] < cosines[2]
     for pairs in doses:
         change = treatments(np.vstack([pairs.x, pairs.y]))["centred"]
@@ -31,7 +31,7 @@ def test_far_out_in_a_cone_the_cosine_ranks_as_the_distance_across_it():
 
 def test_a_rogue_direction_is_invisible_to_the_mean_cosine_but_not_to_rankme():
     plain, rogue = (pairs_in_a_cone(1000, 16, rogue=dose) for dose in (0, 3))
-    assert abs(anisotropy(rogue.x)) < 0.02 and rankme(rogue.x) < 0.9 * rankme(plain.x)
+    assert abs(mean_cosine(rogue.x)) < 0.02 and rankme(rogue.x) < 0.9 * rankme(plain.x)
     maps = treatments(np.vstack([rogue.x, rogue.y]))
     by = {
         name: pair_scores(maps[name](rogue.x), maps[name](rogue.y), rogue.labels)["cosine"]
@@ -107,7 +107,7 @@ def test_the_experiment_has_a_row_for_every_treatment_of_what_is_fused(found):
         counts[name, metric] == len(TREATMENTS) for name in FUSED for metric in ("cosine", "euclidean", "max_ap")
     )
     assert counts["layer 1", "cosine"] == 4
-    assert found[["score", "ci_low", "ci_high", "anisotropy", "rankme"]].notna().all(axis=None)
+    assert found[["score", "ci_low", "ci_high", "mean_cosine", "rankme"]].notna().all(axis=None)
     assert (found["ci_low"] <= found["ci_high"]).all() and found["score"].between(0, 1).all()
     json.dumps(found.to_dict("list"))
 

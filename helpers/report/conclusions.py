@@ -95,10 +95,10 @@ def verdict_in_words(evaluation: Evaluation, scores: pd.DataFrame, gains: pd.Dat
 def trust_in_words(*, n_resamples: int = 999) -> str:
     """How well qualities without labels ranked embeddings where labels were there to check, as recorded; Markdown."""
     from helpers.book.data import table
-    from helpers.studies.label_free import ranking
+    from helpers.quality import mean_rank_correlations
 
-    names = {"rankme": "the effective rank", "coherence": "low anisotropy", "validation": "labels of other clients"}
-    found = ranking(table("results/clients_unlabelled_models.csv"), list(names), n_resamples=n_resamples)
+    names = {"rankme": "the effective rank", "mean_cosine": "low anisotropy", "validation": "labels of other clients"}
+    found = mean_rank_correlations(table("results/clients_unlabelled_models.csv"), list(names), n_resamples=n_resamples)
     said = [
         f"{words} {row['spearman']:+.2f} [{row['ci_low']:+.2f}, {row['ci_high']:+.2f}]"
         for words, (_, row) in zip(names.values(), found.loc[list(names)].iterrows(), strict=True)

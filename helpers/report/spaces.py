@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import check_count, generator
-from helpers.quality import anisotropy, rankme
+from helpers.quality import mean_cosine, rankme
 from helpers.similarity.cka import cka_unbiased
 from helpers.similarity.dependence import distance_correlation_unbiased
 from helpers.similarity.matrices import STUDY, similarity_matrices
@@ -77,7 +77,7 @@ def describe(
         low, middle, high = np.quantile(norms, [0.05, 0.5, 0.95])
         row = {"objects": n, "width": x.shape[1], "norm": middle, "norm 5%": low, "norm 95%": high}
         few = few[norms > 0]
-        for label, function in (("anisotropy", anisotropy), ("effective rank", _effective_rank)):
+        for label, function in (("anisotropy", mean_cosine), ("effective rank", _effective_rank)):
             value = function(few)
             reach = _reach(np.array([function(few[split[split < len(few)]]) for split in splits]), confidence_level)
             row |= {label: value, f"{label} low": value - reach, f"{label} high": value + reach}

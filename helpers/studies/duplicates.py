@@ -179,7 +179,7 @@ def experiment(
         Metrics are the average precision by ``cosine`` and by ``euclidean`` distance, and ``max_ap``, the largest over
         MTEB's four similarities. Other columns: ``score`` with ``ci_low`` and ``ci_high``; paired differences
         ``diff_raw``, ``diff_centred`` (of the same representation) and ``diff_qp`` (of the raw weighted sum), each with
-        ``_ci_low``, ``_ci_high``, ``_p``; ``anisotropy`` (mean cosine) and ``rankme`` of the treated test texts, at
+        ``_ci_low``, ``_ci_high``, ``_p``; ``mean_cosine`` and ``rankme`` of the treated test texts, at
         most 2000 of them; ``width``; of layers the ``weight`` in the quadratic program; ``n_pairs``, ``n_fit``,
         ``best_layer``.
 
@@ -196,7 +196,7 @@ def experiment(
 
     from helpers import tasks
     from helpers.ensembles import QP
-    from helpers.quality import anisotropy, rankme
+    from helpers.quality import mean_cosine, rankme
     from helpers.similarity.matrices import similarity_matrix
 
     seed = integer_seed(rng)
@@ -234,7 +234,7 @@ def experiment(
                 counts = rng.multinomial(n_pairs, np.full(n_pairs, 1 / n_pairs), n_resamples).astype(np.float32)
             found[name, treatment] = _scored(evaluation, METRICS if name in fused else METRICS[:1], counts)
             few = treated[:2000]
-            shape = {"anisotropy": anisotropy(few), "rankme": rankme(few), "width": treated.shape[1]}
+            shape = {"mean_cosine": mean_cosine(few), "rankme": rankme(few), "width": treated.shape[1]}
             about[name, treatment] = shape | {"weight": weights.get(name)}
 
     table = []

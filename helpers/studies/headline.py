@@ -94,7 +94,8 @@ def headline(
     >>> target = pd.Series(rng.integers(0, 2, 120))
     >>> split = pd.Series(["train", "validation", "test"] * 40)
     >>> models = {name: target.to_numpy()[:, None] + rng.normal(size=(120, 3)) for name in "ab"}
-    >>> found = headline(models, target, split, methods=["best", "concat", "mean"], classifiers=["logistic", "lightgbm"])
+    >>> asked = {"methods": ["best", "concat", "mean"], "classifiers": ["logistic", "lightgbm"]}
+    >>> found = headline(models, target, split, **asked)
     >>> found["width"].tolist()
     [3, 6, 3]
     """

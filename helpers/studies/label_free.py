@@ -24,17 +24,15 @@ __all__ = [
     "Study",
     "against",
     "claims",
-    "correlations",
     "findings",
     "halves",
     "qualities",
-    "ranking",
     "study",
     "views_of",
     "with_views",
 ]
 
-PUBLISHED = ("pseudo_condition_number", "rankme", "coherence", "clustering", "persistence_h0")
+PUBLISHED = ("pseudo_condition_number", "rankme", "mean_cosine", "clustering", "persistence_h0")
 """The qualities of the published table, in its order."""
 
 FURTHER = (
@@ -289,141 +287,6 @@ def study(
     return Study(rated.reset_index(), pd.DataFrame(rows))
 
 
-def ranking(
-    models: pd.DataFrame,
-    names: Sequence[str],
-    *,
-    by: str = "experiment",
-    score: str = "test",
-    confidence_level: float = 0.95,
-    n_resamples: int = 9999,
-    rng: int | np.random.Generator = 0,
-) -> pd.DataFrame:
-    """How well qualities rank the models of an experiment: Spearman's correlation within experiments.
-
-    Parameters
-    ----------
-    models : DataFrame
-        A row per model, with columns ``by``, ``score`` and the qualities (larger is better).
-    names
-        Of the qualities.
-    by
-        The experiment: the unit that is resampled. Experiments of fewer than three models, or in which all scores are
-        the same, are left out.
-    score
-        Accuracy of the models.
-    confidence_level, n_resamples, rng
-        Of the interval, and of the permutations.
-
-    Returns
-    -------
-    DataFrame
-        A row per quality: mean ``spearman`` over the experiments (a quality that is the same for all models of one
-        counts 0 there), its bootstrap limits ``ci_low`` and ``ci_high`` over experiments, the two-sided ``p`` of a
-        permutation of the scores within each experiment, ``p_holm`` over the rows, ``experiments``, and ``top``: in
-        what share of them the best by the quality is the best by score.
-
-    Raises
-    ------
-    ValueError
-        If fewer than two experiments are left, or a quality is known of some models of an experiment only.
-
-    Notes
-    -----
-    An experiment that lacks a quality for all its models is left out for that quality.
-
-    Without relation every order of the scores within an experiment is as likely, whatever the qualities are, so that p
-    is exact up to the number of permutations. The bootstrap over few experiments is too narrow.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from helpers.studies.label_free import ranking
-    >>> models = pd.DataFrame({"experiment": [0] * 4 + [1] * 4, "good": [1, 2, 3, 4] * 2, "test": [5, 6, 7, 8] * 2})
-    >>> ranking(models, ["good"], n_resamples=99).loc["good", ["spearman", "p", "top"]].astype(float).round(6).tolist()
-    [1.0, 0.01, 1.0]
-    """
-    import pandas as pd
-
-    from helpers.arrays import check_count, generator
-    from helpers.inference import holm, interval
-
-    n_resamples, rng = check_count(n_resamples, "n_resamples"), generator(rng)
-    parts = [part for _, part in models.groupby(by) if len(part) >= 3 and part[score].nunique() > 1]
-    rows = {}
-    for name in names:
-        pairs = []
-        for part in parts:
-            missing = part[name].isna()
-            if missing.any() and not missing.all():
-                raise ValueError(f"{name!r} is missing for {missing.sum()} of the models of {by} {part[by].iloc[0]}")
-            if not missing.any():
-                pairs.append([_ranks(part[column]) for column in (score, name)])
-        if len(pairs) < 2:
-            raise ValueError(f"{len(pairs)} experiments tell models by {score!r} and have {name!r}; two are the least")
-        each = np.array([a @ b for a, b in pairs])
-        draws = sum(a[np.argsort(rng.random((n_resamples, len(a))), axis=1)] @ b for a, b in pairs) / len(pairs)
-        limits = interval(each, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng)
-        rows[name] = {
-            "spearman": limits.estimate,
-            "ci_low": limits.low,
-            "ci_high": limits.high,
-            "p": (1 + int(np.count_nonzero(np.abs(draws) >= abs(limits.estimate) - 1e-12))) / (1 + n_resamples),
-            "top": float(np.mean([np.ptp(b) > 0 and b.argmax() == a.argmax() for a, b in pairs])),
-            "experiments": len(pairs),
-        }
-    out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quality")
-    out.insert(4, "p_holm", holm(out["p"]))
-    return out
-
-
-def correlations(
-    models: pd.DataFrame, names: Sequence[str], *, by: str = "experiment", score: str = "test", given: str = ""
-) -> pd.DataFrame:
-    """Spearman's correlation of each quality with a score in each experiment, of which :func:`ranking` has the mean.
-
-    Parameters
-    ----------
-    models, names, by, score
-        As for :func:`ranking`.
-    given
-        A column that is held fixed: the partial correlation, of what straight lines in the ranks of this column leave
-        of the ranks of quality and score. Empty: none.
-
-    Returns
-    -------
-    DataFrame
-        Experiments × qualities; 0 where a quality is the same for all models, or nothing of it is left; NaN where it is
-        missing.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from helpers.studies.label_free import correlations
-    >>> rows = {"experiment": [0] * 4, "good": [1, 2, 3, 4], "size": [1, 2, 4, 3], "test": [5, 6, 8, 7]}
-    >>> correlations(pd.DataFrame(rows), ["good"]).round(1).loc[0, "good"].item()
-    0.8
-    >>> abs(round(correlations(pd.DataFrame(rows), ["good"], given="size").loc[0, "good"].item(), 6))
-    0.0
-    """
-    import pandas as pd
-
-    def left(part: pd.DataFrame, name: str) -> np.ndarray:
-        ranks = _ranks(part[name])
-        if given:
-            fixed = _ranks(part[given])
-            ranks = ranks - (ranks @ fixed) * fixed
-        length = math.sqrt(ranks @ ranks)
-        return ranks / length if length > 1e-6 else np.zeros_like(ranks)
-
-    rows = {}
-    for key, part in models.groupby(by):
-        if len(part) >= 3 and part[score].nunique() > 1:
-            base = left(part, score)
-            rows[key] = {name: math.nan if part[name].isna().any() else base @ left(part, name) for name in names}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(names)).rename_axis(by)
-
-
 def against(
     methods: pd.DataFrame,
     reference: Mapping[str, Any],
@@ -618,16 +481,17 @@ def halves(clients: Clients, *, rng: int | np.random.Generator = 0) -> tuple[Cli
 
 
 def with_views(
-    clients: Clients, split: pd.Series, *, rng: int | np.random.Generator = 0, **settings: Any
+    clients: Clients, split: pd.Series, *, halves_rng: int | np.random.Generator = 0, **settings: Any
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Train one model as :func:`helpers.clients.coles.embed` does, and embed two random halves of each history too.
 
     Parameters
     ----------
     clients, split, settings
-        As there; the training sees what it sees there, so that the same settings and seed give the same model.
-    rng
-        Of the halves.
+        Arguments of :func:`~helpers.clients.coles.embed`, its ``rng`` among them; the training sees what it sees
+        there, so that the same settings give the same model.
+    halves_rng
+        Seed or generator of the cut of histories into halves.
 
     Returns
     -------
@@ -642,7 +506,7 @@ def with_views(
     from helpers.clients.reading import Clients
 
     n, known = len(clients), pd.Index(clients.target.index)
-    three = [clients, *halves(clients, rng=rng)]
+    three = [clients, *halves(clients, rng=halves_rng)]
     # Halves follow as clients of their own, of no part that is trained on.
     events = pd.concat(
         [one.events.assign(client=known.get_indexer(one.events["client"]) + i * n) for i, one in enumerate(three)],
@@ -702,7 +566,7 @@ def views_of(
     views, differences = {}, {}
     for model, run in sweep.runs.loc[experiment].iterrows():
         settings = {name: run[name] for name in (*SPACE, "features")}
-        whole, views[model] = with_views(training, parts.loc[index], seed=int(run["training_seed"]), **settings)
+        whole, views[model] = with_views(training, parts.loc[index], rng=int(run["training_seed"]), **settings)
         known = sweep.embeddings[experiment, model].loc[index].to_numpy()
         differences[model] = float(np.abs(whole.to_numpy() - known).max() / known.std())
     return views, differences
@@ -721,15 +585,6 @@ def _similarity(models: Mapping[Any, Any]) -> np.ndarray:
         for j in range(i):
             out[i, j] = out[j, i] = cka(x, arrays[j])
     return out
-
-
-def _ranks(values: Any) -> np.ndarray:
-    """Ranks with mean 0 and length 1; 0 where all are equal."""
-    from scipy.stats import rankdata
-
-    values = np.asarray(values, dtype=float)
-    ranks = rankdata(values) - (len(values) + 1) / 2
-    return ranks / max(math.sqrt(ranks @ ranks), 1e-12)
 
 
 def unit_range(q: np.ndarray) -> np.ndarray:

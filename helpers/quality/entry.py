@@ -1,0 +1,97 @@
+"""What is known of a quality: its definition, which way is better, what chance gives, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from helpers.arrays import check_count, generator
+
+__all__ = ["Quality"]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is known of a label-free quality; called, it gives a value of which larger counts as better.
+
+    Attributes
+    ----------
+    function
+        The function that gives the value as it is defined.
+    better
+        ``"larger"``, ``"smaller"``, or ``"near 1"``: what counts as better, decided before any label was seen.
+    range
+        Between which values it lies; n objects, p features, r the rank, m a number of sampled objects.
+    invariances
+        The maps that leave the value as it is, among ``"rotation"``, ``"scale"``, ``"translation"`` and ``"linear"``
+        (every invertible map).
+    cost
+        How the time grows with n and p, with q views, k clusters and L other representations.
+    reference
+        The source of the definition.
+    definition
+        What is measured, in a phrase.
+    needs
+        What the function takes: ``"x"``; ``"views"``; or ``"others"``, x and the other representations.
+    """
+
+    function: Callable[..., float]
+    better: str
+    range: str
+    invariances: tuple[str, ...]
+    cost: str
+    reference: str
+    definition: str
+    needs: str = "x"
+
+    def value(self, x: Any = None, *, views: Any = None, others: Any = None) -> float:
+        """The value as it is defined.
+
+        Raises
+        ------
+        ValueError
+            If what the quality needs is not given.
+        """
+        if (self.needs == "views" and views is None) or (self.needs == "others" and others is None):
+            raise ValueError(f"this quality needs {self.needs}=; one representation alone does not tell it")
+        if self.needs == "views":
+            return self.function(views)
+        return self.function(x, others) if self.needs == "others" else self.function(x)
+
+    def __call__(self, x: Any = None, *, views: Any = None, others: Any = None) -> float:
+        """The value turned so that larger counts as better; errors as :meth:`value`."""
+        value = self.value(x, views=views, others=others)
+        return {"larger": value, "smaller": -value, "near 1": -abs(value - 1)}[self.better]
+
+    def chance(self, n: int, p: int, *, n_draws: int = 20, rng: int | np.random.Generator = 0) -> np.ndarray:
+        """Values of white noise of a shape: what the quality gives where there is nothing to find.
+
+        Parameters
+        ----------
+        n, p
+            Numbers of objects and of features, of independent normal entries; views and other representations are
+            noise of the same shape, independent of each other.
+        n_draws
+            How many such spaces are drawn.
+        rng
+            Seed or generator of the noise.
+
+        Returns
+        -------
+        ndarray of shape (n_draws,)
+            In ascending order, as :meth:`value` gives them: the first and the last are limits that noise leaves with
+            probability 2 / (n_draws + 1).
+
+        Examples
+        --------
+        >>> from helpers.quality import QUALITIES
+        >>> QUALITIES["rankme"].chance(500, 8).round(1).mean().item()
+        8.0
+        """
+        rng = generator(rng)
+        shape = (3, check_count(n, "n", least=2), check_count(p, "p"))
+        draws = (rng.normal(size=shape) for _ in range(check_count(n_draws, "n_draws")))
+        return np.sort([self.value(x, views=views, others=views) for x, *views in draws])
