@@ -110,12 +110,9 @@ KNOWN = {
     "helpers.report.command (library) imports helpers.book.runs (book)",
     "helpers.report.command imports the private helpers.book.runs._no_kernel_left",
     "helpers.report.conclusions (library) imports helpers.book.data (book)",
-    "helpers.studies.modalities imports the private helpers.clients.simulator._Evidence",
-    "helpers.studies.modalities imports the private helpers.clients.simulator._choose",
-    "helpers.studies.modalities imports the private helpers.clients.simulator._dirichlet_multinomial",
     "helpers.ensembles.applying imports the private helpers.inputs._files.write_header",
 }
-KNOWN_CIRCLES = {"helpers.clients.reading", "helpers.clients.simulator", "helpers.clients"}
+KNOWN_CIRCLES = set()
 
 
 def test_floors_import_only_what_is_below_them_and_no_private_name():

@@ -10,7 +10,12 @@ import pytest
 from scipy import stats
 
 from helpers.clients import (
+    FEATURES,
+    Classes,
     Clients,
+    Columns,
+    Format,
+    Handling,
     agreement,
     ideal_posterior,
     ideal_table,
@@ -22,7 +27,8 @@ from helpers.clients import (
     split,
     take,
 )
-from helpers.clients.simulator import CATEGORIES, CHANNELS, FEATURES, bank, subsets
+from helpers.clients.observer import subsets
+from helpers.clients.simulator import CATEGORIES, CHANNELS, bank
 
 ROWS = pd.DataFrame(
     {
@@ -32,7 +38,13 @@ ROWS = pd.DataFrame(
         "sum": [10.0, -5.0, 7.0, 3.0, 400.0, 400.0],
     }
 )
-NAMES = {"client": "who", "time": "when", "category": "what", "amount": "sum", "min_events": 1, "min_class_size": 1}
+NAMES = {"client": "who", "time": "when", "category": "what", "amount": "sum"}
+ALL = {"columns": NAMES, "handling": {"min_events": 1}, "classes": {"min_class_size": 1}}
+
+
+def asked(**options):
+    """All rows and classes of such a table are kept, except for what the options say."""
+    return ALL | {group: ALL.get(group, {}) | names for group, names in options.items()}
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +196,7 @@ def test_the_observer_refuses_other_events(clients):
 
 
 def test_what_is_found_is_counted_handled_and_placed():
-    found = read(ROWS, **NAMES)
+    found = read(ROWS, **ALL)
     assert found.events["amount"].tolist() == [-5.0, 10.0, 3.0, 400.0, 400.0]
     assert found.events["category"].tolist() == ["missing", "food", "food", "rent", "rent"]
     report = found.report
@@ -208,53 +220,111 @@ def test_what_is_found_is_counted_handled_and_placed():
 
 
 def test_each_handling_does_what_it_says():
-    assert len(read(ROWS, **NAMES, duplicates="drop").events) == 4
-    assert len(read(ROWS, **NAMES, negative_amounts="drop").events) == 4
-    assert read(ROWS, **NAMES, negative_amounts="absolute").events["amount"].min() == 3
-    assert "missing" not in set(read(ROWS, **NAMES, missing_categories="drop").events["category"])
-    other = read(ROWS, **NAMES, categories=["food", "fuel"])
+    assert len(read(ROWS, **asked(handling={"duplicates": "drop"})).events) == 4
+    assert len(read(ROWS, **asked(handling={"negative_amounts": "drop"})).events) == 4
+    assert read(ROWS, **asked(handling={"negative_amounts": "absolute"})).events["amount"].min() == 3
+    assert "missing" not in set(read(ROWS, **asked(handling={"missing_categories": "drop"})).events["category"])
+    other = read(ROWS, **asked(handling={"known_categories": ["food", "fuel"]}))
     assert other.events["category"].value_counts().to_dict() == {"food": 2, "other": 2, "missing": 1}
-    assert len(read(ROWS, **NAMES, categories=["food"], unknown_categories="drop").events) == 3
-    few = read(ROWS, **NAMES | {"min_events": 3})
+    assert len(read(ROWS, **asked(handling={"known_categories": ["food"], "unknown_categories": "drop"})).events) == 3
+    few = read(ROWS, **asked(handling={"min_events": 3}))
     assert few.target.index.tolist() == [2] and few.report.loc["clients with few events", "found"] == 1
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"missing_dates": "refuse"}, "row 2, column 'when': missing dates are to be refused, and there are 1"),
-        ({"negative_amounts": "refuse"}, "row 1, column 'sum': negative amounts"),
-        ({"duplicates": "refuse"}, "row 5: duplicates are to be refused, and there are 1"),
-        ({"categories": ["food"], "unknown_categories": "refuse"}, "row 4, column 'what': unknown categories"),
-        ({"min_events": 3, "few_events": "refuse"}, "1 clients have fewer than 3 events, the first is 1 with 2"),
-        ({"min_events": 9}, "no client with at least 9 valid events is left of 6 rows"),
-        ({"amount": "price"}, "no column 'price'; its columns are 'who', 'when', 'what', 'sum'"),
-        ({"amount": "what", "category": "sum"}, "row 0, column 'what': 'food' is not a number; 5 values are not"),
-        ({"time": "what", "category": "when"}, "row 0, column 'what': 'food' is not a date"),
-        ({"missing_dates": "keep"}, "missing_dates is 'keep'; it can be 'drop' or 'refuse'"),
-        ({"target": "sum"}, "amount and target are both column 'sum'; name a column for each"),
-        ({"category": ["what", "when"]}, r"time and category\[1\] are both column 'when'"),
-        ({"min_events": 0}, "min_events is 0; it must be at least 1"),
-        ({"decimal": ",", "thousands": ","}, "decimal and thousands are both ','"),
+        (
+            {"handling": {"missing_dates": "refuse"}},
+            "row 2, column 'when': found missing dates in 1 row .missing_dates=",
+        ),
+        ({"handling": {"negative_amounts": "refuse"}}, "row 1, column 'sum': found negative amounts in 1 row"),
+        ({"handling": {"duplicates": "refuse"}}, "the events table, row 5: found duplicates in 1 row"),
+        (
+            {"handling": {"known_categories": ["food"], "unknown_categories": "refuse"}},
+            "row 4, column 'what': found unknown categories in 2 rows .unknown_categories='refuse'",
+        ),
+        (
+            {"handling": {"min_events": 3, "few_events": "refuse"}},
+            "1 clients have fewer than 3 events, the first is 1 with 2",
+        ),
+        ({"handling": {"min_events": 9}}, "no client with at least 9 valid events is left of 6 rows"),
+        ({"columns": {"amount": "price"}}, "no column 'price'; its columns are 'who', 'when', 'what', 'sum'"),
+        (
+            {"columns": {"amount": "what", "category": "sum"}},
+            "row 0, column 'what': 'food' is not a number; 5 values are not",
+        ),
+        ({"columns": {"time": "what", "category": "when"}}, "row 0, column 'what': 'food' is not a date"),
+        ({"columns": {"target": "sum"}}, "amount and target are both column 'sum'; name a column for each"),
+        ({"columns": {"category": ["what", "when"]}}, r"time and category\[1\] are both column 'when'"),
+        ({"columns": {"separator": ";"}}, r"columns names 'separator'; .* write format: {separator: …}"),
+        ({"columns": {"colour": "red"}}, "columns names 'colour'; it can name client, time, category, amount"),
+        ({"handling": {"missing_dates": "keep"}}, "handling.missing_dates is 'keep'; it can be 'drop' or 'refuse'"),
+        ({"handling": {"min_events": 0}}, "handling.min_events is 0; it must be at least 1"),
+        ({"handling": {"known_categories": "food"}}, "known_categories is 'food'; a list of categories is needed"),
+        ({"format": {"decimal": ",", "thousands": ","}}, "format.decimal and thousands are both ','"),
+        ({"classes": {"n_bins": -1}}, "classes.n_bins is -1; it must be at least 0"),
     ],
 )
-def test_errors_name_the_place(options, message):
+def test_errors_name_the_option_or_the_place(options, message):
     with pytest.raises(ValueError, match=message):
-        read(ROWS, **NAMES | options)
+        read(ROWS, **asked(**options))
+
+
+def test_a_group_of_options_is_a_mapping_or_its_class():
+    same = read(
+        ROWS,
+        columns=Columns(client="who", time="when", category="what", amount="sum"),
+        handling=Handling(min_events=1),
+        classes=Classes(min_class_size=1),
+        format=Format(),
+    )
+    pd.testing.assert_frame_equal(same.events, read(ROWS, **ALL).events)
+    with pytest.raises(TypeError, match=r"columns is 'who'; a mapping or Columns\(…\) is needed"):
+        read(ROWS, columns="who")
+    with pytest.raises(TypeError, match="handling.min_events is '3'; a whole number is needed"):
+        read(ROWS, **asked(handling={"min_events": "3"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("client", r"columns: \{client: …\}"),
+        ("date_format", r"format: \{date_format: …\}"),
+        ("missing_dates", r"handling: \{missing_dates: …\}"),
+        ("categories", r"handling: \{known_categories: …\}"),
+        ("target_groups", r"classes: \{n_bins: …\}"),
+        ("min_class", r"classes: \{min_class_size: …\}"),
+    ],
+)
+@pytest.mark.parametrize("source", ["events.csv", ".", "berka:nowhere"])
+def test_an_option_outside_of_its_group_is_refused_with_its_place(tmp_path, source, name, place):
+    ROWS.to_csv(tmp_path / "events.csv", index=False)
+    source = source if ":" in source else tmp_path / source
+    with pytest.raises(ValueError, match=rf"options name '{name}'; .* write {place}"):
+        load(source, **{name: "x"})
+
+
+def test_the_layout_of_public_data_keeps_what_an_option_does_not_name(tmp_path):
+    public_layout(tmp_path)
+    options = {"columns": {"category": ["small_group"]}, "classes": {"min_class_size": 1}}
+    pd.testing.assert_frame_equal(load(tmp_path, **options).events, load(tmp_path, classes=options["classes"]).events)
+    with pytest.raises(ValueError, match="format names 'colour'; it can name separator, encoding"):
+        load(tmp_path, format={"colour": "red"})
 
 
 def test_a_csv_file_is_read_as_the_table_it_holds_and_errors_name_its_lines(tmp_path):
     path = tmp_path / "events.csv"
     ROWS.to_csv(path, sep=";", index=False)
     ROWS.drop_duplicates("who")[["who"]].assign(target=["old", "young"]).to_csv(tmp_path / "t.csv", index=False)
-    found = read(path, tmp_path / "t.csv", **NAMES)
-    pd.testing.assert_frame_equal(found.events, read(ROWS, **NAMES).events)
+    found = read(path, tmp_path / "t.csv", **ALL)
+    pd.testing.assert_frame_equal(found.events, read(ROWS, **ALL).events)
     assert found.target.tolist() == ["old", "young"]
     with pytest.raises(ValueError, match="events.csv, line 4, column 'when'"):
-        read(path, **NAMES, missing_dates="refuse")
+        read(path, **asked(handling={"missing_dates": "refuse"}))
     path.write_text(path.read_text().replace("7.0", "seven"))
     with pytest.raises(ValueError, match="events.csv, line 4, column 'sum': 'seven' is not a number"):
-        load(path, **NAMES)
+        load(path, **ALL)
     with pytest.raises(FileNotFoundError, match="no file"):
         read(tmp_path / "none.csv")
 
@@ -262,7 +332,7 @@ def test_a_csv_file_is_read_as_the_table_it_holds_and_errors_name_its_lines(tmp_
 def test_parquet_and_numbers_of_days_and_the_target_beside_the_events(tmp_path):
     table = ROWS.assign(when=[3, 1, 2, 9, 8, 7], group=[0, 0, 0, 1, 1, 1])
     table.to_parquet(tmp_path / "events.parquet")
-    found = load(tmp_path / "events.parquet", **NAMES, target="group")
+    found = load(tmp_path / "events.parquet", **asked(columns={"target": "group"}))
     assert found.events["time"].dt.dayofweek.tolist() == [1, 2, 3, 0, 1, 2]  # day 0 is a Monday
     assert found.target.to_dict() == {1: 0, 2: 1}
 
@@ -288,7 +358,7 @@ def public_layout(folder, gz=".gz"):
 
 def test_the_public_layout_is_read_with_clients_whose_target_is_hidden(tmp_path):
     simulated = public_layout(tmp_path)
-    found = load(tmp_path, min_class_size=1)
+    found = load(tmp_path, classes={"min_class_size": 1})
     assert len(found) == 40 and found.target.notna().sum() == 30
     assert found.events["amount"].tolist() == simulated.events["amount"].tolist()
     assert set(split(found)[found.target.isna()]) == {"train"}
@@ -309,14 +379,14 @@ def test_real_accounts_are_read_and_their_owners_fall_into_four_groups_of_age():
 
 def test_a_date_written_as_a_number_is_not_taken_for_days():
     table = ROWS.assign(when=[20240103, 20240101, 20240102, 20240201, 20240202, 20240203])
-    with pytest.raises(ValueError, match="row 0, column 'when': 20240103 is no plausible number of days"):
-        read(table, **NAMES)
-    assert read(table, **NAMES, date_format="%Y%m%d").events["time"].dt.month.tolist() == [1, 1, 1, 2, 2, 2]
+    with pytest.raises(ValueError, match="row 0, column 'when': 20240103 is not a plausible number of days"):
+        read(table, **ALL)
+    assert read(table, **asked(format={"date_format": "%Y%m%d"})).events["time"].dt.month.tolist() == [1, 1, 1, 2, 2, 2]
 
 
 def test_dates_as_people_write_them():
     def times(values):
-        found = read(ROWS.assign(when=values), **NAMES).events["time"]
+        found = read(ROWS.assign(when=values), **ALL).events["time"]
         return found.dt.strftime("%Y-%m-%d %H:%M").tolist()
 
     dotted = ["03.02.2024", "01.02.2024", "02.02.2024", "11.02.2024", "12.02.2024", "10.02.2024"]
@@ -325,30 +395,31 @@ def test_dates_as_people_write_them():
     assert times(mixed)[:3] == ["2024-01-01 00:00", "2024-01-02 09:30", "2024-01-03 10:00"]
     summer = ["2024-03-30T10:00:00+01:00", "2024-03-31T10:00:00+02:00", "2024-04-01T10:00:00Z"] * 2
     assert times(summer)[:3] == ["2024-03-30 10:00", "2024-03-31 10:00", "2024-04-01 10:00"]
-    with pytest.raises(ValueError, match="'soon' is not a date; date_format names the form of the dates"):
+    with pytest.raises(ValueError, match="'soon' is not a date; format.date_format names the form of the dates"):
         times(["soon", *dotted[1:]])
 
 
 def test_decimal_commas_and_other_encodings_are_named_and_read(tmp_path):
     table = ROWS.assign(what=["café", None, "fuel", "food", "rent", "rent"])
     table.to_csv(tmp_path / "e.csv", sep=";", decimal=",", encoding="cp1252", index=False)
-    found = read(tmp_path / "e.csv", **NAMES, decimal=",", encoding="cp1252")
+    found = read(tmp_path / "e.csv", **asked(format={"decimal": ",", "encoding": "cp1252"}))
     assert found.events["amount"].tolist() == [-5.0, 10.0, 3.0, 400.0, 400.0] and "café" in set(
         found.events["category"]
     )
     with pytest.raises(ValueError, match="e.csv is not utf-8; name its encoding, such as 'cp1252'"):
-        read(tmp_path / "e.csv", **NAMES)
+        read(tmp_path / "e.csv", **ALL)
     with pytest.raises(
-        ValueError, match="line 2, column 'sum': '10,0' is not a number.*decimal and thousands name the marks"
+        ValueError,
+        match="line 2, column 'sum': '10,0' is not a number.*format.decimal and format.thousands name the marks",
     ):
-        read(tmp_path / "e.csv", **NAMES, encoding="cp1252")
+        read(tmp_path / "e.csv", **asked(format={"encoding": "cp1252"}))
 
 
 def test_a_class_may_be_missing_in_some_rows_and_clients_that_do_not_match_are_told():
     some = ROWS.assign(target=["old", None, None, None, "young", "young"])
-    assert read(some, **NAMES).target.to_dict() == {1: "old", 2: "young"}
+    assert read(some, **ALL).target.to_dict() == {1: "old", 2: "young"}
     with pytest.raises(ValueError, match="none of the 2 clients .* look like 1, those of the targets like '1'"):
-        read(ROWS, pd.Series(["old", "young"], index=["1", "2"]), **NAMES)
+        read(ROWS, pd.Series(["old", "young"], index=["1", "2"]), **ALL)
 
 
 def test_clients_and_categories_are_what_is_written(tmp_path):
@@ -357,7 +428,7 @@ def test_clients_and_categories_are_what_is_written(tmp_path):
 
     def read_names(names, targets=None):
         events.assign(who=names, when="2024-01-03").to_csv(path, index=False)
-        return read(path, targets, **NAMES)
+        return read(path, targets, **ALL)
 
     found = read_names(["007", "007", "7", "7", "7", "7"])
     assert found.target.index.tolist() == ["007", "7"] and {"0742", "742"} <= set(found.events["category"])
@@ -367,28 +438,31 @@ def test_clients_and_categories_are_what_is_written(tmp_path):
     assert read_names(long).target.index.tolist() == [2**53, 2**53 + 1]
     pd.DataFrame({"who": [7, 8], "target": ["old", "young"]}).to_csv(tmp_path / "t.csv", index=False)
     assert read_names(["7", "7", "7", "C8", "C8", "C8"], tmp_path / "t.csv").target.tolist()[0] == "old"
-    assert len(read(ROWS.assign(who=pd.array([1, 1, None, 2, 2, 2], dtype="Int64")), **NAMES)) == 2
-    mixed = read(ROWS.assign(who=[1, 1, 1, "b", "b", "b"]), **NAMES).target.index
+    assert len(read(ROWS.assign(who=pd.array([1, 1, None, 2, 2, 2], dtype="Int64")), **ALL)) == 2
+    mixed = read(ROWS.assign(who=[1, 1, 1, "b", "b", "b"]), **ALL).target.index
     assert mixed.tolist() == ["1", "b"]
 
 
 def test_a_target_of_numbers_is_cut_into_groups_and_as_many_classes_as_clients_are_refused(tmp_path):
     table = pd.concat([ROWS.dropna().assign(who=i, age=float(70 - 3 * i)) for i in range(12)])
-    names = NAMES | {"target": "age"}
-    with pytest.raises(ValueError, match="'age' has 12 values among 12 clients; classes are needed, and target_groups"):
-        read(table, **names)
-    found = read(table, **names, target_groups=3)
+    age = {"columns": NAMES | {"target": "age"}}
+    with pytest.raises(
+        ValueError, match="'age' has 12 values among 12 clients; classes are needed, and classes.n_bins"
+    ):
+        read(table, **asked(**age))
+    found = read(table, **asked(**age, classes={"n_bins": 3}))
     assert found.target.tolist() == [2] * 4 + [1] * 4 + [0] * 4
-    some = read(table.assign(age=table["age"].where(table["who"] > 3)), **names, target_groups=2).target
+    some = table.assign(age=table["age"].where(table["who"] > 3))
+    some = read(some, **asked(**age, classes={"n_bins": 2})).target
     assert some.isna().sum() == 4 and some.value_counts().to_dict() == {0: 4, 1: 4}
-    with pytest.raises(ValueError, match="target_groups is 2, but the target 'age' holds no numbers or dates"):
-        read(table.assign(age="old"), **names, target_groups=2)
+    with pytest.raises(ValueError, match="classes.n_bins is 2, but the target 'age' holds no numbers or dates"):
+        read(table.assign(age="old"), **asked(**age, classes={"n_bins": 2}))
 
 
 def test_clients_of_rare_classes_are_counted_and_not_scored():
     table = pd.concat([ROWS.dropna().assign(who=i, kind="often" if i < 20 else "now and then") for i in range(32)])
     table.loc[table["who"] == 5, "kind"] = "once"
-    found = read(table, **NAMES | {"target": "kind", "min_class_size": 10})
+    found = read(table, **asked(columns={"target": "kind"}, classes={"min_class_size": 10}))
     assert found.target.value_counts().to_dict() == {"often": 19, "now and then": 12} and found.target.isna()[5]
     assert found.report.loc["clients of rare classes"].tolist() == [
         1,
@@ -396,13 +470,15 @@ def test_clients_of_rare_classes_are_counted_and_not_scored():
         "not scored (fewer than 10)",
         "class once",
     ]
-    with pytest.raises(ValueError, match="no class has 20 clients, the largest, 'often', has 19; min_class says"):
-        read(table, **NAMES | {"target": "kind", "min_class_size": 20})
+    with pytest.raises(
+        ValueError, match="no class has 20 clients, the largest, 'often', has 19; classes.min_class_size"
+    ):
+        read(table, **asked(columns={"target": "kind"}, classes={"min_class_size": 20}))
 
 
 def test_dates_that_can_be_read_in_two_ways_are_refused_and_one_that_tells_decides():
-    def months(values, **options):
-        return read(ROWS.assign(when=values), **NAMES, **options).events["time"].dt.month.tolist()
+    def months(values, **format):
+        return read(ROWS.assign(when=values), **asked(format=format)).events["time"].dt.month.tolist()
 
     either = ["03/04/2024", "05/06/2024", "07/08/2024", "01/02/2024", "02/02/2024", "03/02/2024"]
     with pytest.raises(ValueError, match="row 0, column 'when': '03/04/2024' can be read in more than one way"):
@@ -415,7 +491,7 @@ def test_dates_that_can_be_read_in_two_ways_are_refused_and_one_that_tells_decid
     late = ["2024-01-03T23:00:00", "2024-01-01T10:00:00+03:00", "2024-01-02T10:00:00Z"] * 2
     assert months(late) == [1] * 6
     stamps = [1704240000 + 86400 * day for day in (3, 1, 2, 9, 8, 7)]
-    with pytest.raises(ValueError, match="1704499200 is no plausible number of days; .* or 'seconds'"):
+    with pytest.raises(ValueError, match="1704499200 is not a plausible number of days; .* or 'seconds'"):
         months(stamps)
     assert months(stamps, date_format="seconds") == months([1000 * s for s in stamps], date_format="milliseconds")
 
@@ -423,13 +499,15 @@ def test_dates_that_can_be_read_in_two_ways_are_refused_and_one_that_tells_decid
 def test_marks_in_numbers_are_named_and_never_guessed(tmp_path):
     path = tmp_path / "e.csv"
 
-    def amounts(values, **options):
+    def amounts(values, **format):
         ROWS.assign(sum=values, when="2024-01-03").to_csv(path, sep=";", index=False)
-        return read(path, **NAMES, **options).events["amount"].tolist()
+        return read(path, **asked(format=format)).events["amount"].tolist()
 
     german = ["1.234,5", "-5", "7,25", "3", "400", "10.000"]
     assert amounts(german, decimal=",", thousands=".") == [1234.5, -5, 7.25, 3, 400, 10000]
-    with pytest.raises(ValueError, match="'1.234,5' is not a number; 2 values are not; decimal and thousands name"):
+    with pytest.raises(
+        ValueError, match="'1.234,5' is not a number; 2 values are not; format.decimal and format.thousands name"
+    ):
         amounts(german, decimal=",")
     assert amounts(["1 234", "5", "7\N{NO-BREAK SPACE}000", "3", "4", "\N{MINUS SIGN}10"], thousands=" ")[2] == 7000
     with pytest.raises(ValueError, match="'£5' is not a number"):
@@ -442,46 +520,46 @@ def test_files_that_are_no_table_are_told(tmp_path):
     lines = text.splitlines()
     path.write_text("\n".join([lines[0], *(line + ",more" for line in lines[1:])]))
     with pytest.raises(ValueError, match="e.csv cannot be read as a table: rows have more fields than the heading"):
-        read(path, **NAMES)
+        read(path, **ALL)
     path.write_text("\n".join([lines[0], *(line + "," for line in lines[1:])]))
-    assert len(read(path, **NAMES)) == 2  # a separator at the end of each row says nothing
+    assert len(read(path, **ALL)) == 2  # a separator at the end of each row says nothing
     path.write_text(text.replace(",", "~"))
-    with pytest.raises(ValueError, match="no column 'who'; .*; separator names what stands between columns"):
-        read(path, **NAMES)
-    assert len(read(path, **NAMES, separator="~")) == 2
+    with pytest.raises(ValueError, match="no column 'who'; .*; format.separator names the character between columns"):
+        read(path, **ALL)
+    assert len(read(path, **asked(format={"separator": "~"}))) == 2
     path.write_text(text.replace(",", "::"))
-    assert len(read(path, **NAMES, separator="::")) == 2
+    assert len(read(path, **asked(format={"separator": "::"}))) == 2
     for content in ("", "\n\n"):
         path.write_text(content)
         with pytest.raises(ValueError, match="e.csv cannot be read as a table"):
-            read(path, **NAMES)
+            read(path, **ALL)
     with pytest.raises(ValueError, match="encoding is 'klingon', which is unknown"):
-        read(path, **NAMES, encoding="klingon")
+        read(path, **asked(format={"encoding": "klingon"}))
     (tmp_path / "e.parquet").write_text("no")
     with pytest.raises(ValueError, match="e.parquet cannot be read as a table"):
-        read(tmp_path / "e.parquet", **NAMES)
+        read(tmp_path / "e.parquet", **ALL)
     (tmp_path / "e.xlsx").write_text("no")
     with pytest.raises(ValueError, match="e.xlsx is a spreadsheet; save it as CSV or Parquet"):
-        read(tmp_path / "e.xlsx", **NAMES)
+        read(tmp_path / "e.xlsx", **ALL)
     with pytest.raises(ValueError, match="has 2 columns 'sum'; each name is needed once"):
-        read(pd.concat([ROWS, ROWS[["sum"]]], axis=1), **NAMES)
+        read(pd.concat([ROWS, ROWS[["sum"]]], axis=1), **ALL)
     with pytest.raises(ValueError, match="is left of 6 rows; dropped were 1 missing dates, 5 missing amounts"):
-        read(ROWS.assign(sum=np.nan), **NAMES)
+        read(ROWS.assign(sum=np.nan), **ALL)
     with pytest.raises(ValueError, match="options name 'colour'; for the source 'simulated' there are days, events"):
         load("simulated", colour="red")
 
 
 def test_relative_paths_start_here_or_at_the_top_of_the_project(tmp_path, monkeypatch):
+    from helpers import locations
     from helpers.book.fingerprint import key
-    from helpers.clients import reading
 
     ROWS.to_csv(tmp_path / "mine.csv", index=False)
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
     with pytest.raises(FileNotFoundError, match="no source 'mine.csv'"):
-        load("mine.csv", **NAMES)
-    monkeypatch.setattr(reading, "ROOT", tmp_path)
-    assert len(load("mine.csv", **NAMES)) == 2
+        load("mine.csv", **ALL)
+    monkeypatch.setattr(locations, "ROOT", tmp_path)
+    assert len(load("mine.csv", **ALL)) == 2
     # A table that options name counts by its contents.
     keys = []
     for text in ("a", "b"):

@@ -174,7 +174,7 @@ def test_real_accounts_are_embedded_and_scored():
 
 def test_data_without_channels_have_four_features(clients):
     table = clients.events.drop(columns="channel")
-    assert coles.features_of(read(table, min_events=1)) == ("category", "amount", "weekday", "monthday")
+    assert coles.features_of(read(table, handling={"min_events": 1})) == ("category", "amount", "weekday", "monthday")
 
 
 # What is drawn
@@ -361,10 +361,16 @@ def test_a_sweep_keeps_what_is_done_and_isolates_what_diverges(tmp_path):
     table.to_csv(tmp_path / "events.csv", sep=";", index=False)
     answers = simulated.target.clip(upper=1).map({0: "young", 1: "old"}).rename("age").rename_axis("person")
     answers.to_csv(tmp_path / "answers.csv")
-    about = {"targets": str(tmp_path / "answers.csv"), "target": "age", "target_client": "person"}
+    options = {
+        "columns": other | {"target": "age", "target_client": "person"},
+        "format": {"date_format": "%d.%m.%Y"},
+        "handling": {"min_events": 8},
+        "classes": {"min_class_size": 1},
+        "targets": str(tmp_path / "answers.csv"),
+    }
     shared = {
         "source": str(tmp_path / "events.csv"),
-        "options": other | about | {"date_format": "%d.%m.%Y", "min_events": 8, "min_class_size": 1},
+        "options": options,
         "n_clients": 0,
         "fractions": (0.5, 0.25, 0.25),
         "out": "test-sweep",

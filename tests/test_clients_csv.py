@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import nbformat
@@ -18,6 +19,7 @@ from helpers.__main__ import main
 from helpers.book.render import ROOT, chapters
 from helpers.book.runs import glued, parameters_of
 from helpers.clients import load, read
+from helpers.clients.options import GROUPS, as_group
 
 PART = [path for path in chapters() if re.match(r"(09|1[0-5])_", path.stem)]
 NAMES = {
@@ -27,6 +29,7 @@ NAMES = {
     "amount": "Betrag (EUR)",
     "target": "Tarif",
 }
+OPTIONS = {"columns": NAMES}
 SHOPS = ["Grocery & Food", "salary", "rent", "Fuel", "Café", "travel", "ATM", "pharmacy", "vet", "golf", "opera"]
 
 
@@ -62,7 +65,7 @@ def foreign(folder: Path, n: int = 160) -> pd.DataFrame:
 def test_a_foreign_table_is_read_the_same_from_csv_and_parquet(tmp_path):
     table = foreign(tmp_path)
     table.to_parquet(tmp_path / "umsaetze.parquet")
-    found, same = (load(tmp_path / f"umsaetze.{kind}", **NAMES) for kind in ("csv", "parquet"))
+    found, same = (load(tmp_path / f"umsaetze.{kind}", **OPTIONS) for kind in ("csv", "parquet"))
     pd.testing.assert_frame_equal(found.events, same.events)
     pd.testing.assert_series_equal(found.target, same.target)
     assert len(found) == 157 and found.target.isna().sum() == 1 and found.target.nunique() == 3
@@ -72,19 +75,25 @@ def test_a_foreign_table_is_read_the_same_from_csv_and_parquet(tmp_path):
 
 
 def test_the_page_names_options_and_parameters_that_there_are():
+    """Each option stands in the table of its group, with its default."""
     page = (ROOT / "book" / "transactions.md").read_text(encoding="utf-8")
-    options = set(inspect.signature(read).parameters)
     known = set().union(*(parameters_of(path) for path in PART))
     blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
-        assert set(block) <= known and set(block.get("options", {})) <= options
-    rows = re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
-    assert len(rows) > 8 and {name for row in rows for name in re.findall(r"`(\w+)`", row)} <= options
-    defaults = {name: p.default for name, p in inspect.signature(read).parameters.items()}
-    for name in ("missing_dates", "missing_categories", "negative_amounts", "duplicates", "few_events", "min_events"):
-        (row,) = (line for line in page.splitlines() if line.startswith("| ") and f"`{name}`" in line)
-        assert str(defaults[name]) in row.split("|")[2]
+        assert set(block) <= known
+        for name, value in block.get("options", {}).items():
+            assert as_group(name, value) if name in GROUPS else name in inspect.signature(read).parameters
+    tables = re.split(r"^\| option of `(\w+)` .*$", page, flags=re.MULTILINE)[1:]
+    assert tables[::2] == list(GROUPS)
+    for name, table in zip(tables[::2], tables[1::2], strict=True):
+        defaults = {field.name: field.default for field in fields(GROUPS[name])}
+        rows = [line.split("|")[1:] for line in re.findall(r"^\| `.*$", table, re.MULTILINE)]
+        assert {option for row in rows for option in re.findall(r"`(\w+)`", row[0])} == set(defaults)
+        for options, said, _, _ in rows:
+            for option in re.findall(r"`(\w+)`", options):
+                # None, and what the names of the columns themselves say, are told in words.
+                assert defaults[option] in (None, "", option) or str(defaults[option]) in said, option
 
 
 def test_one_file_serves_one_chapter_too_and_a_misspelt_name_is_refused(tmp_path, capsys):
@@ -134,7 +143,7 @@ def run_chapters(parameters: dict, folder: Path, chapters: list[Path] = PART) ->
 @pytest.mark.slow
 def test_all_seven_chapters_run_on_a_foreign_table_by_parameters_alone(tmp_path):
     foreign(tmp_path)
-    told = run_chapters({"source": str(tmp_path / "umsaetze.csv"), "options": NAMES}, tmp_path)
+    told = run_chapters({"source": str(tmp_path / "umsaetze.csv"), "options": OPTIONS}, tmp_path)
     for chapter, text in told.items():
         assert not re.search(r"\bnan\b", text), (chapter, re.findall(r".*\bnan\b.*", text))
     assert "calibrated" not in told["09_clients"] and "nobody can say" in told["09_clients"]
@@ -148,16 +157,15 @@ def test_chapters_run_on_real_accounts(tmp_path):
     """The file as the bank left it, columns named by parameters; the class is the frequency of statements."""
     chapters = [path for path in PART if path.stem[:2] in ("09", "10", "15")]
     folder = Path(os.environ["BOOK_DATA"], "berka_feup")
-    options = {
+    columns = {
         "client": "account_id",
         "time": "date",
-        "date_format": "%y%m%d",
         "category": ["operation", "k_symbol"],
         "amount": "amount",
         "channel": "type",
-        "targets": str(folder / "account.csv"),
         "target": "frequency",
     }
+    options = {"columns": columns, "format": {"date_format": "%y%m%d"}, "targets": str(folder / "account.csv")}
     told = run_chapters({"source": str(folder / "trans_test.csv"), "options": options}, tmp_path, chapters)
     for chapter, text in told.items():
         assert not re.search(r"\bnan\b", text), (chapter, re.findall(r".*\bnan\b.*", text))

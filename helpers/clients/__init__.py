@@ -8,13 +8,23 @@
 ['test', 'train', 'validation']
 """
 
-from helpers.clients.reading import Clients, load, read, read_age_groups, read_berka, split, take
+from helpers.clients.data import FEATURES, Clients
+from helpers.clients.observer import ideal_accuracy, ideal_posterior, ideal_table
+from helpers.clients.options import Classes, Columns, Format, Handling
+from helpers.clients.reading import read
 from helpers.clients.scoring import CLASSIFIERS, Score, agreement, score
-from helpers.clients.simulator import bank, ideal_accuracy, ideal_posterior, ideal_table, simulate
+from helpers.clients.simulator import bank, simulate
+from helpers.clients.sources import load, read_age_groups, read_berka
+from helpers.clients.splitting import split, take
 
 __all__ = [
     "CLASSIFIERS",
+    "FEATURES",
+    "Classes",
     "Clients",
+    "Columns",
+    "Format",
+    "Handling",
     "Score",
     "agreement",
     "bank",

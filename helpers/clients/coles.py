@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import integer_seed
+from helpers.clients.data import FEATURES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from helpers.clients.reading import Clients
+    from helpers.clients.data import Clients
     from helpers.training import Checkpoints
 
 __all__ = [
@@ -33,9 +34,6 @@ __all__ = [
 
 LARGEST = 1e6
 """A weight beyond this tells a training that diverged."""
-
-FEATURES = ("category", "amount", "channel", "weekday", "monthday")
-"""What a model may see of an event; weekday and day of the month are taken from its time."""
 
 SPACE: dict[str, tuple] = {
     "category_width": (4, 8, 16, 32),

@@ -14,7 +14,7 @@ from helpers.inference import Claim
 if TYPE_CHECKING:
     import pandas as pd
 
-    from helpers.clients.reading import Clients
+    from helpers.clients.data import Clients
     from helpers.inference import Finding
     from helpers.studies.sweep import Sweep
 
@@ -468,7 +468,7 @@ def halves(clients: Clients, *, rng: int | np.random.Generator = 0) -> tuple[Cli
     True
     """
     from helpers.arrays import generator
-    from helpers.clients.reading import Clients
+    from helpers.clients.data import Clients
 
     events = clients.events
     draw = generator(rng).random(len(events))
@@ -503,7 +503,7 @@ def with_views(
     import pandas as pd
 
     from helpers.clients.coles import embed
-    from helpers.clients.reading import Clients
+    from helpers.clients.data import Clients
 
     n, known = len(clients), pd.Index(clients.target.index)
     three = [clients, *halves(clients, rng=halves_rng)]
@@ -551,8 +551,9 @@ def views_of(
     ValueError
         If the clients are not those of the sweep.
     """
+    from helpers.clients import load
     from helpers.clients.coles import SPACE
-    from helpers.clients.reading import Clients, load
+    from helpers.clients.data import Clients
 
     seed = integer_seed(rng)
     population = [seed, experiment] if source == "simulated" else seed
