@@ -59,6 +59,8 @@ def above(rate, trials):
         (Claim("number", side="less", published=-2.0), -0.5, 0.5, NO),
         (Claim("at least", published=2.0, smallest=0.3), -0.5, 0.5, OPEN),  # the smallest effect of interest decides
         (Claim("at least", published=2.0, smallest=0.8), -0.5, 0.5, NO),
+        (Claim("at least", published=2.0, smallest=0.8), 0.1, 0.5, NO),  # surely too small to count
+        (Claim("at least", published=2.0, smallest=0.8), 0.1, 0.9, YES),
         (Claim("hard to beat", side="less", null=1.0), -0.5, 0.5, YES),
         (Claim("hard to beat", side="less", null=1.0), 0.5, 1.5, OPEN),
         (Claim("hard to beat", side="less", null=1.0), 1.5, 2.5, NO),
@@ -83,6 +85,8 @@ def test_interval_and_test_have_to_agree():
     assert verdict(claim, -0.5, 0.5, p_effect=0.06) == OPEN and verdict(claim, -0.5, 0.5, p_effect=0.05) == NO
     found = judge({"c": claim}, {"c": Finding(0.3, 0.1, 0.5, 4, "tasks", p=0.125)})
     assert found.loc["c", "note"] == "the corrected test does not agree (p = 0.125)"
+    small = judge({"c": Claim("c", smallest=1.0)}, {"c": Finding(0.3, 0.1, 0.5, MANY, "tasks")}).loc["c"]
+    assert (small["verdict"], small["note"]) == (NO, "too small to count")
 
 
 def test_a_claim_turned_around_has_the_same_verdict():

@@ -3,11 +3,13 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from helpers.inference import judge
 from helpers.postprocessing import TREATMENTS, treatments
 from helpers.quality import mean_cosine, rankme
-from helpers.studies.duplicates import FUSED, experiment, pair_scores, pairs_in_a_cone
+from helpers.studies.duplicates import CLAIMS, FUSED, experiment, findings, pair_scores, pairs_in_a_cone
 
 
 def test_a_common_vector_raises_the_mean_cosine_and_centring_takes_it_away():
@@ -136,3 +138,24 @@ def test_another_kind_of_task_is_refused():
 
     with pytest.raises(ValueError, match="SomeSTS is of type STS"):
         experiment(lambda texts: {}, Task())
+
+
+def test_the_claims_are_asked_of_the_mean_over_encoders():
+    rows = []
+    for encoder, gain in (("a", 0.03), ("b", 0.01)):
+        for representation, treatment, metric in {(q[0], q[1], q[4]) for q in CLAIMS.values()}:
+            row = {"encoder": encoder, "representation": representation, "treatment": treatment, "metric": metric}
+            for against in ("raw", "centred", "qp"):
+                own = 0.0 if against == "centred" else gain
+                ends = (("", 0), ("_ci_low", -0.005), ("_ci_high", 0.005))
+                row |= {f"diff_{against}{end}": own + by for end, by in ends}
+            rows.append(row | {"n_pairs": 600})
+    table = pd.DataFrame(rows)
+    found = findings(table)
+    assert np.allclose(found["pca"][:3], [2.0, 1.5, 2.5]) and found["pca"].n == 600
+    assert np.allclose(found["explained"][:3], [0.0, -0.5, 0.5])
+    judged = judge({key: question.claim for key, question in CLAIMS.items()}, found)
+    assert set(judged["verdict"]) == {"reproduced"}
+    assert findings(table[table["metric"] == "cosine"])["pca_best"].why == "not measured"
+    small = judge({"pca": CLAIMS["pca"].claim}, {"pca": found["pca"]._replace(estimate=0.5, low=0.3, high=0.7)})
+    assert small.loc["pca", ["verdict", "note"]].tolist() == ["not reproduced", "too small to count"]

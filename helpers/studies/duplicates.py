@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from helpers.arrays import as_matrix, check_count, generator, integer_seed
-from helpers.inference import interval, paired
+from helpers.inference import Claim, Finding, interval, paired
 from helpers.metrics import average_precision, pair_cosines
 from helpers.postprocessing import TREATMENTS, treatments
 
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "CLAIMS",
     "FUSED",
     "Duplicates",
     "Pairs",
+    "Question",
     "experiment",
+    "findings",
     "pair_scores",
     "pairs_in_a_cone",
 ]
@@ -43,6 +46,91 @@ class Duplicates(NamedTuple):
 
     table: pd.DataFrame
     representations: Mapping[str, Any]
+
+
+class Question(NamedTuple):
+    """A claim about one treatment of one representation against another row of :func:`experiment`.
+
+    ``against`` is ``"raw"``, ``"centred"`` (of the same representation) or ``"qp"`` (the raw weighted sum).
+    """
+
+    representation: str
+    treatment: str
+    against: str
+    claim: Claim
+    metric: str = "cosine"
+
+
+_POINTS = {"statistic": "points of average precision by the cosine, mean over encoders", "smallest": 1.0}
+_MADE = {"source": "popov2025automatic", "place": "section 2.6", "models": "BERT, RoBERTa and SimCSE"}
+CLAIMS = {
+    "pca": Question(
+        "QP, concatenated", "pca", "qp", Claim("On duplicates the variant with PCA beats QP", **_POINTS, **_MADE)
+    ),
+    "pca_best": Question(
+        "QP, concatenated",
+        "pca",
+        "qp",
+        Claim("On duplicates the variant with PCA beats QP, by the best of four similarities", **_POINTS, **_MADE),
+        "max_ap",
+    ),
+    "anisotropy": Question(
+        "QP", "centred", "raw", Claim("Removing anisotropy alone helps on duplicates: centring", **_POINTS, **_MADE)
+    ),
+    "explained": Question(
+        "QP, concatenated",
+        "pca",
+        "centred",
+        Claim(
+            "What PCA gains on duplicates is what centring gains",
+            _POINTS["statistic"],
+            "equal",
+            margin=1.0,
+            **_MADE,
+        ),
+    ),
+    "axes": Question("QP", "svd_half", "raw", Claim("Dropping axes helps, without centring", **_POINTS)),
+    "whitening": Question("QP", "whitened", "raw", Claim("Evening out directions helps: whitening of QP", **_POINTS)),
+    "whitening_mean": Question(
+        "mean of layers", "whitened", "raw", Claim("The same of the mean of all layers", **_POINTS)
+    ),
+}
+"""The published explanation of why PCA wins on duplicates, in parts, and rival ones, which have no source.
+
+One point is the smallest gain that counts: the published lead of the variant with PCA is that of one model for the most
+part, and no yardstick for others.
+"""
+
+
+def findings(table: pd.DataFrame) -> dict[str, Finding]:
+    """What tables of :func:`experiment` say of :data:`CLAIMS`, for :func:`helpers.inference.judge`.
+
+    Parameters
+    ----------
+    table
+        Of one or several encoders on one task, with a column ``encoder``.
+
+    Returns
+    -------
+    dict of str to Finding
+        In points, with pairs as units: the mean over the encoders of the table. Its limits are the means of theirs,
+        which is right if their errors move together, as they do on the same pairs, and too wide if they do not.
+    """
+    from helpers.inference import absent
+
+    found = {}
+    for key, (representation, treatment, against, _, metric) in CLAIMS.items():
+        rows = table[
+            (table["representation"] == representation)
+            & (table["treatment"] == treatment)
+            & (table["metric"] == metric)
+        ]
+        if rows.empty:
+            found[key] = absent("not measured")
+            continue
+        ends = [100 * float(rows[f"diff_{against}{end}"].mean()) for end in ("", "_ci_low", "_ci_high")]
+        found[key] = Finding(*ends, int(rows["n_pairs"].min()), "pairs")
+    return found
 
 
 def pairs_in_a_cone(
