@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.inference import judge
 from helpers.similarity import MEASURES, similarity_matrices
 from helpers.studies.layers import (
+    CLAIMS,
     VIEWS,
     Study,
     agreement,
@@ -13,13 +15,16 @@ from helpers.studies.layers import (
     block_name,
     block_test,
     blocks,
+    blocks_finding,
     claimed,
     contiguous,
     cut,
     drift,
     ends,
+    findings,
     interval,
     likeness,
+    pooler_finding,
     study,
     tidy,
 )
@@ -170,3 +175,80 @@ def test_drift_forgets_at_the_rate_it_is_told():
     assert kept == pytest.approx(0.7, abs=0.03)
     with pytest.raises(ValueError, match="keep"):
         drift(x, 2, 1.5)
+
+
+# Claims
+
+
+def on_a_line(places, run="one", half=0.005):
+    """Similarities of layers that lie on a line, each with limits, beside a pooler that is no layer."""
+    places = np.asarray(places, float)
+    rows = [
+        ("cka", f"layer {j}", f"layer {i}", np.exp(-abs(places[i] - places[j])), run)
+        for i in range(len(places))
+        for j in range(i + 1, len(places))
+    ]
+    rows.append(("cka", "pooler", "layer 0", 0.9, run))
+    rows.append(("rsa", "layer 0", "layer 1", 0.9, run))
+    table = pd.DataFrame(rows, columns=["measure", "layer_a", "layer_b", "value", "run"])
+    return table.assign(ci_low=table["value"] - half, ci_high=table["value"] + half)
+
+
+def agreements(lowest, run="one", half=0.005):
+    rows = [("cka", "rsa", lowest), ("cka", "jaccard", 0.97), ("cka", "rtd", 0.1)]
+    table = pd.DataFrame(rows, columns=["measure_a", "measure_b", "spearman"]).assign(run=run)
+    return table.assign(ci_low=table["spearman"] - half, ci_high=table["spearman"] + half)
+
+
+def test_a_layer_that_stands_apart_is_ahead_of_every_central_step():
+    places = [0, 1, 1.1, 1.2, 1.3, 1.4]
+    found = findings(on_a_line(places), agreements(0.95), {"one": 500})
+    assert np.isclose(found["first"].estimate, np.exp(-0.1) - np.exp(-1)) and found["first"].n == 500
+    assert np.isclose(found["first"].low, found["first"].estimate - 0.01)  # both similarities may err together
+    assert np.isclose(found["last"].estimate, 0)
+    assert found["agree"].estimate == 0.95  # RTD is left out
+    verdicts = judge(CLAIMS, found)["verdict"]
+    assert verdicts["first"] == verdicts["agree"] == "reproduced" and verdicts["last"] == "not testable here"
+
+
+def test_a_claim_about_all_encoders_fails_where_one_surely_does_not_have_it():
+    apart, not_apart = on_a_line([0, 1, 1.1, 1.2, 2.2]), on_a_line([0, 0.1, 1.1, 2.1, 2.2], run="two")
+    both = pd.concat([apart, not_apart]), pd.concat([agreements(0.95), agreements(0.85, run="two")])
+    alone = judge(CLAIMS, findings(apart, both[1][both[1]["run"] == "one"], {"one": 500}))["verdict"]
+    together = judge(CLAIMS, findings(*both, {"one": 500, "two": 300}))
+    for key in ("first", "last", "agree"):
+        assert alone[key] == "reproduced" and together.loc[key, "verdict"] == "not reproduced"
+    assert set(together.loc[["first", "last"], "n"]) == {300}
+
+
+def test_a_steady_drift_has_no_central_block_and_far_ends_make_one():
+    steady = findings(on_a_line(np.arange(7) / 5), agreements(0.95), {"one": 500})["centre"]
+    assert np.isclose(steady.estimate, 0) and steady.low < 0 < steady.high
+    far = findings(on_a_line([0, 1, 1.1, 1.2, 1.3, 2.3]), agreements(0.95), {"one": 500})
+    assert far["centre"].estimate > 0.3 and judge(CLAIMS, far).loc["centre", "verdict"] == "reproduced"
+
+
+def made_of(matrix, n_draws=12):
+    """A study of nothing but a CKA matrix, whose draws wobble about it."""
+    wobble = 0.01 * np.random.default_rng(0).normal(size=(n_draws, *matrix.shape))
+    draws = matrix + (wobble + wobble.transpose(0, 2, 1)) * (1 - np.eye(len(matrix)))
+    return Study({"cka": pd.DataFrame(matrix)}, {"cka": draws}, {"cka": pd.DataFrame(matrix)})
+
+
+def test_claimed_blocks_have_to_fit_better_than_nearly_all_others():
+    there, elsewhere = (blocks_finding(made_of(two_blocks(at=at)), 500, [0, 0, 1, 1, 1, 1]) for at in (2, 4))
+    assert abs(there.estimate) < 1e-12 and elsewhere.high < 0  # of five partitions it can only be the best itself
+    twenty = made_of(two_blocks(size=24, at=9))
+    right = blocks_finding(twenty, 500, [0] * 9 + [1] * 15)
+    assert right.low > 0 and judge({"blocks": CLAIMS["blocks"]}, {"blocks": right}).loc["blocks", "p"] < 0.05
+
+
+def test_a_pooler_of_its_own_joins_the_tree_above_the_cut_into_four():
+    near = np.exp(-np.abs(np.subtract.outer(np.arange(7), np.arange(7))) / 5)
+    far = near.copy()
+    far[-1, :-1] = far[:-1, -1] = 0.1
+    own, one_of_many = (pooler_finding(made_of(matrix), 500) for matrix in (far, near))
+    assert own.low > 0 and one_of_many.estimate <= 0
+    for matrix, finding in ((far, own), (near, one_of_many)):
+        groups = cut(matrix, 4)
+        assert (np.sum(groups == groups[-1]) == 1) == (finding.estimate > 0)

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.arrays import check_count, generator
+from helpers.inference import Claim, Finding
 from helpers.metrics import average_ranks, spearman
 from helpers.similarity import MEASURES, rtd, rtd_matrix, similarity_matrices
 
 __all__ = [
+    "CLAIMS",
     "VIEWS",
     "Study",
     "agreement",
@@ -24,19 +26,58 @@ __all__ = [
     "block_name",
     "block_test",
     "blocks",
+    "blocks_finding",
     "claimed",
     "contiguous",
     "cut",
     "drift",
     "ends",
+    "findings",
     "interval",
     "likeness",
+    "pooler_finding",
     "study",
     "tidy",
 ]
 
 #: The measures that are laid side by side: the four of the original study, and the one that it skipped.
 VIEWS = ("cka", "rsa", "jaccard", "distance_correlation", "rtd")
+
+_MADE = {"source": "popov2025automatic", "place": "section 2.3", "models": "BERT, RoBERTa and SimCSE", "spec": "+.2f"}
+CLAIMS = {
+    "agree": Claim(
+        "The matrices of different measures agree above 0.9 in all models",
+        "lowest Spearman correlation between two of the four measures",
+        null=0.9,
+        **_MADE | {"spec": ".2f"},
+    ),
+    "first": Claim(
+        "The embedding layer stands apart",
+        "its step to the next layer less the largest step between central layers, in 1 − CKA",
+        **_MADE,
+    ),
+    "last": Claim(
+        "The last layer stands apart",
+        "its step from the layer before less the largest step between central layers, in 1 − CKA",
+        **_MADE,
+    ),
+    "centre": Claim(
+        "The central layers form a block between the two",
+        "CKA of central layers less that of an end and a central layer equally far apart",
+        **_MADE,
+    ),
+    "blocks": Claim(
+        "BERT falls into the blocks [0], [1–3], [4–8], [9–12]",
+        "their fit less that of all but one in twenty partitions",
+        **_MADE | {"models": "BERT"},
+    ),
+    "pooler": Claim(
+        "The pooler of SimCSE is a cluster of its own",
+        "height at which it joins the tree of all representations less that of the cut into four groups, in 1 − CKA",
+        **_MADE | {"models": "SimCSE", "place": "section 2.6"},
+    ),
+}
+"""What the published study claims of the layers of its encoders."""
 
 
 class Study(NamedTuple):
@@ -374,6 +415,120 @@ def ends(found: Study, measures: Sequence[str] = VIEWS) -> Any:
             row |= {"others": float(np.median(steps[0, 1:-1])), "rank": int(ranks[0])}
             rows.append(row | {"support": float(np.mean(ranks[1:] <= 2))})
     return pd.DataFrame(rows)
+
+
+def findings(pairs: Any, agreements: Any, n_objects: Mapping[Any, int]) -> dict[str, Finding]:
+    """What the layers of one or several encoders say of :data:`CLAIMS`, for :func:`helpers.inference.judge`.
+
+    Parameters
+    ----------
+    pairs
+        Of :func:`tidy`, with a column ``run`` that names the encoder (and the corpus); CKA is what is read.
+    agreements
+        Of :func:`agreement`, with the same column; RTD is left out.
+    n_objects
+        Run → number of objects.
+
+    Returns
+    -------
+    dict of str to Finding
+        Of the claims about every encoder: a claim about all of them is as good as the weakest comparison in any. A
+        difference of two similarities has the limits that it has if both err together, at worst.
+    """
+    from helpers.inference import weakest
+
+    parts: dict[str, list[Finding]] = {key: [] for key in ("agree", "first", "last", "centre")}
+    for run, own in agreements.groupby("run", sort=False):
+        own = own[(own[["measure_a", "measure_b"]] != "rtd").all(axis=1)]
+        parts["agree"] += [_finding((row.spearman, row.ci_low, row.ci_high), n_objects[run]) for row in own.itertuples()]
+    for run, own in pairs[pairs["measure"] == "cka"].groupby("run", sort=False):
+        bounds = _bounds(own)
+        steps = [1 - bounds[i, i + 1][[0, 2, 1]] for i in range(1 + max(i for i, _ in bounds))]
+        for key, end in (("first", 0), ("last", len(steps) - 1)):
+            gaps = (steps[end] - step[[0, 2, 1]] for step in steps[1:-1])
+            parts[key] += [_finding(gap, n_objects[run]) for gap in gaps]
+        parts["centre"].append(_finding(_centre_gap(bounds, len(steps)), n_objects[run]))
+    return {key: weakest(CLAIMS[key], found) for key, found in parts.items() if found}
+
+
+def blocks_finding(found: Study, n_objects: int, groups: Sequence[int]) -> Finding:
+    """Whether claimed blocks fit better than all but one in twenty of the partitions into as many contiguous blocks.
+
+    Parameters
+    ----------
+    found
+        From :func:`study`, of the encoder that the claim is about.
+    n_objects
+        How many objects the layers represent.
+    groups
+        Labels of the layers.
+    """
+    ways = contiguous(len(groups), len(set(groups)))
+
+    def lead(matrix: np.ndarray) -> float:
+        return block_fit(matrix, groups) - float(np.nanquantile(_fits(matrix, ways, False), 0.95, method="higher"))
+
+    return _drawn_finding(lead, found, n_objects)
+
+
+def pooler_finding(found: Study, n_objects: int) -> Finding:
+    """How far above the cut into four groups the last representation joins the tree of all.
+
+    Parameters
+    ----------
+    found
+        From :func:`study`, with the pooler as its last representation.
+    n_objects
+        How many objects they represent.
+
+    Returns
+    -------
+    Finding
+        In 1 - CKA; above zero the pooler is a group of its own when the tree is cut into four.
+    """
+    from scipy.cluster.hierarchy import linkage
+
+    def height(matrix: np.ndarray) -> float:
+        size = len(matrix)
+        tree = linkage((1 - matrix)[np.triu_indices(size, 1)], "average")
+        joins = next(row[2] for row in tree if size - 1 in row[:2])
+        return float(joins - tree[size - 5, 2])
+
+    return _drawn_finding(height, found, n_objects)
+
+
+def _drawn_finding(statistic: Any, found: Study, n_objects: int) -> Finding:
+    """A statistic of the CKA matrix with the interval that its draws give."""
+    matrix, draws = likeness(found, "cka")
+    value = statistic(matrix)
+    return _finding((value, *interval(value, [statistic(draw) for draw in draws])), n_objects)
+
+
+def _finding(bounds: Any, n_objects: int) -> Finding:
+    return Finding(*(float(bound) for bound in bounds), int(n_objects), "sentences")
+
+
+def _bounds(pairs: Any) -> dict[tuple[int, int], np.ndarray]:
+    """Pair of layers → value, lower and upper limit; representations that are no layer are left out."""
+    found = {}
+    for row in pairs.itertuples():
+        names = [str(name).removeprefix("layer ") for name in (row.layer_a, row.layer_b)]
+        if all(name.isdigit() for name in names):
+            i, j = sorted(map(int, names))
+            found[i, j] = np.array([row.value, row.ci_low, row.ci_high])
+    return found
+
+
+def _centre_gap(bounds: Mapping[tuple[int, int], np.ndarray], last: int) -> np.ndarray:
+    """How much more alike central layers are than an end and a central layer equally far apart; mean over distances."""
+    gaps = []
+    for distance in range(1, last - 1):
+        inner, outer = [], []
+        for (i, j), bound in bounds.items():
+            if j - i == distance:
+                (outer if i == 0 or j == last else inner).append(bound)
+        gaps.append(np.mean(inner, axis=0) - np.mean(outer, axis=0)[[0, 2, 1]])
+    return np.mean(gaps, axis=0)
 
 
 def cut(similarity: Any, count: int) -> np.ndarray:
