@@ -247,6 +247,7 @@ def test_a_pooler_of_its_own_joins_the_tree_above_the_cut_into_four():
     near = np.exp(-np.abs(np.subtract.outer(np.arange(7), np.arange(7))) / 5)
     far = near.copy()
     far[-1, :-1] = far[:-1, -1] = 0.1
+    near[-1, -2] = near[-2, -1] = 0.99
     own, one_of_many = (pooler_finding(made_of(matrix), 500) for matrix in (far, near))
     assert own.low > 0 and one_of_many.estimate <= 0
     for matrix, finding in ((far, own), (near, one_of_many)):
