@@ -440,7 +440,9 @@ def findings(pairs: Any, agreements: Any, n_objects: Mapping[Any, int]) -> dict[
     parts: dict[str, list[Finding]] = {key: [] for key in ("agree", "first", "last", "centre")}
     for run, own in agreements.groupby("run", sort=False):
         own = own[(own[["measure_a", "measure_b"]] != "rtd").all(axis=1)]
-        parts["agree"] += [_finding((row.spearman, row.ci_low, row.ci_high), n_objects[run]) for row in own.itertuples()]
+        parts["agree"] += [
+            _finding((row.spearman, row.ci_low, row.ci_high), n_objects[run]) for row in own.itertuples()
+        ]
     for run, own in pairs[pairs["measure"] == "cka"].groupby("run", sort=False):
         bounds = _bounds(own)
         steps = [1 - bounds[i, i + 1][[0, 2, 1]] for i in range(1 + max(i for i, _ in bounds))]
