@@ -62,8 +62,8 @@ def interval(
     Returns
     -------
     Interval
-        ``estimate``, ``ci_low``, ``ci_high``, ``confidence_level``. Where no resample changes the statistic, both
-        limits equal it.
+        ``estimate``, ``low``, ``high``, ``confidence_level``. Where no resample changes the statistic, both limits
+        equal it.
 
     Raises
     ------

@@ -79,7 +79,7 @@ def paired(
     Returns
     -------
     Paired
-        ``difference`` a - b, ``ci_low``, ``ci_high``, two-sided ``p``, and the ``verdict``: ``"better"`` or ``"worse"``
+        ``difference`` a - b, ``low``, ``high``, two-sided ``p``, and the ``verdict``: ``"better"`` or ``"worse"``
         only if the interval excludes 0 *and* p ≤ 1 - level, else ``"not distinguishable"``. (With 5 items no sign-flip
         p-value is below 2/32: five items cannot tell methods apart at level 0.95.) Many comparisons need :func:`holm`.
 
