@@ -79,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("-o", "--out", type=Path, help="folder of the executed copies and of results.csv")
 
     for command in (run, sweep):
-        command.add_argument("-j", "--jobs", dest="n_jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
+        command.add_argument(
+            "-j", "--jobs", dest="n_jobs", type=int, default=os.cpu_count() or 1, help="runs at a time"
+        )
         command.add_argument("--retries", type=int, default=0, help="how often a failed run is started again")
         command.add_argument("--force", action="store_true", help="execute also what is up to date")
 
