@@ -9,8 +9,11 @@ import pandas as pd
 import pytest
 
 from helpers.book import data
-from helpers.encoders import pretraining
-from helpers.encoders.pretraining import Recipe, grow, held_out_loss, mask, pretrain, sentence_pairs
+from helpers.encoders import growing, objectives, pretraining
+from helpers.encoders.growing import grow
+from helpers.encoders.objectives import mask, sentence_pairs
+from helpers.encoders.pretraining import held_out_loss, pretrain
+from helpers.encoders.recipes import Recipe
 
 torch = pytest.importorskip("torch")
 
@@ -54,7 +57,7 @@ def _made_up_library(monkeypatch):
 
 
 def weights(folder):
-    return pretraining.load(folder).state_dict()
+    return growing.load(folder).state_dict()
 
 
 class TestMasking:
@@ -79,7 +82,7 @@ class TestMasking:
         self, trained, objective, repeated
     ):
         recipe = Recipe(**{**SMALL, "objective": objective})
-        task = pretraining._Task(recipe, made_up(), pretraining._tokenizer(trained))
+        task = objectives.Task(recipe, made_up(), growing.tokenizer_of(trained))
 
         def masked(epoch):
             rows = set()
@@ -112,7 +115,7 @@ class TestNextSentence:
             sentence_pairs(np.zeros(10, dtype=int), np.random.default_rng(0))
 
     def test_segments_are_told_apart(self, trained):
-        task = pretraining._Task(Recipe(**SMALL), made_up(), pretraining._tokenizer(trained))
+        task = objectives.Task(Recipe(**SMALL), made_up(), growing.tokenizer_of(trained))
         batch = task.epoch(0)[0]
         for ids, kinds, seen in zip(batch["ids"], batch["kinds"], batch["seen"], strict=True):
             separators = np.flatnonzero(ids == task.tokenizer.sep_token_id)
@@ -124,7 +127,7 @@ class TestNextSentence:
 
 @pytest.fixture(scope="module")
 def shallow(trained):
-    return pretraining.load(trained)
+    return growing.load(trained)
 
 
 class TestGrowing:
@@ -167,8 +170,8 @@ class TestTraining:
     @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
     def test_a_run_that_was_stopped_ends_at_the_same_weights(self, tmp_path, precision, monkeypatch):
         recipe = Recipe(**{**SMALL, "precision": precision})
-        tokenizer = pretraining._trained_tokenizer(recipe, made_up())  # learning one breaks ties at random
-        monkeypatch.setattr(pretraining, "_trained_tokenizer", lambda *_: tokenizer)
+        tokenizer = growing.trained_tokenizer(recipe, made_up())  # learning one breaks ties at random
+        monkeypatch.setattr(pretraining, "trained_tokenizer", lambda *_: tokenizer)
         pretrain(tmp_path / "whole", recipe, table=made_up())
         for minutes in (0, 0, 0.001, 0.001, None):
             record = pretrain(tmp_path / "parts", recipe, table=made_up(), minutes=minutes)
@@ -196,7 +199,7 @@ class TestTraining:
     def test_triplets_are_of_one_module_the_first_two_of_one_object(self):
         objects = np.repeat(np.arange(30), 3)
         modules = objects // 5
-        a, b, c = pretraining._triplets(modules, objects, np.random.default_rng(0)).T
+        a, b, c = objectives._triplets(modules, objects, np.random.default_rng(0)).T
         assert (objects[a] == objects[b]).all() and (a != b).all()
         assert (modules[a] == modules[c]).all() and (objects[a] != objects[c]).all()
 

@@ -1,0 +1,137 @@
+"""What decides the weights of an encoder: its recipe, and the corpus that it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Recipe", "corpus"]
+
+OBJECTIVES = ("bert", "roberta", "simcse")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the weights of an encoder.
+
+    Parameters
+    ----------
+    objective
+        ``"bert"``: masked words and next-sentence prediction, WordPiece :cite:`devlin2019bert`; ``"roberta"``: masked
+        words alone with masks drawn anew in every epoch, byte-level BPE :cite:`liu2019roberta`; ``"simcse"``: the
+        contrastive fine-tuning of an encoder on pairs with hard negatives :cite:`gao2021simcse`.
+    stages
+        Pairs of a number of layers and millions of tokens, one after the other; each depth is a multiple of the one
+        before it. Tokens are counted without padding.
+    hidden, heads, vocabulary, length
+        Width, attention heads, size of the vocabulary, most tokens of a sequence.
+    paragraph
+        Most tokens of a paragraph in training; two of them and three special ones fit into a sequence. Neighbours are
+        found sooner among few tokens.
+    batch
+        Tokens of one step, padding included.
+    rate, warmup, decay
+        Highest learning rate (of twelve layers :math:`\\sqrt{6/12}` of it), steps of warm-up in each stage, and the
+        share of all tokens over which the rate falls to zero at the end.
+    masking
+        Share of the tokens that are to be predicted.
+    temperature
+        Of the contrastive loss.
+    held_out
+        Share of the modules whose documentation is kept for the held-out loss.
+    precision
+        Of the matrix products of linear layers, forward and backward: ``"float32"``, or ``"bfloat16"`` (sums and
+        everything else stay in single precision), which is half as fast again on processors that have it.
+    positions
+        Where training begins: ``"neighbours"``, some heads look at the tokens beside
+        (:func:`helpers.encoders.growing.look_around`), or ``"random"``, all heads look anywhere, and much of a short
+        training goes by until they find the neighbours.
+    libraries
+        Whose documentation is read; empty for all that the book reads.
+    seed
+        Of everything random.
+    """
+
+    objective: str = "bert"
+    stages: tuple[tuple[int, float], ...] = ((3, 3.0), (6, 4.0), (12, 13.0))
+    hidden: int = 128
+    heads: int = 4
+    vocabulary: int = 8000
+    length: int = 128
+    paragraph: int = 62
+    batch: int = 4096
+    rate: float = 2e-3
+    warmup: int = 150
+    decay: float = 0.4
+    masking: float = 0.2
+    temperature: float = 0.05
+    held_out: float = 0.02
+    precision: str = "float32"
+    positions: str = "random"
+    libraries: tuple[str, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self):
+        object.__setattr__(self, "stages", tuple((int(depth), float(millions)) for depth, millions in self.stages))
+        object.__setattr__(self, "libraries", tuple(self.libraries))
+        depths = [depth for depth, _ in self.stages]
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"objective is {self.objective!r}; it is one of {', '.join(OBJECTIVES)}")
+        if not depths or min(depths) < 1 or any(b % a for a, b in zip(depths, depths[1:], strict=False)):
+            raise ValueError(f"stages have {depths} layers; each number is a multiple of the one before it, at least 1")
+        if min(millions for _, millions in self.stages) <= 0:
+            raise ValueError("stages: every stage has more than 0 million tokens")
+        if self.precision not in ("float32", "bfloat16"):
+            raise ValueError(f"precision is {self.precision!r}; it is 'float32' or 'bfloat16'")
+        if self.positions not in ("neighbours", "random"):
+            raise ValueError(f"positions is {self.positions!r}; it is 'neighbours' or 'random'")
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden is {self.hidden}; it is a multiple of heads={self.heads}")
+        for name in ("masking", "held_out", "decay"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it lies between 0 and 1")
+        if self.length < 16 or self.batch < self.length:
+            raise ValueError(f"length is {self.length}, batch {self.batch}; 16 <= length <= batch")
+        if not 4 <= self.paragraph <= (self.length - 3) // 2:
+            raise ValueError(f"paragraph is {self.paragraph}; it lies between 4 and {(self.length - 3) // 2}")
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all stages."""
+        return round(1e6 * sum(millions for _, millions in self.stages))
+
+
+def corpus(recipe: Recipe) -> pd.DataFrame:
+    """The documentation that a recipe reads: one row a paragraph, ``held_out`` true for whole modules.
+
+    Which modules are held out depends on their names and the seed alone, so it stays the same as libraries change.
+    For ``"simcse"`` the table has only objects that lie in the training split of the tasks of :mod:`helpers.tasks`,
+    so that no pair of paragraphs it learns from is one that a task asks about.
+
+    Examples
+    --------
+    >>> table = corpus(Recipe(libraries=("networkx",)))
+    >>> bool(0 < table.held_out.mean() < 0.1)
+    True
+    >>> int(table.groupby("module").held_out.nunique().max())
+    1
+    """
+    from helpers.text import LIBRARIES, documentation
+
+    table = documentation(recipe.libraries or LIBRARIES)
+    if recipe.objective == "simcse":
+        from helpers.tasks.documentation import split_of
+
+        table = table[[split_of(name.rpartition(".")[2]) == "train" for name in table["object"]]]
+    chosen = {name: _unit(f"{recipe.seed} {name}") < recipe.held_out for name in table["module"].unique()}
+    return table.assign(held_out=table["module"].map(chosen)).reset_index(drop=True)
+
+
+def _unit(text: str) -> float:
+    """A number in [0, 1) that depends on the text alone."""
+    import hashlib
+
+    return int(hashlib.sha256(text.encode()).hexdigest()[:13], 16) / 16**13
