@@ -1,5 +1,9 @@
 """Claims as pages show them."""
 
+import json
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -33,3 +37,31 @@ def test_a_claim_has_one_verdict(glued):
     with pytest.raises(ValueError, match="claim 'mix' is judged twice"):
         page.show_claims(twice, "chapter")
     assert not glued
+
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def test_the_page_of_claims_shows_the_table_of_every_chapter_that_judges_some():
+    page_text = (ROOT / "book" / "claims.md").read_text(encoding="utf-8")
+    judging = {}
+    for path in NOTEBOOKS:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        for name in re.findall(r'show_claims\(.*?"(\w+)",\s*detail=', code, re.DOTALL):
+            judging[path.name] = name
+            assert "../book/claims" in "".join("".join(cell["source"]) for cell in cells), f"{path.name} has no link"
+    assert len(judging) >= 9
+    for chapter, name in judging.items():
+        assert f"{{glue:any}} {name}_claims\n:doc: ../notebooks/{chapter}\n" in page_text
+        for count in ("n", *page.COUNTS):
+            assert f"../notebooks/{chapter}::{name}_claims_{count}`" in page_text
+
+
+def test_there_is_one_set_of_verdicts():
+    others = ("not testable at this scale", "not decided", "cannot be decided")
+    pages = [*NOTEBOOKS, *sorted((ROOT / "book").glob("*.md")), *sorted((ROOT / "helpers").rglob("*.py"))]
+    for path in pages:
+        text = path.read_text(encoding="utf-8")
+        assert not [word for word in others if word in text], path
