@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 __all__ = ["DATA", "ROOT", "resolve"]
 
 
-#: Top of the checkout that this package lies in; a wheel has none.
-ROOT = Path(__file__).resolve().parents[1]
-#: Files that come with the book: encoders, recorded tables, profiles.
-DATA = ROOT / "data"
+def _checkout() -> Path | None:
+    top = Path(__file__).resolve().parents[1]
+    return top if (top / "_toc.yml").is_file() else None
+
+
+#: Top of the checkout of the book that this package lies in; ``None`` where it was installed from a wheel.
+ROOT: Path | None = _checkout()
+#: Files that come with the book, such as encoders, recorded tables and profiles. Without a checkout this is a folder of
+#: the user, which need not be there.
+DATA: Path = ROOT / "data" if ROOT else user_data_path("comparing-representations")
 
 
 def resolve(name: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
-__all__ = ["NOTICE", "alone", "reason"]
+__all__ = ["NOTICE", "alone", "listening", "reason"]
 
 #: Environment variable: the file in which a process says what it waits for, for the one that started it.
 NOTICE = "HELPERS_WAITING"
+_listener: ContextVar[Callable[[str], object] | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
@@ -42,7 +44,8 @@ def alone(
 
     Notes
     -----
-    While it waits, ``why`` stands in the file that the environment variable :data:`NOTICE` names, if there is one.
+    While it waits, ``why`` stands in the file that the environment variable :data:`NOTICE` names, if there is one, and
+    has been told to the function that :func:`listening` set.
 
     Examples
     --------
@@ -71,6 +74,16 @@ def alone(
         held.release()
 
 
+@contextmanager
+def listening(listener: Callable[[str], object] | None) -> Iterator[None]:
+    """Call a function with the reason of :func:`alone`, each time this thread begins to wait inside the block."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
 def reason(notice: str | os.PathLike[str]) -> str:
     """What the process of that notice waits for, or an empty string if it does not wait."""
     try:
@@ -81,6 +94,8 @@ def reason(notice: str | os.PathLike[str]) -> str:
 
 @contextmanager
 def _told(why: str) -> Iterator[None]:
+    if listener := _listener.get():
+        listener(why)
     notice = os.environ.get(NOTICE)
     if not notice:
         yield

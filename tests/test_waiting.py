@@ -8,7 +8,7 @@ import time
 import pytest
 from filelock import FileLock
 
-from helpers.waiting import NOTICE, alone, reason
+from helpers.waiting import NOTICE, alone, listening, reason
 
 
 def test_a_second_holder_waits_and_says_why_meanwhile(tmp_path, monkeypatch):
@@ -61,3 +61,38 @@ def test_a_process_that_is_killed_lets_go(tmp_path):
     process.wait()
     with alone(tmp_path / "lock", "the killed one", waits=lambda: False):
         pass
+
+
+def held(path):
+    """Hold a lock file in another thread for a moment."""
+    taken, waits = threading.Event(), threading.Event()
+
+    def hold():
+        with FileLock(path):
+            taken.set()
+            waits.wait(60)
+
+    threading.Thread(target=hold).start()
+    taken.wait(60)
+    return waits
+
+
+def test_a_listener_is_told_what_is_waited_for_and_only_then(tmp_path):
+    said = []
+    with listening(said.append), alone(tmp_path / "lock", "another process is writing"):
+        pass
+    assert said == []
+    waits = held(tmp_path / "lock")
+    with listening(lambda why: (said.append(why), waits.set())):
+        with alone(tmp_path / "lock", "another process is writing"):
+            assert said == ["another process is writing"]
+
+
+def test_outside_the_block_nobody_listens(tmp_path):
+    said = []
+    with listening(said.append):
+        pass
+    waits = held(tmp_path / "lock")
+    threading.Timer(0.2, waits.set).start()
+    with alone(tmp_path / "lock", "another process is writing"):
+        assert said == []
