@@ -3,7 +3,8 @@
 The package has three floors. Nothing is imported here, so that ``import helpers`` is instant and a chapter depends
 only on the modules that it names; ``tests/test_borders.py`` keeps the floors apart.
 
-**Library**: arrays in, numbers and estimators out. It imports nothing of the other floors, and works from a wheel.
+**Library**: arrays in, numbers and estimators out. It imports nothing of the other floors, and works from a wheel,
+as the commands ``report`` and ``apply`` do.
 
 ===================  ==================================================================================================
 ``arrays``           checked matrices and pairs, unit rows, generators
@@ -18,7 +19,9 @@ only on the modules that it names; ``tests/test_borders.py`` keeps the floors ap
 ``text``, ``tasks``  sentences, and tasks on them
 ``clients``          transactions of bank clients: read, simulated, embedded, scored
 ``inputs``           embeddings from files of all kinds
-``report``           the report on somebody's own embeddings
+``report``           the report on somebody's own embeddings: decisions, sentences, figures and a page
+``drawing``          the look of figures
+``errors``           errors that know which arguments they advise
 ``locations``        where data sets and models are looked for
 ``waiting``          work that one process does at a time
 ===================  ==================================================================================================

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import threading
 import time
@@ -12,45 +11,53 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import yaml
-
-from helpers.book import render
-from helpers.book.plans import Plan, read_plan, summary
-from helpers.book.runs import Outcome, Run, execute_all, parameters_of, read_parameters, results
+from helpers.errors import ArgumentError
+from helpers.locations import ROOT
 from helpers.waiting import reason
 
-EXECUTED = render.ROOT / "_build" / "executed"
+if TYPE_CHECKING:
+    from helpers.book.plans import Plan
+    from helpers.book.runs import Outcome, Run
+
+EXECUTED = (ROOT or Path()) / "_build" / "executed"
+#: Commands that need no checkout; their options are those of library functions.
+EVERYWHERE = ("apply", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status: 0 if all went well, 1 if a run failed, 2 if the call was wrong."""
-    args = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    parser, commands = _parser(next((word for word in arguments if not word.startswith("-")), ""))
+    args = parser.parse_args(arguments)
     try:
-        return {"run": _run, "sweep": _sweep, "build": _build, "apply": _apply, "report": _report}[args.command](args)
+        if args.command in EVERYWHERE:
+            from helpers.report import command
+
+            return {"apply": command.run_apply, "report": command.run_report}[args.command](args)
+        if ROOT is None:
+            raise ValueError("this command needs a checkout of the book; from a package there are apply and report")
+        return {"run": _run, "sweep": _sweep, "build": _build}[args.command](args)
+    except ArgumentError as error:
+        from helpers.report.command import spelling
+
+        words = error.told(spelling(commands[args.command]))
+        print(f"python -m helpers {args.command}: {words}", file=sys.stderr)
+        return 2
     except (ValueError, OSError) as error:
-        print(f"python -m helpers {args.command}: {_in_options(str(error))}", file=sys.stderr)
+        print(f"python -m helpers {args.command}: {error}", file=sys.stderr)
         return 2
     except RuntimeError as error:
-        print(f"python -m helpers {args.command}: {_in_options(str(error))}", file=sys.stderr)
+        print(f"python -m helpers {args.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nstopped; what was done is kept, and the same command goes on from there", file=sys.stderr)
         return 130
 
 
-def _in_options(words: str) -> str:
-    """A message that names parameters of Python, for the command line: ``overwrite=True`` becomes ``--overwrite``."""
-
-    def option(match: re.Match) -> str:
-        flag = "--target" if match[1] == "labels" else f"--{match[1].replace('_', '-')}"
-        return flag if match[2] in ("", "True") else f"{flag} {match[2]}"
-
-    names = "ids|labels|groups|pairs|judgements|text|drop_missing|drop_rare|overwrite"
-    return re.sub(rf"\b({names})=('[^']*'|\w*)", option, words)
-
-
-def _parser() -> argparse.ArgumentParser:
+def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser, and those of the commands; of apply and report the options are only read if they are called."""
     parser = argparse.ArgumentParser(prog="python -m helpers", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
@@ -92,49 +99,26 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("-q", "--quiet", action="store_true", help="show only what goes wrong")
 
     apply = commands.add_parser("apply", help="combine new rows of embeddings by a saved ensemble")
-    apply.add_argument("ensemble", type=Path, metavar="ENSEMBLE", help="folder of the saved ensemble")
-    apply.add_argument("input", type=Path, metavar="INPUT", help="folder or file with the embeddings of the new rows")
-    apply.add_argument("-o", "--out", type=Path, required=True, help="the file to write, such as combined.npy")
-    apply.add_argument("--ids", help="column of ids (default: id, if there is one), or '' to align rows by position")
-    apply.add_argument("--drop-missing", action="store_true", help="leave out rows with NaN or infinite entries")
-    apply.add_argument("--model", action="append", default=[], help="also encode --text by this model; repeatable")
-    apply.add_argument("--text", help="column of texts, or a file of them")
-    apply.add_argument("--layers", default="last", choices=("last", "all"), help="of the models")
-    apply.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
-    apply.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
-
     report = commands.add_parser(
         "report",
-        help="how alike several embeddings are, which can go, what combining the rest gains",
-        description="Run the chapter 'Your own embeddings' on your files and leave a folder: a page (index.html), "
-        "tables as CSV, the fitted ensemble, the combined embedding. Stopped, the same command goes on where it was.",
+        help="how similar several embeddings are, which can go, what combining the rest gains",
+        description="Report on embeddings and leave a folder: a page (index.html), tables as CSV, the fitted ensemble, "
+        "the combined embedding. Stopped, the same command goes on where it was.",
     )
-    report.add_argument("input", metavar="INPUT", nargs="?", default="", help="folder or file with the embeddings")
-    report.add_argument("-o", "--out", type=Path, required=True, help="the folder to leave; empty or not there")
-    report.add_argument("--target", dest="labels", metavar="LABELS", help="column, file or file:column of labels")
-    report.add_argument("--pairs", help="table of two ids and a score, instead of a target")
-    report.add_argument("--judgements", help="table of query, document and grade, instead of a target")
-    report.add_argument("--groups", help="column or file: rows that belong together; alone: what is relevant to what")
-    report.add_argument("--ids", help="column of ids (default: id, if there is one), or '' to align rows by position")
-    report.add_argument("--names", nargs="+", help="which embeddings, in which order (default: all)")
-    report.add_argument("--model", dest="models", action="append", help="also encode --text by this one; repeatable")
-    report.add_argument("--text", help="column of texts, or a file of them")
-    report.add_argument("--layers", default="last", choices=("last", "all"), help="of the models")
-    report.add_argument("--rerun", nargs=2, metavar=("A", "B"), help="two embeddings that are one model trained twice")
-    report.add_argument("--threshold", type=float, help="similarity that counts as redundant (default: 0.95)")
-    report.add_argument("--width", type=int, help="of the ensembles (default: of the widest embedding)")
-    report.add_argument("--folds", type=int, help="of the cross-validation (default: 5)")
-    report.add_argument("--normalize", choices=("unit", "none"), help="rows to length 1 (default), or as they are")
-    report.add_argument("--added", action="store_true", help="layers of one model: also ensembles that add them up")
-    report.add_argument("--drop-missing", action="store_true", help="leave out rows with NaN or infinite entries")
-    report.add_argument("--drop-rare", type=int, metavar="N", help="leave out classes with fewer members than N")
-    report.add_argument("--objects", dest="n_objects", type=int, help="on which likeness is measured (default: 4000)")
-    report.add_argument("--seed", type=int, help="of everything that is random (default: 0)")
-    report.add_argument("--overwrite", action="store_true", help="replace a report that is there")
-    return parser
+    if called in EVERYWHERE:  # a second of imports, which the other commands are spared
+        from helpers.report.command import add_apply_options, add_report_options
+
+        add_apply_options(apply)
+        add_report_options(report)
+    return parser, {"run": run, "sweep": sweep, "build": build, "apply": apply, "report": report}
 
 
 def _run(args: argparse.Namespace) -> int:
+    import yaml
+
+    from helpers.book import render
+    from helpers.book.runs import Run, parameters_of, read_parameters
+
     paths = [_chapter(name) for name in args.chapters] or render.chapters()
     profile = render.profile(args.profile)
     given = (read_parameters(args.file) if args.file else {}) | {n: yaml.safe_load(v) for n, v in args.parameter}
@@ -168,6 +152,9 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _sweep(args: argparse.Namespace) -> int:
+    from helpers.book.plans import read_plan
+    from helpers.book.runs import results
+
     plan = read_plan(args.plan)
     runs = plan.runs(args.out)
     plan.check(runs)
@@ -193,11 +180,15 @@ def _sweep(args: argparse.Namespace) -> int:
 
 def _merge(plan: Plan, runs: list[Run], outcomes: list[Outcome]) -> None:
     """Bring the rows of the runs that are done into the tables of the plan, and say what came from where."""
+    from helpers.book.plans import summary
+
     for line in summary(plan.merge(runs), outcomes):
         print(line)
 
 
 def _build(args: argparse.Namespace) -> int:
+    from helpers.book import render
+
     page = render.build(
         render.ROOT, args.executed, strict=not args.allow_stale, solutions=not args.students, quiet=args.quiet
     )
@@ -205,32 +196,10 @@ def _build(args: argparse.Namespace) -> int:
     return 0
 
 
-def _apply(args: argparse.Namespace) -> int:
-    from helpers.ensembles.applying import apply
-
-    options = {"ids": args.ids, "models": args.model, "text": args.text, "layers": args.layers}
-    options |= {"drop_missing": args.drop_missing, "overwrite": args.overwrite, "progress": not args.quiet}
-    inputs = apply(args.ensemble, args.input, args.out, **options)
-    for name, lost in inputs.losses.groupby("input", sort=False):
-        print(f"{name}: {len(lost)} rows left out, such as {lost['id'].iloc[0]} ({lost['reason'].iloc[0]})")
-    print(f"{args.out}: {len(inputs)} rows")
-    return 0
-
-
-def _report(args: argparse.Namespace) -> int:
-    from helpers.report.command import make
-
-    apart = ("command", "input", "out", "overwrite")
-    chosen = {name: value for name, value in vars(args).items() if name not in apart and value is not None}
-    if not args.input and not args.models:
-        raise ValueError("name the folder or file of the embeddings, or models that read --text")
-    page = make(args.input, args.out, {"n_objects": 4000} | chosen, overwrite=args.overwrite)
-    print(f"The report is at {page}")
-    return 0
-
-
 def _chapter(name: Path) -> Path:
     """A notebook by its path, its name or the beginning of its name."""
+    from helpers.book import render
+
     if name.is_file():
         return name.resolve()
     found = [path for path in render.chapters() if path.stem == name.stem or path.stem.startswith(f"{name}_")]
@@ -241,6 +210,8 @@ def _chapter(name: Path) -> Path:
 
 def _execute(runs: list[Run], args: argparse.Namespace, what: str, **resources: float) -> Iterator[Outcome]:
     """Execute with a bar that names what runs and tells how long the rest will take."""
+    from helpers.book.runs import execute_all
+
     counts: Counter[str] = Counter()
     with _Bar(runs, what, args.n_jobs) as bar:
         for outcome in execute_all(

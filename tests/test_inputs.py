@@ -249,7 +249,7 @@ def test_fractions_are_targets_and_no_classes(tmp_path, read, x):
     assert read({"a": x}, labels=["01", "02"] * (N // 2)).labels.tolist()[:2] == [1, 2]
 
 
-def test_pairs_and_judgements_are_rows_of_the_representations(tmp_path, read, x):
+def test_pairs_and_qrels_are_rows_of_the_representations(tmp_path, read, x):
     ids = [f"t{i}" for i in range(N)]
     lists(x, id=ids).to_parquet(tmp_path / "a.parquet")
     lists(x[2:], id=ids[2:]).to_parquet(tmp_path / "b.parquet")
@@ -260,9 +260,25 @@ def test_pairs_and_judgements_are_rows_of_the_representations(tmp_path, read, x)
     assert len(inputs) == N - 2 and len(inputs.pairs) == N - 3
     assert inputs.ids[inputs.pairs["left"]].tolist() == ids[2:-1]
     np.testing.assert_allclose(inputs.pairs["score"], pairs["human"][2:])
-    assert inputs.qrels.columns.tolist() == ["query", "document", "grade"] and set(inputs.qrels["grade"]) == {1}
+    assert inputs.qrels.columns.tolist() == ["query", "document", "relevance"] and set(inputs.qrels["relevance"]) == {1}
     lost = inputs.losses[inputs.losses["input"] == "pairs"]
     assert lost["id"].tolist() == ["row 0", "row 1"] and lost["reason"].iloc[1] == "t1 not among the objects"
+
+
+def test_pairs_and_qrels_may_be_data_frames(read, x):
+    pairs = pd.DataFrame({"one": [0, 3], "other": [2, 1], "how": [0.5, 1]})
+    qrels = pd.DataFrame({"relevance": [1, 2], "note": "x", "document": [4, 5], "query": [6, 7]})
+    inputs = read({"a": x}, pairs=pairs, qrels=qrels)
+    assert inputs.pairs.to_numpy().tolist() == [[0, 2, 0.5], [3, 1, 1.0]]
+    assert inputs.qrels.to_numpy().tolist() == [[6, 4, 1], [7, 5, 2]] and list(inputs.qrels) == [
+        "query",
+        "document",
+        "relevance",
+    ]
+    with pytest.raises(ValueError, match="pairs, column 'how', row 0: None is no finite number"):
+        read({"a": x}, pairs=pairs.assign(how=[None, 1]))
+    with pytest.raises(ValueError, match=r"pairs has the columns \['one', 'other'\]; left, right, score are needed"):
+        read({"a": x}, pairs=pairs[["one", "other"]])
 
 
 def test_pairs_are_row_numbers_where_there_are_no_ids(tmp_path, read, x):
@@ -305,7 +321,7 @@ def test_missing_rows_are_listed_and_dropped_only_if_asked(tmp_path, read, x):
         "a.npy: NaN or infinite entries in 2 of 40 rows (3, 17), the first in column 1; "
         "b.csv: NaN or infinite entries in 2 of 40 rows (3, 17), the first in column 'f1'; "
         "c.parquet: NaN or infinite entries in 1 of 40 rows (5), the first in column 0; "
-        "mend them, or leave these objects out by drop_missing=True"
+        "fix them, or pass drop_missing=True to leave these objects out"
     )
     inputs = read(tmp_path, drop_missing=True)
     keep = ~np.isin(np.arange(N), [3, 5, 17])
@@ -439,7 +455,7 @@ BAD = {
     "one dimension": (
         lambda d, x: np.save(d / "a.npy", x[:, 0]),
         {},
-        r"a\.npy has shape \(40,\); \(n_objects, n_features\) is needed; labels go to labels=",
+        r"a\.npy has shape \(40,\); \(n_objects, n_features\) is needed; labels are passed as labels",
     ),
     "three dimensions": (lambda d, x: np.save(d / "a.npy", x[None]), {}, r"a\.npy has shape \(1, 40, 6\).*each layer"),
     "no rows": (lambda d, x: np.save(d / "a.npy", x[:0]), {}, r"a\.npy has shape \(0, 6\); at least one row"),
@@ -619,7 +635,7 @@ def test_files_of_other_formats_are_listed_and_never_opened(tmp_path, read, x):
         (tmp_path / name).write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
     said = read(tmp_path).ignored.set_index("file")["reason"]
     assert sorted(said.index) == ["b.pkl", "c.txt", "labels.csv"]
-    assert "never loaded" in said["b.pkl"] and "labels='labels.csv'" in said["labels.csv"]
+    assert "never loaded" in said["b.pkl"] and said["labels.csv"].endswith("to use it, pass it as labels")
 
 
 def test_what_was_written_beside_is_not_read_again(tmp_path, read, x):
@@ -639,7 +655,7 @@ def test_a_file_gives_ids_to_all_arrays(tmp_path, read, x):
     np.save(tmp_path / "a.npy", x)
     np.save(tmp_path / "b.npy", x)
     (tmp_path / "keys.txt").write_text("\n".join(f"k{i}" for i in range(N)))
-    as_csv(pd.DataFrame({"left": ["k1"], "right": ["k9"], "grade": [2]}), tmp_path / "qrels.csv")
+    as_csv(pd.DataFrame({"left": ["k1"], "right": ["k9"], "relevance": [2]}), tmp_path / "qrels.csv")
     inputs = read(tmp_path, ids="keys.txt", qrels="qrels.csv")
     assert inputs.ids[3] == "k3" and inputs.qrels.to_numpy().tolist() == [[1, 9, 2]]
     assert list(inputs.representations) == ["a", "b"]
@@ -713,7 +729,7 @@ def test_new_rows_are_combined_by_one_command(tmp_path, x, capsys):
     np.testing.assert_allclose(np.load(out), ConcatPCA(3).fit(layers).transform(new), rtol=1e-6, atol=1e-6)
     assert [path.name for path in out.parent.iterdir()] == ["combined.npy"]
     assert main(["apply", str(saved), str(tmp_path / "new"), "-o", str(out)]) == 2
-    assert "is there; pass --overwrite to replace it" in capsys.readouterr().err
+    assert "is there; to replace it, pass --overwrite" in capsys.readouterr().err
     (tmp_path / "new" / "b.npy").unlink()
     assert main(["apply", str(saved), str(tmp_path / "new"), "-o", str(out), "--overwrite"]) == 2
     assert "needs ['a', 'b', 'c'], by these names: names lists ['b']; there are ['a', 'c']" in capsys.readouterr().err
@@ -732,7 +748,7 @@ def test_combined_rows_carry_their_ids(tmp_path, x, capsys):
     lists(x[::-1], id=ids[::-1]).to_parquet(tmp_path / "new" / "b.parquet")
     command = ["apply", str(saved), str(tmp_path / "new"), "-o", str(tmp_path / "combined.npy")]
     assert main(command) == 2
-    assert "or leave these objects out by --drop-missing" in capsys.readouterr().err
+    assert "or pass --drop-missing to leave these objects out" in capsys.readouterr().err
     assert main([*command, "--drop-missing"]) == 0
     assert "left out, such as ü4 (NaN" in capsys.readouterr().out
     combined = read_inputs(tmp_path / "combined.npy", progress=False)

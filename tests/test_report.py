@@ -1,14 +1,11 @@
 """A report on several embeddings: what it finds, what it refuses, that nothing leaks, that it goes on where it was."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
+import base64
 import time
-from pathlib import Path
+from dataclasses import replace
+from functools import partial
+from html.parser import HTMLParser
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,35 +17,42 @@ from sklearn.metrics import ndcg_score
 from helpers.book.render import outside_loads
 from helpers.ensembles import Representations
 from helpers.inference import paired
+from helpers.inputs import read
 from helpers.report import (
     BEST,
     PLAIN,
+    Progress,
     Steps,
-    alike,
-    by_labels,
-    by_pairs,
-    by_qrels,
-    chosen_ensemble,
-    costs,
-    describe,
-    evaluate,
+    TargetEvaluation,
+    best_ensemble,
+    build,
+    candidate_ensembles,
+    cost_table,
+    decide,
+    describe_spaces,
+    evaluate_by_labels,
+    evaluate_by_pairs,
+    evaluate_by_qrels,
+    evaluate_target,
+    find_redundant,
     fit_chosen,
     gains,
     matrix_of,
-    redundancy_in_words,
-    relations,
-    same_groups,
+    pairwise_similarity,
+    redundancy_groups,
     scores,
-    trust_in_words,
-    verdict_in_words,
 )
+from helpers.report import by_cosine as by_cosine_module
 from helpers.report import moments as moments_module
-from helpers.report.evaluation import ensembles, folds_of, linear_map, mixing_of
-from helpers.report.folder import OWN, prepare
+from helpers.report import targets as targets_module
+from helpers.report.evaluation import folds_of
+from helpers.report.folder import prepare
 from helpers.report.moments import Moments, fit_probe, leading_axes
-from helpers.report.page import render, without_book_only
+from helpers.report.recipes import linear_map, mixing_of
+from helpers.report.sentences import TRUST, TRUST_EXPERIMENTS, redundancy_in_words, trust_in_words, verdict_in_words
+from helpers.report.targets import qrels_of_groups
 
-ROOT = Path(__file__).parents[1]
+LEFT = {"index.html", "tables", "ensemble", "combined.npy", "combined.ids.txt", "report.json"}
 
 
 def spaces(n=300, seed=0):
@@ -78,8 +82,8 @@ def halves(n, seed=0, strength=1.3, classes=3):
 @pytest.fixture(scope="module")
 def suspects():
     found = spaces()
-    table = alike(found)
-    return found, table, relations(found, table)
+    table = pairwise_similarity(found)
+    return found, table, find_redundant(found, table)
 
 
 def test_rotated_noisy_and_random_embeddings_are_named(suspects):
@@ -102,13 +106,13 @@ def test_rotated_noisy_and_random_embeddings_are_named(suspects):
 
 
 def test_groups_leave_out_noise_and_noisy_copies(suspects):
-    assert same_groups(list(suspects[0]), suspects[2]) == {"x": ["x", "turned"], "y": ["y"]}
+    assert redundancy_groups(list(suspects[0]), suspects[2]) == {"x": ["x", "turned"], "y": ["y"]}
 
 
 def test_a_plain_copy_is_not_called_rotated():
     x = spaces()["x"]
     two = {"x": x, "again": 2 * x + 3}
-    assert relations(two, alike(two))["finding"].tolist() == ["copy"]
+    assert find_redundant(two, pairwise_similarity(two))["finding"].tolist() == ["copy"]
 
 
 def test_a_rerun_is_the_yardstick_of_redundancy():
@@ -116,15 +120,15 @@ def test_a_rerun_is_the_yardstick_of_redundancy():
     x = rng.normal(size=(200, 6)) * 0.7 ** np.arange(6)
     runs = {name: np.tanh(x @ rng.normal(size=(6, 40))) for name in ("run 1", "run 2", "third")}
     found = runs | {"far": np.tanh(rng.normal(size=(200, 6)) + 0.3 * x)}
-    table = alike(found)
-    by_threshold = relations(found, table, threshold=0.999)
+    table = pairwise_similarity(found)
+    by_threshold = find_redundant(found, table, threshold=0.999)
     assert "third" not in set(by_threshold["embedding"])
-    low = table.assign(low=np.where((table["a"] == "run 1") & (table["b"] == "run 2"), 0.5, table["ci_low"]))
-    by_rerun = relations(found, low, rerun=["run 1", "run 2"])
-    assert ("third", "redundant") in set(zip(by_rerun["embedding"], by_rerun["finding"], strict=True))
-    assert "run 2" not in set(by_rerun.loc[by_rerun["of"] == "run 1", "embedding"])
-    with pytest.raises(ValueError, match="rerun is .*two of the embeddings"):
-        relations(found, table, rerun=["run 1", "nobody"])
+    low = table.assign(ci_low=np.where((table["a"] == "run 1") & (table["b"] == "run 2"), 0.5, table["ci_low"]))
+    by_same_model = find_redundant(found, low, same_model=["run 1", "run 2"])
+    assert ("third", "redundant") in set(zip(by_same_model["embedding"], by_same_model["finding"], strict=True))
+    assert "run 2" not in set(by_same_model.loc[by_same_model["of"] == "run 1", "embedding"])
+    with pytest.raises(ValueError, match="same_model is .*two of the embeddings"):
+        find_redundant(found, table, same_model=["run 1", "nobody"])
 
 
 def test_similarities_have_intervals_and_chance(suspects):
@@ -135,16 +139,16 @@ def test_similarities_have_intervals_and_chance(suspects):
     cka = matrix_of(table, "cka")
     assert np.allclose(cka, cka.T) and (np.diag(cka) == 1).all()
     with pytest.raises(ValueError, match="only one embedding"):
-        alike({"x": suspects[0]["x"]})
+        pairwise_similarity({"x": suspects[0]["x"]})
 
 
 def test_what_was_read_is_described():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 5)).astype(np.float32)
-    table = describe({"even": x, "cone": x + 9})
+    table = describe_spaces({"even": x, "cone": x + 9})
     assert table.loc["cone", "anisotropy"] > 0.9 > 0.1 > abs(table.loc["even", "anisotropy"])
-    assert table.loc["even", "effective rank"] == pytest.approx(table.loc["even", "isotropic rank"], rel=0.02)
-    assert (table["effective rank low"] <= table["effective rank"]).all()
+    assert table.loc["even", "effective_rank"] == pytest.approx(table.loc["even", "isotropic_rank"], rel=0.02)
+    assert (table["effective_rank_ci_low"] <= table["effective_rank"]).all()
 
 
 @pytest.mark.parametrize("normalize", ["unit", None])
@@ -153,11 +157,18 @@ def test_maps_from_moments_are_those_of_the_fitted_ensembles(normalize):
     found["other"] = np.c_[found["other"], found["one"][:, 0]]
     data = Representations(found)
     fold = folds_of(90, 3, labels=labels)
-    moments = Moments(data, fold, labels, normalize, lambda rows: None)
+    moments = Moments(data, fold, labels, normalize)
     train = np.flatnonzero(fold != 0)
     quality, similarity = np.array([0.5, 0.6, 0.3]), np.array([[1, 0.2, 0.1], [0.2, 1, 0.1], [0.1, 0.1, 1]])
-    recipes = ensembles(
-        data.names, data.widths, quality, {"one": ["one"], "other": ["other"]}, width=4, normalize=normalize, added=True
+    recipes = candidate_ensembles(
+        data.names,
+        data.widths,
+        quality,
+        {"one": ["one"], "other": ["other"]},
+        width=4,
+        lam=0.1,
+        normalize=normalize,
+        allow_sums=True,
     )
     assert len(recipes) == 8
     rows = moments.rows(np.arange(90)) - moments.origin - moments.mean([1, 2])
@@ -221,7 +232,7 @@ class _Within:
 
 
 def small_gains(found, labels, seed, **options):
-    evaluation = by_labels(found, labels, folds=3, rng=seed, **{"width": 3, "lambdas": (0.2,)} | options)
+    evaluation = evaluate_by_labels(found, labels, folds=3, rng=seed, **{"width": 3, "lambdas": (0.2,)} | options)
     return evaluation, gains(evaluation, rng=seed)
 
 
@@ -252,8 +263,11 @@ def test_complementary_halves_of_the_signal_are_found_better():
     verdicts = table.set_index(["method", "against"])["verdict"]
     assert verdicts["QP + selection + PCA", BEST] == "better"
     table_of_scores = scores(evaluation)
-    words = verdict_in_words(evaluation, table_of_scores, table)
-    assert f"**Take the ensemble {chosen_ensemble(table_of_scores)}.**" in words
+    decisions = decide(list(found), find_redundant(found, pairwise_similarity(found)), "labels", evaluation,
+                       table_of_scores, table)  # fmt: skip
+    assert decisions.verdict == "better" and decisions.use == decisions.ensemble == best_ensemble(table_of_scores)
+    words = verdict_in_words(evaluation, table_of_scores, table, decisions)
+    assert f"**Take the ensemble {decisions.use}.**" in words
     assert table_of_scores.loc["dice", "ci_low"] < evaluation.chance < table_of_scores.loc["one", "ci_low"]
 
 
@@ -262,7 +276,7 @@ def test_a_harmful_combination_is_called_worse():
     labels = np.arange(400) % 4
     signal = rng.normal(size=(400, 3)) + 2 * rng.normal(size=(4, 3))[labels]
     noise = {f"noise {i}": 3 * rng.normal(size=(400, 3)) for i in range(4)}
-    evaluation = by_labels({"signal": signal, **noise}, labels, width=2, folds=3, normalize=None, rng=0)
+    evaluation = evaluate_by_labels({"signal": signal, **noise}, labels, width=2, folds=3, normalize=None, rng=0)
     row = gains(evaluation, [BEST]).set_index("method").loc[PLAIN]
     assert row["verdict"] == "worse" and row["ci_high"] < 0
 
@@ -270,13 +284,13 @@ def test_a_harmful_combination_is_called_worse():
 def test_fold_k_is_predicted_by_what_the_other_folds_say_alone():
     """Other labels and other rows in one fold change no weight, quality or choice that this fold is predicted by."""
     found, labels = halves(120)
-    before = by_labels(found, labels, width=3, folds=3, rng=1)
+    before = evaluate_by_labels(found, labels, width=3, folds=3, rng=1)
     fold = folds_of(120, 3, labels=labels, together=np.arange(120), rng=1)
     inside = np.flatnonzero(fold == 0)
     spoiled = {name: x.copy() for name, x in found.items()}
     for x in spoiled.values():
         x[inside] += 5
-    after = by_labels(spoiled, labels, width=3, folds=3, rng=1)
+    after = evaluate_by_labels(spoiled, labels, width=3, folds=3, rng=1)
     assert before.folds.iloc[0].equals(after.folds.iloc[0]) and not before.folds.equals(after.folds)
     assert before.weights.query("fold == 0").equals(after.weights.query("fold == 0"))
 
@@ -289,7 +303,9 @@ def test_no_prediction_depends_on_other_rows_of_its_fold():
     spoiled = {name: x.copy() for name, x in found.items()}
     for x in spoiled.values():
         x[inside[::2]] *= -3
-    before, after = (by_labels(x, target, width=3, folds=3, rng=1, normalize=None).items for x in (found, spoiled))
+    before, after = (
+        evaluate_by_labels(x, target, width=3, folds=3, rng=1, normalize=None).items for x in (found, spoiled)
+    )
     pd.testing.assert_frame_equal(before.loc[inside[1::2]], after.loc[inside[1::2]])
     assert not np.allclose(before.loc[inside[::2]], after.loc[inside[::2]])
 
@@ -299,7 +315,7 @@ def test_equal_rows_stay_in_one_fold():
     x = rng.normal(size=(40, 3))
     labels = np.arange(40) % 2
     twice = {"x": np.r_[x, x], "y": np.r_[x[:, :2], x[:, :2]] ** 2}
-    evaluation = by_labels(twice, np.r_[labels, labels], folds=4, width=2, rng=0)
+    evaluation = evaluate_by_labels(twice, np.r_[labels, labels], folds=4, width=2, rng=0)
     assert (evaluation.groups[:40] == evaluation.groups[40:]).all()
     assert np.allclose(evaluation.items.iloc[:40], evaluation.items.iloc[40:])
 
@@ -307,7 +323,7 @@ def test_equal_rows_stay_in_one_fold():
 def test_numbers_as_target_give_r_squared():
     found, _ = halves(200)
     target = found["one"].sum(axis=1) + found["other"].sum(axis=1) + 0.1
-    evaluation = by_labels(found, target, width=6, folds=4, normalize=None)
+    evaluation = evaluate_by_labels(found, target, width=6, folds=4, normalize=None)
     table = scores(evaluation)
     assert evaluation.metric == "R²" and table.loc[PLAIN, "score"] > 0.6 > table.loc["one", "score"]
 
@@ -315,21 +331,21 @@ def test_numbers_as_target_give_r_squared():
 def test_labels_that_cannot_be_learnt_are_refused_or_said():
     found, labels = halves(60)
     with pytest.raises(ValueError, match="one class only, 'a'"):
-        by_labels(found, ["a"] * 60)
+        evaluate_by_labels(found, ["a"] * 60)
     with pytest.raises(ValueError, match=r"labels has shape \(59,\); one label for each of the 60"):
-        by_labels(found, labels[:59])
+        evaluate_by_labels(found, labels[:59])
     rare = labels.astype(object).astype(str)
     rare[0] = "alone"
-    evaluation = by_labels(found, rare, width=3)
+    evaluation = evaluate_by_labels(found, rare, width=3)
     assert "1 classes have fewer than 3 members" in evaluation.notes[0] and len(evaluation.items) == 59
     few = np.where(np.arange(60) < 4, "few", "many")
-    evaluation = by_labels(found, few, width=3, folds=10)
+    evaluation = evaluate_by_labels(found, few, width=3, folds=10)
     assert evaluation.notes == ["10 folds were asked for, but class 'few' has 4 members: 4 folds are used."]
     assert len(evaluation.folds) == 4
     with pytest.raises(ValueError, match="width is 90.*at most"):
-        by_labels(found, labels, width=90)
+        evaluate_by_labels(found, labels, width=90)
     with pytest.raises(ValueError, match="only 1 class"):
-        by_labels(found, ["a", "b", *["c"] * 58])
+        evaluate_by_labels(found, ["a", "b", *["c"] * 58])
 
 
 def test_pairs_are_scored_by_rank_correlation_of_cosines():
@@ -338,14 +354,16 @@ def test_pairs_are_scored_by_rank_correlation_of_cosines():
     pairs = rng.permutation(300).reshape(-1, 2)
     given = np.sum(z[pairs[:, 0]] * z[pairs[:, 1]], axis=1)
     found = {"one": z[:, :4] + 1, "other": z[:, 4:], "dice": rng.normal(size=(300, 4))}
-    evaluation = by_pairs(found, pairs, given, width=8, folds=3, lambdas=(0.2,))
+    evaluation = evaluate_by_pairs(found, pairs, given, width=8, folds=3, lambdas=(0.2,))
     table, gain = scores(evaluation), gains(evaluation).set_index(["method", "against"])
     assert gain.loc[("QP + selection + PCA", BEST), "verdict"] == "better"
     assert table.loc["dice", "ci_low"] < 0 < table.loc["one, centred", "ci_low"]
     chained = np.c_[np.arange(299), np.arange(1, 300)]
-    assert "chained" in by_pairs(found, chained, rng.normal(size=299), width=4, folds=3, lambdas=(0.2,)).notes[0]
+    assert (
+        "chained" in evaluate_by_pairs(found, chained, rng.normal(size=299), width=4, folds=3, lambdas=(0.2,)).notes[0]
+    )
     with pytest.raises(ValueError, match="pairs name rows 0 to 300; there are rows 0 to 299"):
-        by_pairs(found, np.c_[np.zeros(40, int), np.full(40, 300)], np.arange(40))
+        evaluate_by_pairs(found, np.c_[np.zeros(40, int), np.full(40, 300)], np.arange(40))
 
 
 def test_judgements_are_scored_by_ndcg():
@@ -356,9 +374,9 @@ def test_judgements_are_scored_by_ndcg():
     asked, others = np.arange(60), np.arange(60, 240)
     judged = pd.DataFrame(
         [(q, d, 1.0 + (d % 2)) for q in asked for d in others if groups[q] == groups[d]],
-        columns=["query", "document", "grade"],
+        columns=["query", "document", "relevance"],
     )
-    evaluation = by_qrels(found, judged, width=8, folds=3, lambdas=(0.2,))
+    evaluation = evaluate_by_qrels(found, judged, width=8, folds=3, lambdas=(0.2,))
     queries = np.unique(judged["query"])
     unit = found["one"] / np.linalg.norm(found["one"], axis=1, keepdims=True)
     truth = np.zeros((len(queries), 180))
@@ -372,22 +390,18 @@ def test_judgements_are_scored_by_ndcg():
 
 
 def test_a_search_in_blocks_finds_what_a_search_at_once_finds(monkeypatch):
-    from helpers.report import evaluation as module
-
     rng = np.random.default_rng(0)
     groups = rng.integers(0, 12, 150)
     x = rng.normal(size=(12, 5))[groups] + rng.normal(size=(150, 5))
-    judged = module._judged(groups)
-    whole = by_qrels({"x": x, "y": x[:, :3]}, judged, width=5, folds=3, lambdas=(0.2,)).items
-    monkeypatch.setattr(module, "STEP", 4)
-    parts = by_qrels({"x": x, "y": x[:, :3]}, judged, width=5, folds=3, lambdas=(0.2,)).items
+    judged = qrels_of_groups(groups)
+    whole = evaluate_by_qrels({"x": x, "y": x[:, :3]}, judged, width=5, folds=3, lambdas=(0.2,)).items
+    monkeypatch.setattr(by_cosine_module, "STEP", 4)
+    parts = evaluate_by_qrels({"x": x, "y": x[:, :3]}, judged, width=5, folds=3, lambdas=(0.2,)).items
     assert np.allclose(whole, parts)
 
 
 def test_groups_of_many_objects_are_searched_in_a_sample(monkeypatch):
     from types import SimpleNamespace
-
-    from helpers.report import evaluation as module
 
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(30), 10)
@@ -395,44 +409,46 @@ def test_groups_of_many_objects_are_searched_in_a_sample(monkeypatch):
     given = {"representations": {"x": x, "y": x[:, :2]}, "groups": groups}
     inputs = SimpleNamespace(labels=None, pairs=None, qrels=None, **given)
     options = {"width": 4, "folds": 3, "lambdas": (0.2,)}
-    whole = module.evaluate(inputs, **options)
-    monkeypatch.setattr(module, "SEARCHED", 200)
-    part = module.evaluate(inputs, **options)
+    whole = evaluate_target(inputs, **options)
+    monkeypatch.setattr(targets_module, "SEARCHED", 200)
+    part = evaluate_target(inputs, **options)
     assert not whole.notes and part.notes == ["The search is among 200 of the 300 objects, drawn at random."]
     assert len(part.items) < len(whole.items) == 300
     found = scores(part)["score"]
     assert found["x"] > found["y"] > 2 * part.chance
 
 
-def test_without_labels_the_recorded_trust_in_qualities_is_told():
+def test_the_trust_in_qualities_without_labels_is_the_one_of_the_recorded_table():
     from helpers.book.data import table
     from helpers.quality import mean_rank_correlations
 
-    recorded = table("results/clients_unlabelled_models.csv")
-    found = mean_rank_correlations(recorded, ["rankme", "validation"], n_resamples=99)
-    said = trust_in_words(n_resamples=99)
-    assert f"the effective rank {found.loc['rankme', 'spearman']:+.2f} [" in said
-    assert f"labels of other clients {found.loc['validation', 'spearman']:+.2f} [" in said
+    names = {"rankme": "the effective rank", "mean_cosine": "low anisotropy", "validation": "labels of other clients"}
+    found = mean_rank_correlations(table("results/clients_unlabelled_models.csv"), list(names), n_resamples=999)
+    assert set(names.values()) == set(TRUST) and set(found["experiments"]) == {TRUST_EXPERIMENTS}
+    for name, words in names.items():
+        recorded = found.loc[name, ["spearman", "ci_low", "ci_high"]].astype(float)
+        assert TRUST[words] == tuple(recorded.round(2)), words
+    assert "labels of other clients +0.93 [+0.88, +0.97]" in trust_in_words()
 
 
 def test_the_final_ensemble_is_the_one_of_the_evaluation():
     found, labels = halves(150)
     groups = {"one": ["one"], "other": ["other"]}
-    evaluation = by_labels(found, labels, groups=groups, width=4, folds=3)
+    evaluation = evaluate_by_labels(found, labels, groups=groups, width=4, folds=3)
     for label in evaluation.methods:
         fitted = fit_chosen(found, groups, label=label, evaluation=evaluation, width=4)
         assert fitted.transform({name: found[name] for name in fitted.names_}).shape[1] in (3, 4)
     bare = fit_chosen(found, groups, width=4)
     assert bare.names_ == ["one", "other"]
-    table = costs(["one", "other"], [3, 3], {"both": (["one", "other"], 4)})
-    assert table.loc["both"].to_dict() == {"width": 4, "bytes per object": 16, "encoders": 2}
+    table = cost_table(["one", "other"], [3, 3], {"both": (["one", "other"], 4)})
+    assert table.loc["both"].to_dict() == {"width": 4, "bytes_per_object": 16, "encoders": 2}
 
 
 def test_without_a_target_nothing_is_evaluated():
     class Bare:
         representations, labels, pairs, qrels, groups = halves(60)[0], None, None, None, None
 
-    assert evaluate(Bare()) is None
+    assert evaluate_target(Bare()) is None
 
 
 def test_groups_alone_are_judgements_and_beside_labels_stay_together():
@@ -441,9 +457,9 @@ def test_groups_alone_are_judgements_and_beside_labels_stay_together():
     class Grouped:
         representations, labels, pairs, qrels, groups = found, None, None, None, np.arange(90) % 9
 
-    assert evaluate(Grouped(), width=3, folds=3, lambdas=(0.2,)).metric == "nDCG@10"
+    assert evaluate_target(Grouped(), width=3, folds=3, lambdas=(0.2,)).metric == "nDCG@10"
     Grouped.labels = labels
-    evaluation = evaluate(Grouped(), width=3, folds=3, lambdas=(0.2,))
+    evaluation = evaluate_target(Grouped(), width=3, folds=3, lambdas=(0.2,))
     assert len(np.unique(evaluation.groups)) == 9
 
 
@@ -460,13 +476,13 @@ def test_steps_are_kept_and_go_on_where_they_were(tmp_path):
         return step_of(Steps(tmp_path, "a"))(what, function)
 
     with pytest.raises(KeyboardInterrupt):
-        by_labels(found, labels, width=3, folds=3, step=stopped)
+        evaluate_by_labels(found, labels, width=3, folds=3, step=stopped)
     assert len(ran) == 2
-    resumed = by_labels(found, labels, width=3, folds=3, step=step_of(Steps(tmp_path, "a")))
+    resumed = evaluate_by_labels(found, labels, width=3, folds=3, step=step_of(Steps(tmp_path, "a")))
     assert len(ran) == 4, "the steps before the stop ran once"
-    whole = by_labels(found, labels, width=3, folds=3)
+    whole = evaluate_by_labels(found, labels, width=3, folds=3)
     assert np.array_equal(resumed.items, whole.items) and resumed.folds.equals(whole.folds)
-    by_labels(found, labels, width=3, folds=3, step=step_of(Steps(tmp_path, "another input")))
+    evaluate_by_labels(found, labels, width=3, folds=3, step=step_of(Steps(tmp_path, "another input")))
     assert len(ran) == 8
     table = Steps(tmp_path, "a")("scores", lambda: scores(whole))
     again = Steps(tmp_path, "a")("scores", lambda: None)
@@ -476,22 +492,27 @@ def test_steps_are_kept_and_go_on_where_they_were(tmp_path):
     assert loaded.metric == evaluation.metric and loaded.items.equals(evaluation.items)
 
 
-def test_steps_say_what_is_left(tmp_path):
-    steps = Steps(tmp_path, "a", {"first": 10.0, "second": 10.0})
+def test_steps_say_what_they_do_and_what_is_left(tmp_path):
+    said = []
+    steps = Steps(tmp_path, "a", {"first": 10.0, "second": 10.0}, said.append)
     steps("first", lambda: time.sleep(0.2))
     assert 0.1 < steps.remaining() < 1
-    state = json.loads((tmp_path / "progress.json").read_text())
-    assert state["now"] == "first" and state["left"] == 20
+    assert said[0] == Progress("first", "running", 20.0) and said[1] == Progress("first", "done", steps.remaining())
+    Steps(tmp_path, "a", {}, said.append)("first", lambda: 1 / 0)
+    assert [state for _, state, _ in said] == ["running", "done", "kept"]
 
 
 def test_the_folder_is_refused_unless_it_is_empty_or_its_own_unfinished(tmp_path):
     out = prepare(tmp_path / "new", {"source": "a"})
-    (out / ".steps" / "kept").touch()
-    assert prepare(out, {"source": "a"}) == out and (out / ".steps" / "kept").exists()
-    with pytest.raises(FileExistsError, match="unfinished report of another call.*--overwrite"):
+    kept = out / ".steps" / "a step" / "value.json"
+    kept.parent.mkdir()
+    kept.touch()
+    assert prepare(out, {"source": "a"}) == out and kept.exists()
+    with pytest.raises(FileExistsError, match="unfinished report of another call.*overwrite=True"):
         prepare(out, {"source": "b"})
     prepare(out, {"source": "b"}, overwrite=True)
-    assert not (out / ".steps" / "kept").exists()
+    assert not kept.exists()
+    assert prepare(out, {"source": "c"}) == out, "nothing was kept of b"
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.tex").touch()
@@ -506,77 +527,196 @@ def test_the_folder_is_refused_unless_it_is_empty_or_its_own_unfinished(tmp_path
         prepare(tmp_path / "file" / "below", {})
 
 
-def test_the_page_stands_alone(tmp_path):
-    v4 = nbformat.v4
-    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-    figure = v4.new_code_cell("draw()", metadata={"mystnb": {"figure": {"caption": "A dot."}, "image": {"alt": "dot"}}})
-    figure.outputs = [v4.new_output("display_data", {"image/png": pixel}, metadata={"image/png": {"width": 3}})]
-    told = v4.new_code_cell("tell()", metadata={"tags": ["in-short"]})
-    told.outputs = [v4.new_output("display_data", {"text/markdown": "First.\n\n**Take <it>.**"})]
-    table = v4.new_code_cell("table")
-    html = pd.DataFrame({"n": [1], "word": ["<script src=x>"]}).to_html()
-    table.outputs = [v4.new_output("execute_result", {"text/html": html}), v4.new_output("stream", text="log")]
-    notebook = v4.new_notebook(
-        cells=[
-            v4.new_markdown_cell("# Title\n\nSee {doc}`01_measures`.\n\n## What was read"),
-            v4.new_markdown_cell("## Exercises", metadata={"tags": ["book-only"]}),
-            figure, told, table,
-        ]
-    )  # fmt: skip
-    page = render(without_book_only(notebook), "Report on <mine>", {"seed": 0})
-    (tmp_path / "index.html").write_text(page)
-    assert outside_loads(tmp_path) == [] and "<script" not in page and "<link" not in page
-    assert 'alt="dot"' in page and "A dot." in page and "data:image/png;base64," in page
-    assert 'href="#what-was-read"' in page and 'id="what-was-read"' in page
-    assert "Exercises" not in page and "{doc}" not in page and "log" not in page
-    assert "prefers-color-scheme: dark" in page and 'name="viewport"' in page
-    assert page.count("Take &lt;it&gt;.") == 2 and "Report on &lt;mine&gt;" in page
-
-
-def command(folder, *more):
-    return [sys.executable, "-m", "helpers", "report", "mine", "--target", "labels.csv", "--out", "out", *more]
-
-
 @pytest.fixture(scope="module")
-def mine(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("user")
+def built():
+    """A report on two embeddings that complement each other, a copy turned, and noise; and what it said meanwhile."""
     found, labels = halves(150)
-    (folder / "mine").mkdir()
+    found["turned"] = found["one"] @ np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    said = []
+    return build(found, labels=labels, progress=said.append), said, found, labels
+
+
+def test_a_report_is_what_its_steps_give(built):
+    report, _, found, labels = built
+    assert report.decisions.redundant == ["dice", "turned"] and report.decisions.target == "labels"
+    groups = {"one": ["one", "turned"], "other": ["other"]}
+    assert report.decisions.groups == groups
+    evaluation = evaluate_by_labels(found, labels, groups=groups)
+    pd.testing.assert_frame_equal(report.tables["quality"], scores(evaluation))
+    pd.testing.assert_frame_equal(report.tables["gains"], gains(evaluation))
+    pd.testing.assert_frame_equal(report.tables["similarity"], pairwise_similarity(found))
+    label = best_ensemble(report.tables["quality"])
+    fitted = fit_chosen(found, groups, label=label, evaluation=evaluation)
+    given = {name: found[name] for name in fitted.names_}
+    assert np.allclose(report.combined, fitted.transform(given)) and report.ensemble.used_ == fitted.used_
+    assert report.tables["cost"].loc[label, "width"] == report.combined.shape[1]
+
+
+def test_progress_tells_each_step_and_the_time_left(built):
+    said = built[1]
+    assert said[0] == Progress("reading", "running") and said[1] == Progress("reading", "done")
+    assert [p.state for p in said[2:]] == ["running", "done"] * (len(said) // 2 - 1)
+    steps = [p.step for p in said[2::2]]
+    assert steps[0] == "what was read" and steps[-1] == "the ensemble of all objects" and "gains" in steps
+    assert said[2].seconds_left > said[-2].seconds_left > said[-1].seconds_left == 0
+
+
+def test_a_decision_follows_the_verdict_and_the_sentence_says_it():
+    folds = pd.DataFrame({BEST: ["a", "b", "a"]})
+    weights = pd.DataFrame({"method": [PLAIN, "QP"], "fold": 0, "a": 0.5, "b": 0.5})
+    evaluation = TargetEvaluation("accuracy", 0.5, pd.DataFrame(), np.arange(3), folds, weights)
+    table = pd.DataFrame(
+        {"kind": ["single", "single", "ensemble", "ensemble"], "score": [0.9, 0.6, 0.7, 0.8], "ci_low": 0.5,
+         "ci_high": 0.95, "chance": 0.5},
+        index=["a", "b", PLAIN, "QP"],
+    )  # fmt: skip
+    found = pd.DataFrame(columns=["embedding", "finding", "of", "noise", "evidence"])
+    told = {"better": "Take the ensemble QP.", "not distinguishable": "Stay with a alone", "worse": "does harm"}
+    for verdict, words in told.items():
+        row = {"gain": 0.1, "ci_low": 0.0, "ci_high": 0.2, "p": 0.02}
+        gain = pd.DataFrame(
+            [{"method": "QP", "against": BEST, "verdict": verdict, **row},
+             {"method": PLAIN, "against": BEST, "verdict": "better", **row},
+             {"method": "QP", "against": PLAIN, "verdict": "better", **row}]
+        )  # fmt: skip
+        decisions = decide(["a", "b"], found, "labels", evaluation, table, gain)
+        assert (decisions.ensemble, decisions.best_single, decisions.verdict) == ("QP", "a", verdict)
+        assert decisions.use == ("QP" if verdict == "better" else "a")
+        said = verdict_in_words(evaluation, table, gain, decisions)
+        assert words in said.split("\n\n")[-1] and f"a (2 of 3 folds) and b (1 of 3 folds): **{verdict}**" in said
+
+
+def test_without_a_target_the_report_chooses_nothing_and_says_why():
+    report = build(halves(60)[0])
+    assert report.decisions.use == "one of each group + PCA" and report.decisions.verdict is None
+    assert "no gain can be measured" in report.summary[1] and "not its use" in report.sentences["quality"]
+    assert list(report.tables["quality"]) == ["effective_rank", "isotropic_rank", "anisotropy"]
+    assert not len(report.tables["gains"]) and "scores" not in report.to_html()
+    with pytest.raises(KeyError, match="no figure 'scores'"):
+        report.figure("scores")
+
+
+def test_reports_of_pairs_qrels_and_groups_are_on_their_targets(tmp_path):
+    found, _ = halves(90)
     rng = np.random.default_rng(0)
-    found["turned"] = found["one"] @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
-    for name, x in found.items():
-        np.save(folder / "mine" / f"{name}.npy", x.astype(np.float32))
-    pd.DataFrame({"label": labels}).to_csv(folder / "labels.csv", index=False)
-    return folder
+    left, right = rng.permutation(90).reshape(2, -1)
+    pairs = pd.DataFrame({"left": left, "right": right, "score": rng.normal(size=45)})
+    qrels = pd.DataFrame({"query": np.arange(45), "document": np.arange(45, 90), "relevance": 1})
+    qrels.to_csv(tmp_path / "qrels.csv", index=False)
+    given = {"pairs": pairs, "qrels": tmp_path / "qrels.csv", "groups": np.arange(90) % 30}
+    metrics = {"pairs": "Spearman", "qrels": "nDCG@10", "groups": "nDCG@10"}
+    for name, value in given.items():
+        report = build(found, width=3, folds=3, n_objects=60, **{name: value})
+        assert report.evaluation.metric == metrics[name]
+        assert report.decisions.target == ("pairs" if name == "pairs" else "qrels")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
-def test_a_stopped_report_goes_on_and_leaves_a_folder(mine, sign):
-    out = mine / "out"
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    more = ["--overwrite"] if out.exists() else []
-    process = subprocess.Popen(command(mine, *more), cwd=mine, env=environment, stdout=subprocess.PIPE, text=True)
-    began = time.time()
-    while len(list(out.glob(".steps/*/value.json"))) < 2 and time.time() - began < 900:
-        assert process.poll() is None
-        time.sleep(0.1)
-    process.send_signal(sign)
-    process.wait(300)
-    kept = {path: path.stat().st_mtime_ns for path in out.glob(".steps/*/value.json")}
-    assert len(kept) >= 2 and not (out / "index.html").exists()
-    again = subprocess.run(command(mine), cwd=mine, env=environment, capture_output=True, text=True, timeout=900)
-    assert again.returncode == 0, again.stderr
-    assert "what was read" not in again.stdout, "the first step is not done twice"
-    assert outside_loads(out) == []
-    page = (out / "index.html").read_text()
-    assert "turned is a rotated copy of one" in page and "dice is noise" in page
-    names = {path.name for path in out.iterdir()}
-    assert names == set(OWN) - {".steps"}
-    assert len(np.load(out / "combined.npy")) == 150
-    assert {"gains.csv", "similarity.csv", "quality.csv"} <= {path.name for path in (out / "tables").iterdir()}
-    applied = [sys.executable, "-m", "helpers", "apply", "out/ensemble", "mine", "--out", f"applied{int(sign)}.npy"]
-    subprocess.run(applied, cwd=mine, env=environment, check=True, capture_output=True, timeout=600)
-    assert np.allclose(np.load(mine / f"applied{int(sign)}.npy"), np.load(out / "combined.npy"), atol=1e-6)
-    refused = subprocess.run(command(mine), cwd=mine, env=environment, capture_output=True, text=True, timeout=600)
-    assert refused.returncode == 2 and "finished report" in refused.stderr
+def test_inputs_that_were_read_are_taken_and_no_arguments_of_reading_beside_them(built):
+    report, _, found, labels = built
+    inputs = read(found, labels=labels)
+    again = build(inputs)
+    pd.testing.assert_frame_equal(again.tables["gains"], report.tables["gains"])
+    with pytest.raises(ValueError, match="labels given, but inputs were read before"):
+        build(inputs, labels=labels)
+
+
+def test_wrong_arguments_are_refused_before_anything_is_read(tmp_path):
+    for wrong, words in [
+        ({"folds": 2}, "folds is 2"),
+        ({"n_objects": 3}, "n_objects is 3"),
+        ({"threshold": 1.5}, "threshold is 1.5"),
+        ({"width": 0}, "width is 0"),
+        ({"normalize": "cubes"}, "normalize is 'cubes'"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            build(tmp_path / "nowhere", **wrong)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        build(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="same_model is .*two of the embeddings"):
+        build(halves(30)[0], same_model=["one", "nobody"])
+
+
+class _Page(HTMLParser):
+    """Texts of headings, images and tags of a page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.images, self.anchors, self.links = set(), [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.add(tag)
+        if tag == "img":
+            self.images.append(attributes)
+        if tag == "h2" and "id" in attributes:
+            self.anchors.append(attributes["id"])
+        if tag == "a":
+            self.links.append(attributes["href"].removeprefix("#"))
+
+
+def test_the_page_stands_alone(built, tmp_path):
+    page = replace(built[0], title="Report on <mine>", about={"seed": "<0>"}).to_html()
+    (tmp_path / "index.html").write_text(page)
+    parsed = _Page(page)
+    assert outside_loads(tmp_path) == [] and not parsed.tags & {"script", "link", "mine", "0"}
+    assert parsed.links == parsed.anchors and len(parsed.anchors) == 7
+    assert len(parsed.images) == 3 and all(len(image["alt"]) > 20 for image in parsed.images)
+    for image in parsed.images:
+        data = base64.b64decode(image["src"].removeprefix("data:image/png;base64,"), validate=True)
+        size = int.from_bytes(data[16:20], "big")
+        assert data[:4] == b"\x89PNG" and size == pytest.approx(2 * int(image["width"]), abs=2)
+    assert "prefers-color-scheme: dark" in page and 'name="viewport"' in page
+    assert page.count("dice and turned can go") == 2 and "Report on &lt;mine&gt;" in page
+
+
+def test_names_of_embeddings_are_no_html():
+    found, labels = halves(60)
+    report = build({"<script src=x>": found["one"], "b": found["other"]}, labels=labels, folds=3)
+    assert "script" not in _Page(report.to_html()).tags
+
+
+def test_a_notebook_shows_the_same_sections_as_the_page(built):
+    report = built[0]
+    shown = report._repr_html_()
+    for section in report.sections:
+        assert report.section(section.name)._repr_html_().removesuffix("</div>").split(">", 1)[1] in shown
+        assert section.heading in shown
+    with pytest.raises(KeyError, match="no section 'nothing'; there are .*'input'"):
+        report.section("nothing")
+    said = repr(report)
+    assert "**" not in said and "dice and turned can go" in said and max(map(len, said.splitlines())) <= 88
+
+
+def test_a_saved_report_holds_everything_and_is_not_overwritten(built, tmp_path):
+    report = built[0]
+    page = report.save(tmp_path / "out")
+    assert page == tmp_path / "out" / "index.html" and {path.name for path in page.parent.iterdir()} == LEFT
+    assert np.array_equal(np.load(tmp_path / "out" / "combined.npy"), report.combined)
+    read_csv = partial(pd.read_csv, float_precision="round_trip")
+    tables = {path.stem: read_csv(path) for path in (tmp_path / "out" / "tables").iterdir()}
+    assert {name for name, table in report.tables.items() if len(table)} == set(tables)
+    assert np.array_equal(tables["gains"]["gain"], report.tables["gains"]["gain"])
+    with pytest.raises(FileExistsError, match="finished report.*overwrite=True"):
+        report.save(tmp_path / "out")
+    report.save(tmp_path / "out", overwrite=True)
+
+
+def test_an_interrupted_report_goes_on_in_its_folder(built, tmp_path):
+    report, _, found, labels = built
+
+    def stop(progress):
+        if progress == ("gains", "running", progress.seconds_left):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(found, labels=labels, folder=tmp_path, progress=stop)
+    said = []
+    again = build(found, labels=labels, folder=tmp_path, progress=said.append)
+    states = {p.step: p.state for p in said}
+    assert states["similarity"] == states["scores"] == "kept" and states["gains"] == "done"
+    pd.testing.assert_frame_equal(again.tables["gains"], report.tables["gains"])
+    assert {path.name for path in tmp_path.iterdir()} == LEFT
+    assert isinstance(again.combined, np.memmap) and np.allclose(again.combined, report.combined)
+    with pytest.raises(FileExistsError, match="finished report"):
+        build(found, labels=labels, folder=tmp_path)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from helpers.ensembles.estimators import Ensemble
 from helpers.ensembles.representations import Representations
 from helpers.ensembles.saving import load
+from helpers.errors import Argument, OutputExistsError
 from helpers.inputs import Inputs, read
-from helpers.inputs._files import write_header
 
-__all__ = ["apply"]
+__all__ = ["apply", "write_transformed"]
 
 
 def apply(
@@ -33,16 +36,16 @@ def apply(
     Parameters
     ----------
     folder
-        Of the ensemble, see :func:`helpers.ensembles.load`.
+        Folder of a saved ensemble, as :func:`helpers.ensembles.load` takes it.
     source, **reading
         As :func:`helpers.inputs.read` takes them.
     out
-        A file ``combined.npy``; beside it ``combined.ids.txt`` with an id (or number of row) a line if rows were
-        aligned by ids or left out. Files appear as wholes.
+        A file such as ``combined.npy``; beside it ``combined.ids.txt`` with an id (or number of row) a line if rows
+        were aligned by ids or left out. Files appear as wholes.
     overwrite
-        Replace a file that is there.
+        Whether to replace a file that is there.
     progress
-        Show the rows done and the time left.
+        Whether to show the rows done and the time left.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def apply(
     if out.suffix != ".npy":
         raise ValueError(f"out is {str(out)!r}; a file whose name ends in .npy is written")
     if out.exists() and not overwrite:
-        raise FileExistsError(f"{out} is there; pass overwrite=True to replace it")
+        raise OutputExistsError(f"{out} is there; to replace it, pass ", Argument("overwrite", True))
     ensemble = load(folder)
     try:
         inputs = read(source, names=ensemble.used_, progress=progress, **reading)
@@ -87,24 +90,55 @@ def apply(
             raise ValueError(f"the ensemble in {folder} needs {ensemble.used_}, by these names: {error}") from error
         raise
     representations = Representations(inputs.representations)
-    blocks = list(representations.starts(sum(representations.widths)))
     ensemble.transform(representations[:1])  # refuses other widths before anything is written
-    ids = out.with_suffix(".ids.txt")
-    by_position = np.array_equal(inputs.ids, np.arange(len(inputs)))
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
-        draft = Path(folder) / out.name
-        with draft.open("wb") as file, tqdm(total=len(inputs), unit="row", disable=not progress) as bar:
-            for start, stop in blocks:
-                block = ensemble.transform(representations[start:stop])
-                if start == 0:
-                    write_header(file, len(inputs), block.dtype, block.shape[1:])
-                file.write(np.ascontiguousarray(block).data)
-                bar.update(len(block))
-        if by_position:
-            ids.unlink(missing_ok=True)
-        else:
-            (Path(folder) / ids.name).write_text("".join(f"{i}\n" for i in inputs.ids), encoding="utf-8")
-            os.replace(Path(folder) / ids.name, ids)
-        os.replace(draft, out)
+    ids = out.with_suffix(".ids.txt")
+    with tqdm(total=len(inputs), unit="row", disable=not progress) as bar:
+        write_transformed(ensemble, representations, out, bar.update)
+    if np.array_equal(inputs.ids, np.arange(len(inputs))):
+        ids.unlink(missing_ok=True)
+    else:
+        _write_whole(ids, "".join(f"{i}\n" for i in inputs.ids).encode())
     return inputs
+
+
+def write_transformed(
+    ensemble: Ensemble, representations: Any, out: Path, done: Callable[[int], object] | None = None
+) -> None:
+    """Write what ``ensemble.transform`` gives for all rows to a ``.npy`` file, a block of rows at a time.
+
+    Parameters
+    ----------
+    ensemble
+        A fitted ensemble.
+    representations
+        As ``ensemble.transform`` takes them.
+    out
+        The file; it appears as a whole, in the place of one that is there.
+    done
+        Called with the number of rows of each block that was written.
+    """
+    rows = Representations(representations)
+    with _draft(out) as file:
+        for start, stop in rows.starts(sum(rows.widths)):
+            block = ensemble.transform(rows[start:stop])
+            if start == 0:
+                described = {"descr": np.lib.format.dtype_to_descr(block.dtype), "fortran_order": False}
+                np.lib.format.write_array_header_1_0(file, described | {"shape": (len(rows), *block.shape[1:])})
+            file.write(np.ascontiguousarray(block).data)
+            if done is not None:
+                done(len(block))
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes its place once it is complete."""
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        with (Path(folder) / path.name).open("wb") as file:
+            yield file
+        os.replace(file.name, path)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    with _draft(path) as file:
+        file.write(content)

@@ -94,7 +94,7 @@ def _in_safetensors(path: Path, file: str) -> dict[str, Stored]:
 def check_matrix(shape: tuple[int, ...], dtype: np.dtype, where: str) -> None:
     """Complain unless these are the shape and the dtype of a matrix of real numbers."""
     if len(shape) != 2 and not dtype.hasobject:
-        hint = {1: "; labels go to labels=, ids to ids=", 3: "; save each layer as an array of its own"}
+        hint = {1: "; labels are passed as labels, ids as ids", 3: "; save each layer as an array of its own"}
         hint = hint.get(len(shape), "")
         raise ValueError(f"{where} has shape {tuple(shape)}; (n_objects, n_features) is needed{hint}")
     if 0 in shape:

@@ -1,14 +1,16 @@
-"""Columns of values: ids, labels, groups, texts, and tables of pairs and judgements."""
+"""Columns of values: ids, labels, groups, texts, and tables of pairs and qrels."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from helpers.errors import Argument, ArgumentError
 from helpers.inputs._arrays import stored_in
 from helpers.inputs._files import FORMATS, TABLES, Part, Place, reading, short
 from helpers.inputs._tables import batches, names_of
@@ -73,16 +75,18 @@ def id_column(names: list[str], place: Place, file: str, needed: bool = True) ->
         return place.id_name if place.id_name in names else None
     found = [name for name in names if name.strip().lower() in ("id", "ids")]
     if len(found) > 1:
-        raise ValueError(f"{file} has {found}; say by ids= which of them aligns rows")
+        raise ArgumentError(f"{file} has {found}; say which of them aligns rows, as in ", Argument("ids", found[0]))
     if (
         not found
         and not place.single
         and not place.id_file
         and (alike := [name for name in names if LIKE_IDS.search(name)])
     ):
-        raise ValueError(
-            f"{file} has a column {alike[0]!r}, which is called like ids; pass ids={alike[0]!r} to align rows by it, "
-            "or ids='' to align by position"
+        raise ArgumentError(
+            f"{file} has a column {alike[0]!r}, which is called like ids; to align rows by it, pass ",
+            Argument("ids", alike[0]),
+            "; to align them by position, pass ",
+            Argument("ids", ""),
         )
     return found[0] if found else None
 
@@ -213,49 +217,77 @@ def large_classes(labels: np.ndarray, ids: np.ndarray, least: int) -> tuple[np.n
     if labels.dtype.kind != "f" and not least and counts.min() == 1:
         single = np.flatnonzero(counts == 1)
         words = [f"{classes[c]} ({ids[np.flatnonzero(which == c)[0]]})" for c in single[:10]]
-        raise ValueError(
+        raise ArgumentError(
             f"labels: of {len(classes)} classes {len(single)} with one member: {', '.join(words)}"
-            f"{', …' * (len(single) > 10)} (in brackets its id or row); merge them, or pass min_class_size=2"
+            f"{', …' * (len(single) > 10)} (in brackets its id or row); merge them, or pass ",
+            Argument("min_class_size", 2),
+            " to leave them out",
         )
     small = np.flatnonzero(~keep)
     return keep, [("labels", ids[at], f"class {labels[at]} has {counts[which[at]]} members") for at in small]
 
 
-def _sides(path: Path, role: str, columns: tuple[str, ...], file: str) -> tuple[list[str], list[np.ndarray]]:
-    """The names of the columns of a table of pairs or judgements, and what stands in the first two."""
-    if path.suffix.lower() not in TABLES:
-        raise ValueError(f"{role} is {file!r}; a table is needed: {', '.join(TABLES)}")
-    names = [name for name in _names(path, file) if not name.startswith("Unnamed: ")]
-    if set(columns) <= set(names):
-        names = list(columns)
-    elif not 2 + (role == "pairs") <= len(names) <= 3:
-        raise ValueError(f"{file} has the columns {names}; {', '.join(columns)} are needed, or three in this order")
-    return names, [np.array([_word(v) for v in _file_values(path, name)], dtype=object) for name in names[:2]]
+@dataclass(frozen=True, eq=False)
+class Related:
+    """A table that relates objects, pairs or qrels: a file, or a data frame."""
+
+    role: str
+    file: str  # as messages name it
+    columns: tuple[str, str, str]
+    path: Path | None
+    frame: Any = None
+
+    @classmethod
+    def of(cls, role: str, spec: Any, columns: tuple[str, str, str], place: Place) -> Related:
+        if hasattr(spec, "columns"):
+            return cls(role, role, columns, None, spec)
+        path = place.file(spec, role)
+        if path.suffix.lower() not in TABLES:
+            raise ValueError(f"{role} is {place.shown(path)!r}; a table is needed: {', '.join(TABLES)}")
+        return cls(role, place.shown(path), columns, path)
+
+    def names(self) -> list[str]:
+        """The columns that count: two of ids, and the one of numbers if there is one."""
+        there = _names(self.path, self.file) if self.path else [str(name) for name in self.frame.columns]
+        names = [name for name in there if not name.startswith("Unnamed: ")]
+        if set(self.columns) <= set(names):
+            return list(self.columns)
+        if not 2 + (self.role == "pairs") <= len(names) <= 3:
+            raise ValueError(
+                f"{self.file} has the columns {names}; {', '.join(self.columns)} are needed, or three in this order"
+            )
+        return names
+
+    def values(self, name: str) -> np.ndarray:
+        """A column as values, None where there is none."""
+        if self.path:
+            return _file_values(self.path, name)
+        column = self.frame.rename(columns=str)[name]
+        return np.where(column.isna(), None, column.astype(object))
+
+    def sides(self) -> list[np.ndarray]:
+        """What stands in the two columns of ids, as words."""
+        return [np.array([_word(value) for value in self.values(name)], dtype=object) for name in self.names()[:2]]
 
 
-def texts_in(tables: dict[str, tuple[Path, tuple[str, ...]]], place: Place) -> Part:
-    """The distinct texts of pairs or judgements, which are their own ids."""
-    sides = [_sides(path, role, columns, place.shown(path))[1] for role, (path, columns) in tables.items()]
-    texts = np.array(
-        list(dict.fromkeys(text for pair in sides for side in pair for text in side if text)), dtype=object
-    )
-    return Part("texts", ", ".join(place.shown(path) for path, _ in tables.values()), texts, texts)
+def texts_in(tables: Iterable[Related]) -> Part:
+    """The distinct texts of pairs or qrels, which are their own ids."""
+    sides = [side for table in tables for side in table.sides()]
+    texts = np.array(list(dict.fromkeys(text for side in sides for text in side if text)), dtype=object)
+    return Part("texts", ", ".join(table.file for table in tables), texts, texts)
 
 
-def table_of(
-    path: Path, role: str, columns: tuple[str, str, str], ids: np.ndarray, rows: int | None, place: Place
-) -> tuple[Any, list[tuple]]:
-    """Pairs with scores, or judgements, as row numbers, and what is lost with objects that are not there.
+def table_of(table: Related, ids: np.ndarray, rows: int | None) -> tuple[Any, list[tuple]]:
+    """Pairs with scores, or qrels, as row numbers, and what is lost with objects that are not there.
 
     ``rows`` is how many rows there were where ids are their numbers.
     """
     import pandas as pd
 
-    file = place.shown(path)
-    names, sides = _sides(path, role, columns, file)
+    file, role, names, sides = table.file, table.role, table.names(), table.sides()
     scores = np.ones(len(sides[0]))
     if len(names) == 3:
-        given = _file_values(path, names[2])
+        given = table.values(names[2])
         scores = pd.to_numeric(pd.Series(given, dtype=object), errors="coerce").to_numpy(np.float64)
         for row in np.flatnonzero(~np.isfinite(scores)):
             raise ValueError(f"{file}, column {names[2]!r}, row {row}: {given[row]!r} is no finite number")
@@ -278,4 +310,4 @@ def table_of(
     if role == "pairs" and len(set(scores[known])) < 2:
         raise ValueError(f"{file}, column {names[2]!r}: all scores are {scores[known][0]:g}; they must differ")
     found = (places[0][known], places[1][known], scores[known])
-    return pd.DataFrame(dict(zip(columns, found, strict=True))), losses
+    return pd.DataFrame(dict(zip(table.columns, found, strict=True))), losses

@@ -17,11 +17,11 @@ import numpy as np
 from helpers.inputs._arrays import check_matrix, matrix_of, stored_in
 from helpers.inputs._columns import LIKE_IDS, id_column, ids_of
 from helpers.inputs._files import FORMATS, TABLES, Offer, Part, Place, Shelf, natural, reading, real_dtype
-from helpers.inputs._tables import head_of, kind_of, number_blocks, vector_blocks
+from helpers.inputs._tables import column_kind, head_of, number_blocks, vector_blocks
 
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
 COMPANIONS = {name: name for name in ("ids", "labels", "groups", "pairs", "qrels")}
-COMPANIONS |= {"qrels": "qrels", "texts": "text"}  # files that are no embeddings, and the parameter they are for
+COMPANIONS |= {"judgements": "qrels", "texts": "text"}  # files that are no embeddings, and the parameter they are for
 LIKE_LABELS = re.compile(r"(^|[_\-. ])(labels?|targets?|class|groups?)$", re.IGNORECASE)
 
 
@@ -44,7 +44,7 @@ def offers_of(source: Any, place: Place, apart: set, shelf: Shelf) -> tuple[list
         if path in apart or re.search(r"\.ids\.(npy|txt)$", path.name) or shelf.holds(path):
             continue
         if path.stem.lower() in COMPANIONS and not place.single:
-            ignored.append((file, f"not read for its name; to use it pass {COMPANIONS[path.stem.lower()]}={file!r}"))
+            ignored.append((file, f"not read for its name; to use it, pass it as {COMPANIONS[path.stem.lower()]}"))
         elif suffix in FORMATS:
             offers += _of_file(path, place, shelf, ignored)
         elif suffix in PICKLES:
@@ -148,16 +148,16 @@ def _in_table(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) 
     vectors, numbers, widths = [], [], []
     skipped: list[tuple[str, str]] = []
     for name, column in zip(head.schema.names, head.columns, strict=True):
-        kind, width = ("taken", 0) if name == ids or name in shelf.roles else kind_of(column)
+        kind, width = ("taken", 0) if name == ids or name in shelf.roles else column_kind(column)
         if kind == "vectors":
             vectors.append(name)
             widths.append(width)
         elif re.fullmatch(r"\s*|Unnamed: \d+|__index_level_\d+__", name):
             skipped.append((name, "has no name (an index?)"))
         elif kind == "numbers" and LIKE_IDS.search(name):
-            skipped.append((name, f"is called like ids; pass ids={name!r} to align rows by it"))
+            skipped.append((name, "is called like ids; to align rows by it, pass it as ids"))
         elif kind == "numbers" and LIKE_LABELS.search(name):
-            skipped.append((name, f"is called like labels; pass labels={name!r} or groups={name!r} to use it"))
+            skipped.append((name, "is called like labels; to use it, pass it as labels or groups"))
         elif kind == "numbers" and shelf.texts in head.schema.names:
             skipped.append((name, "is a number beside the texts to encode"))
         elif kind == "numbers":

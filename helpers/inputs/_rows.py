@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from helpers.errors import Argument, ArgumentError
 from helpers.inputs._files import Part, Shelf, bounds
 
 
@@ -26,9 +27,10 @@ def aligned(parts: list[Part], series: list[Part]) -> tuple[np.ndarray, list[np.
     if named and bare:
         same = all(np.array_equal(thing.ids, named[0].ids) for thing in named)
         if any(thing in parts for thing in bare) or not same or any(len(t.array) != len(named[0].ids) for t in bare):
-            raise ValueError(
+            raise ArgumentError(
                 f"{titled(named[0])} has ids and {titled(bare[0])} ({len(bare[0].array)} rows) has none; give ids to "
-                "both (a column 'id', or a file a.ids.txt beside a.npy), or pass ids='' to align by position"
+                "both (a column 'id', or a file a.ids.txt beside a.npy), or align them by position: ",
+                Argument("ids", ""),
             )
         things = [replace(thing, ids=named[0].ids) if thing.ids is None else thing for thing in things]
     if not named:
@@ -77,7 +79,8 @@ def complete(
                 row = thing.array[chosen[lost[0]]]
                 words[-1] += f", the first in column {_column(thing, int(np.flatnonzero(~np.isfinite(row))[0]))}"
     if words and not drop:
-        raise ValueError("; ".join(words) + "; mend them, or leave these objects out by drop_missing=True")
+        advice = Argument("drop_missing", True)
+        raise ArgumentError("; ".join(words) + "; fix them, or pass ", advice, " to leave these objects out")
     return keep, losses
 
 

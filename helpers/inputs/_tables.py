@@ -63,7 +63,7 @@ def batches(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[An
         yield from reader
 
 
-def kind_of(column: Any) -> tuple[str, int]:
+def column_kind(column: Any) -> tuple[str, int]:
     """What a column of a table holds: "vectors" and their length, "numbers", or another thing in words."""
     import pyarrow as pa
 

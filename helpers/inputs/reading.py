@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from helpers.inputs._columns import columns_of, large_classes, table_of, texts_in, values_of
-from helpers.inputs._files import Part, Place, Shelf, sha
+from helpers.errors import Argument, ArgumentError
+from helpers.inputs._columns import Related, columns_of, large_classes, table_of, texts_in, values_of
+from helpers.inputs._files import Offer, Part, Place, Shelf, sha
 from helpers.inputs._offers import chosen_of, offers_of
 from helpers.inputs._rows import aligned, complete, finite_rows, present, selected, survey
+
+PAIRS, QRELS = ("left", "right", "score"), ("query", "document", "relevance")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +39,7 @@ class Inputs:
     pairs : pandas.DataFrame, or None
         ``left`` and ``right``, row numbers of ``representations``, and ``score``.
     qrels : pandas.DataFrame, or None
-        ``query`` and ``document``, row numbers of ``representations``, and ``grade``.
+        ``query`` and ``document``, row numbers of ``representations``, and ``relevance``.
     losses : pandas.DataFrame
         Each row that costs an object or has no partner: ``input``, ``id`` (or number of the row) and ``reason``.
     findings : pandas.DataFrame
@@ -47,7 +50,7 @@ class Inputs:
     ignored : pandas.DataFrame
         ``file`` and ``reason`` of what lay there but is no representation.
     digest : str
-        SHA-256 of names, ids and all entries, and of labels, groups, pairs and judgements.
+        SHA-256 of names, ids and all entries, and of labels, groups, pairs and qrels.
     """
 
     representations: dict[str, np.ndarray]
@@ -77,8 +80,8 @@ def read(
     ids: str | None = None,
     labels: Any = None,
     groups: Any = None,
-    pairs: str | os.PathLike[str] | None = None,
-    qrels: str | os.PathLike[str] | None = None,
+    pairs: Any = None,
+    qrels: Any = None,
     models: str | Sequence[str] = (),
     text: str | None = None,
     layers: str = "last",
@@ -119,11 +122,11 @@ def read(
         ids, or ``"labels.csv:column"``; or an array (n,) in the order of the first representation. Paths are relative
         to the folder of ``source`` or to the current folder.
     pairs
-        A table with two columns of ids (row numbers where there are no ids) and a score; by the names ``left``,
-        ``right``, ``score`` if it has more than three columns.
+        A table, as a file or a data frame, with two columns of ids (row numbers where there are no ids) and a score;
+        by the names ``left``, ``right``, ``score`` if it has more than three columns.
     qrels
-        A table with the ids of a query and of a document and, optionally, a grade (1 by default); by the names
-        ``query``, ``document``, ``grade`` if it has more than three columns.
+        A table, as for ``pairs``, with the ids of a query and of a document and, optionally, a relevance (1 by
+        default); by the names ``query``, ``document``, ``relevance`` if it has more than three columns.
     models, text, layers
         Encode ``text`` (a column of the tables, or a file as for ``labels``) by these models, see
         :func:`helpers.encoders.extraction.extract`, with mean pooling: the ``"last"`` layer, called by the last
@@ -175,9 +178,6 @@ def read(
     >>> inputs.findings[["width", "constant_columns", "duplicates"]].to_numpy().tolist()
     [[4, 0, 0], [2, 2, 3]]
     """
-    import pandas as pd
-    from tqdm import tqdm
-
     if layers not in ("last", "all"):
         raise ValueError(f"layers is {layers!r}; it must be 'last' or 'all'")
     models = [models] if isinstance(models, (str, os.PathLike)) else list(models)
@@ -186,33 +186,35 @@ def read(
         None if isinstance(spec, str) and not spec else spec for spec in (labels, groups, pairs, qrels, text)
     )
     if models and text is None and pairs is None and qrels is None:
-        raise ValueError("models are given without text; name the column of texts, as in text='sentence'")
+        raise ArgumentError(
+            "models are given without text; name the column of texts, as in ", Argument("text", "sentence")
+        )
     if isinstance(source, Mapping) and not source and not models:
         raise ValueError("source is empty; a folder, a file, a list of files, or a mapping to arrays is needed")
     place = Place.of(source, ids)
-    tables = {"pairs": (pairs, ("left", "right", "score")), "qrels": (qrels, ("query", "document", "grade"))}
-    tables = {role: (place.file(spec, role), columns) for role, (spec, columns) in tables.items() if spec is not None}
+    tables = [
+        Related.of(role, spec, columns, place)
+        for role, spec, columns in (("pairs", pairs, PAIRS), ("qrels", qrels, QRELS))
+        if spec is not None
+    ]
     wanted = {"labels": labels, "groups": groups, "texts": text}
     wanted = {role: spec for role, spec in wanted.items() if spec is not None}
     specs = {role: place.find(spec, role) for role, spec in wanted.items() if isinstance(spec, (str, os.PathLike))}
-    apart = {path for path, _ in (*tables.values(), *specs.values())} | {place.id_file}
+    apart = {path for path, _ in specs.values()} | {table.path for table in tables} | {place.id_file}
     roles = {role: column for role, (path, column) in specs.items() if path is None}
     shelf = Shelf(work, progress, set(roles.values()), roles.get("texts") if models else None)
 
     offers, ignored = offers_of(source, place, apart, shelf)
     files = dict.fromkeys([path for path in [*place.files, *(offer.path for offer in offers)] if path])
     series = [part for role, spec in wanted.items() for part in columns_of(role, spec, specs.get(role), place, files)]
-    series += [texts_in(tables, place)] if models and text is None else []
+    series += [texts_in(tables)] if models and text is None else []
     parts = [offer.open() for offer in chosen_of(offers, names, models, place, ignored)]
-    things = parts + series
     joined, rows, losses = aligned(parts, series)
     total = len(parts[0].array) if parts and parts[0].ids is None else None
 
-    def through(what: str, items: Sequence[Any]) -> Iterable[Any]:
-        return tqdm(items, desc=what, delay=1, disable=not progress)
-
-    whole = [finite_rows(part) for part in through("checking", parts)] + [present(part.array) for part in series]
-    keep, lost = complete(things, whole, rows, joined, drop_missing)
+    whole = [finite_rows(part) for part in _slowly("checking", parts, progress)]
+    whole += [present(part.array) for part in series]
+    keep, lost = complete(parts + series, whole, rows, joined, drop_missing)
     losses, joined, rows = losses + lost, joined[keep], [r[keep] for r in rows]
     if not len(joined):
         name, last, reason = losses[-1]
@@ -228,26 +230,56 @@ def read(
         encoded = _encoded(model, values["texts"], layers, arrays, work, progress)
         arrays |= encoded
         parts += [Part(name, str(model), x, None, stored="float32") for name, x in encoded.items()]
-    if names is not None:
-        if absent := [name for name in names if name not in arrays]:
-            there = dict.fromkeys([*(offer.name for offer in offers), *arrays])
-            raise ValueError(f"names lists {absent}; there are {list(there)}")
-        arrays = {name: arrays[name] for name in names}
+    arrays = _in_order(arrays, names, offers)
     missing = {part.name: int((~finite).sum()) for part, finite in zip(parts, whole, strict=False)}
     chosen = [part for part in parts if part.name in arrays]
-    surveys = {p.name: survey(p, arrays[p.name], missing.get(p.name, 0)) for p in through("describing", chosen)}
+    surveys = {
+        p.name: survey(p, arrays[p.name], missing.get(p.name, 0)) for p in _slowly("describing", chosen, progress)
+    }
     found = {}
-    for role, (path, columns) in tables.items():
-        found[role], lost = table_of(path, role, columns, joined, total, place)
+    for table in tables:
+        found[table.role], lost = table_of(table, joined, total)
         losses += lost
-    content = [[name, str(arrays[name].dtype), arrays[name].shape, surveys[name].pop("digest")] for name in arrays]
-    content += [[role, _digest(column)] for role, column in {"ids": joined, **values}.items()]
-    content += [[f"{role} {name}", _digest(table[name].to_numpy())] for role, table in found.items() for name in table]
+    return _gathered(arrays, joined, values, found, losses, surveys, ignored)
+
+
+def _slowly(what: str, items: Sequence[Any], progress: bool) -> Iterable[Any]:
+    """Items of a loop with a bar, if it takes longer than a second."""
+    from tqdm import tqdm
+
+    return tqdm(items, desc=what, delay=1, disable=not progress)
+
+
+def _in_order(arrays: dict[str, np.ndarray], names: Sequence[str] | None, offers: list[Offer]) -> dict[str, np.ndarray]:
+    """The representations asked for, in their order."""
+    if names is None:
+        return arrays
+    if absent := [name for name in names if name not in arrays]:
+        there = dict.fromkeys([*(offer.name for offer in offers), *arrays])
+        raise ValueError(f"names lists {absent}; there are {list(there)}")
+    return {name: arrays[name] for name in names}
+
+
+def _gathered(
+    arrays: dict[str, np.ndarray],
+    ids: np.ndarray,
+    values: dict[str, np.ndarray],
+    tables: dict[str, Any],
+    losses: list[tuple],
+    surveys: dict[str, dict[str, Any]],
+    ignored: list[tuple[str, str]],
+) -> Inputs:
+    """What was read, with the digest of all of it."""
+    import pandas as pd
+
+    content = [[name, str(x.dtype), x.shape, surveys[name].pop("digest")] for name, x in arrays.items()]
+    content += [[role, _digest(column)] for role, column in {"ids": ids, **values}.items()]
+    content += [[f"{role} {name}", _digest(table[name].to_numpy())] for role, table in tables.items() for name in table]
     return Inputs(
         representations=arrays,
-        ids=joined,
+        ids=ids,
         **{role: values.get(role) for role in ("labels", "groups", "texts")},
-        **{role: found.get(role) for role in ("pairs", "qrels")},
+        **{role: tables.get(role) for role in ("pairs", "qrels")},
         losses=pd.DataFrame(losses, columns=["input", "id", "reason"]),
         findings=pd.DataFrame([surveys[name] for name in arrays], index=pd.Index(list(arrays), name="representation")),
         ignored=pd.DataFrame(ignored, columns=["file", "reason"]),

@@ -1,75 +1,60 @@
-"""From several embeddings of the same objects to a decision: how alike, which can go, how to combine the rest.
+"""From several embeddings of the same objects to a decision: how similar, which can go, how to combine the rest.
 
-The functions are what ``python -m helpers report`` and the chapter "Your own embeddings" are made of:
+:func:`build` makes a :class:`Report`; the other functions are its steps, each of which can be called alone:
 
 >>> import numpy as np
->>> from helpers.report import alike, by_labels, gains, relations
+>>> from helpers.report import evaluate_by_labels, find_redundant, gains, pairwise_similarity
 >>> rng = np.random.default_rng(0)
 >>> y = np.arange(120) % 2
 >>> x = rng.normal(size=(120, 4)) + 2 * y[:, None]
 >>> embeddings = {"x": x, "turned": x[:, ::-1], "noise": rng.normal(size=(120, 4))}
->>> found = relations(embeddings, alike(embeddings))
+>>> found = find_redundant(embeddings, pairwise_similarity(embeddings))
 >>> dict(zip(found["embedding"], found["finding"]))
 {'noise': 'noise', 'turned': 'rotated copy'}
->>> verdicts = gains(by_labels(embeddings, y)).set_index(["method", "against"])["verdict"]
+>>> verdicts = gains(evaluate_by_labels(embeddings, y)).set_index(["method", "against"])["verdict"]
 >>> verdicts["concatenation + PCA", "best single"]
 'not distinguishable'
 """
 
-from helpers.report.conclusions import (
-    chosen_ensemble,
-    costs,
-    fit_chosen,
-    redundancy_in_words,
-    trust_in_words,
-    verdict_in_words,
-)
-from helpers.report.evaluation import (
-    BEST,
-    LAMBDAS,
-    PLAIN,
-    Evaluation,
-    Plan,
-    by_labels,
-    by_pairs,
-    by_qrels,
-    ensembles,
-    evaluate,
-    gains,
-    kind_of,
-    scores,
-)
-from helpers.report.folder import save_tables, write_combined
-from helpers.report.spaces import alike, describe, matrix_of, relations, same_groups
-from helpers.report.steps import Steps, expected_seconds
+from helpers.report.building import build
+from helpers.report.by_cosine import evaluate_by_pairs, evaluate_by_qrels
+from helpers.report.by_labels import evaluate_by_labels
+from helpers.report.decisions import Decisions, best_ensemble, cost_table, decide, fit_chosen
+from helpers.report.evaluation import BEST, EvaluationPlan, TargetEvaluation
+from helpers.report.recipes import PLAIN, candidate_ensembles
+from helpers.report.redundancy import find_redundant, redundancy_groups
+from helpers.report.reports import Report, Settings
+from helpers.report.scoring import gains, scores
+from helpers.report.spaces import describe_spaces, matrix_of, pairwise_similarity
+from helpers.report.steps import Progress, Steps
+from helpers.report.targets import evaluate_target, target_kind
 
 __all__ = [
     "BEST",
-    "LAMBDAS",
     "PLAIN",
-    "Evaluation",
-    "Plan",
+    "Decisions",
+    "EvaluationPlan",
+    "Progress",
+    "Report",
+    "Settings",
     "Steps",
-    "alike",
-    "by_qrels",
-    "by_labels",
-    "by_pairs",
-    "chosen_ensemble",
-    "costs",
-    "describe",
-    "ensembles",
-    "evaluate",
-    "expected_seconds",
+    "TargetEvaluation",
+    "best_ensemble",
+    "build",
+    "candidate_ensembles",
+    "cost_table",
+    "decide",
+    "describe_spaces",
+    "evaluate_by_labels",
+    "evaluate_by_pairs",
+    "evaluate_by_qrels",
+    "evaluate_target",
+    "find_redundant",
     "fit_chosen",
     "gains",
-    "kind_of",
     "matrix_of",
-    "redundancy_in_words",
-    "relations",
-    "same_groups",
-    "save_tables",
+    "pairwise_similarity",
+    "redundancy_groups",
     "scores",
-    "trust_in_words",
-    "verdict_in_words",
-    "write_combined",
+    "target_kind",
 ]

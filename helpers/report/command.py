@@ -1,141 +1,174 @@
-"""The command that reports on somebody's embeddings: the chapter, run on their input, in a folder of its own."""
+"""The commands ``report`` and ``apply``: options, a bar, and errors that name options."""
 
 from __future__ import annotations
 
-import json
-import os
+import argparse
+import inspect
+import shlex
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import nbformat
+from helpers.ensembles.applying import apply
+from helpers.errors import Argument
+from helpers.inputs import read
+from helpers.report.building import build
+from helpers.report.steps import Progress
 
-from helpers.report.folder import STEPS, finish, prepare
-from helpers.report.page import render, without_book_only
-from helpers.report.steps import PROGRESS
-from helpers.waiting import reason
-
-__all__ = ["CHAPTER", "make"]
-
-CHAPTER = Path(__file__).resolve().parents[2] / "notebooks" / "own.ipynb"
-#: Parameters that name a file, a file and a column, or a column.
-PLACES = ("ids", "labels", "groups", "pairs", "qrels", "text")
+__all__ = ["Bar", "add_apply_options", "add_report_options", "run_apply", "run_report", "spelling"]
 
 
-def make(source: str, out: str | os.PathLike[str], parameters: Mapping[str, Any], *, overwrite: bool = False) -> Path:
-    """Run the chapter "Your own embeddings" on an input and leave a folder; return its page.
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """Options of ``report``; each stores in the argument of :func:`helpers.report.build` whose default it has."""
+    option = _options(parser, build, read)
+    parser.add_argument("inputs", metavar="INPUT", nargs="?", default="", help="folder or file with the embeddings")
+    parser.add_argument(
+        "-o", "--out", dest="folder", type=Path, required=True, help="the folder to leave; empty or not there"
+    )
+    option("--labels", help="column, file or file:column of labels or numbers to predict")
+    option("--pairs", help="table of two ids and a score, instead of labels")
+    option("--qrels", help="table of query, document and relevance, instead of labels")
+    option("--groups", help="column or file: rows that belong together; alone: what is relevant to what")
+    _add_reading_options(option)
+    option("--names", nargs="+", help="which embeddings, in which order (default: all)")
+    option("--min-class-size", type=int, metavar="N", help="leave out classes with fewer members than N")
+    option("--same-model", nargs=2, metavar=("A", "B"), help="two embeddings that are one model trained twice")
+    option("--threshold", type=float, help="similarity that counts as redundant (default: {default})")
+    option("--width", type=int, help="of the ensembles (default: of the widest embedding)")
+    option("--folds", type=int, help="of the cross-validation (default: {default})")
+    option("--normalize", type=_none, metavar="{unit,none}", help="rows to length 1 (unit, default), or as they are")
+    option("--allow-sums", action="store_true", help="layers of one model: also ensembles that add them up")
+    option("--sample", dest="n_objects", type=int, metavar="N", help="objects to compare on (default: {default})")
+    option("--seed", dest="rng", type=int, help="of everything that is random (default: {default})")
+    option("--overwrite", action="store_true", help="replace a report that is there")
 
-    Parameters
-    ----------
-    source
-        Folder or file of embeddings, as :func:`helpers.inputs.read` takes it; "" if models make them all.
-    out
-        The folder: ``index.html`` (one file that loads nothing), ``tables/*.csv``, ``ensemble/``, ``combined.npy`` with
-        ``combined.ids.txt``, ``report.ipynb`` and ``report.json``. If the same call was stopped before, it goes on
-        where it was.
-    parameters
-        Of the chapter.
-    overwrite
-        Replace a report that is there.
 
-    Raises
-    ------
-    FileNotFoundError, FileExistsError, ValueError
-        As :func:`helpers.inputs.read`, :func:`helpers.report.folder.prepare` and
-        :meth:`helpers.book.runs.Run.check`; if the input cannot be reported on, with the message that says why.
-    RuntimeError
-        If the chapter fails in any other way.
+def add_apply_options(parser: argparse.ArgumentParser) -> None:
+    """Options of ``apply``; each stores in the argument of :func:`helpers.ensembles.applying.apply`."""
+    option = _options(parser, apply, read)
+    parser.add_argument("ensemble", type=Path, metavar="ENSEMBLE", help="folder of the saved ensemble")
+    parser.add_argument("inputs", type=Path, metavar="INPUT", help="folder or file with the embeddings of the new rows")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="the file to write, such as combined.npy")
+    _add_reading_options(option)
+    option("--overwrite", action="store_true", help="replace the file if it is there")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
+
+
+def _add_reading_options(option: Callable[..., None]) -> None:
+    option("--ids", help="column of ids (default: id, if there is one), or '' to align rows by position")
+    option("--drop-missing", action="store_true", help="leave out rows with NaN or infinite entries")
+    option("--model", dest="models", action="append", help="also encode --text by this model; repeatable")
+    option("--text", help="column of texts, or a file of them")
+    option("--layers", choices=("last", "all"), help="of the models (default: {default})")
+
+
+def _options(parser: argparse.ArgumentParser, *functions: Callable) -> Callable[..., None]:
+    """``add_argument`` for arguments of functions, with the default of the first function that has the argument."""
+    defaults: dict[str, Any] = {}
+    for function in reversed(functions):
+        defaults |= {name: p.default for name, p in inspect.signature(function).parameters.items()}
+
+    def option(flag: str, *, help: str, dest: str = "", **settings: Any) -> None:
+        dest = dest or flag.removeprefix("--").replace("-", "_")
+        words = help.format(default=defaults[dest]).replace("%", "%%")
+        if not settings.keys() & {"choices", "metavar"} and settings.get("action") != "store_true":
+            settings["metavar"] = flag.removeprefix("--").replace("-", "_").upper()
+        parser.add_argument(flag, dest=dest, default=argparse.SUPPRESS, help=words, **settings)
+
+    return option
+
+
+def _none(word: str) -> str | None:
+    return None if word == "none" else word
+
+
+def run_report(args: argparse.Namespace) -> int:
+    """The command ``report``."""
+    given = {name: value for name, value in vars(args).items() if name != "command"}
+    if not given["inputs"] and "models" not in given:
+        raise ValueError("name the folder or file of the embeddings, or models that read --text")
+    with Bar() as bar:
+        report = build(progress=bar, **given)
+    print(f"The report is at {report.folder / 'index.html'}")
+    return 0
+
+
+def run_apply(args: argparse.Namespace) -> int:
+    """The command ``apply``."""
+    given = {name: value for name, value in vars(args).items() if name not in ("command", "quiet")}
+    inputs = apply(given.pop("ensemble"), given.pop("inputs"), given.pop("out"), progress=not args.quiet, **given)
+    for name, lost in inputs.losses.groupby("input", sort=False):
+        print(f"{name}: {len(lost)} rows left out, such as {lost['id'].iloc[0]} ({lost['reason'].iloc[0]})")
+    print(f"{args.out}: {len(inputs)} rows")
+    return 0
+
+
+def spelling(parser: argparse.ArgumentParser) -> Callable[[Argument], str]:
+    """How a parser spells an argument: ``Argument("drop_missing", True)`` is ``--drop-missing``.
+
+    Examples
+    --------
+    >>> import argparse
+    >>> from helpers.errors import Argument
+    >>> parser = argparse.ArgumentParser()
+    >>> _ = parser.add_argument("--sample", dest="n_objects", type=int)
+    >>> spelling(parser)(Argument("n_objects", 100))
+    '--sample 100'
     """
-    from papermill.exceptions import PapermillExecutionError
+    flags: Mapping[str, argparse.Action] = {a.dest: a for a in parser._actions if a.option_strings}
 
-    from helpers.book.runs import Run, _no_kernel_left, execute
+    def spelled(argument: Argument) -> str:
+        action = flags.get(argument.name)
+        if action is None:
+            return str(argument)
+        flag = action.option_strings[-1]
+        return flag if action.nargs == 0 else f"{flag} {shlex.quote(str(argument.value))}"
 
-    if source and not Path(source).expanduser().exists():
-        raise FileNotFoundError(f"there is no {source}")
-    home = Path(source).expanduser().absolute() if source else Path.cwd()
-    given = {name: value for name, value in parameters.items() if value is not None}
-    given |= {"ids": "position"} if given.get("ids") == "" else {}
-    given |= {name: _absolute(given[name], home) for name in PLACES if given.get(name)}
-    given["models"] = [_absolute(model, home) for model in given.get("models", [])]
-    given["source"] = str(home) if source else ""
-    Run(CHAPTER, CHAPTER, given).check()
-    out = prepare(out, given, overwrite=overwrite)
-    trimmed, done = out / STEPS / "chapter.ipynb", out / STEPS / "executed.ipynb"
-    nbformat.write(without_book_only(nbformat.read(CHAPTER, as_version=4)), trimmed)
-    run = Run(trimmed, done, given | {"out": str(out)})
-    began = time.time()
-    try:
-        with _no_kernel_left(), _Bar(out / STEPS / PROGRESS, run.notice):
-            execute(run, force=True)
-    except PapermillExecutionError as error:
-        if error.ename in ("ValueError", "TypeError", "FileNotFoundError", "FileExistsError"):
-            raise ValueError(error.evalue) from None
-        raise RuntimeError(f"{error.ename}: {error.evalue}; see {done}") from None
-    executed = nbformat.read(done, as_version=4)
-    title = f"Report on {Path(source).name or 'embeddings'}" if source else "Report on embeddings"
-    about = {
-        "made": datetime.now().isoformat(" ", timespec="minutes"),
-        "seconds": f"{time.time() - began:.0f}",
-        **{name: value for name, value in given.items() if value not in ("", [], None)},
-    }
-    (out / "index.html").write_text(render(executed, title, about), encoding="utf-8")
-    nbformat.write(executed, out / "report.ipynb")
-    finish(out, given)
-    return out / "index.html"
+    return spelled
 
 
-def _absolute(spec: str, home: Path) -> str:
-    """A file, or ``file:column``, by its whole path, if it lies here and not in the source; else as it is."""
-    file, colon, column = spec.rpartition(":") if ":" in spec and not Path(spec).exists() else (spec, "", "")
-    path = Path(file).expanduser()
-    if not path.exists() or (home.is_dir() and (home / file).exists()):
-        return spec
-    return f"{path.absolute()}{colon}{column}"
+class Bar:
+    """What a report is at, on the console: a bar on a terminal, else a line for each step."""
 
-
-class _Bar:
-    """What runs and what is left, read from the file that the steps write; while the run waits, what it waits for."""
-
-    def __init__(self, path: Path, notice: Path):
+    def __init__(self) -> None:
         from tqdm import tqdm
 
-        self.path, self.notice, self.over, self.began = path, notice, threading.Event(), time.time()
-        self.last = ""
+        self.now = Progress("reading", "running")
+        self.began = self.since = time.monotonic()
+        self.over = threading.Event()
         form = "report |{bar:20}| {elapsed}{postfix}"
         self.bar = tqdm(total=100, bar_format=form, disable=None if sys.stderr.isatty() else True, leave=False)
 
-    def __enter__(self) -> _Bar:
-        threading.Thread(target=self._watch, daemon=True).start()
+    def __enter__(self) -> Bar:
+        if not self.bar.disable:
+            threading.Thread(target=self._tick, daemon=True).start()
         return self
 
     def __exit__(self, *_: Any) -> None:
         self.over.set()
         self.bar.close()
 
-    def _watch(self) -> None:
-        self._show("reading", None)
-        while not self.over.wait(0.5):
-            if why := reason(self.notice):
-                self._show(f"{why}; waiting for it", None)
-                continue
-            try:
-                state = json.loads(self.path.read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                continue
-            if state["at"] >= self.began:
-                self._show(state["now"], max(1.0, state["left"] - (time.time() - state["at"])))
-
-    def _show(self, now: str, left: float | None) -> None:
-        words = f"{now}" + ("" if left is None else f"; about {int(left) // 60}:{int(left) % 60:02d} left")
+    def __call__(self, progress: Progress) -> None:
+        if progress.state not in ("running", "waiting"):
+            return
+        self.now, self.since = progress, time.monotonic()
         if self.bar.disable:
-            if now != self.last:
-                print(f"{words} …", flush=True)
-        else:
-            spent = time.time() - self.began
-            self.bar.n = 0 if left is None else int(100 * spent / (spent + left))
-            self.bar.set_postfix_str(words, refresh=True)
-        self.last = now
+            print(f"{self._words(progress.seconds_left)} …", flush=True)
+
+    def _words(self, left: float | None) -> str:
+        if self.now.state == "waiting":
+            return f"{self.now.step}; waiting for it"
+        return self.now.step + ("" if left is None else f"; about {int(left) // 60}:{int(left) % 60:02d} left")
+
+    def _tick(self) -> None:
+        """Count down between the steps."""
+        while not self.over.wait(0.5):
+            left, at = self.now.seconds_left, time.monotonic()
+            if left is not None:
+                left = max(1.0, left - (at - self.since))
+                spent = at - self.began
+                self.bar.n = int(100 * spent / (spent + left))
+            self.bar.set_postfix_str(self._words(left), refresh=True)

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.ensembles.estimators import Ensemble
-from helpers.ensembles.representations import Representations
+from helpers.errors import Argument, OutputExistsError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STEPS", "finish", "prepare", "save_tables", "write_combined"]
+__all__ = ["COMBINED", "STEPS", "finish", "prepare", "save_tables", "write_ids"]
 
 STEPS = ".steps"
 ABOUT = "report.json"
+COMBINED, IDS = "combined.npy", "combined.ids.txt"
 FORMAT = 1
-OWN = ("index.html", "tables", "ensemble", "combined.npy", "combined.ids.txt", "report.ipynb", ABOUT, STEPS)
+OWN = ("index.html", "tables", "ensemble", COMBINED, IDS, ABOUT, STEPS)
 
 
 def prepare(out: str | os.PathLike[str], call: Mapping[str, Any], *, overwrite: bool = False) -> Path:
@@ -32,8 +32,8 @@ def prepare(out: str | os.PathLike[str], call: Mapping[str, Any], *, overwrite: 
     Raises
     ------
     FileExistsError
-        If it is a file, or a folder with anything in it but an unfinished report of the same call. With ``overwrite`` a
-        report that is there is removed, and other files beside it stay.
+        If it is a file, or a folder with anything in it but an unfinished report of the same call, or one that came to
+        no step. With ``overwrite`` a report that is there is removed, and other files beside it stay.
     ValueError
         If it cannot be written to.
     """
@@ -46,11 +46,12 @@ def prepare(out: str | os.PathLike[str], call: Mapping[str, Any], *, overwrite: 
             about = _about(out)
             if about and not about["finished"] and about["call"] == call:
                 return out
-            if not overwrite:
+            begun = about is None or about["finished"] or any((out / STEPS).glob("*/value.json"))
+            if begun and not overwrite:
                 what = "a finished report" if about and about["finished"] else "an unfinished report of another call"
-                raise FileExistsError(
-                    f"{out} is not empty, it holds {what if about else 'other files'}; name another folder, or pass "
-                    "--overwrite"
+                raise OutputExistsError(
+                    f"{out} is not empty, it holds {what if about else 'other files'}; name another folder, or pass ",
+                    Argument("overwrite", True),
                 )
             for name in OWN if about else ():
                 shutil.rmtree(out / name) if (out / name).is_dir() else (out / name).unlink(missing_ok=True)
@@ -78,19 +79,9 @@ def save_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
             table.to_csv(folder / f"{name}.csv", index=named)
 
 
-def write_combined(ensemble: Ensemble, representations: Mapping[str, Any], ids: np.ndarray, out: Path) -> Path:
-    """``out/combined.npy``, a block of rows at a time, and the ids of its rows, one a line."""
-    spaces = Representations({name: representations[name] for name in ensemble.names_})
-    target, part = None, out / "combined.part.npy"
-    for start, stop in spaces.starts(sum(spaces.widths)):
-        block = ensemble.transform(spaces[start:stop])
-        if target is None:
-            target = np.lib.format.open_memmap(part, "w+", block.dtype, (len(spaces), block.shape[1]))
-        target[start:stop] = block
-    target.flush()
-    os.replace(part, out / "combined.npy")
-    (out / "combined.ids.txt").write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
-    return out / "combined.npy"
+def write_ids(ids: np.ndarray, out: Path) -> None:
+    """The ids of the rows of the combined embedding, one a line."""
+    (out / IDS).write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
 
 
 def _about(out: Path) -> dict[str, Any] | None:

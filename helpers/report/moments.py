@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers.arrays import unit_rows
 from helpers.ensembles.projection import leading_eigenvectors
 from helpers.ensembles.representations import Representations
 
@@ -45,9 +46,7 @@ class Moments:
         ``"unit"`` scales each row of each representation to length 1, ``None`` leaves rows as they are.
     """
 
-    def __init__(
-        self, representations: Representations, fold: np.ndarray, targets: np.ndarray, normalize: str | None, tick: Any
-    ):
+    def __init__(self, representations: Representations, fold: np.ndarray, targets: np.ndarray, normalize: str | None):
         self.representations, self.fold, self.targets, self.normalize = representations, fold, targets, normalize
         self.edges = np.cumsum([0, *representations.widths])
         size, count = int(self.edges[-1]), int(fold.max()) + 1
@@ -74,7 +73,6 @@ class Moments:
                     self.counts[f, 0] += len(y)
                     self.crossed[f, :, 0] += x.T @ y.astype(x.dtype)
                     self.squares[f] += [y.sum(), np.sum(y * y)]
-                tick(len(rows))
 
     def blocks(self, f: int) -> list[np.ndarray]:
         """Row numbers of a fold, in blocks."""
@@ -88,10 +86,7 @@ class Moments:
         parts = []
         for i in range(len(chosen.names)):
             x = chosen.block(i)
-            if self.normalize == "unit":
-                length = np.linalg.norm(x, axis=1, keepdims=True)
-                x = x / np.where(length > 0, length, 1)
-            parts.append(x)
+            parts.append(unit_rows(x) if self.normalize == "unit" else x)
         return np.concatenate(parts, axis=1)
 
     def count(self, folds: Sequence[int]) -> float:

@@ -1,21 +1,20 @@
-"""An executed chapter as one HTML file that loads nothing."""
+"""Sections of prose, tables and figures as one HTML file that loads nothing, and as a part of a notebook."""
 
 from __future__ import annotations
 
-import base64
 import html
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nbformat import NotebookNode
+from helpers.report.figures import png
 
-__all__ = ["BOOK_ONLY", "IN_SHORT", "render", "without_book_only"]
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
-#: Tag of cells that belong to the chapter of the book and not to a report.
-BOOK_ONLY = "book-only"
-#: Tag of cells whose last paragraph of prose goes to the head of the page.
-IN_SHORT = "in-short"
+__all__ = ["Drawing", "Section", "Shown", "fragment", "render"]
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2228; --soft: #5b6570; --page: #ffffff; --card: #f5f7f9; --line: #d9dee3;
@@ -38,7 +37,7 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; p
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .32rem .7rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; text-align: right; }
-tbody th, td.text { text-align: left; }
+thead th:first-child, thead tr + tr th, tbody th, td.text { text-align: left; }
 thead th { color: var(--soft); font-weight: 500; }
 tbody tr:hover { background: var(--card); }
 figure { margin: 1.5rem 0; }
@@ -54,59 +53,83 @@ footer { margin-top: 3rem; border-top: 1px solid var(--line); font-size: .875rem
 """
 
 
-def without_book_only(notebook: NotebookNode) -> NotebookNode:
-    """The chapter less the cells that only the book has."""
-    from copy import deepcopy
+class Shown(NamedTuple):
+    """A table as a page shows it."""
 
-    kept = deepcopy(notebook)
-    kept.cells = [cell for cell in kept.cells if BOOK_ONLY not in cell.metadata.get("tags", [])]
-    return kept
+    table: pd.DataFrame
 
 
-def render(notebook: NotebookNode, title: str, about: Mapping[str, Any]) -> str:
-    """The prose and the outputs of an executed notebook as one page.
+class Drawing(NamedTuple):
+    """A figure of a page: its name in :meth:`helpers.report.Report.figure`, its caption and what it shows in words."""
+
+    name: str
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report; shown as HTML by Jupyter.
+
+    Attributes
+    ----------
+    name : str
+        What :meth:`helpers.report.Report.section` calls it.
+    heading : str
+        The heading on the page of a report.
+    parts : tuple of str, Shown or Drawing
+        Prose in Markdown, tables and figures, in order.
+    figure : callable
+        Draws a figure by its name.
+    """
+
+    name: str
+    heading: str
+    parts: tuple[str | Shown | Drawing, ...]
+    figure: Callable[[str], Figure]
+
+    def _repr_html_(self) -> str:
+        return fragment([self])
+
+    def __repr__(self) -> str:
+        return f"Section({self.heading!r})"
+
+
+def render(title: str, summary: Sequence[str], sections: Sequence[Section], about: Mapping[str, Any]) -> str:
+    """A whole page.
 
     Parameters
     ----------
-    notebook
-        Executed; its first heading gives way to ``title``. Code is left out, and so are errors and streams.
     title
-        Heading and title.
+        Title and heading of the page.
+    summary
+        What the page says in short, in Markdown.
+    sections
+        Parts of the page, each with its heading, to which the head of the page links.
     about
-        What the foot of the page tells, by name.
+        How the page was made: what its foot tells, by name.
     """
-    body, short, sections = [], [], []
-    for cell in notebook.cells:
-        tags = cell.metadata.get("tags", [])
-        if cell.cell_type == "markdown":
-            text = re.sub(r"\A# .*\n?", "", cell.source)
-            for heading in re.findall(r"^## (.*)$", text, re.MULTILINE):
-                sections.append((_anchor(heading), heading))
-            body.append(_headed(_markdown(text)))
-        elif cell.cell_type == "code":
-            for output in cell.get("outputs", []):
-                body += _shown(output, cell)
-                if IN_SHORT in tags and "text/markdown" in output.get("data", {}):
-                    short.append(_markdown(output.data["text/markdown"].strip().split("\n\n")[-1]))
-    links = "".join(f'<li><a href="#{anchor}">{html.escape(words)}</a></li>' for anchor, words in sections)
+    links = "".join(f'<li><a href="#{_anchor(s.heading)}">{html.escape(s.heading)}</a></li>' for s in sections)
+    short = "".join(map(_markdown, summary))
     foot = "".join(
         f'<tr><th scope="row">{html.escape(str(name))}</th><td class="text">{html.escape(str(value))}</td></tr>'
         for name, value in about.items()
     )
+    title = html.escape(title)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(title)}</title>
+<title>{title}</title>
 <style>{STYLE}</style>
 </head>
 <body>
 <main>
-<h1>{html.escape(title)}</h1>
+<h1>{title}</h1>
 <nav aria-label="Sections"><ul>{links}</ul></nav>
-<section class="short" aria-label="In short">{"".join(short)}</section>
-{"".join(body)}
+<section class="short" aria-label="In short">{short}</section>
+{"".join(f'<h2 id="{_anchor(s.heading)}">{html.escape(s.heading)}</h2>{_body(s)}' for s in sections)}
 <footer><p>How this page was made</p><div class="scroll"><table><tbody>{foot}</tbody></table></div></footer>
 </main>
 </body>
@@ -114,46 +137,46 @@ def render(notebook: NotebookNode, title: str, about: Mapping[str, Any]) -> str:
 """
 
 
-def _shown(output: NotebookNode, cell: NotebookNode) -> Iterator[str]:
-    """One output of a code cell."""
-    data = output.get("data", {})
-    if "scrapbook" in output.get("metadata", {}):
-        return
-    figure = cell.metadata.get("mystnb", {})
-    if "image/png" in data:
-        alt = html.escape(figure.get("image", {}).get("alt", ""), quote=True)
-        content = re.sub(r"\s", "", data["image/png"])
-        base64.b64decode(content, validate=True)
-        size = output.metadata.get("image/png", {})
-        given = "".join(f' {side}="{int(size[side])}"' for side in ("width", "height") if side in size)
-        caption = _markdown(figure.get("figure", {}).get("caption", ""))
-        yield f'<figure><img src="data:image/png;base64,{content}" alt="{alt}"{given}>'
-        yield f"<figcaption>{caption}</figcaption></figure>"
-    elif "text/markdown" in data:
-        yield _markdown(data["text/markdown"])
-    elif "text/html" in data:
-        table = re.sub(r"<style[^>]*>.*?</style>", "", data["text/html"], flags=re.DOTALL)
-        table = re.sub(r'<table border="1" class="dataframe">', "<table>", table)
-        table = re.sub(r"<td>(?=[^<]*[^\s\d.,+\-<][^<]*</td>)(?!(?:NaN|nan|inf)</td>)", '<td class="text">', table)
-        yield f'<div class="scroll">{table}</div>'
+def fragment(sections: Sequence[Section]) -> str:
+    """Sections as a part of another page, such as a notebook; a single one without its heading."""
+    if len(sections) == 1:
+        return f'<div class="report">{_body(sections[0])}</div>'
+    parts = (f"<h2>{html.escape(section.heading)}</h2>{_body(section)}" for section in sections)
+    return f'<div class="report">{"".join(parts)}</div>'
+
+
+def _body(section: Section) -> str:
+    return "".join(_shown(part, section) for part in section.parts)
+
+
+def _shown(part: str | Shown | Drawing, section: Section) -> str:
+    if isinstance(part, str):
+        return _markdown(part)
+    if isinstance(part, Shown):
+        return f'<div class="scroll" style="overflow-x: auto; margin: 1em 0">{_table(part.table)}</div>'
+    data, width = png(section.figure(part.name))
+    return (
+        f'<figure><img src="data:image/png;base64,{data}" width="{width}" '
+        f'style="max-width: 100%; height: auto" alt="{html.escape(part.alt, quote=True)}">'
+        f"<figcaption>{_markdown(part.caption)}</figcaption></figure>"
+    )
+
+
+def _table(table: pd.DataFrame) -> str:
+    """A table whose cells of words are aligned to the left."""
+    table = table.rename(columns={"ci_low": "low", "ci_high": "high"})
+    if table.index.nlevels == 1 and table.columns.name is None:
+        table = table.rename_axis(index=None, columns=table.index.name)
+    found = table.to_html(border=0, na_rep="", escape=True)
+    words = r"<td>(?=[^<]*[^\s\d.,+\-<][^<]*</td>)(?!(?:NaN|nan|inf)</td>)"
+    found = re.sub(words, '<td class="text" style="text-align: left">', found)
+    return found.replace("<td>", '<td style="text-align: right">')
 
 
 def _markdown(text: str) -> str:
-    """Markdown as HTML; roles that only the book resolves are left out."""
     from markdown_it import MarkdownIt
 
-    text = re.sub(r" ?\((?:[^()]*?)\{(?:doc|cite|numref|eq|prf:ref)\}`[^`]*`[^()]*\)", "", text)
-    text = re.sub(r" ?\{(?:cite|doc|numref|eq|prf:ref)\}`[^`]*`", "", text)
-    return MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-
-
-def _headed(body: str) -> str:
-    """Headings with the anchors that the list of sections names."""
-    return re.sub(r"<h2>(.*?)</h2>", lambda m: f'<h2 id="{_anchor(_plain(m[1]))}">{m[1]}</h2>', body)
-
-
-def _plain(text: str) -> str:
-    return html.unescape(re.sub(r"<[^>]*>", "", text))
+    return MarkdownIt("commonmark", {"html": False}).enable("table").render(text.strip())
 
 
 def _anchor(heading: str) -> str:

@@ -11,15 +11,26 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.report.evaluation import Evaluation
+from helpers.report.evaluation import TargetEvaluation
 
-__all__ = ["Steps", "expected_seconds"]
+__all__ = ["Progress", "Steps", "expected_seconds"]
 
-PROGRESS = "progress.json"
+
+class Progress(NamedTuple):
+    """What a report is at.
+
+    ``state`` is ``"running"``, ``"done"``, ``"kept"`` (the step was done before) or ``"waiting"``, in which case
+    ``step`` says for what. ``seconds_left`` is how long all steps that are left will take, or ``None`` where that is
+    not known.
+    """
+
+    step: str
+    state: str
+    seconds_left: float | None = None
 
 
 class Steps:
@@ -30,10 +41,12 @@ class Steps:
     folder
         Where results are kept; ``None`` keeps nothing.
     digest
-        Of the input and of all settings: results of another digest are not used, and neither are those of another
-        version of this package's code.
+        Digest of the input and of all settings: results of another digest are not used, and neither are those of
+        another version of this package's code.
     expected
         Name of each step → seconds that it is expected to take.
+    progress
+        Called with a :class:`Progress` when a step begins, when it ends, and when it was kept.
 
     Examples
     --------
@@ -50,11 +63,13 @@ class Steps:
         folder: str | os.PathLike[str] | None = None,
         digest: str = "",
         expected: Mapping[str, float] | None = None,
+        progress: Callable[[Progress], object] | None = None,
     ):
         self.folder = None if folder is None else Path(folder)
         self.key = hashlib.sha256(f"{digest} {_code()}".encode()).hexdigest()[:16]
         self.left = dict(expected or {})
         self.planned = self.spent = 0.0
+        self.progress = progress
 
     def __call__(self, what: str, function: Callable[[], Any]) -> Any:
         """What ``function()`` gives, or gave before."""
@@ -64,14 +79,17 @@ class Steps:
             place = self.folder / hashlib.sha256(f"{self.key} {what}".encode()).hexdigest()[:16]
             if (place / "value.json").is_file():
                 self.left.pop(what, None)
-                return _loaded(place)
-            self._tell(what)
+                value = _loaded(place)
+                self._tell(what, "kept")
+                return value
+        self._tell(what, "running")
         began = time.monotonic()
         value = function()
         self.planned, self.spent = self.planned + seconds, self.spent + time.monotonic() - began
         self.left.pop(what, None)
         if place is not None:
             _store(value, place)
+        self._tell(what, "done")
         return value
 
     def remaining(self) -> float:
@@ -79,13 +97,9 @@ class Steps:
         pace = self.spent / self.planned if self.planned > 1 else 1.0
         return sum(self.left.values()) * pace
 
-    def _tell(self, what: str) -> None:
-        """Write what runs and what is left, for whoever shows a bar."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        state = {"now": what, "left": self.remaining(), "at": time.time()}
-        draft = self.folder / f"{PROGRESS}.{os.getpid()}"
-        draft.write_text(json.dumps(state), encoding="utf-8")
-        os.replace(draft, self.folder / PROGRESS)
+    def _tell(self, what: str, state: str) -> None:
+        if self.progress is not None:
+            self.progress(Progress(what, state, self.remaining()))
 
 
 def expected_seconds(n: int, widths: Sequence[int], kind: str | None, folds: int, n_objects: int) -> dict[str, float]:
@@ -128,7 +142,7 @@ def _code() -> str:
 def _store(value: Any, place: Path) -> None:
     """Tables as Parquet, arrays as NumPy files, the rest as JSON; there as a whole or not at all."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    # A kernel that outlives its killed report for a moment may be writing the same.
+    # Another process may be making the same report.
     draft = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     count = iter(range(10_000))
 
@@ -143,7 +157,7 @@ def _store(value: Any, place: Path) -> None:
             name = f"{next(count)}.npy"
             np.save(draft / name, part, allow_pickle=False)
             return {"array": name}
-        if isinstance(part, Evaluation):
+        if isinstance(part, TargetEvaluation):
             return {"evaluation": {f.name: packed(getattr(part, f.name)) for f in dataclasses.fields(part)}}
         if isinstance(part, dict):
             return {"dict": {name: packed(one) for name, one in part.items()}}
@@ -168,7 +182,7 @@ def _loaded(place: Path) -> Any:
         if kind == "array":
             return np.load(place / content, allow_pickle=False)
         if kind == "evaluation":
-            return Evaluation(**{name: unpacked(one) for name, one in content.items()})
+            return TargetEvaluation(**{name: unpacked(one) for name, one in content.items()})
         return {name: unpacked(one) for name, one in content.items()} if kind == "dict" else content
 
     return unpacked(json.loads((place / "value.json").read_text(encoding="utf-8")))

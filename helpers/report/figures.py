@@ -1,0 +1,106 @@
+"""The figures of a report, drawn from its tables alone."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from helpers.drawing import INK, STYLE, heatmap
+from helpers.report.evaluation import BEST
+from helpers.report.spaces import MEASURES, matrix_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_dendrogram", "draw_scores", "draw_similarity", "png"]
+
+DPI = 220
+SHOWN = 110  # pixels of the page for an inch of the figure
+
+
+def draw_similarity(table: pd.DataFrame) -> Figure:
+    """Four heat maps of :func:`helpers.report.pairwise_similarity`; values are written for 10 embeddings at most."""
+    count = len(matrix_of(table, "cka"))
+    size = min(5.2, 1.8 + 0.42 * count)
+    with _styled():
+        figure, axes = _figure(2 * size, 2 * size, 2, 2)
+        for ax, (measure, title) in zip(axes.flat, MEASURES.items(), strict=True):
+            values = matrix_of(table, measure).round(2) + 0.0  # no minus before a zero
+            heatmap(values, ax, digits=2 if count <= 10 else -1, title=title)
+    return figure
+
+
+def draw_dendrogram(table: pd.DataFrame) -> Figure:
+    """Average linkage of 1 − CKA."""
+    from scipy.cluster.hierarchy import dendrogram, linkage
+
+    cka = matrix_of(table, "cka")
+    distances = np.clip(1 - cka.to_numpy()[np.triu_indices(len(cka), 1)], 0, None)
+    with _styled():
+        figure, axes = _figure(6.0, 0.9 + 0.3 * len(cka))
+        ax: Axes = axes[0, 0]
+        dendrogram(
+            linkage(distances, "average"),
+            labels=list(cka),
+            orientation="right",
+            ax=ax,
+            color_threshold=0,
+            above_threshold_color=INK,
+        )
+        ax.set(xlabel="1 − CKA")
+        ax.spines["left"].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+    return figure
+
+
+def draw_scores(scores: pd.DataFrame, metric: str) -> Figure:
+    """The table of :func:`helpers.report.scores`: points with intervals, and the chance level."""
+    import seaborn as sns
+
+    blue, orange, *_ = sns.color_palette("colorblind")
+    with _styled():
+        figure, axes = _figure(6.0, 0.9 + 0.28 * len(scores))
+        ax: Axes = axes[0, 0]
+        for place, (name, row) in enumerate(scores.iloc[::-1].iterrows()):
+            colour = blue if row["kind"] == "ensemble" else orange if name == BEST else INK
+            ax.plot([row["ci_low"], row["ci_high"]], [place, place], color=colour, lw=1.5)
+            ax.plot(row["score"], place, "o", color=colour, ms=5)
+        ax.axvline(scores["chance"].iloc[0], color=INK, ls="--", lw=1)
+        ax.set(yticks=range(len(scores)), yticklabels=scores.index[::-1])
+        ax.set(xlabel=metric)
+    return figure
+
+
+def png(figure: Figure) -> tuple[str, int]:
+    """A figure as base64 of a PNG file with a transparent background, and its width on a page in pixels."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor="none")
+    return base64.b64encode(buffer.getvalue()).decode(), round(figure.get_figwidth() * SHOWN)
+
+
+@contextmanager
+def _styled() -> Iterator[None]:
+    """The look of a report, whatever the caller has set."""
+    import matplotlib as mpl
+    import seaborn as sns
+
+    palette = {"axes.prop_cycle": mpl.cycler(color=sns.color_palette("colorblind"))}
+    with mpl.rc_context(sns.plotting_context("notebook") | sns.axes_style("ticks") | STYLE | palette):
+        yield
+
+
+def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, np.ndarray]:
+    """A figure that no window or notebook shows by itself, and its axes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, sharex=rows > 1, sharey=rows > 1, squeeze=False)

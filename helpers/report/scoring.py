@@ -1,0 +1,162 @@
+"""Scores of an evaluation with their intervals, and gains with their verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from helpers.arrays import generator
+from helpers.inference import Paired, interval, paired
+from helpers.metrics import spearman
+from helpers.report.defaults import CONFIDENCE_LEVEL
+from helpers.report.evaluation import BEST, TargetEvaluation
+from helpers.report.recipes import PLAIN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["gains", "scores"]
+
+BLOCKS = 1000
+RESAMPLES = 1999
+DRAWN = 1 << 21
+
+
+def scores(
+    evaluation: TargetEvaluation, *, confidence_level: float = CONFIDENCE_LEVEL, rng: int | np.random.Generator = 0
+) -> pd.DataFrame:
+    """The score of every single embedding, of the best single one and of every ensemble, with its interval.
+
+    Parameters
+    ----------
+    evaluation
+        As :func:`evaluate_by_labels`, :func:`evaluate_by_pairs` or :func:`evaluate_by_qrels` gives it.
+    confidence_level
+        Coverage of each interval.
+    rng
+        Seed for the resampling of items.
+
+    Returns
+    -------
+    DataFrame
+        ``score``, ``ci_low``, ``ci_high``, ``chance`` by method, and ``kind``: ``"single"`` or ``"ensemble"``.
+    """
+    import pandas as pd
+
+    kinds = dict.fromkeys(evaluation.methods, "ensemble")
+    if evaluation.target is not None:
+        draws, value = _pair_draws(evaluation, rng)
+        found = {
+            name: interval(draws[name], statistic=None, estimate=value[name], confidence_level=confidence_level)
+            for name in evaluation.items.columns
+        }
+    else:
+        blocks = _blocked(evaluation, rng)
+        found = {
+            name: interval(blocks[name], confidence_level=confidence_level, n_resamples=RESAMPLES, rng=rng)
+            for name in evaluation.items.columns
+        }  # fmt: skip
+    rows = {
+        name: {"kind": kinds.get(name, "single"), "score": of.estimate, "ci_low": of.low, "ci_high": of.high,
+               "chance": evaluation.chance}
+        for name, of in found.items()
+    }  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+
+
+def gains(
+    evaluation: TargetEvaluation,
+    against: Sequence[str] = (BEST, PLAIN),
+    *,
+    confidence_level: float = CONFIDENCE_LEVEL,
+    rng: int | np.random.Generator = 0,
+) -> pd.DataFrame:
+    """The gain of every ensemble over references on the same held-out items, with a verdict.
+
+    Parameters
+    ----------
+    evaluation
+        As :func:`evaluate_by_labels`, :func:`evaluate_by_pairs` or :func:`evaluate_by_qrels` gives it.
+    against
+        Columns of its items: the methods to compare with.
+    confidence_level
+        Probability that *all* intervals against one reference hold together: with m ensembles each has the level
+        1 - (1 - confidence_level) / m (Bonferroni), because the reader will look at the best of them.
+    rng
+        Seed for the resampling of items.
+
+    Returns
+    -------
+    DataFrame
+        ``method``, ``against``, ``gain``, ``ci_low``, ``ci_high``, ``p`` and ``verdict``, one of
+        :data:`helpers.inference.VERDICTS`.
+    """
+    import pandas as pd
+
+    rows = []
+    if evaluation.target is not None:
+        draws, value = _pair_draws(evaluation, rng)
+    else:
+        blocks = _blocked(evaluation, rng)
+    for reference in against:
+        methods = [name for name in evaluation.methods if name != reference]
+        each = 1 - (1 - confidence_level) / max(len(methods), 1)
+        for method in methods:
+            if evaluation.target is not None:
+                found = paired(
+                    value[method], value[reference], draws=(draws[method], draws[reference]), confidence_level=each
+                )
+            else:
+                a, b = blocks[method], blocks[reference]
+                if np.array_equal(a, b):
+                    found = Paired(0.0, 0.0, 0.0, 1.0, "not distinguishable", len(a), each)
+                else:
+                    found = paired(a, b, confidence_level=each, n_resamples=RESAMPLES, rng=rng)
+            rows.append({
+                "method": method, "against": reference, "gain": found.difference,
+                "ci_low": found.low, "ci_high": found.high, "p": found.p, "verdict": found.verdict,
+            })  # fmt: skip
+    return pd.DataFrame(rows, columns=["method", "against", "gain", "ci_low", "ci_high", "p", "verdict"])
+
+
+def _blocked(evaluation: TargetEvaluation, rng: int | np.random.Generator) -> dict[str, np.ndarray]:
+    """Sums over groups of items, dealt at random to at most 1000 blocks, scaled so that their mean is the score."""
+    codes = np.unique(evaluation.groups, return_inverse=True)[1]
+    count = int(codes.max()) + 1
+    if count > BLOCKS:
+        codes = (generator(rng).permutation(count) % BLOCKS)[codes]
+        count = BLOCKS
+    scale = count / len(codes)
+    return {
+        name: np.bincount(codes, weights=evaluation.items[name].to_numpy(np.float64), minlength=count) * scale
+        for name in evaluation.items.columns
+    }
+
+
+def _pair_draws(evaluation: TargetEvaluation, rng: int | np.random.Generator) -> tuple[pd.DataFrame, pd.Series]:
+    """Bootstrap draws of the mean Spearman correlation over folds, the same resampled pairs for all methods."""
+    import pandas as pd
+
+    rng = generator(rng)
+    given, fold = evaluation.target[:, 0], evaluation.target[:, 1].astype(int)
+    folds = np.unique(fold)
+    draws = {name: np.zeros(RESAMPLES // 2) for name in evaluation.items.columns}
+    value = dict.fromkeys(evaluation.items.columns, 0.0)
+    for k in folds:
+        rows = np.flatnonzero(fold == k)
+        codes = np.unique(evaluation.groups[rows], return_inverse=True)[1]
+        members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+        whole = codes.max() + 1 == len(rows)
+        for name in evaluation.items.columns:
+            value[name] += spearman(evaluation.items[name].to_numpy()[rows], given[rows], undefined=0.0) / len(folds)
+        cosines = evaluation.items.to_numpy()[rows].T
+        size = max(1, DRAWN // cosines.size) if whole else 1
+        for start in range(0, RESAMPLES // 2, size):
+            which = rng.integers(len(members), size=(min(size, RESAMPLES // 2 - start), len(members)))
+            at = which if whole else np.concatenate([members[i] for i in which[0]])[None]
+            found = spearman(cosines[:, at], given[rows][at], undefined=0.0)
+            for name, values in zip(evaluation.items.columns, found, strict=True):
+                draws[name][start : start + len(at)] += values / len(folds)
+    return pd.DataFrame(draws), pd.Series(value)

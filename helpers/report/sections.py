@@ -1,0 +1,184 @@
+"""What stands in the sections of a report: prose, tables as they are shown, and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from helpers.report.page import Drawing, Section, Shown
+from helpers.report.spaces import MEASURES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["sections_of"]
+
+LISTED = 30  # pairs of embeddings
+
+
+READ = """
+Rows that could not be aligned, or that were dropped, are *lost*; *missing* counts rows with an entry that is not a
+number; *duplicates* are rows that equal an earlier one.
+"""
+SPACES = """
+*Norm* is the length of a row: its median and the range of the middle 90 %.
+*Anisotropy* is the mean cosine of two objects: 0 for directions spread evenly, near 1 for a narrow cone.
+The *effective rank* counts the directions in use; beside it stands what random numbers of the same shape have.
+Both have 95 % intervals [low, high] for the choice of objects.
+"""
+SIMILARITY = """
+Four measures, each blind to something else: linear CKA and distance correlation compare all distances, RSA the order of
+the dissimilarities, Jaccard only who is near.
+"""
+LIMITS = """
+Each value with its 95 % interval and, after the bar, its chance level: the value once the rows of one of the two are
+shuffled. With many embeddings only the most similar pairs by CKA are listed; the table `similarity` has all.
+"""
+REDUNDANCY = """
+A space may be another one rotated, or another one with noise on top, or nothing but noise.
+Rotation leaves CKA at 1.
+Noise on top leaves a remainder, once the best rotation of the other space is taken away, that is related to nothing.
+Noise alone is at chance against everything.
+"""
+GAINS = """
+Several ways to combine are tried at one width.
+*Concatenation + PCA* is the plain one; *QP + selection + PCA* weights each embedding by its quality less its similarity
+to the others; *one of each group* leaves out what was found redundant.
+"""
+RULE = """
+Each gain is the mean difference on the same held-out objects.
+The intervals hold for all ensembles together, because the eye goes to the best of them: with m ensembles each has the
+level 1 − 0.05 / m.
+A verdict is *better* or *worse* only if the interval excludes 0 and p is at most 0.05 / m.
+"""
+WEIGHTS = "The weights, as means over the folds:"
+WEIGHTS_ALONE = "The weights:"
+COST = "An ensemble can never be cheaper than the encoders that it reads: each of them must run for each new object."
+LEFT = """
+The ensemble is fitted on all objects. Saved, it is arrays and JSON: files that hold no code.
+"""
+APPLY = """
+New rows of the same embeddings are combined by one command, or by two lines:
+
+```bash
+python -m helpers apply {folder}/ensemble new_embeddings/ --out combined.npy
+```
+
+```python
+ensemble = helpers.ensembles.load("{folder}/ensemble")
+combined = ensemble.transform({{{names}}})
+```
+
+It refuses embeddings of other names, widths or order, and says what it expected.
+"""
+
+
+def sections_of(report: Any) -> list[Section]:
+    """All sections of a :class:`helpers.report.Report`, in the order of its page."""
+    tables, words, judged = report.tables, report.sentences, report.evaluation is not None
+    heat = Drawing(
+        "similarity",
+        "Similarity of all pairs by four measures. A rotated or rescaled space is the same to CKA, to distance "
+        "correlation and to the neighbours; RSA, which correlates the features within a row, sees a little of the "
+        "rotation.",
+        "Four heat maps of pairwise similarity, one for each of CKA, RSA, Jaccard similarity of neighbours, and "
+        "distance correlation.",
+    )
+    tree = Drawing(
+        "dendrogram",
+        "Groups of similar embeddings: average linkage of 1 − CKA. What joins near 0 is one space; what joins near 1 "
+        "shares nothing linear.",
+        "A dendrogram of the embeddings; similar ones join at small distances.",
+    )
+    points = Drawing(
+        "scores",
+        "The score of every embedding (grey) and of every ensemble (coloured) on held-out objects, with 95 % "
+        "intervals. The dashed line is the chance level.",
+        "Points with error bars, one line for each embedding and each ensemble, and a vertical dashed line at the "
+        "chance level.",
+    )
+    gains = tables["gains"]
+    gained = (Shown(gains.set_index(["against", "method"]).round(4)), RULE) if judged else ()
+    weights = Shown(tables["weights"].round(3))
+    names = ", ".join(f"{name!r}: ..." for name in report.ensemble.used_)
+    apply = APPLY.format(folder=report.folder.name if report.folder else "my_report", names=names)
+    content: dict[str, tuple[str, tuple]] = {
+        "input": (
+            "What was read",
+            (Shown(read_shown(tables["read"])), READ, words["input"], Shown(spaces_shown(tables["spaces"])), SPACES),
+        ),
+        "similarity": (
+            "How similar they are",
+            (SIMILARITY, heat, LIMITS, Shown(similarity_shown(tables["similarity"])), tree),
+        ),
+        "redundancy": ("Which of them can go", (REDUNDANCY, words["redundancy"])),
+        "quality": (
+            "What each is worth",
+            (words["quality"], Shown(tables["quality"].round(3)), *([points] if judged else [])),
+        ),
+        "gains": (
+            "What combining them gains",
+            (GAINS, words["verdict"], *gained, WEIGHTS if judged else WEIGHTS_ALONE, weights),
+        ),
+        "cost": ("What it costs", (Shown(tables["cost"]), COST)),
+        "ensemble": ("What you leave with", (LEFT, Shown(ensemble_shown(report)), apply)),
+    }
+    return [Section(name, heading, parts, report.figure) for name, (heading, parts) in content.items()]
+
+
+def read_shown(findings: pd.DataFrame) -> pd.DataFrame:
+    """What matters of the findings of :class:`helpers.inputs.Inputs`."""
+    columns = ["rows", "lost", "missing", "width", "dtype", "constant_columns", "duplicates", "zero_rows"]
+    return findings[columns].rename(columns=lambda name: name.replace("_", " "))
+
+
+def spaces_shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of :func:`helpers.report.describe_spaces` with intervals beside the values."""
+    import pandas as pd
+
+    rows = {
+        name: {
+            "norm (middle 90 %)": f"{row['norm']:.3g} ({row['norm_q05']:.3g} to {row['norm_q95']:.3g})",
+            "anisotropy": _around(row, "anisotropy", 2),
+            "effective rank": _around(row, "effective_rank", 1),
+            "of random numbers": f"{row['isotropic_rank']:.1f}",
+        }
+        for name, row in table.iterrows()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("embedding")
+
+
+def similarity_shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of :func:`helpers.report.pairwise_similarity`, a row per pair, at most 30, and a column per measure."""
+    shown = "{value:.2f} [{ci_low:.2f}, {ci_high:.2f}] | {chance:.2f}".format
+    written = table.assign(
+        shown=[_without_minus_zero(shown(**row)) for row in table.to_dict("records")],
+        measure=table["measure"].map(MEASURES),
+    )
+    order = table[table["measure"] == "cka"].nlargest(LISTED, "value")
+    wide = written.pivot(index=["a", "b"], columns="measure", values="shown").rename_axis(columns=None)
+    return wide.loc[list(zip(order["a"], order["b"], strict=True)), list(MEASURES.values())]
+
+
+def ensemble_shown(report: Any) -> pd.DataFrame:
+    """What the ensemble of a report is, reads and was fitted on."""
+    import pandas as pd
+
+    label = report.decisions.ensemble
+    lines = {
+        "ensemble": label,
+        "reads": ", ".join(report.ensemble.used_),
+        "width": int(report.tables["cost"].loc[label, "width"]),
+        "fitted on": f"{len(report.inputs)} objects, digest {report.inputs.digest[:16]}",
+    }
+    return pd.Series(lines, name="saved").to_frame()
+
+
+def _around(row: Mapping[str, Any], name: str, digits: int) -> str:
+    """A value with its interval."""
+    value, low, high = (row[f"{name}{end}"] for end in ("", "_ci_low", "_ci_high"))
+    return _without_minus_zero(f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]")
+
+
+def _without_minus_zero(text: str) -> str:
+    return text.replace("-0.00", "0.00")

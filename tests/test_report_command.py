@@ -1,0 +1,204 @@
+"""The commands report and apply: their options, their errors, interruption, and life without a checkout."""
+
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_report import LEFT, halves
+
+from helpers.__main__ import main
+from helpers.book.render import outside_loads
+from helpers.ensembles.applying import apply
+from helpers.inputs import read
+from helpers.report import build
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("user")
+    found, labels = halves(150)
+    (folder / "mine").mkdir()
+    rng = np.random.default_rng(0)
+    found["turned"] = found["one"] @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    for name, x in found.items():
+        np.save(folder / "mine" / f"{name}.npy", x.astype(np.float32))
+    pd.DataFrame({"label": labels}).to_csv(folder / "labels.csv", index=False)
+    return folder
+
+
+def parsers():
+    from helpers.__main__ import _parser
+
+    return _parser("report")[1]
+
+
+@pytest.mark.parametrize("command, functions", [("report", (build, read)), ("apply", (apply, read))])
+def test_every_option_is_an_argument_of_the_function_behind_it(command, functions):
+    known = set().union(*(inspect.signature(function).parameters for function in functions))
+    actions = [action for action in parsers()[command]._actions if action.dest not in ("help", "quiet", "inputs")]
+    assert len(actions) > 5 and {action.dest for action in actions} - known - {"ensemble"} == set()
+
+
+def test_the_help_tells_the_defaults_of_the_function(capsys):
+    with pytest.raises(SystemExit):
+        main(["report", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    defaults = {name: p.default for name, p in inspect.signature(build).parameters.items()}
+    for flag, name in [("--sample N", "n_objects"), ("--threshold", "threshold"), ("--folds", "folds")]:
+        assert f"(default: {defaults[name]})" in said[said.rindex(flag) :][:120]
+
+
+def test_the_command_leaves_what_the_function_gives(mine, monkeypatch, capsys):
+    monkeypatch.chdir(mine)
+    options = ["--folds", "3", "--sample", "100", "--seed", "3", "--normalize", "none", "--same-model", "one", "turned"]
+    assert main(["report", "mine", "--labels", "labels.csv", "--out", "given", *options]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "reading …" and said[-1] == f"The report is at {mine / 'given' / 'index.html'}"
+    settings = {"folds": 3, "n_objects": 100, "rng": 3, "normalize": None, "same_model": ["one", "turned"]}
+    report = build("mine", labels="labels.csv", **settings)
+    read_csv = pd.read_csv(mine / "given" / "tables" / "gains.csv", float_precision="round_trip")
+    pd.testing.assert_frame_equal(read_csv, report.tables["gains"])
+    assert np.array_equal(np.load(mine / "given" / "combined.npy"), report.combined)
+    assert main(["apply", "given/ensemble", "mine", "--out", "applied.npy", "-q"]) == 0
+    assert capsys.readouterr().out == "applied.npy: 150 rows\n"
+    assert np.array_equal(np.load("applied.npy"), report.combined)
+
+
+@pytest.mark.parametrize(
+    "what, change, words",
+    [
+        ("a label that is missing", lambda y: y.astype(object).where(np.arange(150) > 0), "--drop-missing"),
+        (
+            "a class of one",
+            lambda y: y.where(np.arange(150) > 0, 7),
+            "pass --min-class-size 2 to leave",
+        ),
+    ],
+)
+def test_errors_advise_options_of_the_command_and_arguments_of_the_function(mine, capsys, what, change, words):
+    labels = pd.read_csv(mine / "labels.csv")
+    labels.assign(label=change(labels["label"])).to_csv(mine / "odd.csv", index=False)
+    target, out = str(mine / "odd.csv"), str(mine / "odd")
+    assert main(["report", str(mine / "mine"), "--labels", target, "--out", out]) == 2
+    assert words in capsys.readouterr().err
+    with pytest.raises(ValueError, match="drop_missing=True|min_class_size=2"):
+        build(mine / "mine", labels=target)
+
+
+def test_the_commands_overwrite_only_when_told(mine, tmp_path, capsys):
+    (tmp_path / "thesis.tex").touch()
+    assert main(["report", str(mine / "mine"), "--out", str(tmp_path)]) == 2
+    assert "other files; name another folder, or pass --overwrite" in capsys.readouterr().err
+    (tmp_path / "there.npy").touch()
+    assert main(["apply", "ensemble", "mine", "--out", str(tmp_path / "there.npy")]) == 2
+    assert "there.npy is there; to replace it, pass --overwrite" in capsys.readouterr().err
+
+
+def test_a_wrong_call_is_refused_in_a_line(mine, tmp_path, capsys):
+    for wrong, words in [
+        ([], "name the folder or file of the embeddings, or models that read --text"),
+        (["nowhere"], "there is no such file or folder"),
+        ([str(mine / "mine"), "--same-model", "one", "nobody"], "two of the embeddings are needed"),
+        ([str(mine / "mine"), "--folds", "2"], "folds is 2"),
+        ([str(mine / "mine"), "--normalize", "cubes"], "normalize is 'cubes'"),
+    ]:
+        assert main(["report", *wrong, "--out", str(tmp_path / "out"), "--overwrite"]) == 2
+        said = capsys.readouterr().err
+        assert words in said and said.startswith("python -m helpers report: ") and said.count("\n") == 1
+
+
+def command(*more):
+    return [sys.executable, "-m", "helpers", "report", "mine", "--labels", "labels.csv", "--out", "out", *more]
+
+
+def stopped(folder, environment, sign, *more):
+    """Start a report, stop it by a signal once two steps are kept, and return how it ended."""
+    out = folder / "out"
+    process = subprocess.Popen(
+        command(*more), cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    began = time.time()
+    while len(list(out.glob(".steps/*/value.json"))) < 2 and time.time() - began < 900:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    process.send_signal(sign)
+    said = process.communicate(timeout=300)
+    assert len(list(out.glob(".steps/*/value.json"))) >= 2 and not (out / "index.html").exists()
+    return process.returncode, said[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_report_goes_on_and_leaves_a_folder(mine, sign):
+    out, environment = mine / "out", os.environ | {"PYTHONPATH": str(ROOT)}
+    more = ["--overwrite"] if out.exists() else []
+    code, said = stopped(mine, environment, sign, *more)
+    if sign == signal.SIGINT:
+        assert code == 130 and "the same command goes on from there" in said and "Traceback" not in said
+    again = subprocess.run(command(), cwd=mine, env=environment, capture_output=True, text=True, timeout=900)
+    assert again.returncode == 0, again.stderr
+    assert "what was read" not in again.stdout, "the first step is not done twice"
+    assert outside_loads(out) == [] and {path.name for path in out.iterdir()} == LEFT
+    page = (out / "index.html").read_text()
+    assert "turned is a rotated copy of one" in page and "dice is noise" in page
+    assert len(np.load(out / "combined.npy")) == 150
+    assert {"gains.csv", "similarity.csv", "quality.csv"} <= {path.name for path in (out / "tables").iterdir()}
+    refused = subprocess.run(command(), cwd=mine, env=environment, capture_output=True, text=True, timeout=600)
+    assert refused.returncode == 2 and "finished report" in refused.stderr
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder with nothing but this package, installed from its wheel."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    for how in (["--no-build-isolation"], []):  # with the build backend of this environment, else with its own
+        made = subprocess.run(
+            [*pip, "wheel", str(ROOT), "--no-deps", "--wheel-dir", str(folder / "wheels"), *how],
+            capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
+        if made.returncode == 0:
+            break
+    else:
+        pytest.skip(f"no wheel can be built here: {made.stderr.strip().splitlines()[-1]}")
+    (wheel,) = (folder / "wheels").glob("*.whl")
+    subprocess.run(
+        [*pip, "install", "--no-deps", "--target", str(folder / "site"), str(wheel)], check=True, timeout=300
+    )
+    return folder / "site"
+
+
+@pytest.mark.slow
+def test_report_and_apply_run_from_a_wheel_in_any_folder(installed, mine, tmp_path):
+    (tmp_path / "empty").mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BOOK_")}
+    environment |= {"PYTHONPATH": str(installed), "HOME": str(tmp_path)}
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path / "empty", env=environment, capture_output=True, text=True,
+            timeout=600,
+        )  # fmt: skip
+
+    where = run("-c", "import helpers.locations as l; print(l.__file__, l.ROOT)").stdout.split()
+    assert where == [str(installed / "helpers" / "locations.py"), "None"]
+    done = run("-m", "helpers", "report", str(mine / "mine"), "--labels", str(mine / "labels.csv"), "--out", "out")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "empty" / "out").iterdir()} == LEFT
+    done = run("-m", "helpers", "apply", "out/ensemble", str(mine / "mine"), "--out", "combined.npy")
+    assert done.returncode == 0, done.stderr
+    combined = np.load(tmp_path / "empty" / "combined.npy")
+    assert np.array_equal(combined, np.load(tmp_path / "empty" / "out" / "combined.npy"))
+    refused = run("-m", "helpers", "run")
+    assert refused.returncode == 2 and "needs a checkout of the book" in refused.stderr
+    imported = run("-X", "importtime", "-m", "helpers", "report", "--help").stderr
+    assert "helpers.report.building" in imported
