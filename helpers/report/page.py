@@ -164,7 +164,6 @@ def _shown(part: str | Shown | Drawing, section: Section) -> str:
 
 def _table(table: pd.DataFrame) -> str:
     """A table whose cells of words are aligned to the left."""
-    table = table.rename(columns={"ci_low": "low", "ci_high": "high"})
     if table.index.nlevels == 1 and table.columns.name is None:
         table = table.rename_axis(index=None, columns=table.index.name)
     found = table.to_html(border=0, na_rep="", escape=True)

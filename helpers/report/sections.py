@@ -98,7 +98,7 @@ def sections_of(report: Any) -> list[Section]:
         "chance level.",
     )
     gains = tables["gains"]
-    gained = (Shown(gains.set_index(["against", "method"]).round(4)), RULE) if judged else ()
+    gained = (Shown(_plain_columns(gains.set_index(["against", "method"]).round(4))), RULE) if judged else ()
     weights = Shown(tables["weights"].round(3))
     names = ", ".join(f"{name!r}: ..." for name in report.ensemble.used_)
     apply = APPLY.format(folder=report.folder.name if report.folder else "my_report", names=names)
@@ -114,13 +114,13 @@ def sections_of(report: Any) -> list[Section]:
         "redundancy": ("Which of them can go", (REDUNDANCY, words["redundancy"])),
         "quality": (
             "What each is worth",
-            (words["quality"], Shown(tables["quality"].round(3)), *([points] if judged else [])),
+            (words["quality"], Shown(_plain_columns(tables["quality"].round(3))), *([points] if judged else [])),
         ),
         "gains": (
             "What combining them gains",
             (GAINS, words["verdict"], *gained, WEIGHTS if judged else WEIGHTS_ALONE, weights),
         ),
-        "cost": ("What it costs", (Shown(tables["cost"]), COST)),
+        "cost": ("What it costs", (Shown(_plain_columns(tables["cost"])), COST)),
         "ensemble": ("What you leave with", (LEFT, Shown(ensemble_shown(report)), apply)),
     }
     return [Section(name, heading, parts, report.figure) for name, (heading, parts) in content.items()]
@@ -129,7 +129,7 @@ def sections_of(report: Any) -> list[Section]:
 def read_shown(findings: pd.DataFrame) -> pd.DataFrame:
     """What matters of the findings of :class:`helpers.inputs.Inputs`."""
     columns = ["rows", "lost", "missing", "width", "dtype", "constant_columns", "duplicates", "zero_rows"]
-    return findings[columns].rename(columns=lambda name: name.replace("_", " "))
+    return _plain_columns(findings[columns])
 
 
 def spaces_shown(table: pd.DataFrame) -> pd.DataFrame:
@@ -172,6 +172,11 @@ def ensemble_shown(report: Any) -> pd.DataFrame:
         "fitted on": f"{len(report.inputs)} objects, digest {report.inputs.digest[:16]}",
     }
     return pd.Series(lines, name="saved").to_frame()
+
+
+def _plain_columns(table: pd.DataFrame) -> pd.DataFrame:
+    names = {"ci_low": "low", "ci_high": "high"}
+    return table.rename(columns=lambda name: names.get(name, name.replace("_", " ")))
 
 
 def _around(row: Mapping[str, Any], name: str, digits: int) -> str:
