@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from helpers.encoders import extraction as module
-from helpers.encoders.extraction import Layers, extract, resolve
+from helpers.encoders.extraction import Layers, extract, resolve_model
 from helpers.waiting import NOTICE, reason
 
 WORDS = [f"w{i}" for i in range(40)]
@@ -320,14 +320,14 @@ def test_a_folder_stands_for_the_hub(models, monkeypatch, tmp_path, read):
     import huggingface_hub
 
     monkeypatch.delenv("BOOK_MODELS", raising=False)
-    assert resolve("owner/bert") == "owner/bert" and resolve(models / "bert") == models / "bert"
+    assert resolve_model("owner/bert") == "owner/bert" and resolve_model(models / "bert") == models / "bert"
     monkeypatch.setenv("BOOK_MODELS", str(models))
-    assert resolve("bert") == resolve("owner/bert") == models / "bert"
-    assert resolve("owner/other") == "owner/other"
+    assert resolve_model("bert") == resolve_model("owner/bert") == models / "bert"
+    assert resolve_model("owner/other") == "owner/other"
     with pytest.raises(FileNotFoundError, match="there is no such folder"):
-        resolve(tmp_path / "absent")
+        resolve_model(tmp_path / "absent")
     with pytest.raises(FileNotFoundError, match="there is no such folder"):
-        resolve("./bert")
+        resolve_model("./bert")
     asked = []
     monkeypatch.setattr(
         huggingface_hub, "snapshot_download", lambda name, **k: asked.append((name, k["revision"])) or models / "gpt"
@@ -477,5 +477,5 @@ def test_the_last_layer_of_gte_small_scores_on_stsb_as_published(tmp_path, read)
 def test_a_folder_below_data_goes_by_its_relative_name(monkeypatch, tmp_path):
     (tmp_path / "encoders" / "bert").mkdir(parents=True)
     monkeypatch.setattr("helpers.encoders.extraction.DATA", tmp_path)
-    assert resolve("encoders/bert") == tmp_path / "encoders" / "bert"
-    assert resolve("encoders/other") == "encoders/other"
+    assert resolve_model("encoders/bert") == tmp_path / "encoders" / "bert"
+    assert resolve_model("encoders/other") == "encoders/other"

@@ -15,12 +15,10 @@ KNOWN = {
     "helpers.encoders.pretraining",
     "helpers.ensembles.aligning",
     "helpers.ensembles.estimators",
-    "helpers.quality",
     "helpers.report.evaluation",
     "helpers.similarity._cone._presentation",
     "helpers.similarity.topology",
-    "helpers.studies.fusion.experiment",
-    "helpers.studies.label_free",
+    "helpers.studies.fusion.score_methods",
     "helpers.studies.label_free.study",
     "helpers.studies.pair_gains",
 }

@@ -9,7 +9,7 @@ import pytest
 from helpers.inference import judge
 from helpers.postprocessing import TREATMENTS, treatments
 from helpers.quality import mean_cosine, rankme
-from helpers.studies.duplicates import CLAIMS, FUSED, experiment, findings, pair_scores, pairs_in_a_cone
+from helpers.studies.duplicates import CLAIMS, FUSED, findings, pair_scores, pairs_in_a_cone, score_treatments
 
 
 def test_a_common_vector_raises_the_mean_cosine_and_centring_takes_it_away():
@@ -100,7 +100,7 @@ def found():
         noisy = x + rng.normal(size=x.shape)
         return {"layer 0": noisy, "layer 1": x, "layer 2": x + 9 * rng.normal(size=(len(x), 1)) * np.eye(8)[0]}
 
-    return experiment(encode, task, lam=0.1, n_resamples=100).table
+    return score_treatments(encode, task, lam=0.1, n_resamples=100).table
 
 
 def test_the_experiment_has_a_row_for_every_treatment_of_what_is_fused(found):
@@ -137,7 +137,7 @@ def test_another_kind_of_task_is_refused():
             type, name = "STS", "SomeSTS"
 
     with pytest.raises(ValueError, match="SomeSTS is of type STS"):
-        experiment(lambda texts: {}, Task())
+        score_treatments(lambda texts: {}, Task())
 
 
 def test_the_claims_are_asked_of_the_mean_over_encoders():

@@ -124,7 +124,7 @@ KINDS = ["Classification", "STS", "PairClassification", "Retrieval"]
 
 @pytest.fixture(scope="module", params=KINDS)
 def found(request, mteb_task):
-    return fusion.experiment(encode, mteb_task(request.param, made_up(request.param)), methods=small, n_resamples=50)
+    return fusion.score_methods(encode, mteb_task(request.param, made_up(request.param)), methods=small, n_resamples=50)
 
 
 def test_every_layer_and_method_has_a_row_of_each_split(found):
@@ -167,7 +167,7 @@ def test_labels_of_the_test_split_change_no_weight(kind, mteb_task):
         return np.random.default_rng(5).permutation(labels).tolist()
 
     honest, other = (
-        fusion.experiment(encode, mteb_task(kind, made_up(kind, change)), methods=small, n_resamples=2)
+        fusion.score_methods(encode, mteb_task(kind, made_up(kind, change)), methods=small, n_resamples=2)
         for change in (lambda labels: labels, shuffled)
     )
     pd.testing.assert_series_equal(honest.quality, other.quality)
@@ -185,7 +185,7 @@ def test_texts_of_the_test_split_change_no_weight(mteb_task):
     changed = made_up("STS")
     changed["test"]["sentence1"] = [each + " 7" for each in changed["test"]["sentence1"]]
     honest, other = (
-        fusion.experiment(encode, mteb_task("STS", data), methods=small, n_resamples=2) for data in (splits, changed)
+        fusion.score_methods(encode, mteb_task("STS", data), methods=small, n_resamples=2) for data in (splits, changed)
     )
     pd.testing.assert_frame_equal(honest.similarity, other.similarity)
     for name, ensemble in honest.ensembles.items():
@@ -199,14 +199,14 @@ def test_texts_are_encoded_in_one_call(mteb_task):
         calls.append(texts)
         return encode(texts)
 
-    fusion.experiment(counted, mteb_task("STS", made_up("STS")), methods=small, n_resamples=2)
+    fusion.score_methods(counted, mteb_task("STS", made_up("STS")), methods=small, n_resamples=2)
     assert len(calls) == 1 and len(set(calls[0])) == len(calls[0])
 
 
 def test_a_task_without_training_texts_learns_from_validation(mteb_task):
     splits = made_up("PairClassification")
     del splits["train"]
-    found = fusion.experiment(encode, mteb_task("PairClassification", splits), methods=small, n_resamples=2)
+    found = fusion.score_methods(encode, mteb_task("PairClassification", splits), methods=small, n_resamples=2)
     assert set(found.table["n_fit"]) == {120}
 
 
@@ -215,7 +215,7 @@ def test_comparisons_need_last_and_best(mteb_task):
         return {name: method for name, method in small(n_layers).items() if name != "best_layer"}
 
     with pytest.raises(ValueError, match="best_layer"):
-        fusion.experiment(encode, mteb_task("STS", made_up("STS")), methods=chosen)
+        fusion.score_methods(encode, mteb_task("STS", made_up("STS")), methods=chosen)
 
 
 def test_grids_that_do_not_suit_are_refused():
@@ -406,10 +406,10 @@ def test_the_recorded_table_is_made_again(table):
 
     plan = yaml.safe_load((RUNS / "fusion_real.yml").read_text())
     assert "gte-small" in plan["grid"]["encoder"] and "STSBenchmark" in plan["grid"]["task"]
-    task = tasks.load(folders[1], ["STSBenchmark"])["STSBenchmark"]
+    task = tasks.load_tasks(folders[1], ["STSBenchmark"])["STSBenchmark"]
     read = partial(extract, "gte-small", max_length=128, progress=False)
     methods = partial(fusion.methods, lambdas=[0.02, 0.1, 0.5], n_clusters=[2, 4], n_selected=[2, 4])
-    again = fusion.experiment(read, task, methods=methods).table
+    again = fusion.score_methods(read, task, methods=methods).table
     old = table[(table["encoder"] == "gte-small") & (table["task"] == "STSBenchmark")]
     keys = ["representation", "split"]
     old, again = (rows.set_index(keys).sort_index() for rows in (old, again))
@@ -421,11 +421,11 @@ def test_the_recorded_table_is_made_again(table):
 
 
 def test_full_scale_names_resolve_to_folders_that_stand_for_the_hub(tmp_path, monkeypatch):
-    from helpers.encoders.extraction import resolve
+    from helpers.encoders.extraction import resolve_model
 
     monkeypatch.setenv("BOOK_MODELS", str(tmp_path))
     plan = yaml.safe_load((RUNS / "fusion_paper.yml").read_text())
     for name in plan["grid"]["encoder"]:
-        assert resolve(name) == name
+        assert resolve_model(name) == name
         (tmp_path / name.split("/")[-1]).mkdir()
-        assert resolve(name) == tmp_path / name.split("/")[-1]
+        assert resolve_model(name) == tmp_path / name.split("/")[-1]

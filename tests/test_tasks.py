@@ -51,7 +51,7 @@ def by_mteb(task, split="test"):
 
 @pytest.fixture(scope="module")
 def documentation():
-    return tasks.load("documentation", size=96)
+    return tasks.load_tasks("documentation", size=96)
 
 
 # The documentation: labels of handmade objects
@@ -220,11 +220,11 @@ def test_no_object_is_in_two_splits(documentation):
 
 
 def test_equal_corpora_give_equal_tasks_and_a_digest_says_so(documentation):
-    again = tasks.load("documentation", ["DocumentationLibraryClassification"], size=96)
+    again = tasks.load_tasks("documentation", ["DocumentationLibraryClassification"], size=96)
     (name, task), known = *again.items(), documentation
     assert task.metadata.revision == known[name].metadata.revision
     assert task.dataset["test"].to_dict() == known[name].dataset["test"].to_dict()
-    smaller = tasks.load("documentation", name, size=48)[name]
+    smaller = tasks.load_tasks("documentation", name, size=48)[name]
     assert smaller.metadata.revision != task.metadata.revision
 
 
@@ -262,7 +262,7 @@ def test_classes_are_of_equal_size_and_negatives_twice_the_positives(documentati
 )
 def test_scores_are_those_of_mteb_on_the_same_vectors(documentation, name):
     task = documentation[name]
-    found = tasks.evaluate(task, encode, ["validation", "test"])
+    found = tasks.evaluate_task(task, encode, ["validation", "test"])
     rounding = 5.1e-6 if task.metadata.type == "Retrieval" else 1e-6  # MTEB rounds nDCG to five digits
     for split, result in found.items():
         if split == "test" or task.metadata.type != "Classification":  # which takes MTEB ten seconds
@@ -287,7 +287,7 @@ def test_mteb_evaluates_them_offline(documentation):
     chosen = [documentation[name] for name in ("DocumentationRelatednessSTS", "DocumentationCrossLibraryRetrieval")]
     results = mteb.evaluate(Lookup(), chosen, cache=None, show_progress_bar=False)
     for task, result in zip(chosen, results.task_results, strict=True):
-        assert result.get_score() == pytest.approx(tasks.evaluate(task, encode).score, abs=1e-5)
+        assert result.get_score() == pytest.approx(tasks.evaluate_task(task, encode).score, abs=1e-5)
 
 
 def test_a_function_is_called_once_with_distinct_texts_and_mapping_and_array_do_as_well(documentation):
@@ -297,13 +297,13 @@ def test_a_function_is_called_once_with_distinct_texts_and_mapping_and_array_do_
         calls.append(texts)
         return encode(texts)
 
-    both = tasks.evaluate(task, counted, ["validation", "test"])
+    both = tasks.evaluate_task(task, counted, ["validation", "test"])
     assert len(calls) == 1 and len(set(calls[0])) == len(calls[0])
     assert calls[0] == tasks.texts(task, ["validation", "test"])
     wanted = tasks.texts(task, "test")
     assert set(wanted) < set(calls[0])
     for given in ({text: vector(text) for text in wanted}, encode(wanted)):
-        result = tasks.evaluate(task, given, "test")
+        result = tasks.evaluate_task(task, given, "test")
         assert result.score == both["test"].score and (result.items == both["test"].items).all()
 
 
@@ -311,12 +311,12 @@ def test_knowing_the_answers_gives_the_best_score(documentation):
     task = documentation["DocumentationLibraryClassification"]
     label = {t: name for data in task.dataset.values() for t, name in zip(data["text"], data["label"], strict=True)}
     place = {name: i for i, name in enumerate(sorted(set(label.values())))}
-    perfect = tasks.evaluate(task, {text: np.eye(12)[place[name]] for text, name in label.items()})
+    perfect = tasks.evaluate_task(task, {text: np.eye(12)[place[name]] for text, name in label.items()})
     assert perfect.score == 1 and (perfect.items == 1).all()
 
 
 def evaluated(documentation, name):
-    return tasks.evaluate(documentation[name], encode)
+    return tasks.evaluate_task(documentation[name], encode)
 
 
 def test_items_have_the_score_as_their_mean(documentation):
@@ -327,7 +327,7 @@ def test_items_have_the_score_as_their_mean(documentation):
 
 def test_equal_seeds_draw_equal_items_so_that_differences_are_paired(documentation):
     task = documentation["DocumentationLibraryClassification"]
-    one, two = tasks.evaluate(task, encode), tasks.evaluate(task, lambda texts: encode(texts) + 0.01)
+    one, two = tasks.evaluate_task(task, encode), tasks.evaluate_task(task, lambda texts: encode(texts) + 0.01)
     difference = one.bootstrap(0, 200) - two.bootstrap(0, 200)
     draws = np.random.default_rng(0).integers(0, one.groups.max() + 1, (200, one.groups.max() + 1))
     for draw, groups in zip(difference, draws, strict=True):
@@ -353,7 +353,7 @@ def test_bootstrap_of_pairs_is_the_score_computed_anew_for_each_sample(documenta
 
 
 def test_without_groups_items_are_drawn_one_by_one(from_folder):
-    result = tasks.evaluate(from_folder["NFCorpus"], encode)
+    result = tasks.evaluate_task(from_folder["NFCorpus"], encode)
     assert result.groups is None
     items = np.random.default_rng(2).integers(0, result.n, (9, result.n))
     assert result.bootstrap(2, 9) == pytest.approx(result.items[items].mean(axis=1))
@@ -362,11 +362,11 @@ def test_without_groups_items_are_drawn_one_by_one(from_folder):
 def test_items_of_one_name_and_pairs_of_one_group_of_duplicates_are_drawn_together(documentation, from_folder):
     task = documentation["DocumentationCrossLibraryRetrieval"]
     names = [name.partition(":")[2] for name in task.dataset["default"]["test"]["queries"]["id"]]
-    groups = tasks.evaluate(task, encode).groups
+    groups = tasks.evaluate_task(task, encode).groups
     assert all((groups[i] == groups[0]) == (name == names[0]) for i, name in enumerate(names))
     pairs, result = (
         from_folder["QuoraDuplicates"].dataset["test"],
-        tasks.evaluate(from_folder["QuoraDuplicates"], encode),
+        tasks.evaluate_task(from_folder["QuoraDuplicates"], encode),
     )
     group_of = dict(zip(pairs["sentence1"], result.groups, strict=True)) | dict(
         zip(pairs["sentence1"][: result.n // 3], result.groups[: result.n // 3], strict=True)
@@ -392,39 +392,39 @@ def test_wrong_vectors_are_refused_with_the_text_they_belong_to(documentation):
     wanted = tasks.texts(task)
     right = encode(wanted)
     with pytest.raises(ValueError, match=rf"shape \({len(wanted) - 1}, 24\).* for {len(wanted)} texts"):
-        tasks.evaluate(task, right[:-1])
+        tasks.evaluate_task(task, right[:-1])
     broken = right.copy()
     broken[7, 3] = np.nan
     with pytest.raises(ValueError, match="NaN or infinity for 1 of .* text 7, ") as error:
-        tasks.evaluate(task, broken)
+        tasks.evaluate_task(task, broken)
     assert wanted[7][:40] in str(error.value)
     lacking = {text: vector(text) for text in wanted[1:]}
     with pytest.raises(ValueError, match=f"lacks 1 of {len(wanted)} texts") as error:
-        tasks.evaluate(task, lacking)
+        tasks.evaluate_task(task, lacking)
     assert wanted[0][:40] in str(error.value)
     with pytest.raises(ValueError, match=r"vector of shape \(3,\)"):
-        tasks.evaluate(task, {**lacking, wanted[0]: vector(wanted[0]), wanted[5]: np.ones(3)})
+        tasks.evaluate_task(task, {**lacking, wanted[0]: vector(wanted[0]), wanted[5]: np.ones(3)})
     with pytest.raises(ValueError, match="dtype"):
-        tasks.evaluate(task, np.full((len(wanted), 2), "a"))
+        tasks.evaluate_task(task, np.full((len(wanted), 2), "a"))
 
 
 def test_unknown_names_splits_and_sources_are_answered_with_what_there_is(documentation, tmp_path):
     with pytest.raises(ValueError, match="no task 'Sorting' in 'documentation'; there are DocumentationLibrary"):
-        tasks.load("documentation", ["Sorting"])
+        tasks.load_tasks("documentation", ["Sorting"])
     with pytest.raises(FileNotFoundError, match="it is 'documentation', 'hub' or a folder, and there is none"):
-        tasks.load("documentations")
+        tasks.load_tasks("documentations")
     with pytest.raises(ValueError, match="no split 'dev'; it has"):
         tasks.texts(documentation["DocumentationRelatednessSTS"], "dev")
     with pytest.raises(ValueError, match="the probes learn from these texts"):
-        tasks.evaluate(documentation["DocumentationLibraryClassification"], encode, "train")
+        tasks.evaluate_task(documentation["DocumentationLibraryClassification"], encode, "train")
     with pytest.raises(TypeError, match="task is a str"):
         tasks.texts("DocumentationRelatednessSTS")
     with pytest.raises(ValueError, match="size is 3"):
-        tasks.load("documentation", size=3)
+        tasks.load_tasks("documentation", size=3)
     with pytest.raises(ValueError, match="only the tasks of 'documentation' have a size"):
-        tasks.load(tmp_path, size=100)
+        tasks.load_tasks(tmp_path, size=100)
     with pytest.raises(ValueError, match="MTEB has no task 'NFCorpsu'.*NFCorpus"):
-        tasks.load("hub", "NFCorpsu")
+        tasks.load_tasks("hub", "NFCorpsu")
     with pytest.raises(ValueError, match="n is 0"):
         evaluated(documentation, "DocumentationRelatednessSTS").bootstrap(0, 0)
 
@@ -432,7 +432,7 @@ def test_unknown_names_splits_and_sources_are_answered_with_what_there_is(docume
 def test_blank_texts_and_equal_labels_are_refused(documentation):
     from datasets import Dataset, DatasetDict
 
-    task = tasks.load("documentation", "DocumentationRelatednessSTS", size=48)["DocumentationRelatednessSTS"]
+    task = tasks.load_tasks("documentation", "DocumentationRelatednessSTS", size=48)["DocumentationRelatednessSTS"]
     columns = {"sentence1": ["one", " "], "sentence2": ["two", "three"], "score": [1, 2]}
     task.dataset = DatasetDict(
         test=Dataset.from_dict(columns), train=Dataset.from_dict({**columns, "sentence1": ["a", "b"], "score": [1, 1]})
@@ -510,11 +510,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def from_folder(folder):
-    return tasks.load(folder)
+    return tasks.load_tasks(folder)
 
 
 def test_a_folder_gives_tasks_with_three_splits_that_share_no_text(from_folder):
-    assert list(from_folder) == tasks.names("hub")[:3] + ["NFCorpus", "QuoraDuplicates", "QuoraDuplicatesRetrieval"]
+    shared = tasks.task_names("hub")[:3]
+    assert list(from_folder) == [*shared, "NFCorpus", "QuoraDuplicates", "QuoraDuplicatesRetrieval"]
     for name, task in from_folder.items():
         data = evaluation._splits(task)
         assert set(data) == set(SPLITS)
@@ -539,7 +540,7 @@ def test_validation_is_the_published_split_or_a_part_of_train(from_folder):
 @pytest.mark.parametrize("name", ["Banking77Classification", "STSBenchmark", "NFCorpus", "QuoraDuplicatesRetrieval"])
 def test_scores_on_a_folder_are_those_of_mteb(from_folder, name):
     for split in ("validation", "test")[name.startswith("Banking") :]:
-        found = tasks.evaluate(from_folder[name], encode, split).score
+        found = tasks.evaluate_task(from_folder[name], encode, split).score
         assert found == pytest.approx(by_mteb(from_folder[name], split), abs=5.1e-6)
 
 
@@ -646,7 +647,7 @@ def test_a_bad_folder_is_refused_with_file_row_and_column(folder, tmp_path, case
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     spoil(tmp_path)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
-        tasks.load(tmp_path, name)
+        tasks.load_tasks(tmp_path, name)
 
 
 # The hub, with a folder in its place
@@ -657,11 +658,11 @@ def test_names_of_the_hub_are_read_from_a_folder_where_there_is_one(tmp_path, mo
     for part, n in (("train", 40), ("test", 5)):
         rows = [{"text": f"{part} question {i} of {label}", "label": label} for label in range(3) for i in range(n)]
         write_lines(tmp_path / f"mteb/banking77/{part}.jsonl", rows)
-    task = tasks.load("hub", "Banking77Classification")["Banking77Classification"]
+    task = tasks.load_tasks("hub", "Banking77Classification")["Banking77Classification"]
     assert [len(task.dataset[split]) for split in SPLITS] == [96, 24, 15]
     assert not set(task.dataset["train"]["text"]) & set(task.dataset["validation"]["text"])
     assert task.metadata.dataset["path"] == "mteb/banking77"
-    assert 0 <= tasks.evaluate(task, encode, "validation").score <= 1
+    assert 0 <= tasks.evaluate_task(task, encode, "validation").score <= 1
 
 
 def test_retrieval_of_the_hub_has_its_dev_split_as_validation(tmp_path, monkeypatch):
@@ -681,10 +682,11 @@ def test_retrieval_of_the_hub_has_its_dev_split_as_validation(tmp_path, monkeypa
         *("- config_name: queries", "  data_files: [{split: queries, path: queries.jsonl}]", "---"),
     ]
     (here / "README.md").write_text("\n".join(config))
-    task = tasks.load("hub", ["NFCorpus"])["NFCorpus"]
+    task = tasks.load_tasks("hub", ["NFCorpus"])["NFCorpus"]
     assert set(task.dataset["default"]) == set(SPLITS)
     assert set(task.dataset["default"]["validation"]["relevant_docs"]) == {"q2", "q3"}
-    assert tasks.evaluate(task, encode, "validation").score == pytest.approx(by_mteb(task, "validation"), abs=5.1e-6)
+    found = tasks.evaluate_task(task, encode, "validation").score
+    assert found == pytest.approx(by_mteb(task, "validation"), abs=5.1e-6)
 
 
 def test_pairs_of_the_hub_in_one_row_are_read_as_mteb_does(tmp_path, monkeypatch):
@@ -696,9 +698,9 @@ def test_pairs_of_the_hub_in_one_row_are_read_as_mteb_does(tmp_path, monkeypatch
             tmp_path / f"mteb/sprintduplicatequestions-pairclassification/{part}.jsonl",
             [{**row, "labels": rng.integers(0, 2, 30).tolist()}],
         )
-    task = tasks.load("hub", "SprintDuplicateQuestions")["SprintDuplicateQuestions"]
+    task = tasks.load_tasks("hub", "SprintDuplicateQuestions")["SprintDuplicateQuestions"]
     for split in ("validation", "test"):
-        result = tasks.evaluate(task, encode, split)
+        result = tasks.evaluate_task(task, encode, split)
         assert result.n == 30 and result.score == pytest.approx(by_mteb(task, split), abs=1e-6)
 
 
@@ -706,7 +708,7 @@ def test_pairs_of_the_hub_in_one_row_are_read_as_mteb_does(tmp_path, monkeypatch
 
 
 def test_the_overview_says_sizes_chance_and_labels(from_folder):
-    table = tasks.describe(from_folder)
+    table = tasks.describe_tasks(from_folder)
     assert table.loc["Banking77Classification", ["train", "validation", "test", "chance"]].tolist() == [
         60,
         60,
@@ -717,7 +719,7 @@ def test_the_overview_says_sizes_chance_and_labels(from_folder):
     assert table.loc["NFCorpus", "corpus"] == 40 and table.loc["QuoraDuplicates", "chance"] == pytest.approx(1 / 3)
     rng, found = np.random.default_rng(0), []
     for _ in range(200):
-        found.append(tasks.evaluate(from_folder["NFCorpus"], lambda texts: rng.normal(size=(len(texts), 9))).score)
+        found.append(tasks.evaluate_task(from_folder["NFCorpus"], lambda texts: rng.normal(size=(len(texts), 9))).score)
     assert np.mean(found) == pytest.approx(table.loc["NFCorpus", "chance"], abs=4 * np.std(found) / np.sqrt(200))
 
 
@@ -726,8 +728,8 @@ def test_the_overview_says_sizes_chance_and_labels(from_folder):
 
 @needs_data
 def test_the_public_data_sets_are_as_published():
-    found = tasks.load(Path(REAL))
-    table = tasks.describe(found)
+    found = tasks.load_tasks(Path(REAL))
+    table = tasks.describe_tasks(found)
     assert table.loc["Banking77Classification", ["validation", "test"]].tolist() == [1540, 3080]
     assert table.loc["TweetSentimentExtractionClassification", ["validation", "test"]].tolist() == [1998, 3534]
     assert table.loc["STSBenchmark", ["train", "validation", "test"]].tolist() == [5749, 1500, 1379]
@@ -743,7 +745,7 @@ def test_the_digest_follows_the_data_and_nothing_else(from_folder):
         assert len(first) == 64 and first == tasks.digest(task), name
     assert len({tasks.digest(task) for task in from_folder.values()}) == len(from_folder)
     size, name = 40, "DocumentationRelatednessSTS"
-    one, two, more = (tasks.load("documentation", name, size=n)[name] for n in (size, size, size + 10))
+    one, two, more = (tasks.load_tasks("documentation", name, size=n)[name] for n in (size, size, size + 10))
     assert tasks.digest(one) == tasks.digest(two) != tasks.digest(more)
     splits = two.dataset.get("default", two.dataset)
     splits["test"] = splits["test"].map(lambda row: {"score": row["score"] + 1})

@@ -25,7 +25,7 @@ import numpy as np
 from helpers.locations import DATA
 from helpers.waiting import alone
 
-__all__ = ["POOLINGS", "Layers", "extract", "resolve"]
+__all__ = ["POOLINGS", "Layers", "extract", "resolve_model"]
 
 POOLINGS = ("mean", "cls", "last", "pooler")
 SAVE_EVERY = 5.0  # seconds between two moments at which what was encoded becomes safe
@@ -52,8 +52,8 @@ def extract(
     Parameters
     ----------
     model
-        Name on the hub or folder, as in :func:`resolve`; weights in safetensors. Of an encoder with a decoder (T5) the
-        encoder is read.
+        Name on the hub or folder, as in :func:`resolve_model`; weights in safetensors. Of an encoder with a decoder
+        (T5) the encoder is read.
     texts
         Strings, none of them blank. Equal texts are encoded once.
     pooling
@@ -243,7 +243,7 @@ class Layers(Mapping):
         return out
 
 
-def resolve(name: str | os.PathLike[str]) -> Path | str:
+def resolve_model(name: str | os.PathLike[str]) -> Path | str:
     """The folder of a model, or its name on the hub.
 
     A folder is taken as it is, or as it lies below the book's ``data/``, such as ``"encoders/bert"``. Else
@@ -256,7 +256,7 @@ def resolve(name: str | os.PathLike[str]) -> Path | str:
 
     Examples
     --------
-    >>> resolve("owner/a-model-nobody-has")
+    >>> resolve_model("owner/a-model-nobody-has")
     'owner/a-model-nobody-has'
     """
     text = os.fspath(name)
@@ -299,7 +299,7 @@ def _checked_poolings(pooling: str | Sequence[str]) -> tuple[str, ...]:
 
 def _folder(model: str | os.PathLike[str], revision: str | None) -> Path:
     """Where the files lie, fetched from the hub if need be."""
-    found = resolve(model)
+    found = resolve_model(model)
     if isinstance(found, Path):
         return found
     from huggingface_hub import snapshot_download

@@ -1,8 +1,8 @@
 """Anisotropy of embeddings, and what happens to pairs of texts when it is removed.
 
 A *treatment* is an affine map that is learnt from rows without labels and applied to others: centring, principal axes,
-whitening. :func:`experiment` applies all of them to the layers of an encoder, and to what layers are fused to, on a
-task of pairs; :func:`pairs_in_a_cone` makes pairs whose anisotropy is known.
+whitening. :func:`score_treatments` applies all of them to the layers of an encoder, and to what layers are fused to, on
+a task of pairs; :func:`pairs_in_a_cone` makes pairs whose anisotropy is known.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLAIMS",
-    "FUSED",
     "Duplicates",
+    "FUSED",
     "Pairs",
     "Question",
-    "experiment",
     "findings",
     "pair_scores",
     "pairs_in_a_cone",
+    "score_treatments",
 ]
 
 
@@ -42,7 +42,7 @@ class Pairs(NamedTuple):
 
 
 class Duplicates(NamedTuple):
-    """What :func:`experiment` found: its ``table``, and the ``representations`` that ``encode`` returned."""
+    """What :func:`score_treatments` found: its ``table``, and the ``representations`` that ``encode`` returned."""
 
     table: pd.DataFrame
     representations: Mapping[str, Any]
@@ -231,7 +231,7 @@ LAYERWISE = ("raw", "centred", "top_1_removed", "whitened")
 METRICS = ("cosine", "euclidean", "max_ap")
 
 
-def experiment(
+def score_treatments(
     encode: Callable[[list[str]], Mapping[str, Any]],
     task: Any,
     *,
@@ -249,7 +249,8 @@ def experiment(
         From texts to representations by name, of which the last is what is used by default: mostly
         ``functools.partial(helpers.encoders.extraction.extract, model)``. Called once, with all texts.
     task
-        A pair classification from :func:`helpers.tasks.load`, with splits ``"train"``, ``"validation"``, ``"test"``.
+        A pair classification, as :func:`helpers.tasks.load_tasks` gives it, with splits ``"train"``, ``"validation"``
+        and ``"test"``.
     lam
         λ of the quadratic program.
     n_fit
@@ -274,7 +275,7 @@ def experiment(
     Raises
     ------
     ValueError
-        If the task is no pair classification; as :func:`helpers.tasks.evaluate`.
+        If the task is no pair classification; as :func:`helpers.tasks.evaluate_task`.
 
     Notes
     -----
@@ -299,7 +300,7 @@ def experiment(
     representations = encode(everything)
     layers = {str(name): np.asarray(array, np.float64) for name, array in representations.items()}
 
-    quality = {name: tasks.evaluate(task, x[valid], "validation").score for name, x in layers.items()}
+    quality = {name: tasks.evaluate_task(task, x[valid], "validation").score for name, x in layers.items()}
     similarity = similarity_matrix({name: x[fit] for name, x in layers.items()}, "cka", progress=False)
     weights = QP(lam).fit({name: x[fit] for name, x in layers.items()}, quality=quality, similarity=similarity).weights_
     kept = [name for name in layers if weights[name] >= 1e-3]
@@ -316,7 +317,7 @@ def experiment(
         names = tuple(TREATMENTS) if name in fused else LAYERWISE
         for treatment, change in treatments(x[fit], names=names, width=min(width, x.shape[1])).items():
             treated = change(x[rows])
-            evaluation = tasks.evaluate(task, treated, "test")
+            evaluation = tasks.evaluate_task(task, treated, "test")
             if counts is None:
                 n_pairs = evaluation.n
                 counts = rng.multinomial(n_pairs, np.full(n_pairs, 1 / n_pairs), n_resamples).astype(np.float32)

@@ -26,14 +26,14 @@ __all__ = [
     "CLAIMS",
     "ENSEMBLES",
     "EXTRA",
-    "PUBLISHED",
     "Fusion",
     "Method",
-    "experiment",
+    "PUBLISHED",
     "findings",
     "findings_in_cells",
     "methods",
     "recorded",
+    "score_methods",
     "scores",
 ]
 
@@ -110,12 +110,12 @@ class Method(NamedTuple):
 
 
 class Fusion(NamedTuple):
-    """What :func:`experiment` found for one encoder and one task.
+    """What :func:`score_methods` found for one encoder and one task.
 
     Attributes
     ----------
     table : DataFrame
-        A row for each layer or method and split; see :func:`experiment`.
+        A row for each layer or method and split; see :func:`score_methods`.
     draws : DataFrame
         Bootstrap draws of the test scores, a column for each layer or method. A row is one resample of the test items,
         the same for all columns, so that differences of columns are paired.
@@ -208,7 +208,7 @@ def methods(
     }
 
 
-def experiment(
+def score_methods(
     encode: Callable[[list[str]], Mapping[str, Any]],
     task: Any,
     *,
@@ -226,8 +226,8 @@ def experiment(
         From texts to representations by name, of which the last one is what is used by default: mostly
         ``functools.partial(helpers.encoders.extraction.extract, model)``. Called once, with all texts.
     task
-        From :func:`helpers.tasks.load`, or any that :func:`helpers.tasks.evaluate` takes and that has the splits
-        ``"train"``, ``"validation"`` and ``"test"``.
+        A task of :func:`helpers.tasks.load_tasks`, or another that :func:`helpers.tasks.evaluate_task` takes and
+        that has the splits ``"train"``, ``"validation"`` and ``"test"``.
     methods
         From the number of representations to methods by name: :func:`methods`, or that with other grids by
         ``functools.partial``; ``last_layer`` and ``best_layer`` have to be among them.
@@ -251,7 +251,7 @@ def experiment(
     Raises
     ------
     ValueError
-        If ``last_layer`` or ``best_layer`` is missing; as :func:`helpers.tasks.evaluate` and the ensembles.
+        If ``last_layer`` or ``best_layer`` is missing; as :func:`helpers.tasks.evaluate_task` and the ensembles.
 
     Notes
     -----
@@ -286,7 +286,7 @@ def experiment(
         plain = ensemble.axes_ is None and ensemble.normalize is None
         found = known.setdefault(ensemble.mixing_.round(12).tobytes() if plain else ensemble, {})
         if missing := [split for split in splits if split not in found]:
-            found |= tasks.evaluate(task, lambda texts: ensemble.transform(taken(texts)), missing)
+            found |= tasks.evaluate_task(task, lambda texts: ensemble.transform(taken(texts)), missing)
         return [found[split] for split in splits]
 
     fit, rows = taken(learnt.texts), [at[text] for text in learnt.texts]
@@ -426,7 +426,7 @@ def recorded(table: str = "results/fusion.csv", draws: str = "results/fusion_dra
     Parameters
     ----------
     table, draws
-        Names below ``data/``: what :func:`experiment` tells of each layer and method but its draws, and the draws.
+        Names below ``data/``: what :func:`score_methods` tells of each layer and method but its draws, and the draws.
 
     Returns
     -------

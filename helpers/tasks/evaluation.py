@@ -18,7 +18,7 @@ from helpers.metrics import average_precision, ndcg_of_ranking, spearman, top_k
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
-__all__ = ["Evaluation", "digest", "evaluate", "texts"]
+__all__ = ["TaskScore", "digest", "evaluate_task", "texts"]
 
 Encode = Callable[[list[str]], Any] | Mapping[str, Any] | np.ndarray
 
@@ -27,7 +27,7 @@ _PAIR_SCORES = ("cosine", "manhattan", "euclidean", "dot")
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class TaskScore:
     """The score of a representation on one split of a task.
 
     Attributes
@@ -80,7 +80,7 @@ class Evaluation:
 
         Examples
         --------
-        >>> result = Evaluation("a task", "test", "accuracy", 0.5, 4, np.array([0.0, 1.0, 1.0, 0.0]))
+        >>> result = TaskScore("a task", "test", "accuracy", 0.5, 4, np.array([0.0, 1.0, 1.0, 0.0]))
         >>> result.bootstrap(rng=0, n=3)
         array([0.75, 0.25, 0.25])
         """
@@ -113,7 +113,8 @@ def texts(task: AbsTask, split: str | Sequence[str] = "test") -> list[str]:
     Parameters
     ----------
     task
-        A classification, STS, pair classification or retrieval task of MTEB, from :func:`helpers.tasks.load` or not.
+        A classification, STS, pair classification or retrieval task of MTEB, such as
+        :func:`~helpers.tasks.load_tasks` gives.
     split
         Name of a split, or of several.
 
@@ -126,7 +127,9 @@ def texts(task: AbsTask, split: str | Sequence[str] = "test") -> list[str]:
     return list(dict.fromkeys(text for name in splits for text in scoring_plan(task, name).texts))
 
 
-def evaluate(task: AbsTask, encode: Encode, split: str | Sequence[str] = "test") -> Evaluation | dict[str, Evaluation]:
+def evaluate_task(
+    task: AbsTask, encode: Encode, split: str | Sequence[str] = "test"
+) -> TaskScore | dict[str, TaskScore]:
     """The score that MTEB gives a representation on a task.
 
     Parameters
@@ -141,7 +144,7 @@ def evaluate(task: AbsTask, encode: Encode, split: str | Sequence[str] = "test")
 
     Returns
     -------
-    Evaluation
+    TaskScore
         Or, for several splits, a dictionary of them.
 
     Raises
@@ -164,7 +167,7 @@ def evaluate(task: AbsTask, encode: Encode, split: str | Sequence[str] = "test")
     known: dict[str, Any] = {}
     found = {name: plan.score(vectors, plan.rows(rows), known) for name, plan in plans.items()}
     results = {
-        name: Evaluation(
+        name: TaskScore(
             task.metadata.name, name, task.metadata.main_score, float(score), plans[name].n, items, plans[name].groups
         )
         for name, (score, items) in found.items()
@@ -400,7 +403,7 @@ def scoring_plan(task: Any, split: str) -> _Plan:
     from mteb.abstasks import AbsTask, AbsTaskClassification, AbsTaskPairClassification, AbsTaskRetrieval, AbsTaskSTS
 
     if not isinstance(task, AbsTask):
-        raise TypeError(f"task is a {type(task).__name__}; a task of MTEB is needed, as helpers.tasks.load gives")
+        raise TypeError(f"task is a {type(task).__name__}; a task of MTEB is needed, as helpers.tasks.load_tasks gives")
     plans = task.__dict__.setdefault("_plans", {})
     if split in plans:
         return plans[split]
@@ -468,7 +471,7 @@ def digest(task: Any) -> str:
     Parameters
     ----------
     task
-        A task of MTEB of a kind that :func:`evaluate` knows.
+        A task of MTEB of a kind that :func:`evaluate_task` knows.
 
     Returns
     -------
@@ -478,12 +481,12 @@ def digest(task: Any) -> str:
     Raises
     ------
     TypeError, ValueError
-        As :func:`evaluate`, if it is no such task or has no split ``"test"``.
+        As :func:`evaluate_task`, if it is no such task or has no split ``"test"``.
 
     Examples
     --------
     >>> from helpers import tasks
-    >>> found = tasks.load("documentation", "DocumentationRelatednessSTS", size=40)
+    >>> found = tasks.load_tasks("documentation", "DocumentationRelatednessSTS", size=40)
     >>> len(tasks.digest(found["DocumentationRelatednessSTS"]))
     64
     """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from mteb.abstasks import AbsTask
 
-__all__ = ["describe", "load", "names"]
+__all__ = ["describe_tasks", "load_tasks", "task_names"]
 
 DOCUMENTATION = (
     "DocumentationLibraryClassification",
@@ -39,7 +39,7 @@ HUB = (
 )
 
 
-def load(
+def load_tasks(
     source: str | os.PathLike, names: str | Iterable[str] | None = None, *, size: int | None = None
 ) -> dict[str, AbsTask]:
     """Tasks of one source by name, each with splits ``"train"``, ``"validation"`` and ``"test"``, data loaded.
@@ -92,8 +92,8 @@ def load(
     return found
 
 
-def names(source: str | os.PathLike) -> list[str]:
-    """The names of the tasks of a source, as :func:`load` takes them."""
+def task_names(source: str | os.PathLike) -> list[str]:
+    """The names of the tasks of a source, as :func:`load_tasks` takes them."""
     if source == "documentation":
         return list(DOCUMENTATION)
     if source == "hub":
@@ -107,7 +107,7 @@ def names(source: str | os.PathLike) -> list[str]:
 
 def _wanted(source: str | os.PathLike, wanted: str | Iterable[str] | None) -> list[str]:
     """The names that are asked for, known to the source."""
-    there = names(source)
+    there = task_names(source)
     wanted = there if wanted is None else list(dict.fromkeys([wanted] if isinstance(wanted, str) else wanted))
     unknown = [name for name in wanted if name not in there and source != "hub"]  # MTEB has many more
     if unknown:
@@ -115,13 +115,13 @@ def _wanted(source: str | os.PathLike, wanted: str | Iterable[str] | None) -> li
     return wanted
 
 
-def describe(tasks: Mapping[str, AbsTask]) -> pd.DataFrame:
+def describe_tasks(tasks: Mapping[str, AbsTask]) -> pd.DataFrame:
     """What tasks ask, how large they are and what chance would reach.
 
     Parameters
     ----------
     tasks : mapping from names to tasks
-        What :func:`load` gives, or other tasks that :func:`evaluate` takes.
+        What :func:`load_tasks` gives, or other tasks that :func:`evaluate_task` takes.
 
     Returns
     -------
