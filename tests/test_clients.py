@@ -188,7 +188,7 @@ def test_the_observer_refuses_other_events(clients):
     with pytest.raises(ValueError, match="name one or more of category"):
         ideal_posterior(clients, ["age"])
     other = Clients(clients.events.assign(category="rent"), clients.target)
-    with pytest.raises(ValueError, match="'rent' is no category"):
+    with pytest.raises(ValueError, match="'rent' is not a category"):
         ideal_posterior(other, ["category"])
 
 

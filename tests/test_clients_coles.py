@@ -194,7 +194,7 @@ def test_settings_are_drawn_from_the_whole_space_and_repeat():
 
 def test_a_fixed_setting_leaves_the_others_as_drawn():
     assert coles.draw(3, 1, fixed={"cell": "lstm", "epochs": 9}) == coles.draw(3, 1) | {"cell": "lstm", "epochs": 9}
-    with pytest.raises(ValueError, match="width is no setting"):
+    with pytest.raises(ValueError, match="width is not a setting"):
         coles.draw(0, 0, fixed={"width": 3})
     with pytest.raises(ValueError, match=r"features \['channel'\] are not in these data"):
         coles.draw(0, 0, features=["category"], fixed={"features": ["channel"]})

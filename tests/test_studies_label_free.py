@@ -80,7 +80,7 @@ def test_a_study_of_one_model_or_an_unknown_quality_is_refused(clients):
     models, target, parts = clients
     with pytest.raises(ValueError, match="there are 1 models"):
         label_free.study({0: models[0]}, target, parts)
-    with pytest.raises(ValueError, match="luck is no label-free quality"):
+    with pytest.raises(ValueError, match="luck is not a label-free quality"):
         label_free.study(models, target, parts, names=["luck"])
     with pytest.raises(ValueError, match="combine has"):
         label_free.study(models, target, parts, combine=["product"])

@@ -10,14 +10,11 @@ from scipy import stats
 from helpers.clients import score
 from helpers.inference import holm, judge
 from helpers.similarity.registry import MEASURES
-from helpers.studies import pair_gains as study
-from helpers.studies.pair_gains import (
-    combine,
-    detection_power,
-    gain_correlations,
-    pair_gains,
-    pair_measures,
-)
+from helpers.studies import gain_correlations
+from helpers.studies import pair_gains as pair_gains_of
+from helpers.studies.gain_correlations import detection_power
+from helpers.studies.gain_correlations import gain_correlations as correlate_gains
+from helpers.studies.pair_gains import combine, pair_gains, pair_measures
 from helpers.studies.sweep import Sweep
 
 
@@ -178,10 +175,10 @@ def test_the_study_of_a_sweep_has_a_row_for_each_pair_and_leaves_out_lonely_runs
         dict.fromkeys((0, 1, 3), parts),
         dict.fromkeys((0, 1, 3), target),
     )
-    found = study.study(sweep, measures=["cka"], combinations=["sum"], classifier="logistic")
+    found = pair_gains_of.study(sweep, measures=["cka"], combinations=["sum"], classifier="logistic")
     assert found[["experiment", "model_a", "model_b"]].to_numpy().tolist() == [[0, 0, 2], [3, 1, 4]]
     with pytest.raises(ValueError, match=r"no experiment of \[1\] has two finished runs"):
-        study.study(sweep, experiments=[1])
+        pair_gains_of.study(sweep, experiments=[1])
 
 
 # Correlations
@@ -189,7 +186,7 @@ def test_the_study_of_a_sweep_has_a_row_for_each_pair_and_leaves_out_lonely_runs
 
 def test_the_correlation_is_that_of_the_residual_of_the_regression():
     pairs = made_up(np.random.default_rng(0))
-    found = gain_correlations(pairs, ["cka"], combinations=["sum"], n_resamples=50, n_permutations=50).iloc[0]
+    found = correlate_gains(pairs, ["cka"], combinations=["sum"], n_resamples=50, n_permutations=50).iloc[0]
     accuracies = pairs[["accuracy_a", "accuracy_b"]]
     design = np.column_stack([np.ones(len(pairs)), accuracies.min(axis=1), accuracies.max(axis=1)])
     left = pairs["gain_sum"] - design @ np.linalg.lstsq(design, pairs["gain_sum"], rcond=None)[0]
@@ -202,32 +199,32 @@ def test_within_experiments_what_is_common_to_all_pairs_of_one_counts_for_nothin
     pairs = made_up(np.random.default_rng(3), experiments=5)
     moved = pairs.assign(gain_sum=pairs["gain_sum"] + pairs["experiment"], cka=pairs["cka"] - 3 * pairs["experiment"])
     settings = {"combinations": ["sum"], "n_resamples": 50, "n_permutations": 50}
-    one, two = (gain_correlations(table, ["cka"], within=True, **settings) for table in (pairs, moved))
+    one, two = (correlate_gains(table, ["cka"], within=True, **settings) for table in (pairs, moved))
     assert np.isclose(one["pearson"], two["pearson"]).all() and np.isclose(one["p"], two["p"]).all()
-    pooled = gain_correlations(moved, ["cka"], **settings)
+    pooled = correlate_gains(moved, ["cka"], **settings)
     assert abs(pooled["pearson"].item() - one["pearson"].item()) > 0.2
 
 
 def test_counting_an_experiment_twice_is_having_it_twice():
     pairs = made_up(np.random.default_rng(1), experiments=4).round(1)  # with ties
     weights = np.array([[2.0, 0.0, 1.0, 1.0]])
-    data = study._arranged(pairs, ["cka"], ["sum"], False)
-    weighted = [float(kind[0, 0, 0]) for kind in study._weighted(data, weights)]
+    data = gain_correlations._arranged(pairs, ["cka"], ["sum"], False)
+    weighted = [float(kind[0, 0, 0]) for kind in gain_correlations._weighted(data, weights)]
     twice = pd.concat([pairs[pairs["experiment"] != 1], pairs[pairs["experiment"] == 0].assign(experiment=9)])
-    data = study._arranged(twice, ["cka"], ["sum"], False)
-    plain = [float(kind[0, 0, 0]) for kind in study._weighted(data, np.ones((1, 4)))]
+    data = gain_correlations._arranged(twice, ["cka"], ["sum"], False)
+    plain = [float(kind[0, 0, 0]) for kind in gain_correlations._weighted(data, np.ones((1, 4)))]
     assert np.allclose(weighted, plain, atol=1e-3) and np.isclose(weighted[0], plain[0])
 
 
 def test_relabelling_moves_whole_models():
     """With three models each relabelling of a table of distinct values is a permutation of its three pairs."""
-    data = study._arranged(made_up(np.random.default_rng(2), 3, 3), ["cka"], ["sum"], False)
-    moved = study._relabelled(data, 200, np.random.default_rng(0))
+    data = gain_correlations._arranged(made_up(np.random.default_rng(2), 3, 3), ["cka"], ["sum"], False)
+    moved = gain_correlations._relabelled(data, 200, np.random.default_rng(0))
     assert {tuple(sorted(row)) for row in moved[:, :3].tolist()} == {(0, 1, 2)}
     assert len({tuple(row) for row in moved[:, :3].tolist()}) == 6
     assert (moved[:, :3] + 3 != moved[:, 3:6]).any(axis=1).mean() > 0.7  # each experiment on its own
-    data = study._arranged(made_up(np.random.default_rng(2), 1, 4), ["cka"], ["sum"], False)
-    moved = study._relabelled(data, 300, np.random.default_rng(0))
+    data = gain_correlations._arranged(made_up(np.random.default_rng(2), 1, 4), ["cka"], ["sum"], False)
+    moved = gain_correlations._relabelled(data, 300, np.random.default_rng(0))
     assert len({tuple(row) for row in moved.tolist()}) == 24  # of 720 permutations of six pairs
     for row in moved:  # pairs that share no model still share none
         opposite = dict(zip(range(6), [5, 4, 3, 2, 1, 0], strict=True))
@@ -235,19 +232,19 @@ def test_relabelling_moves_whole_models():
 
 
 def p_value(pairs, permutations=99, seed=0):
-    data = study._arranged(pairs, ["cka"], ["sum"], False)
-    basis = study._basis(data.accuracies)
-    left = study._without(data.gains[:, 0], basis)
-    moved = study._relabelled(data, permutations, np.random.default_rng(seed))
-    return study._relabelling_p(left, data.measures[:, 0], basis, moved)
+    data = gain_correlations._arranged(pairs, ["cka"], ["sum"], False)
+    basis = gain_correlations._basis(data.accuracies)
+    left = gain_correlations._without(data.gains[:, 0], basis)
+    moved = gain_correlations._relabelled(data, permutations, np.random.default_rng(seed))
+    return gain_correlations._relabelling_p(left, data.measures[:, 0], basis, moved)
 
 
 def test_the_distribution_under_relabelling_by_hand():
     """What the regression leaves of the measure is relabelled, regressed again, and correlated; both tails count."""
     pairs = made_up(np.random.default_rng(11), 3, 4, collinear=True)
-    data = study._arranged(pairs, ["cka"], ["sum"], False)
-    basis = study._basis(data.accuracies)
-    moved = study._relabelled(data, 60, np.random.default_rng(0))
+    data = gain_correlations._arranged(pairs, ["cka"], ["sum"], False)
+    basis = gain_correlations._basis(data.accuracies)
+    moved = gain_correlations._relabelled(data, 60, np.random.default_rng(0))
     accuracies = pairs[["accuracy_a", "accuracy_b"]]
     design = np.column_stack([np.ones(len(pairs)), accuracies.min(axis=1), accuracies.max(axis=1)])
 
@@ -257,12 +254,12 @@ def test_the_distribution_under_relabelling_by_hand():
     gain, own = residual(pairs["gain_sum"].to_numpy()), residual(pairs["cka"].to_numpy())
     assert not np.allclose(own, pairs["cka"] - pairs["cka"].mean(), atol=0.1)  # the accuracies tell much of it
     expected = np.array([stats.pearsonr(gain, residual(own[rows]))[0] for rows in moved])
-    left, values = study._without(data.gains[:, 0], basis), data.measures[:, 0]
-    seen, drawn = study._null(left, values, basis, moved)
+    left, values = gain_correlations._without(data.gains[:, 0], basis), data.measures[:, 0]
+    seen, drawn = gain_correlations._null(left, values, basis, moved)
     assert np.isclose(seen, stats.pearsonr(gain, own)[0]) and np.allclose(drawn, expected)
     p = (1 + np.sum(np.abs(expected) >= abs(seen))) / 61
-    assert np.isclose(study._relabelling_p(left, values, basis, moved), p)
-    assert np.isclose(study._relabelling_p(left, -values, basis, moved), p)
+    assert np.isclose(gain_correlations._relabelling_p(left, values, basis, moved), p)
+    assert np.isclose(gain_correlations._relabelling_p(left, -values, basis, moved), p)
 
 
 def test_no_p_value_is_below_what_so_many_relabellings_can_tell():
@@ -272,9 +269,9 @@ def test_no_p_value_is_below_what_so_many_relabellings_can_tell():
 
 def test_limits_are_quantiles_of_student_on_the_scale_of_the_normal():
     draws = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)
-    assert np.allclose(study._limits(draws, 10**6, 0.95), [-1.95996, 1.95996], atol=0.01)
+    assert np.allclose(gain_correlations._limits(draws, 10**6, 0.95), [-1.95996, 1.95996], atol=0.01)
     half = stats.t.ppf(0.975, 16) * np.sqrt(17 / 16)  # 2.185
-    assert np.allclose(study._limits(draws, 17, 0.95), [-half, half], atol=0.02)
+    assert np.allclose(gain_correlations._limits(draws, 17, 0.95), [-half, half], atol=0.02)
 
 
 @pytest.mark.parametrize("collinear", [False, True])
@@ -304,12 +301,14 @@ def test_intervals_over_resampled_experiments_cover_at_their_level(experiments, 
     truth = 0.0
     if relation:
         many = made_up(rng, experiments=2000, relation=relation)
-        data = study._arranged(many, ["cka"], ["sum"], False)
-        truth = float(study._weighted(data, np.ones((1, 2000)))[0][0, 0, 0])
+        data = gain_correlations._arranged(many, ["cka"], ["sum"], False)
+        truth = float(gain_correlations._weighted(data, np.ones((1, 2000)))[0][0, 0, 0])
     hits = []
     for _ in range(250):
-        data = study._arranged(made_up(rng, experiments, relation=relation), ["cka"], ["sum"], False)
-        low, high = study._limits(study._draws(data, 299, rng, by_ranks=False)[0][:, 0, 0], experiments, 0.95)
+        data = gain_correlations._arranged(made_up(rng, experiments, relation=relation), ["cka"], ["sum"], False)
+        low, high = gain_correlations._limits(
+            gain_correlations._draws(data, 299, rng, by_ranks=False)[0][:, 0, 0], experiments, 0.95
+        )
         hits.append(low <= truth <= high)
     assert 0.90 < np.mean(hits) < 0.995
 
@@ -318,7 +317,7 @@ def test_many_measures_are_corrected_together_and_few_experiments_have_no_limits
     rng = np.random.default_rng(6)
     pairs = made_up(rng, experiments=2)
     pairs["rsa"], pairs["procrustes"] = rng.normal(size=(2, len(pairs)))
-    found = gain_correlations(pairs, ["cka", "rsa", "procrustes"], combinations=["sum"], n_permutations=99)
+    found = correlate_gains(pairs, ["cka", "rsa", "procrustes"], combinations=["sum"], n_permutations=99)
     assert np.allclose(found["p_holm"], holm(found["p"]))
     assert found["pearson_ci_low"].isna().all() and found["orientation"].tolist()[2] == "distance"
     assert found["toward"].iloc[2] == found["pearson"].iloc[2]
@@ -335,9 +334,9 @@ def test_many_measures_are_corrected_together_and_few_experiments_have_no_limits
 )
 def test_tables_that_do_not_serve_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        gain_correlations(change(made_up(np.random.default_rng(0))), ["cka"], combinations=["sum"], n_permutations=9)
+        correlate_gains(change(made_up(np.random.default_rng(0))), ["cka"], combinations=["sum"], n_permutations=9)
     with pytest.raises(KeyError, match="no column 'rsa'"):
-        gain_correlations(made_up(np.random.default_rng(0)), ["rsa"], combinations=["sum"])
+        correlate_gains(made_up(np.random.default_rng(0)), ["rsa"], combinations=["sum"])
 
 
 # Verdicts, stability, power
@@ -348,7 +347,7 @@ def test_published_correlations_are_judged_by_side_and_size():
     found = pd.DataFrame(
         {
             "combination": "sum",
-            "measure": [study.PUBLISHED_NAMES[name] for name in names],
+            "measure": [gain_correlations.PUBLISHED_NAMES[name] for name in names],
             "pearson": [-0.3, 0.0, -0.1, -0.2],
             "pearson_ci_low": [-0.4, -0.1, -0.4, -0.3],
             "pearson_ci_high": [-0.2, 0.1, 0.2, -0.1],
@@ -357,10 +356,12 @@ def test_published_correlations_are_judged_by_side_and_size():
         }
     )
     published = pd.DataFrame({"measure": names, "correlation": [-0.34, -0.3, -0.3, 0.33]})
-    asked = study.claims(published)
+    asked = gain_correlations.claims(published)
 
     def judged(found, published=published):
-        return judge(study.claims(published), study.findings(found, published, combination="sum"))
+        return judge(
+            gain_correlations.claims(published), gain_correlations.findings(found, published, combination="sum")
+        )
 
     table = judged(found).drop("stable")
     assert table["verdict"].tolist() == ["reproduced", "not reproduced", "not testable here", "not reproduced"]
@@ -372,7 +373,7 @@ def test_published_correlations_are_judged_by_side_and_size():
     wide = found.assign(pearson_low=-0.6, pearson_high=0.01)
     assert set(judged(wide)["verdict"].iloc[:3]) == {"not testable here"}
     with pytest.raises(ValueError, match="cka, rsa, jaccard, rsm_norm_difference of the published"):
-        study.findings(found, published)
+        gain_correlations.findings(found, published)
 
 
 def test_a_measure_with_one_correlation_for_all_combinations_is_the_most_stable():
@@ -380,17 +381,19 @@ def test_a_measure_with_one_correlation_for_all_combinations_is_the_most_stable(
     pairs = made_up(rng)
     pairs["rsa"] = rng.normal(size=len(pairs))
     pairs["gain_product"] = pairs["gain_sum"] + 2 * pairs["rsa"]
-    found = study.stability(pairs, ["rsa", "cka"], combinations=["sum", "product"], n_resamples=200)
+    found = gain_correlations.stability(pairs, ["rsa", "cka"], combinations=["sum", "product"], n_resamples=200)
     assert found.index.tolist() == ["cka", "rsa"] and found.loc["cka", "most_stable"] > 0.95
     assert found.loc["cka", "range"] < found.loc["rsa", "ci_low"]
     options = {"combinations": ["sum", "product"], "n_resamples": 200}
-    ahead, behind = (study.stability_finding(pairs, ["rsa", "cka"], name, **options) for name in ("cka", "rsa"))
+    ahead, behind = (
+        gain_correlations.stability_finding(pairs, ["rsa", "cka"], name, **options) for name in ("cka", "rsa")
+    )
     assert np.isclose(ahead.estimate, found["range"]["rsa"] - found["range"]["cka"])
     assert np.allclose([-behind.estimate, -behind.high, -behind.low], ahead[:3])
-    claim = study.claims(pd.DataFrame({"measure": [], "correlation": []}))
+    claim = gain_correlations.claims(pd.DataFrame({"measure": [], "correlation": []}))
     assert judge(claim, {"stable": ahead}).loc["stable", "verdict"] == "reproduced"
     assert judge(claim, {"stable": behind}).loc["stable", "verdict"] == "not reproduced"
-    few = study.stability_finding(pairs[pairs["experiment"] < 2], ["rsa", "cka"], "cka", **options)
+    few = gain_correlations.stability_finding(pairs[pairs["experiment"] < 2], ["rsa", "cka"], "cka", **options)
     assert np.isnan(few.low) and few.n == 2
 
 
@@ -412,7 +415,7 @@ def test_power_grows_with_experiments_and_is_the_level_without_a_relation():
 def test_noise_is_a_share_of_what_the_regression_leaves():
     rng = np.random.default_rng(9)
     pairs = made_up(rng, experiments=200)
-    found = study.noise_share(pairs, combinations=["sum"]).loc["sum"]
+    found = gain_correlations.noise_share(pairs, combinations=["sum"]).loc["sum"]
     left = np.sqrt(3)  # of two models and the pair, each of variance 1
     assert abs(found["spread"] - left) < 0.1 and abs(found["share"] - 0.01 / 3) < 0.001
     assert 0.99 < found["ceiling"] < 1

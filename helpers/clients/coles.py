@@ -33,7 +33,7 @@ __all__ = [
 
 
 LARGEST = 1e6
-"""A weight beyond this tells a training that diverged."""
+"""A weight beyond this indicates that training diverged."""
 
 SPACE: dict[str, tuple] = {
     "category_width": (4, 8, 16, 32),
@@ -49,7 +49,7 @@ SPACE: dict[str, tuple] = {
     "epochs": (3, 4, 5),
     "batch": (32,),
 }
-"""From what each setting of a run is drawn, each value alike likely; 0 for no projector."""
+"""From what each setting of a run is drawn, each value equally likely; 0 for no projector."""
 
 
 def draw(
@@ -66,12 +66,12 @@ def draw(
     Parameters
     ----------
     experiment, model, rng
-        Together they decide the point.
+        Numbers that together decide the point.
     features
-        Of which a subset is drawn: each size alike likely, then each subset of that size; never only days, which
-        repeat from client to client.
+        Features of which a subset is drawn: each size equally likely, then each subset of that size; never only days,
+        which repeat from client to client.
     space
-        The values of the other settings.
+        Values of the other settings.
     fixed
         Settings that are not drawn. The others are what they would be without it.
 
@@ -83,7 +83,7 @@ def draw(
     Raises
     ------
     ValueError
-        If ``fixed`` names what is no setting, or a feature that is not among ``features``.
+        If ``fixed`` names what is not a setting, or a feature that is not among ``features``.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def draw(
         point[name] = values[int(rng.integers(len(values)))]
     given = dict(fixed or {})
     if unknown := set(given) - set(point):
-        raise ValueError(f"{', '.join(sorted(unknown))} is no setting; there are {', '.join(point)}")
+        raise ValueError(f"{', '.join(sorted(unknown))} is not a setting; there are {', '.join(point)}")
     if wrong := set(given.get("features", [])) - set(features):
         raise ValueError(f"features {sorted(wrong)} are not in these data, which have {', '.join(features)}")
     return point | given
@@ -139,7 +139,7 @@ class Embedded:
     losses : list of float
         Mean loss of each epoch, per slice.
     seconds : dict
-        What took how long: ``prepare``, ``import`` (of the libraries), ``train``, ``encode``.
+        Duration of each step: ``prepare``, ``import`` (of the libraries), ``train``, ``encode``.
     """
 
     embeddings: pd.DataFrame
@@ -175,7 +175,7 @@ def embed(
         The clients and :func:`helpers.clients.split` of them. Only those of the part ``"train"`` are seen in training:
         their events, the names of their categories and the scale of their amounts; never a target.
     features
-        What is seen of an event, some of :data:`FEATURES`.
+        Features of an event that the model sees, some of :data:`FEATURES`.
     category_width, other_width
         Widths of the embeddings of categories, and of channels and days.
     cell, hidden
@@ -185,11 +185,11 @@ def embed(
     noise
         Standard deviation of the noise that is added to the embeddings of categories, channels and days in training.
     slices, shortest, longest
-        How many slices of a history are compared, and how many events they have.
+        Number of slices of a history that are compared, and their fewest and most events.
     learning_rate, epochs, batch
-        Of Adam; a batch has that many clients.
+        Learning rate of Adam, passes over the training clients, and clients in a batch.
     rng
-        Of weights, slices, batches and noise.
+        Seed of weights, slices, batches and noise.
     folder
         Where the training is kept as it goes (see :class:`helpers.training.Checkpoints`), so that the same call goes on
         after a kill, to the same embeddings; None: nowhere.
@@ -354,7 +354,7 @@ def _fit(module, dataset, *, learning_rate: float, epochs: int, batch: int, fold
 
 
 def _encode(encoder, histories: list[dict], batch: int = 256) -> np.ndarray:
-    """Embeddings of whole histories, those of like length together."""
+    """Embeddings of whole histories, those of similar length together."""
     import torch
     from ptls.data_load.utils import collate_feature_dict
 

@@ -317,7 +317,7 @@ def _codes(events: pd.DataFrame, column: str, names: tuple[str, ...]) -> np.ndar
         raise ValueError(f"the events have no column {column!r}; the ideal observer is of simulated clients")
     codes = pd.Index(names).get_indexer(events[column].astype(object))
     if (codes < 0).any():
-        raise ValueError(f"{events[column].iloc[int(codes.argmin())]!r} is no {column} of the simulated bank")
+        raise ValueError(f"{events[column].iloc[int(codes.argmin())]!r} is not a {column} of the simulated bank")
     return codes
 
 

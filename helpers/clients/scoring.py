@@ -20,7 +20,7 @@ CLASSIFIERS = ("fast", "logistic", "lightgbm", "lightautoml")
 """``fast`` is the mean of the probabilities of ``logistic`` and ``lightgbm``."""
 
 FOLDS = 5
-"""Of LightAutoML."""
+"""Folds of LightAutoML."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Score:
     correct : Series
         Whether the class of each of these clients is predicted, so that scores can be compared in pairs.
     probabilities : DataFrame
-        Of each class, for each of these clients.
+        Probability of each class, for each of these clients.
     classifier, on, seconds
-        What scored, on which part of the clients, and how long it took.
+        Classifier, part of the clients that it was scored on, and duration of training and scoring.
     """
 
     accuracy: float
@@ -77,11 +77,11 @@ def score(
         ``"test"``, or ``"validation"`` for what is to be chosen; the classifier sees the training clients only in both
         cases.
     rng
-        Of whatever is random in a scorer.
+        Seed of whatever is random in the classifier.
     timeout
         Seconds that LightAutoML may take; the others ignore it.
     threads
-        For LightGBM and LightAutoML.
+        Number of threads of LightGBM and LightAutoML.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def score_splits(
     Returns
     -------
     dict of str to Score
-        By part; ``seconds`` is that of training and of all parts.
+        Score of each part, by its name; ``seconds`` is that of training and of all parts.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def agreement(
         Label of each row; whole groups are drawn in the bootstrap, because scores of one experiment share clients.
         With groups the correlation is between scores less the mean of their group.
     confidence_level, n_resamples, rng
-        Of the bootstrap interval (percentiles).
+        Confidence level, number of resamples and seed or generator of the bootstrap interval (percentiles).
 
     Returns
     -------
@@ -244,7 +244,7 @@ def agreement(
     within = scores if labels is None else scores - scores.groupby(labels).transform("mean")
 
     def spearman(pairs: np.ndarray) -> float:
-        # A resample in which all scores are alike shows no agreement.
+        # A resample in which all scores are equal shows no agreement.
         return metrics.spearman(*pairs.T, undefined=0.0)
 
     rows = {}

@@ -68,7 +68,7 @@ _LIFESTYLE_OF_AGE = np.array(
     ]
 )
 _INCOME_OF_AGE = np.array([-0.35, 0.15, 0.35, -0.15])
-_WEEKS = np.array(  # Monday to Sunday: workdays, the weekend, all alike
+_WEEKS = np.array(  # Monday to Sunday: workdays, the weekend, all days equal
     [
         [1.2, 1.2, 1.2, 1.2, 1.3, 0.5, 0.4],
         [0.7, 0.7, 0.7, 0.9, 1.4, 1.6, 1.0],

@@ -47,9 +47,9 @@ def split(
     target
         Class of each client. Clients without one go to ``"train"``: encoders may learn from them, scores never do.
     experiment, rng
-        Together they decide the split, whatever model is trained.
+        Numbers that together decide the split, whatever model is trained.
     fractions
-        Of the clients of each class, for training, validation and test.
+        Shares of the clients of each class for training, validation and test.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def split(
     order = draws.permutation(len(target))
     order = order[np.argsort(codes[order], kind="stable")]
     order = order[codes[order] >= 0]
-    # Classes one after the other: the position inside the class decides, so that each class is cut alike.
+    # Classes one after the other: the position inside the class decides, so that each class is cut in the same shares.
     size = np.bincount(codes[codes >= 0])
     within = np.arange(len(order)) - np.repeat(np.cumsum(size) - size, size)
     place = (within + draws.random(len(size))[codes[order]]) / size[codes[order]] % 1

@@ -80,13 +80,14 @@ def aligning_methods(
     Parameters
     ----------
     width
-        Of a single model, and of all results; at most ``n_train`` - 1 principal axes are kept.
+        Width of a single model, and of all results; at most ``n_train`` - 1 principal axes are kept.
     lambdas, ridges
-        Among which validation chooses λ of the quadratic program, and the ridge of CCA and the linear autoencoder.
+        Values among which validation chooses λ of the quadratic program, and the ridge of CCA and the linear
+        autoencoder.
     measures
         Similarities of the program without alignment, by name.
     n_train, rng
-        Number of training rows, if known; seed of the autoencoder.
+        Number of training rows, if known, and seed of the autoencoder.
 
     Examples
     --------

@@ -137,7 +137,8 @@ def compare(
     Parameters
     ----------
     representations
-        At least two, by name: DataFrames, aligned with ``target`` by their index, or arrays whose rows are its clients.
+        Representations by name, at least two: DataFrames, aligned with ``target`` by their index, or arrays whose rows
+        are its clients.
     target, split
         As for :func:`helpers.clients.score`; clients without a class are left out.
     methods
@@ -149,10 +150,10 @@ def compare(
         Scorer of the candidates of a method on the validation clients, for instance ``"logistic"``, which costs a
         tenth of ``"fast"``; the scorer itself if empty. The validation accuracy of single models is by the scorer.
     confidence_level, n_resamples
-        Of the bootstrap over test clients of a difference.
+        Confidence level and number of resamples of the bootstrap over test clients of a difference.
     known
-        Keeps the scores for later calls with the same target, part, scorer and seed, so that what several sets of
-        representations have in common is scored once.
+        Mapping that keeps the scores for later calls with the same target, part, scorer and seed, so that what several
+        sets of representations have in common is scored once.
 
     Returns
     -------
@@ -263,13 +264,13 @@ def compare_all(
     methods, options
         As for :func:`compare`.
     experiments
-        Some of them; all by default.
+        Numbers of the experiments; all by default.
 
     Returns
     -------
     Comparison
-        The tables one below the other, with ``experiment`` in front; ``ensembles`` has keys (experiment, method), and
-        ``correct`` the experiment as the first level of its index.
+        Tables of all experiments, one below the other, with ``experiment`` in front; ``ensembles`` has keys
+        (experiment, method), and ``correct`` the experiment as the first level of its index.
 
     Raises
     ------
@@ -304,17 +305,17 @@ def over_experiments(
     Parameters
     ----------
     table
-        With ``experiment``, ``method`` and ``accuracy``, as :func:`compare_all` gives it; single models are left out,
-        and methods that are missing in an experiment.
+        Table with ``experiment``, ``method`` and ``accuracy``, as :func:`compare_all` gives it; single models are left
+        out, and methods that are missing in an experiment.
     against
         A method or reference.
     confidence_level, n_resamples, rng
-        Of the intervals, and of the random signs.
+        Confidence level, number of resamples, and seed or generator of the intervals and of the random signs.
 
     Returns
     -------
     DataFrame
-        By method: mean ``accuracy`` and ``difference`` with ``ci_low`` and ``ci_high`` (BCa bootstrap over
+        A row for each method: mean ``accuracy`` and ``difference`` with ``ci_low`` and ``ci_high`` (BCa bootstrap over
         experiments), sign-flip ``p`` and Holm's ``p_holm`` over the methods, ``wins`` and ``ties`` of ``n``
         experiments, and the share of ``wins`` with its exact binomial interval: ``win_rate``, ``win_ci_low``,
         ``win_ci_high``. One experiment has no interval and no p (NaN).

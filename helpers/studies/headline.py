@@ -59,21 +59,21 @@ def headline(
     representations, target, split
         As for :func:`helpers.studies.combining.compare`.
     methods
-        Which ones: ``best``, the single model of highest validation accuracy, ``concat``, all columns side by side,
-        methods of :func:`helpers.studies.replacing.replacing_methods` and
+        Names of the methods: ``best``, the single model of highest validation accuracy, ``concat``, all columns side by
+        side, methods of :func:`helpers.studies.replacing.replacing_methods` and
         :func:`helpers.studies.aligning.aligning_methods`, and ``qp_agreement``: the weighted sum of
         :class:`helpers.ensembles.QP` with λ = 1 whose quality is the mean linear CKA of a model with the others,
         brought to [0, 1]. No label enters the last one.
     classifiers
         As for :func:`helpers.clients.score`.
     ps, alphas, lambdas
-        Among which validation chooses, see the functions that name the methods.
+        Parameters among which validation chooses; see the functions that name the methods.
     selection_classifier
-        Scorer of these candidates.
+        Classifier that scores these candidates.
     timeout
         Seconds that LightAutoML may take for one fit, wide enough that it does not decide what is fitted.
     rng
-        Of whatever is random.
+        Seed of whatever is random.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def difference_by(table: pd.DataFrame, first: str, second: str, **options: Any) 
     Parameters
     ----------
     table
-        Of :func:`headline`, with a column ``experiment``.
+        Table of :func:`headline` with a column ``experiment``.
     first, second
         Methods.
     options
@@ -153,8 +153,8 @@ def difference_by(table: pd.DataFrame, first: str, second: str, **options: Any) 
     Returns
     -------
     DataFrame
-        By scorer what :func:`helpers.studies.combining.over_experiments` says of the first against the second; NaN, and
-        ``n`` 0, where no experiment has both.
+        A row for each scorer: what :func:`helpers.studies.combining.over_experiments` says of the first against the
+        second; NaN, and ``n`` 0, where no experiment has both.
 
     Examples
     --------
@@ -201,13 +201,15 @@ def differences_agree(
     Parameters
     ----------
     table
-        Of :func:`headline`, with a column ``experiment``; rows that one of the classifiers has not scored are left out.
+        Table of :func:`headline` with a column ``experiment``; rows that one of the classifiers has not scored are left
+        out.
     against
         A method that every experiment has.
     reference
         The scorer with which the others are compared.
     confidence_level, n_resamples, rng
-        Of the bootstrap interval (percentiles), which draws whole experiments: the differences of one of them share
+        Confidence level, number of resamples, and seed or generator of the bootstrap interval (percentiles), which
+        draws whole experiments: the differences of one of them share
         clients, models, and what they are taken to.
 
     Returns
@@ -252,7 +254,7 @@ def differences_agree(
     differences = pd.DataFrame(differences.round(9), columns=classifiers)  # equal ones stay equal
 
     def spearman(pairs: np.ndarray) -> float:
-        # A resample in which all differences are alike shows no agreement.
+        # A resample in which all differences are equal shows no agreement.
         return metrics.spearman(*pairs.T, undefined=0.0)
 
     rows = {}
@@ -311,6 +313,6 @@ def _by_agreement(arrays: Mapping[str, np.ndarray], train: np.ndarray) -> np.nda
     from helpers.studies.label_free import qualities, unit_range
 
     seen = {name: x[train] for name, x in arrays.items()}
-    alike = similarity_matrix(seen, "cka", progress=False).to_numpy()
-    quality = qualities(seen, ["agreement"], similarity=alike)["agreement"].to_numpy()
-    return QP(1.0, align="pad").fit(seen, quality=unit_range(quality), similarity=alike).transform(arrays)
+    similarity = similarity_matrix(seen, "cka", progress=False).to_numpy()
+    quality = qualities(seen, ["agreement"], similarity=similarity)["agreement"].to_numpy()
+    return QP(1.0, align="pad").fit(seen, quality=unit_range(quality), similarity=similarity).transform(arrays)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -80,14 +80,14 @@ def qualities(
     ----------
     models : mapping from names to arrays (clients, p)
     names
-        Of :data:`helpers.quality.QUALITIES`.
+        Names of qualities in :data:`helpers.quality.QUALITIES`.
     views : mapping from the same names to arrays (views, clients, p), optional
-        For ``alignment`` and ``lidar``. By default stand-ins made of the embeddings, see
+        Views for ``alignment`` and ``lidar``. By default stand-ins made of the embeddings, see
         :func:`helpers.quality.dropout_views`.
     similarity : array of shape (L, L), optional
-        From which ``agreement`` is taken; linear CKA by default.
+        Similarities of the models from which ``agreement`` is taken; linear CKA by default.
     rng
-        Of the stand-ins.
+        Seed of the stand-ins.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def qualities(
 
     seed = integer_seed(rng)
     if unknown := [name for name in names if name not in QUALITIES]:
-        raise ValueError(f"{', '.join(unknown)} is no label-free quality; there are {', '.join(QUALITIES)}")
+        raise ValueError(f"{', '.join(unknown)} is not a label-free quality; there are {', '.join(QUALITIES)}")
     labels = list(models)
     s = np.asarray(_similarity(models) if similarity is None and "agreement" in names else similarity)
     rows = []
@@ -159,27 +159,27 @@ def study(
     Parameters
     ----------
     models : mapping from names to DataFrames or arrays (clients, p)
-        In the order of ``target`` if they are arrays.
+        Models by name; arrays have their rows in the order of ``target``.
     target, split
         As :func:`helpers.clients.score` takes them.
     names
-        Of the qualities, see :func:`qualities`.
+        Names of the qualities; see :func:`qualities`.
     views
-        As there, for the training clients in their order.
+        Views of the training clients, in their order, as for :func:`qualities`.
     extra : DataFrame, optional
         Further qualities: a row per model, a column per quality, larger is better.
     lam
         λ of the program, after the qualities have been brought to [0, 1] within the experiment, so that it means the
         same for each of them. It is fixed in advance: choosing it would need labels.
     lambdas
-        Further λ, for the published qualities in the sum.
+        Further values of λ, for the published qualities in the sum.
     raw
         Qualities that also enter as they are, in their own units.
     combine
         ``"sum"``: Σ wᵢ Xᵢ, the published way (narrower models are filled with zeros). ``"concat"``: the models side by
         side, each times √wᵢ, on as many principal axes as the widest model has features.
     classifier, rng
-        Of the accuracies.
+        Classifier and seed of the accuracies.
 
     Returns
     -------
@@ -205,7 +205,6 @@ def study(
     import pandas as pd
 
     from helpers.clients.scoring import score, score_splits
-    from helpers.ensembles import QP, ConcatPCA, MeanOfLayers, QPSelectionPCA
 
     seed = integer_seed(rng)
     if len(models) < 2:
@@ -218,7 +217,6 @@ def study(
     }
     train = (split.loc[target.index] == "train").to_numpy()
     seen = {name: x[train] for name, x in arrays.items()}
-    width = max(x.shape[1] for x in arrays.values())
     s = _similarity(seen)
     views = None if views is None else {str(name): view for name, view in views.items()}
     found = qualities(seen, names, views=views, similarity=s, rng=seed)
@@ -227,64 +225,83 @@ def study(
         names = [*names, *extra]
         if found.isna().any(axis=None):
             raise ValueError(f"extra lacks a value for one of the models {list(found.index)}")
-
-    def accuracy(x: np.ndarray) -> float:
-        return score(x, target, split, classifier=classifier, rng=seed).accuracy
-
     scored = {name: score_splits(x, target, split, classifier=classifier, rng=seed) for name, x in arrays.items()}
-    tests = {name: one["test"] for name, one in scored.items()}
-    half = np.random.default_rng(seed).permutation(len(next(iter(tests.values())).correct)) % 2 == 0
-    rated = found.assign(
-        validation=[one["validation"].accuracy for one in scored.values()],
-        test=[one.accuracy for one in tests.values()],
-        half_a=[float(one.correct.to_numpy()[half].mean()) for one in tests.values()],
-        half_b=[float(one.correct.to_numpy()[~half].mean()) for one in tests.values()],
-    )
-    rows: list[dict] = []
-
-    def add(quality: str, way: str, scale: str, lam_: float, value: float, width_: int, weights: np.ndarray) -> None:
-        labels = quality in ("validation", "test")
-        text = " ".join(f"{weight:.3f}" for weight in weights)
-        row = {"quality": quality, "combine": way, "scale": scale, "lam": lam_, "labels": labels}
-        rows.append(row | {"accuracy": value, "width": width_, "weights": text})
-
-    def weighted(quality: str, q: np.ndarray, scale: str, lam_: float, ways: Sequence[str]) -> None:
-        options = {"quality": q, "similarity": s}
-        for way in ways:
-            if way == "sum":
-                made = QP(lam_, align="pad").fit(seen, **options)
-            else:
-                made = QPSelectionPCA(lam_).fit(seen, **options)
-            combined = made.transform(arrays)
-            value, weights = accuracy(combined), made.weights_.to_numpy()
-            add(quality, way, scale, float(lam_), value, combined.shape[1], weights)
-
-    size = len(arrays)
-    one = np.eye(size)
-    test = rated["test"].to_numpy()
-    for quality in [*names, "validation", "test"]:
-        best = int(np.argmax(rated[quality].to_numpy()))
-        name = rated.index[best]
-        add(quality, "best", "order", math.nan, float(test[best]), arrays[name].shape[1], one[best])
-    flat = np.full(size, 1 / size)
-    for way in combine:
-        made = (MeanOfLayers(align="pad") if way == "sum" else ConcatPCA()).fit(seen)
-        combined = made.transform(arrays)
-        add("equal", way, "none", math.nan, accuracy(combined), combined.shape[1], flat)
-    whole = np.hstack(list(arrays.values()))
-    add("equal", "side by side", "none", math.nan, accuracy(whole), whole.shape[1], flat)
-    add("random", "best", "none", math.nan, float(test.mean()), width, flat)
-    weighted("difference", np.zeros(size), "none", 1.0, combine)
+    rated = _rated(found, scored, seed)
+    made = _Methods(arrays, seen, s, lambda x: score(x, target, split, classifier=classifier, rng=seed).accuracy)
+    made.add_best(rated, [*names, "validation", "test"])
+    made.add_equal(rated, combine)
+    made.add_weighted("difference", np.zeros(len(arrays)), "none", 1.0, combine)
+    sums = [way for way in combine if way == "sum"]
     for quality in [*names, "validation"]:
         q = rated[quality].to_numpy(dtype=float)
-        weighted(quality, unit_range(q), "unit", lam, combine)
+        made.add_weighted(quality, unit_range(q), "unit", lam, combine)
         if quality in raw:
-            weighted(quality, q, "raw", lam, [way for way in combine if way == "sum"])
+            made.add_weighted(quality, q, "raw", lam, sums)
         if quality in (*PUBLISHED, "validation"):
             for other in lambdas:
                 if other != lam:
-                    weighted(quality, unit_range(q), "unit", other, [way for way in combine if way == "sum"])
-    return Study(rated.reset_index(), pd.DataFrame(rows))
+                    made.add_weighted(quality, unit_range(q), "unit", other, sums)
+    return Study(rated.reset_index(), pd.DataFrame(made.rows))
+
+
+def _rated(found: pd.DataFrame, scored: Mapping[str, Mapping], seed: Any) -> pd.DataFrame:
+    """The qualities of the models beside their accuracies, those on two random halves of the test clients included."""
+    tests = [one["test"] for one in scored.values()]
+    half = np.random.default_rng(seed).permutation(len(tests[0].correct)) % 2 == 0
+    return found.assign(
+        validation=[one["validation"].accuracy for one in scored.values()],
+        test=[one.accuracy for one in tests],
+        half_a=[float(one.correct.to_numpy()[half].mean()) for one in tests],
+        half_b=[float(one.correct.to_numpy()[~half].mean()) for one in tests],
+    )
+
+
+class _Methods:
+    """The rows of :attr:`Study.methods`, as they are found."""
+
+    def __init__(self, arrays: Mapping, seen: Mapping, similarity: np.ndarray, accuracy: Callable[[np.ndarray], float]):
+        self.arrays, self.seen, self.similarity, self.accuracy = arrays, seen, similarity, accuracy
+        self.rows: list[dict] = []
+
+    def add(self, quality: str, way: str, scale: str, lam: float, value: float, width: int, weights: Any) -> None:
+        """One row."""
+        labels = quality in ("validation", "test")
+        text = " ".join(f"{weight:.3f}" for weight in weights)
+        row = {"quality": quality, "combine": way, "scale": scale, "lam": lam, "labels": labels}
+        self.rows.append(row | {"accuracy": value, "width": width, "weights": text})
+
+    def add_best(self, rated: pd.DataFrame, names: Sequence[str]) -> None:
+        """The model that each quality puts first."""
+        one, test = np.eye(len(self.arrays)), rated["test"].to_numpy()
+        for quality in names:
+            best = int(np.argmax(rated[quality].to_numpy()))
+            width = self.arrays[rated.index[best]].shape[1]
+            self.add(quality, "best", "order", math.nan, float(test[best]), width, one[best])
+
+    def add_equal(self, rated: pd.DataFrame, ways: Sequence[str]) -> None:
+        """Equal weights, all models side by side, and a model at random."""
+        from helpers.ensembles import ConcatPCA, MeanOfLayers
+
+        flat = np.full(len(self.arrays), 1 / len(self.arrays))
+        for way in ways:
+            made = (MeanOfLayers(align="pad") if way == "sum" else ConcatPCA()).fit(self.seen)
+            combined = made.transform(self.arrays)
+            self.add("equal", way, "none", math.nan, self.accuracy(combined), combined.shape[1], flat)
+        whole = np.hstack(list(self.arrays.values()))
+        self.add("equal", "side by side", "none", math.nan, self.accuracy(whole), whole.shape[1], flat)
+        width = max(x.shape[1] for x in self.arrays.values())
+        self.add("random", "best", "none", math.nan, float(rated["test"].mean()), width, flat)
+
+    def add_weighted(self, quality: str, q: np.ndarray, scale: str, lam: float, ways: Sequence[str]) -> None:
+        """The quadratic program with one quality."""
+        from helpers.ensembles import QP, QPSelectionPCA
+
+        for way in ways:
+            made = QP(lam, align="pad") if way == "sum" else QPSelectionPCA(lam)
+            made.fit(self.seen, quality=q, similarity=self.similarity)
+            combined = made.transform(self.arrays)
+            weights = made.weights_.to_numpy()
+            self.add(quality, way, scale, float(lam), self.accuracy(combined), combined.shape[1], weights)
 
 
 def against(
@@ -302,13 +319,13 @@ def against(
     Parameters
     ----------
     methods : DataFrame
-        Of :func:`study`, with a column ``by``.
+        Methods that :func:`study` gives, with a column ``by``.
     reference
         Columns and values that name the one, such as ``{"quality": "equal", "combine": "sum"}``.
     by, keys
         The experiment, and the columns that tell one method from another.
     confidence_level, n_resamples, rng
-        As for :func:`helpers.inference.paired`.
+        Arguments of :func:`helpers.inference.paired`.
 
     Returns
     -------
@@ -451,12 +468,12 @@ def halves(clients: Clients, *, rng: int | np.random.Generator = 0) -> tuple[Cli
     clients
         Clients with one event are in both views as they are.
     rng
-        Of the cut.
+        Seed or generator of the cut.
 
     Returns
     -------
     tuple of Clients
-        Of the same clients in the same order; events keep their order, each goes to one of the two.
+        The same clients in the same order twice; events keep their order, each goes to one of the two.
 
     Examples
     --------
@@ -496,9 +513,9 @@ def with_views(
     Returns
     -------
     embeddings : DataFrame of shape (clients, hidden)
-        Of whole histories.
+        Embeddings of whole histories.
     views : ndarray of shape (2, clients, hidden)
-        Of their halves: views for :func:`helpers.quality.alignment` and :func:`helpers.quality.lidar`.
+        Embeddings of their halves: views for :func:`helpers.quality.alignment` and :func:`helpers.quality.lidar`.
     """
     import pandas as pd
 
@@ -534,9 +551,9 @@ def views_of(
     Parameters
     ----------
     sweep, experiment
-        Of :func:`helpers.studies.sweep.read_sweep`.
+        Sweep that :func:`helpers.studies.sweep.read_sweep` gives, and the number of one of its experiments.
     source, options, n_clients, rng
-        As the sweep was given them.
+        Arguments that the sweep was given.
 
     Returns
     -------

@@ -93,12 +93,12 @@ def replacing_methods(
     Parameters
     ----------
     width
-        Of a single model, and of all results; at most ``n_train`` - 1 principal axes are kept.
+        Width of a single model, and of all results; at most ``n_train`` - 1 principal axes are kept.
     ps, alphas
-        Among which validation chooses for the methods whose names end in ``_tuned``; those whose names do not have
-        p = 0.2, α = 0.5 and as many steps as there are other models.
+        Parameters among which validation chooses for the methods whose names end in ``_tuned``; those whose names do
+        not have p = 0.2, α = 0.5 and as many steps as there are other models.
     n_train, rng
-        Number of training rows, if known; seed of the importances.
+        Number of training rows, if known, and seed of the importances.
 
     Examples
     --------
