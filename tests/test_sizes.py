@@ -12,15 +12,11 @@ REASONS: dict[str, str] = {}
 
 #: What is still to be divided; nothing may be added.
 KNOWN = {
-    "helpers.encoders.pretraining",
     "helpers.ensembles.aligning",
     "helpers.ensembles.estimators",
-    "helpers.report.evaluation",
     "helpers.similarity._cone._presentation",
     "helpers.similarity.topology",
     "helpers.studies.fusion.score_methods",
-    "helpers.studies.label_free.study",
-    "helpers.studies.pair_gains",
 }
 
 

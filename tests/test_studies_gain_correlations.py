@@ -1,6 +1,5 @@
 """What pairs gain and how similar they are: correlations, their test and intervals under simulation, power."""
 
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -221,7 +220,7 @@ def test_published_correlations_are_judged_by_side_and_size():
     smaller = published.assign(correlation=[-0.1, -0.3, -0.3, 0.33])
     assert judged(found, smaller).loc["cka", ["verdict", "note"]].tolist() == ["reproduced", "larger than published"]
     assert judged(found.assign(p=0.9), smaller).loc["cka", "verdict"] == "not testable here"
-    wide = found.assign(pearson_low=-0.6, pearson_high=0.01)
+    wide = found.assign(pearson_ci_low=-0.6, pearson_ci_high=0.01)
     assert set(judged(wide)["verdict"].iloc[:3]) == {"not testable here"}
     with pytest.raises(ValueError, match="cka, rsa, jaccard, rsm_norm_difference of the published"):
         gain_correlations.findings(found, published)
