@@ -200,7 +200,7 @@ def agreements(lowest, run="one", half=0.005):
     return table.assign(ci_low=table["spearman"] - half, ci_high=table["spearman"] + half)
 
 
-def test_a_layer_that_stands_apart_is_ahead_of_every_central_step():
+def test_a_layer_that_stands_apart_is_ahead_of_all_other_steps_but_one():
     places = [0, 1, 1.1, 1.2, 1.3, 1.4]
     found = findings(on_a_line(places), agreements(0.95), {"one": 500})
     assert np.isclose(found["first"].estimate, np.exp(-0.1) - np.exp(-1)) and found["first"].n == 500

@@ -53,12 +53,12 @@ CLAIMS = {
     ),
     "first": Claim(
         "The embedding layer stands apart",
-        "its step to the next layer less the largest step between central layers, in 1 − CKA",
+        "its step to the next layer less the second largest of all other steps, in 1 − CKA",
         **_MADE,
     ),
     "last": Claim(
         "The last layer stands apart",
-        "its step from the layer before less the largest step between central layers, in 1 − CKA",
+        "its step from the layer before less the second largest of all other steps, in 1 − CKA",
         **_MADE,
     ),
     "centre": Claim(
@@ -447,8 +447,8 @@ def findings(pairs: Any, agreements: Any, n_objects: Mapping[Any, int]) -> dict[
         bounds = _bounds(own)
         steps = [1 - bounds[i, i + 1][[0, 2, 1]] for i in range(1 + max(i for i, _ in bounds))]
         for key, end in (("first", 0), ("last", len(steps) - 1)):
-            gaps = (steps[end] - step[[0, 2, 1]] for step in steps[1:-1])
-            parts[key] += [_finding(gap, n_objects[run]) for gap in gaps]
+            gaps = [_finding(steps[end] - step[[0, 2, 1]], n_objects[run]) for i, step in enumerate(steps) if i != end]
+            parts[key].append(weakest(CLAIMS[key], gaps, spare=1))
         parts["centre"].append(_finding(_centre_gap(bounds, len(steps)), n_objects[run]))
     return {key: weakest(CLAIMS[key], found) for key, found in parts.items() if found}
 
