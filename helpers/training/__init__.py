@@ -3,6 +3,8 @@
 :func:`train` takes a module, a function that gives the loss of a batch, and a function that gives the batches of an
 epoch. Everything that decides the weights is in its checkpoint (optimiser, averages, samplers, random states, place in
 the data), so that a run that was killed at any moment goes on to the same weights as one that never stopped.
+``tests/training_kinds.py`` has a small training of every kind: masked words, sequence to sequence, contrast with a
+momentum teacher and with mined negatives, metric learning, quantisation.
 
 >>> import torch
 >>> from helpers.training import shuffled, train
