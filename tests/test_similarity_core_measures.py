@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 import warnings
 from pathlib import Path
 
@@ -382,6 +381,9 @@ def test_spectral_norm_of_a_large_difference():
 @pytest.mark.parametrize(
     ("measure", "options"),
     [
+        (cka, {}),
+        (cka, {"unbiased": True}),
+        (cka_unbiased, {}),
         (rsa, {}),
         (rsa, {"distance": "sqeuclidean", "compare": "pearson"}),
         (rsa, {"distance": "euclidean"}),
@@ -391,14 +393,28 @@ def test_spectral_norm_of_a_large_difference():
     ids=lambda value: getattr(value, "__name__", None),
 )
 @pytest.mark.parametrize("kind", ["float32", "float64"])
-def test_many_objects_are_streamed_and_give_the_same(measure, options, kind, monkeypatch):
-    x, y = (z.astype(kind) for z in correlated(300))
-    whole = measure(x, y, **options)
-    monkeypatch.setattr(sys.modules[measure.__module__], "WHOLE", 299)
-    bound = 1e-5 if measure is rsa and not options else 1e-6 if kind == "float32" else 1e-9
-    found = measure(x, y, **options)
-    assert found == pytest.approx(whole, abs=bound)
-    assert found == similarity_matrix({"x": x, "y": y}, measure.__name__, progress=False, **options).loc["x", "y"]
+@pytest.mark.parametrize("n", [60, 1100])
+def test_a_function_gives_the_entry_of_the_matrix_of_two(measure, options, kind, n):
+    x, y = (z.astype(kind) for z in correlated(n))
+    matrix = similarity_matrix({"x": x, "y": y}, measure.__name__, progress=False, **options)
+    assert measure(x, y, **options) == matrix.loc["x", "y"] == matrix.loc["y", "x"]
+
+
+@pytest.mark.parametrize("distance", ["correlation", "cosine", "euclidean"])
+def test_ties_of_distances_share_their_rank_whatever_the_blocks_and_the_precision(distance):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, size=(300, 4)).astype(float)
+    y = (x + rng.integers(0, 2, size=x.shape))[:, ::-1]
+    with np.errstate(invalid="ignore"):
+        apart = [np.round(np.nan_to_num(pdist(z, distance), nan=1.0), 9) for z in (x, y)]
+    value = rsa(x, y, distance=distance)
+    assert value == pytest.approx(spearmanr(*apart)[0], abs=1e-12)
+    for kind in ("float32", "float64"):
+        named = {"x": x.astype(kind), "w": rng.normal(size=(300, 5)), "y": y.astype(kind)}
+        assert rsa(named["x"], named["y"], distance=distance) == value
+        for rows in (32, 96, 300):
+            matrix = similarity_matrix(named, "rsa", distance=distance, block_rows=rows, progress=False)
+            assert matrix.loc["x", "y"] == pytest.approx(value, abs=1e-14)  # sums of the same ranks
 
 
 @pytest.mark.parametrize("measure", [rsa, distance_correlation, distance_correlation_unbiased])
@@ -765,7 +781,7 @@ def test_distances_obey_the_triangle_inequality_in_norm_difference():
         (lambda x, y: cka_rbf(np.eye(60)[:, :5], y), "median distance is 0"),
         (lambda x, y: rsa(x, y, distance="nonsense"), "distance is 'nonsense'"),
         (lambda x, y: rsa(x, y, compare="kendall"), "compare is 'kendall'"),
-        (lambda x, y: rsa(x[:, :1], y), "x: all correlation distances"),
+        (lambda x, y: rsa(x[:, :1], y), "x: all distances"),
         (lambda x, y: rsm_norm_difference(x, y, norm="nuclear"), "norm is 'nuclear'"),
         (lambda x, y: mantel_test(x, y, alternative="both"), "alternative is 'both'"),
         (lambda x, y: mantel_test(x, y, n_permutations=0), "permutations is 0"),

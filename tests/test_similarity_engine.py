@@ -380,7 +380,7 @@ def test_the_memory_is_kept_to(budget):
         requirements = Requirements(True, True, "correlation", "spearman", 10)
         layers = [np.random.default_rng(m).standard_normal((5000, 160), dtype=np.float32) for m in range(6)]
         plan.SORTED = 0
-        stream(open_sources([x[:40, :5] for x in layers]), requirements, memory=20 << 20, progress=False)
+        stream(open_sources([x[: plan.DOUBLE + 1, :5] for x in layers]), requirements, memory=20 << 20, progress=False)
         open("/proc/self/clear_refs", "w").write("5")
         before = peak()
         stream(open_sources(layers), requirements, memory=int(sys.argv[1]) << 20, progress=False)

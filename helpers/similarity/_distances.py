@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from helpers.arrays import centred, to_numpy
+from helpers.arrays import centred
 
 __all__ = [
     "METRICS",
@@ -18,7 +18,6 @@ __all__ = [
     "distance_block",
     "distance_matrix",
     "pair_distances",
-    "pair_sums",
     "points",
     "rescaled",
     "row_blocks",
@@ -142,28 +141,6 @@ def distance_matrix(of: Points) -> Array:
         out[start:stop, stop:] = block[:, size:]
         out[stop:, start:stop] = block[:, size:].T
     return out
-
-
-def pair_sums(x: Points, y: Points) -> tuple[np.ndarray, float, float, float]:
-    """Row sums (2, n) of the two distance matrices, and the sums of their products xy, xx and yy, in float64.
-
-    One pass over the upper triangle, a block at a time.
-    """
-    xp = array_namespace(x.near)
-    n = x.near.shape[0]
-    rows = xp.zeros((2, n), dtype=xp.float64, device=device(x.near))
-    products = [0.0, 0.0, 0.0]
-    for start, stop in row_blocks(n, entries=BLOCK // 4):
-        size = stop - start
-        a, b = (xp.astype(distance_block(p, (start, stop), (start, n)), xp.float64, copy=False) for p in (x, y))
-        for side, block in enumerate((a, b)):
-            rows[side, start:stop] += xp.sum(block, axis=1)
-            rows[side, stop:] += xp.sum(block[:, size:], axis=0)
-        for m, (left, right) in enumerate(((a, b), (a, a), (b, b))):
-            whole = float(xp.vecdot(xp.reshape(left, (-1,)), xp.reshape(right, (-1,))))
-            square = float(xp.sum(left[:, :size] * right[:, :size]))
-            products[m] += 2 * whole - square
-    return to_numpy(rows), *products
 
 
 def _squared(of: Points, a: slice, b: slice, near: Array, norms: Array) -> Array:

@@ -74,9 +74,8 @@ def cka(
     1.0
     """
     x, y, xp = as_pair(x, y, rows=4 if unbiased else 2)
-    if kernel == "linear":
-        x, y = (well_scaled(z, name) for z, name in ((x, "x"), (y, "y")))
-        return _linear(x, y, unbiased)
+    if isinstance(kernel, str) and kernel == "linear":
+        return STREAMED["cka"](x, y, kernel=kernel, bandwidth=bandwidth, unbiased=unbiased)
     if kernel == "rbf":
         if not (isinstance(bandwidth, (int, float)) and 0 < bandwidth < math.inf):
             raise ValueError(f"bandwidth is {bandwidth!r}; a positive multiple of the median distance is needed")
@@ -115,29 +114,6 @@ def cka_unbiased(x: Any, y: Any, *, kernel: str | Callable[[Array], Array] = "li
     (0.82, 0.08)
     """
     return cka(x, y, kernel=kernel, bandwidth=bandwidth, unbiased=True)
-
-
-def _linear(x: Array, y: Array, unbiased: bool) -> float:
-    """Linear CKA of centred representations, every product taken on its smaller side."""
-    xp = array_namespace(x)
-    n, p, q = x.shape[0], x.shape[1], y.shape[1]
-    if p * q > n * n or (unbiased and max(p, q) >= n):
-        # With more features than objects the diagonals, which the unbiased estimator leaves out, outweigh the rest.
-        return _from_grams(xp.matmul(x, x.T), xp.matmul(y, y.T), unbiased)
-    xx, yy = (sum_of_squares(xp.matmul(z.T, z) if z.shape[1] < n else xp.matmul(z, z.T)) for z in (x, y))
-    xy = sum_of_squares(xp.matmul(x.T, y))
-    if unbiased:
-        # On centred columns K1 = 0, so that HSIC_1 needs the diagonals k, l of the kernels and nothing else of n x n:
-        # n(n-3) HSIC_1 = |X'Y|^2 - n/(n-2) k.l + (sum k)(sum l) / ((n-1)(n-2)).
-        k, m = (xp.sum(z * z, axis=1, dtype=xp.float64) for z in (x, y))
-        whole = xx, yy
-        xy, xx, yy = (
-            total - n / (n - 2) * float(xp.sum(u * v)) + float(xp.sum(u)) * float(xp.sum(v)) / ((n - 1) * (n - 2))
-            for total, u, v in ((xy, k, m), (xx, k, k), (yy, m, m))
-        )
-        for name, left, of in (("x", xx, whole[0]), ("y", yy, whole[1])):
-            _check_defined(left, 16 * float(xp.finfo(x.dtype).eps) * of, name)
-    return min(1.0, xy / math.sqrt(xx * yy))
 
 
 def _from_grams(k: Array, m: Array, unbiased: bool) -> float:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from helpers.arrays import as_pair
-from helpers.similarity._distances import pair_sums, points, well_scaled
-from helpers.similarity.streaming import WHOLE, Objects, Requirements, Streamed, Totals, cosines
+from helpers.similarity.streaming import Objects, Requirements, Streamed, Totals, cosines
 
 __all__ = ["distance_correlation", "distance_correlation_unbiased"]
 
@@ -58,15 +56,7 @@ def distance_correlation(x: Any, y: Any) -> float:
     True
     """
     x, y, _ = as_pair(x, y, rows=2)
-    if x.shape[0] > WHOLE:
-        return STREAMED["distance_correlation"](x, y)
-    n, a, b, xy, xx, yy = _sums(x, y)
-
-    def covariance(product: float, left, right) -> float:
-        return product / n**2 - 2 * float(left @ right) / n**3 + left.sum() * right.sum() / n**4
-
-    square = covariance(xy, a, b) / math.sqrt(covariance(xx, a, a) * covariance(yy, b, b))
-    return math.sqrt(min(max(square, 0.0), 1.0))
+    return STREAMED["distance_correlation"](x, y)
 
 
 def distance_correlation_unbiased(x: Any, y: Any) -> float:
@@ -113,26 +103,7 @@ def distance_correlation_unbiased(x: Any, y: Any) -> float:
     (0.97, 0.08)
     """
     x, y, _ = as_pair(x, y, rows=4)
-    if x.shape[0] > WHOLE:
-        return STREAMED["distance_correlation_unbiased"](x, y)
-    n, a, b, xy, xx, yy = _sums(x, y)
-
-    def covariance(product: float, left, right) -> float:
-        return product - 2 / (n - 2) * float(left @ right) + left.sum() * right.sum() / ((n - 1) * (n - 2))
-
-    variances = []
-    for name, product, rows in (("x", xx, a), ("y", yy, b)):
-        variances.append(covariance(product, rows, rows))
-        if not variances[-1] > 1e-12 * product:
-            raise ValueError(f"{name}: all objects are equally far from each other; the measure is undefined")
-    return min(max(float(covariance(xy, a, b)) / math.sqrt(variances[0] * variances[1]), -1.0), 1.0)
-
-
-def _sums(x: Any, y: Any) -> tuple:
-    """n, the row sums of both distance matrices, and the sums of their products."""
-    sides = [points(well_scaled(z, name), "euclidean") for z, name in ((x, "x"), (y, "y"))]
-    (a, b), xy, xx, yy = pair_sums(*sides)
-    return x.shape[0], a, b, xy, xx, yy
+    return STREAMED["distance_correlation_unbiased"](x, y)
 
 
 def _requires(objects: Objects) -> Requirements:

@@ -10,7 +10,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from helpers.arrays import as_pair, check_count, generator, sum_of_squares, to_numpy
 from helpers.similarity._distances import METRICS, condensed, distance_block, distance_matrix, points, row_blocks
-from helpers.similarity.streaming import WHOLE, Objects, Requirements, Streamed, Totals, cosines
+from helpers.similarity.streaming import Objects, Requirements, Streamed, Totals, cosines
 
 __all__ = ["MantelTest", "mantel_test", "rsa", "rsm_norm_difference"]
 
@@ -73,7 +73,7 @@ def rsa(x: Any, y: Any, *, distance: str = "correlation", compare: str = "spearm
     """
     _check_choice(compare, "compare", ("spearman", "pearson"))
     x, y, _ = as_pair(x, y, rows=3)
-    if distance in METRICS and x.shape[0] > WHOLE:
+    if distance in METRICS:
         return STREAMED["rsa"](x, y, distance=distance, compare=compare)
     a, b = (_standardised(_distances(z, distance), compare, name, distance) for z, name in ((x, "x"), (y, "y")))
     return _clipped(_inner(a, b))
@@ -133,14 +133,14 @@ def mantel_test(
     x, y, _ = as_pair(x, y, rows=3)
     n = x.shape[0]
     a, b = (_standardised(_distances(z, distance), compare, name, distance) for z, name in ((x, "x"), (y, "y")))
-    statistic = _clipped(_inner(a, b))
+    seen = _clipped(_inner(a, b))
     a, b = _square(a, n), _square(b, n)
     null = np.array([_clipped(_shuffled_inner(a, b, rng.permutation(n))) for _ in range(n_permutations)])
     sign = {"greater": 1, "less": -1}.get(alternative)
-    extreme, seen = (np.abs(null), abs(statistic)) if sign is None else (sign * null, sign * statistic)
+    extreme, seen = (np.abs(null), abs(seen)) if sign is None else (sign * null, sign * seen)
     # Permutations that change nothing differ from the statistic by rounding only, and count.
     count = int((extreme >= seen - 1e-12).sum())
-    return MantelTest(statistic, (1 + count) / (1 + n_permutations), null)
+    return MantelTest(rsa(x, y, distance=distance, compare=compare), (1 + count) / (1 + n_permutations), null)
 
 
 def rsm_norm_difference(x: Any, y: Any, *, distance: str = "euclidean", norm: str = "frobenius") -> float:

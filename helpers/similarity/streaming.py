@@ -30,7 +30,6 @@ from helpers.similarity._engine.sources import Source, open_sources
 __all__ = ["Objects", "Requirements", "Streamed", "Totals", "cosines", "gather", "shared_passes", "totals_of"]
 
 MEMORY = "2GB"  # of one pair
-WHOLE = 1024  # up to so many objects a measure follows its definition on everything at once
 
 
 class Objects(NamedTuple):
@@ -130,4 +129,4 @@ def cosines(
         if not square > floor:
             raise ValueError(f"{name}: {reason}; the measure is undefined")
     length = np.sqrt(squares)
-    return np.clip(products / length[:, None] / length[None, :], low, 1.0)
+    return np.clip((products + products.T) / 2 / np.outer(length, length), low, 1.0)

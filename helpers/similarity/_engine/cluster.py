@@ -271,7 +271,7 @@ def _panels(plan, phase, left, right, left_rows, right_rows, bare, tables) -> Pa
             panels.append(panel)
         space = Space(plan, kernels)
         for task in plan.blocks(left, right):
-            state.add(run_block(plan, kernels, phase, task, panels[0], panels[-1], space, state, locks, 0))
+            state.add(run_block(plan, kernels, phase, task, panels[0], panels[-1], space, state, locks))
     state.tables = None
     arrays = state.arrays()
     if plan.requirements.neighbours and phase == 1:

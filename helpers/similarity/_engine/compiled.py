@@ -21,6 +21,7 @@ from helpers.similarity._engine.bounds import marks as marks
 from helpers.similarity._engine.exact import Exact, insert
 
 NAME = "numpy"
+TIE = 2.0**-42  # distances in float64 that differ by less than this share of the largest differ by rounding
 BLOCKS = (512, 384, 256, 192, 128, 64, 32)  # sizes to choose from
 SCRATCH = 0  # temporary blocks that the kernels make
 CHUNK = 4096  # entries whose products are summed in single precision before double precision takes over
@@ -264,14 +265,13 @@ def look_up(values, low, step, table, diagonal):
 
 
 @njit(**_compiled)
-def pack(values, out, diagonal):
-    """Copy the counting entries, row after row."""
-    n, m = values.shape
-    at = 0
-    for i in range(n):
-        for j in range(i + 1 if diagonal else 0, m):
-            out[at] = values[i, j]
-            at += 1
+def pack(values, out, first_i, first_j, n, diagonal):
+    """Copy the entries that count to their places among all pairs i < j, row after row."""
+    for i in range(values.shape[0]):
+        row = first_i + i
+        at = row * (2 * n - row - 3) // 2 - 1 + first_j
+        for j in range(i + 1 if diagonal else 0, values.shape[1]):
+            out[at + j] = values[i, j]
 
 
 @njit(fastmath=_FIXED, **_compiled)
@@ -455,13 +455,13 @@ def rank_agreement(a, b):
 
 
 @njit(**_compiled)
-def _average_ranks(keys, order, out, scale):
-    """Centred average ranks times ``scale``, from sorted keys and their places."""
+def _average_ranks(keys, order, out, scale, near):
+    """Centred average ranks times ``scale``, from sorted keys and their places; steps up to ``near`` are ties."""
     n = keys.size
     start = 0
     while start < n:
         stop = start + 1
-        while stop < n and keys[stop] == keys[start]:
+        while stop < n and keys[stop] - keys[stop - 1] <= near:
             stop += 1
         rank = ((start + stop) / 2 - n / 2) * scale
         for t in range(start, stop):
@@ -479,11 +479,13 @@ def rank(values: np.ndarray) -> None:
         words |= np.arange(n, dtype=np.uint64)
         words.sort()
         halves = words.view(np.uint32).reshape(n, 2)
+        near = np.uint32(0)
         keys, order = (halves[:, 1], halves[:, 0]) if np.little_endian else (halves[:, 0], halves[:, 1])
     else:
         order = np.argsort(values)
         keys = values[order]
-    _average_ranks(keys, order, values, 1.0 / n)
+        near = TIE * keys[-1]
+    _average_ranks(keys, order, values, 1.0 / n, near)
 
 
 def sqeuclidean(squares, left, right, out, diagonal):

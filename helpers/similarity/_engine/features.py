@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from helpers.similarity._engine.kernels import Kernels, kernels_for
-from helpers.similarity._engine.plan import STEP, check_varies, describe
+from helpers.similarity._engine.plan import DOUBLE, STEP, check_varies, describe
 from helpers.similarity._engine.requirements import Requirements, Totals
 from helpers.similarity._engine.resources import Progress, available_threads, one_thread_per_product
 from helpers.similarity._engine.sources import Source, common_dtype
@@ -38,7 +38,8 @@ def feature_products(
     fit in the memory together, they are taken in groups, with one pass over the rows for each group.
     """
     kernels = kernels or kernels_for(sources)
-    n, count, dtype = sources[0].shape[0], len(sources), common_dtype(sources)
+    n, count = sources[0].shape[0], len(sources)
+    dtype = "float64" if n <= DOUBLE else common_dtype(sources)
     size = np.dtype(dtype).itemsize
     threads = 1 if kernels.NAME == "torch" else available_threads()
     bar = Progress(progress)

@@ -91,8 +91,8 @@ class Kernels(Protocol):
     def look_up(self, values: Array, low: float, step: float, table: Array, diagonal: bool) -> None:
         """Replace every entry by the table's value for its bin, in place."""
 
-    def pack(self, values: Array, out: Array, diagonal: bool) -> None:
-        """Copy the entries that count, row after row."""
+    def pack(self, values: Array, out: Array, first_i: int, first_j: int, n: int, diagonal: bool) -> None:
+        """Copy the entries that count to their places among all pairs i < j, row after row."""
 
     def rank(self, values: Array) -> None:
         """Replace non-negative values by their centred average ranks over their number, in place."""

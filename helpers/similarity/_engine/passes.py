@@ -30,8 +30,17 @@ import numpy as np
 
 from helpers.similarity._engine.kernels import Kernels, kernels_for
 from helpers.similarity._engine.neighbours import Candidates, PairDistances, exact_neighbours
-from helpers.similarity._engine.plan import Plan, check_varies, describe, make_plan, pairs_of, spread, with_ranges
-from helpers.similarity._engine.ranks import rank_tables, ranked_products, store_places
+from helpers.similarity._engine.plan import (
+    DOUBLE,
+    Plan,
+    check_varies,
+    describe,
+    make_plan,
+    pairs_of,
+    spread,
+    with_ranges,
+)
+from helpers.similarity._engine.ranks import rank_tables, ranked_products
 from helpers.similarity._engine.requirements import Requirements, Totals
 from helpers.similarity._engine.resources import Progress, available_threads, one_thread_per_product
 from helpers.similarity._engine.sources import Source, common_dtype
@@ -56,7 +65,8 @@ def stream(
 ) -> Totals:
     """Gather what ``requirements`` asks for from all layers and all pairs of objects.
 
-    Ranks are exact (one sort of all distances) up to :data:`SORTED` objects where they fit in the memory. Beyond, a
+    Up to :data:`~helpers.similarity._engine.plan.DOUBLE` objects everything is computed in double precision. Ranks are
+    exact (one sort of all distances) up to :data:`SORTED` objects where they fit in the memory. Beyond, a
     first pass counts the distances in up to 2²² equal bins and a second replaces each by the mean rank of its bin. The
     ranks used and the exact ones then differ by an angle that the counts bound from above, and a correlation differs
     by less than the sum of the two angles of its layers: ``Totals.rank_error``.
@@ -79,7 +89,7 @@ def stream(
     bar = Progress(progress)
     with one_thread_per_product(kernels), ThreadPoolExecutor(threads) as executor, bar:
         pool = executor if threads > 1 else Serial()
-        dtype = common_dtype(sources)
+        dtype = "float64" if sources[0].shape[0] <= DOUBLE else common_dtype(sources)
         bar.start("reading", sum(math.prod(s.shape) for s in sources))
         layers, least, marks = describe(sources, dtype, kernels, cluster or pool, checkpoint is not None, bar)
         check_varies(sources, layers, requirements)
@@ -162,7 +172,6 @@ class Runner:
         spaces: queue.SimpleQueue = queue.SimpleQueue()
         for _ in range(threads):
             spaces.put(Space(plan, kernels))
-        places = store_places(plan) if state.store.shape[1] else {}
         running: deque = deque()
         done = 0
 
@@ -175,8 +184,7 @@ class Runner:
         def work(task: tuple[int, int, int, int], left: Panel, right: Panel) -> Partial:
             space = spaces.get()
             try:
-                at = places.get(task, 0)
-                return run_block(plan, kernels, phase, task, left, right, space, state, self.locks, at)
+                return run_block(plan, kernels, phase, task, left, right, space, state, self.locks)
             finally:
                 spaces.put(space)
 
@@ -205,7 +213,7 @@ class Runner:
         settle(0)
 
 
-def run_block(plan, kernels, phase, task, left, right, space, state, locks, place) -> Partial:
+def run_block(plan, kernels, phase, task, left, right, space, state, locks) -> Partial:
     """One block of pairs of objects, all layers, all measures."""
     i0, i1, j0, j1 = task
     requirements, diagonal, count = plan.requirements, i0 == j0, len(plan.layers)
@@ -255,14 +263,13 @@ def run_block(plan, kernels, phase, task, left, right, space, state, locks, plac
             out.sums[m] = kernels.shifted_sum(work[m], layer.centre, diagonal)
         out.products["dissimilarity"] = kernels.cross(work)
     elif requirements.dissimilarity:
-        size = pairs_of(task, diagonal=False)
         for m, layer in enumerate(plan.layers):
             fill(requirements.dissimilarity, m, work[m])
             if plan.bins:
                 with locks.of("histogram", m):
                     kernels.count(work[m], layer.low, layer.step, state.histogram[m], diagonal)
             else:
-                kernels.pack(work[m], state.store[m, place : place + size], diagonal)
+                kernels.pack(work[m], state.store[m], i0, j0, plan.n, diagonal)
     if requirements.neighbours:
         i, j = state.at(i0), state.at(j0)
         here, there = slice(i, i + i1 - i0), slice(j, j + j1 - j0)

@@ -15,6 +15,7 @@ from helpers.similarity._engine.requirements import Requirements
 from helpers.similarity._engine.sources import Source
 
 __all__ = [
+    "DOUBLE",
     "STEP",
     "Layer",
     "Plan",
@@ -29,6 +30,7 @@ __all__ = [
 
 SAMPLE = 512  # objects whose distances set the range of the bins
 SORTED = 4096  # up to so many objects all ranks come from one sort
+DOUBLE = 1024  # up to so many objects double precision costs nothing that one could notice
 STEP = 1024  # rows read at a time
 UNIT = 32  # sizes of blocks are multiples of this
 

@@ -8,16 +8,9 @@ from typing import Any
 import numpy as np
 
 from helpers.similarity._engine.kernels import Kernels
-from helpers.similarity._engine.plan import Plan, pairs_of
+from helpers.similarity._engine.plan import Plan
 
-__all__ = ["rank_tables", "ranked_products", "store_places"]
-
-
-def store_places(plan: Plan) -> dict[tuple[int, int, int, int], int]:
-    """Where each block's distances begin when all are kept."""
-    tasks = [task for pair in plan.panel_pairs() for task in plan.blocks(*pair)]
-    ends = np.cumsum([0] + [pairs_of(task, diagonal=False) for task in tasks])
-    return dict(zip(tasks, ends.tolist(), strict=False))
+__all__ = ["rank_tables", "ranked_products"]
 
 
 def rank_tables(counts: np.ndarray, plan: Plan, names: list[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from helpers.similarity._engine.bounds import LOST, NEAREST, OBJECTS, ROWS, VECTORS, marks, slack_of
-from helpers.similarity._engine.compiled import CANCELLED, CHUNK
+from helpers.similarity._engine.compiled import CANCELLED, CHUNK, TIE
 from helpers.similarity._engine.exact import CLOSE, GRID, NOTHING, SPLIT
 
 Tensor = torch.Tensor
@@ -208,8 +208,11 @@ class TorchKernels:
         if diagonal:
             values.triu_(1)
 
-    def pack(self, values: Tensor, out: Tensor, diagonal: bool) -> None:
-        out.copy_(self._counting(values, diagonal))
+    def pack(self, values: Tensor, out: Tensor, first_i: int, first_j: int, n: int, diagonal: bool) -> None:
+        i, j = (torch.arange(size, device=values.device) for size in values.shape)
+        row = first_i + i[:, None]
+        at = row * (2 * n - row - 3) // 2 - 1 + first_j + j[None, :]
+        out[self._counting(at, diagonal)] = self._counting(values, diagonal)
 
     def nearest(
         self, metric, squares, keys, left, right, width, best_i, index_i, best_j, index_j, first_i, first_j, diagonal
@@ -292,7 +295,10 @@ class TorchKernels:
     def rank(self, values: Tensor) -> None:
         n = values.numel()
         order = values.sort()
-        _, group, counts = order.values.unique_consecutive(return_inverse=True, return_counts=True)
+        near = TIE * order.values[-1] if values.dtype == torch.float64 else 0
+        group = (order.values.diff() > near).long().cumsum(0)
+        group = torch.cat([group.new_zeros(1), group])
+        counts = torch.bincount(group)
         ends = counts.cumsum(0).double()
         means = (ends - counts / 2 - n / 2) / n
         values[order.indices] = means[group].to(values.dtype)
