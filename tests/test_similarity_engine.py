@@ -14,7 +14,7 @@ import tolerance
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata
 
-from helpers.similarity._engine import passes, plan, state
+from helpers.similarity._engine import features, passes, plan, state
 from helpers.similarity._engine.compiled import CANCELLED, CHUNK
 from helpers.similarity._engine.features import feature_products
 from helpers.similarity._engine.passes import stream
@@ -27,6 +27,13 @@ PEARSON = Requirements(
     gram=True, distance=True, dissimilarity="euclidean", compare="pearson", neighbours=5, metric="euclidean"
 )
 SMALL = 6 << 20  # bytes
+
+
+@pytest.fixture(autouse=True)
+def precision_of_many_objects(monkeypatch):
+    """Few objects are computed in double precision; here they stand for many."""
+    monkeypatch.setattr(passes, "DOUBLE", 0)
+    monkeypatch.setattr(features, "DOUBLE", 0)
 
 
 def layers(n: int = 330, dtype: str = "float64") -> dict[str, np.ndarray]:
@@ -268,6 +275,15 @@ def test_many_copies_of_an_object_are_taken_in_their_order():
         np.testing.assert_array_equal([c for c in near[i] if c in copies], expected)
     others = np.setdiff1d(np.flatnonzero(seen), copies)
     assert len(others) > 5
+
+
+def test_few_objects_are_computed_in_double_precision(monkeypatch):
+    monkeypatch.setattr(passes, "DOUBLE", plan.DOUBLE)
+    single, double = ({name: x.astype(dtype) for name, x in layers(dtype="float32").items()} for dtype in "fd")
+    one, other = run(single), run(double)
+    assert one.info["dtype"] == other.info["dtype"] == "float64"
+    for name in ("gram", "distance", "distance_rows", "dissimilarity", "neighbours"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_one_wide_type_makes_all_wide():

@@ -20,6 +20,13 @@ from helpers.similarity._engine.sources import open_sources
 from helpers.similarity.neighbours import nearest
 from helpers.similarity.streaming import Requirements
 
+
+@pytest.fixture(params=[0, 1024], ids=["as given", "double precision"])
+def precision(request, monkeypatch):
+    """Up to how many objects everything is computed in double precision."""
+    monkeypatch.setattr(passes, "DOUBLE", request.param)
+
+
 OVERLAPS = ("jaccard", "mutual_knn", "rank_similarity", "second_order_cosine")
 METRICS = ("cosine", "correlation", "euclidean")
 N = 300
@@ -110,7 +117,8 @@ def found_by_a_pass(x, metric, k, **options):
 @each_kind
 @each_metric
 @pytest.mark.parametrize("scale", [1, 1e-18, 1e18])
-def test_a_pass_of_any_block_size_precision_and_library_finds_the_same_neighbours(kind, metric, scale):
+def test_a_pass_of_any_block_size_precision_and_library_finds_the_same_neighbours(kind, metric, scale, monkeypatch):
+    monkeypatch.setattr(passes, "DOUBLE", 0)  # few objects stand for many
     torch = pytest.importorskip("torch")
     from helpers.similarity._engine.tensors import TorchKernels
 
@@ -130,6 +138,7 @@ def test_a_pass_of_any_block_size_precision_and_library_finds_the_same_neighbour
 @each_metric
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_function_and_a_matrix_give_the_same_bits(kind, metric, dtype, monkeypatch):
+    monkeypatch.setattr(passes, "DOUBLE", 0)
     rng = np.random.default_rng(8)
     x = kind(rng).astype(dtype)
     y = (x[:, ::-1] ** 2 + (rng.integers(0, 2, size=x.shape) if kind is lattice else 0)).astype(dtype)
@@ -145,7 +154,7 @@ def test_a_function_and_a_matrix_give_the_same_bits(kind, metric, dtype, monkeyp
             assert MEASURES[name](x, y, metric=metric) == MEASURES[name](y, x, metric=metric) == expected[name]
 
 
-def test_three_hundred_rows_half_of_them_copies_in_single_precision():
+def test_three_hundred_rows_half_of_them_copies_in_single_precision(precision):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(N, 32)).astype(np.float32)
     x[N // 2 :] = x[: N // 2]
@@ -189,7 +198,7 @@ def test_ties_of_whole_numbers_are_ties_and_go_by_index(x, metric, dtype, data):
     np.testing.assert_array_equal(nearest(x.astype(dtype), k, metric), by_fractions(x, metric, k))
 
 
-def test_a_tie_for_the_last_place_that_goes_beyond_the_candidates_is_settled_by_index():
+def test_a_tie_for_the_last_place_that_goes_beyond_the_candidates_is_settled_by_index(precision):
     n, k = 400, 5
     x = np.zeros((n, 2))
     x[:, 0] = np.random.default_rng(1).permutation(np.repeat([0.0, 1.0], n // 2))
@@ -200,7 +209,7 @@ def test_a_tie_for_the_last_place_that_goes_beyond_the_candidates_is_settled_by_
 
 
 @each_metric
-def test_representations_that_are_not_in_memory_have_the_same_neighbours(metric, tmp_path):
+def test_representations_that_are_not_in_memory_have_the_same_neighbours(metric, tmp_path, precision):
     import dask.array as da
 
     torch = pytest.importorskip("torch")
