@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from helpers.arrays import integer_seed
+from helpers.studies.comparing import paired_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -336,24 +337,16 @@ def over_experiments(
     """
     import pandas as pd
 
-    from helpers.inference import holm
-
     wide = _wide(table)
     if against not in wide:
         raise ValueError(f"against is {against!r}; the methods are {', '.join(map(str, wide))}")
-    rows = {}
-    for name in wide.columns.drop(against):
-        found = _paired(wide[name], wide[against], confidence_level, n_resamples, rng)
-        rows[name] = {
-            "accuracy": wide[name].mean(),
-            "difference": found.difference,
-            "ci_low": found.low,
-            "ci_high": found.high,
-            "p": found.p,
-            **_wins(wide[name], wide[against], confidence_level),
-        }
-    out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
-    out.insert(5, "p_holm", holm(out["p"]) if len(wide) > 1 else np.nan)
+    names = wide.columns.drop(against)
+    both = {name: (wide[name].to_numpy(), wide[against].to_numpy()) for name in names}
+    options = {"confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng}
+    out = paired_table(both, **options)[["difference", "ci_low", "ci_high", "p", "p_holm"]].rename_axis("method")
+    out.insert(0, "accuracy", wide[names].mean())
+    wins = {name: _wins(wide[name], wide[against], confidence_level) for name in names}
+    out = out.join(pd.DataFrame.from_dict(wins, orient="index"))
     return out.astype({"wins": int, "ties": int, "n": int})
 
 
@@ -554,17 +547,6 @@ def _wide(table: pd.DataFrame, *, complete: bool = True) -> pd.DataFrame:
     wide = table.pivot(index="experiment", columns="method", values="accuracy")
     wide = wide[list(dict.fromkeys(table["method"]))]
     return wide.dropna(axis=1) if complete else wide
-
-
-def _paired(first: pd.Series, second: pd.Series, confidence_level: float, n_resamples: int, rng: int) -> Any:
-    """The paired difference over experiments; one experiment leaves its limits open."""
-    from helpers.inference import Paired, paired
-
-    if len(first) > 1:
-        return paired(first, second, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng)
-    return Paired(
-        float(first.mean() - second.mean()), np.nan, np.nan, np.nan, "not distinguishable", 1, confidence_level
-    )
 
 
 def _wins(first: pd.Series, second: pd.Series, confidence_level: float) -> dict[str, float]:

@@ -342,7 +342,7 @@ def against(
     """
     import pandas as pd
 
-    from helpers.inference import holm, paired
+    from helpers.studies.comparing import paired_table
 
     named = methods[list(reference)].eq(pd.Series(reference)).all(axis=1)
     base = methods[named].set_index(by)["accuracy"]
@@ -350,36 +350,21 @@ def against(
         raise ValueError(
             f"{dict(reference)} names {len(base)} rows over {base.index.nunique()} experiments, not one each"
         )
-    rows = []
+    if len(base) < 2:
+        raise ValueError(f"there is one {by}, {base.index[0]}; at least two are needed to compare methods over them")
+    rows, percents = [], []
     for key, part in methods[~named].groupby(list(keys), dropna=False, sort=False):
         other = part.set_index(by)["accuracy"]
-        if len(other) != len(base) or other.index.has_duplicates:
-            continue
-        percent = 100 * (other.loc[base.index] / base - 1)
-        found = paired(
-            percent.to_numpy(),
-            np.zeros(len(percent)),
-            confidence_level=confidence_level,
-            n_resamples=n_resamples,
-            rng=rng,
-        )
-        rows.append(
-            dict(zip(keys, key, strict=True))
-            | {
-                "percent": found.difference,
-                "ci_low": found.low,
-                "ci_high": found.high,
-                "std": float(percent.std(ddof=1)),
-                "win": 100 * float((percent > 0).mean() + (percent == 0).mean() / 2),
-                "p": found.p,
-                "accuracy": float(other.mean()),
-                "experiments": len(other),
-                "verdict": found.verdict,
-            }
-        )
-    out = pd.DataFrame(rows)
-    out.insert(out.columns.get_loc("p") + 1, "p_holm", holm(out["p"]))
-    return out
+        if len(other) == len(base) and not other.index.has_duplicates:
+            percents.append(100 * (other.loc[base.index] / base - 1).to_numpy())
+            rows.append(dict(zip(keys, key, strict=True)) | {"accuracy": float(other.mean())})
+    zero = np.zeros(len(base))
+    options = {"confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng}
+    found = paired_table({number: (percent, zero) for number, percent in enumerate(percents)}, **options)
+    found = found.rename(columns={"difference": "percent", "n": "experiments"})
+    found["std"], found["win"] = [percent.std(ddof=1) for percent in percents], 100 * found["wins"]
+    columns = ["percent", "ci_low", "ci_high", "std", "win", "p", "p_holm", "accuracy", "experiments", "verdict"]
+    return pd.DataFrame(rows).join(found)[[*keys, *columns]]
 
 
 def claims(published: pd.DataFrame, names: Mapping[str, str] | None = None) -> dict[str, Claim]:
