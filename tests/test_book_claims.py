@@ -56,7 +56,7 @@ def test_the_page_of_claims_shows_the_table_of_every_chapter_that_judges_some():
     for chapter, name in judging.items():
         assert f"{{glue:any}} {name}_claims\n:doc: ../notebooks/{chapter}\n" in page_text
         for count in ("n", *page.COUNTS):
-            assert f"../notebooks/{chapter}::{name}_claims_{count}`" in page_text
+            assert f"../notebooks/{chapter}::{name}_claims_{count}:.0f`" in page_text
 
 
 def test_there_is_one_set_of_verdicts():
