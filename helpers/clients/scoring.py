@@ -128,7 +128,7 @@ def score_splits(
     Parameters
     ----------
     embeddings, target, split, classifier, rng, timeout, threads
-        As for :func:`score`.
+        Arguments of :func:`score`.
     on
         ``"validation"``, ``"test"`` or both.
 

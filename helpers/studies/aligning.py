@@ -38,8 +38,8 @@ def claims(published: pd.DataFrame, names: Mapping[str, str]) -> dict[str, About
     Returns
     -------
     dict of str to AboutMethods
-        For each row the difference in points, then for each the share of experiments won; that the mean is beaten and
-        the best model is not.
+        Claims by key: for each row the difference in points, then for each the share of experiments won; that the mean
+        is beaten and the best model is not.
 
     Examples
     --------

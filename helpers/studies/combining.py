@@ -141,20 +141,20 @@ def compare(
         Representations by name, at least two: DataFrames, aligned with ``target`` by their index, or arrays whose rows
         are its clients.
     target, split
-        As for :func:`helpers.clients.score`; clients without a class are left out.
+        Class of each client, and whether it is for training, validation or test; clients without a class are left out.
     methods
         ``methods(width, n_train=n, rng=rng)`` gives the methods by name, as :func:`replacing_methods` does, for the
         width of the single model that is best on validation.
     classifier, rng
-        As for :func:`helpers.clients.score`.
+        Classifier that scores, and seed or generator of whatever is random: see :func:`helpers.clients.score`.
     selection_classifier
         Scorer of the candidates of a method on the validation clients, for instance ``"logistic"``, which costs a
         tenth of ``"fast"``; the scorer itself if empty. The validation accuracy of single models is by the scorer.
     confidence_level, n_resamples
         Confidence level and number of resamples of the bootstrap over test clients of a difference.
     known
-        Mapping that keeps the scores for later calls with the same target, part, scorer and seed, so that what several
-        sets of representations have in common is scored once.
+        Mapping that keeps the scores for later calls with the same target, split, classifier and seed, so that what
+        several sets of representations have in common is scored once.
 
     Returns
     -------
@@ -260,10 +260,10 @@ def compare_all(
     Parameters
     ----------
     sweep
-        As :func:`helpers.studies.sweep.read_sweep` gives it; or any object with ``embeddings``, ``target`` and ``part``
-        like those.
+        Sweep that :func:`helpers.studies.sweep.read_sweep` gives; or any object with ``embeddings``, ``target`` and
+        ``split`` like those.
     methods, options
-        As for :func:`compare`.
+        Arguments of :func:`compare`.
     experiments
         Numbers of the experiments; all by default.
 
@@ -364,20 +364,20 @@ def findings(
     Parameters
     ----------
     table
-        With ``experiment``, ``method`` and a column of accuracies, as :func:`compare_all` gives it; single models are
-        left out.
+        Table with ``experiment``, ``method`` and a column of accuracies, as :func:`compare_all` gives it; single models
+        are left out.
     claims
         Key → claim.
     classifier
         The column of accuracies. A claim is asked of the experiments in which both methods have one.
     confidence_level, n_resamples, rng
-        As for :func:`over_experiments`.
+        Confidence level, number of resamples, and seed or generator, as of :func:`over_experiments`.
 
     Returns
     -------
     dict of str to Finding
-        With experiments as units: a paired difference with its sign-flip test, or a share with its exact interval and
-        test.
+        Findings by key, with experiments as units: a paired difference with its sign-flip test, or a share with its
+        exact interval and test.
 
     Raises
     ------
@@ -455,7 +455,7 @@ def draw_differences(
     Parameters
     ----------
     table, against
-        As for :func:`over_experiments`.
+        Arguments of :func:`over_experiments`.
     names
         The methods to show, from top to bottom, and what they are called; all by default.
     ax

@@ -227,7 +227,7 @@ def findings(
     found
         Table of :func:`gain_correlations`.
     published
-        As for :func:`claims`.
+        Published correlations, as for :func:`claims`.
     combination
         Way of combining whose correlations are judged; which one was published is not said.
     confidence_level
@@ -236,8 +236,8 @@ def findings(
     Returns
     -------
     dict of str to Finding
-        With experiments as units; the test of the null is that of relabelled models. Fewer than three experiments have
-        no interval.
+        Findings by key, with experiments as units; the test of the null is that of relabelled models. Fewer than three
+        experiments have no interval.
 
     Raises
     ------
@@ -276,7 +276,7 @@ def stability_finding(
     Parameters
     ----------
     pairs, measures, combinations, n_resamples, confidence_level, rng
-        As for :func:`stability`.
+        Arguments of :func:`stability`.
     name
         The measure that is said to be the most stable.
 
@@ -359,7 +359,7 @@ def null_correlations(
     Parameters
     ----------
     pairs, measure, combination, within, n_permutations, rng
-        As for :func:`gain_correlations`, whose test this is.
+        Arguments of :func:`gain_correlations`, whose test this is.
     unit
         ``"models"``: models of an experiment are relabelled. ``"pairs"``: all pairs are shuffled as if they were
         independent, which they are not; to see what that would say.

@@ -57,7 +57,7 @@ def headline(
     Parameters
     ----------
     representations, target, split
-        As for :func:`helpers.studies.combining.compare`.
+        Arguments of :func:`helpers.studies.combining.compare`.
     methods
         Names of the methods: ``best``, the single model of highest validation accuracy, ``concat``, all columns side by
         side, methods of :func:`helpers.studies.replacing.replacing_methods` and
@@ -65,7 +65,7 @@ def headline(
         :class:`helpers.ensembles.QP` with λ = 1 whose quality is the mean linear CKA of a model with the others,
         brought to [0, 1]. No label enters the last one.
     classifiers
-        As for :func:`helpers.clients.score`.
+        Names of classifiers: see :func:`helpers.clients.score`.
     ps, alphas, lambdas
         Parameters among which validation chooses; see the functions that name the methods.
     selection_classifier
@@ -148,7 +148,7 @@ def difference_by(table: pd.DataFrame, first: str, second: str, **options: Any) 
     first, second
         Methods.
     options
-        As for :func:`helpers.studies.combining.over_experiments`.
+        Arguments of :func:`helpers.studies.combining.over_experiments`.
 
     Returns
     -------

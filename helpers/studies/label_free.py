@@ -161,7 +161,7 @@ def study(
     models : mapping from names to DataFrames or arrays (clients, p)
         Models by name; arrays have their rows in the order of ``target``.
     target, split
-        As :func:`helpers.clients.score` takes them.
+        Class of each client, and whether it is for training, validation or test: see :func:`helpers.clients.score`.
     names
         Names of the qualities; see :func:`qualities`.
     views
@@ -380,7 +380,8 @@ def claims(published: pd.DataFrame, names: Mapping[str, str] | None = None) -> d
     Returns
     -------
     dict of str to Claim
-        That a quality does not help means that weights by it gain less than one percent of the accuracy of the mean.
+        Claims by quality. That a quality does not help means that weights by it gain less than one percent of the
+        accuracy of the mean.
 
     Examples
     --------
@@ -421,16 +422,17 @@ def findings(
     Parameters
     ----------
     methods
-        Of :func:`study`, with a column ``by``; sums with qualities brought to [0, 1] are compared with the plain mean.
+        Methods that :func:`study` gives, with a column ``by``; sums with qualities brought to [0, 1] are compared with
+        the plain mean.
     claims
         Key → claim, keys are qualities.
     by, confidence_level, n_resamples, rng
-        As for :func:`against`.
+        Arguments of :func:`against`.
 
     Returns
     -------
     dict of str to Finding
-        With experiments as units, in percent.
+        Findings by quality, in percent, with experiments as units.
     """
     from helpers.inference import paired_finding
 

@@ -103,7 +103,7 @@ def pair_gains(
     combinations
         Ways of combining, some of :data:`COMBINATIONS`.
     classifier, on, rng
-        As for :func:`helpers.clients.score`. Scales are learnt from training clients, like the classifier.
+        Arguments of :func:`helpers.clients.score`. Scales are learnt from training clients, like the classifier.
     n_jobs
         Number of processes that score at a time.
 
@@ -260,9 +260,9 @@ def study(
     experiments
         Numbers of the experiments; all by default. An experiment with fewer than two finished runs is left out.
     measures, n_clients, n_slow, rng
-        As for :func:`pair_measures`.
+        Arguments of :func:`pair_measures`.
     combinations, classifier, n_jobs
-        As for :func:`pair_gains`.
+        Arguments of :func:`pair_gains`.
 
     Returns
     -------
