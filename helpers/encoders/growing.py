@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -51,7 +52,7 @@ def grow(model: PreTrainedModel, layers: int) -> PreTrainedModel:
     return deeper.train(model.training)
 
 
-def look_around(model: PreTrainedModel, seed: int = 0) -> None:
+def look_around(model: PreTrainedModel, rng: int | np.random.Generator = 0) -> None:
     """Let heads of a new encoder begin by attending to the tokens beside: offsets -1, +1, -2, +2, in place.
 
     Trained encoders have such heads in any case :cite:`clark2019bert`, yet the way there from a random beginning is a
@@ -65,13 +66,15 @@ def look_around(model: PreTrainedModel, seed: int = 0) -> None:
     ----------
     model
         A BERT or RoBERTa with an even number of features in each head.
-    seed
-        Of the frequencies that each head gets.
+    rng
+        Seed or generator for the frequencies that each head gets.
     """
     import numpy as np
     import torch
 
-    config, base = model.config, model.base_model
+    from helpers.arrays import integer_seed
+
+    config, base, seed = model.config, model.base_model, integer_seed(rng)
     table = base.embeddings.position_embeddings.weight
     pairs, size = config.hidden_size // 2, config.hidden_size // config.num_attention_heads
     frequency = torch.pi * (torch.arange(pairs) + 0.5) / pairs

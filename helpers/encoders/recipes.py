@@ -39,20 +39,20 @@ class Recipe:
     masking
         Share of the tokens that are to be predicted.
     temperature
-        Of the contrastive loss.
+        What the cosines of the contrastive loss are divided by.
     held_out
         Share of the modules whose documentation is kept for the held-out loss.
     precision
-        Of the matrix products of linear layers, forward and backward: ``"float32"``, or ``"bfloat16"`` (sums and
+        Type in which linear layers multiply, forward and backward: ``"float32"``, or ``"bfloat16"`` (sums and
         everything else stay in single precision), which is half as fast again on processors that have it.
     positions
         Where training begins: ``"neighbours"``, some heads look at the tokens beside
         (:func:`helpers.encoders.growing.look_around`), or ``"random"``, all heads look anywhere, and much of a short
         training goes by until they find the neighbours.
     libraries
-        Whose documentation is read; empty for all that the book reads.
+        Packages whose documentation is read; empty for all that the book reads.
     seed
-        Of everything random.
+        Seed for the held-out modules, the first weights, the masks and the order of the batches.
     """
 
     objective: str = "bert"
