@@ -16,7 +16,6 @@ KNOWN = {
     "helpers.ensembles.estimators",
     "helpers.similarity._cone._presentation",
     "helpers.similarity.topology",
-    "helpers.studies.fusion.score_methods",
 }
 
 

@@ -108,7 +108,7 @@ def findings(table: pd.DataFrame) -> dict[str, Finding]:
     Parameters
     ----------
     table
-        Of one or several encoders on one task, with a column ``encoder``.
+        Scores of one or several encoders on one task, with a column ``encoder``.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def pairs_in_a_cone(
     Parameters
     ----------
     n, p
-        Numbers of pairs and of features; p ≥ 3.
+        How many pairs and features there are; p ≥ 3.
     common
         t, the length of a vector c that all texts share, relative to the typical length of u.
     rogue
@@ -163,9 +163,9 @@ def pairs_in_a_cone(
     spread
         Standard deviation of the logarithm of the lengths l.
     noise
-        σ.
+        Deviation σ of what a text says beside its meaning.
     share
-        Of duplicates among the pairs.
+        Share of duplicates among the pairs.
     rng
         Seed or generator. The draws do not depend on ``common``, ``rogue``, ``spread`` and ``noise``: with equal seeds
         nothing but these changes.
@@ -246,13 +246,13 @@ def score_treatments(
     Parameters
     ----------
     encode
-        From texts to representations by name, of which the last is what is used by default: mostly
+        Function from texts to representations by name, of which the last is what is used by default: mostly
         ``functools.partial(helpers.encoders.extraction.extract, model)``. Called once, with all texts.
     task
         A pair classification, as :func:`helpers.tasks.load_tasks` gives it, with splits ``"train"``, ``"validation"``
         and ``"test"``.
     lam
-        λ of the quadratic program.
+        Penalty λ of similarity in the quadratic program.
     n_fit
         Training texts, drawn at random, from which all treatments are learnt; all if there are fewer.
     n_resamples, confidence_level, rng

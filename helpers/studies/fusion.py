@@ -262,7 +262,7 @@ def score_methods(
     import pandas as pd
     from sklearn.base import clone
 
-    from helpers import inference, tasks
+    from helpers import tasks
     from helpers.ensembles import BestLayer, Representations, ScalarMix, select
     from helpers.similarity.matrices import similarity_matrix
 
@@ -319,40 +319,46 @@ def score_methods(
     draws = pd.DataFrame({name: test.bootstrap(seed, n_resamples) for name, (_, test) in results.items()}).dropna()
     table = []
     for name, (validation, test) in results.items():
-        ensemble = fitted[name]
-        began = time.perf_counter()
-        width = ensemble.transform(fit).shape[1]
-        row = {
-            "task": task.metadata.name,
-            "type": task.metadata.type,
-            "metric": test.metric,
-            "representation": name,
-            "kind": "layer" if name in layers else "published" if name in PUBLISHED else "extra",
-            "width": width,
-            "deepest": ensemble.used_[-1],
-            "fit_seconds": round(seconds[name], 4),
-            "seconds_per_1000": round(1000 * (time.perf_counter() - began) / len(fit), 4),
-            "weights": json.dumps(ensemble.weights_.round(4).tolist()),
-            "chosen": json.dumps(_chosen(ensemble, compared[name].grid if name in compared else {})),
-            "n_fit": len(fit),
-        }
+        kind = "layer" if name in layers else "published" if name in PUBLISHED else "extra"
+        row = {"task": task.metadata.name, "type": task.metadata.type, "metric": test.metric}
+        row |= {"representation": name, "kind": kind, "fit_seconds": round(seconds[name], 4), "n_fit": len(fit)}
+        row |= _about(fitted[name], fit, compared[name].grid if name in compared else {})
         few = None if name in layers else np.rint(1e4 * draws[name].to_numpy()[:200]).astype(np.int16)
-        scored = inference.interval(draws[name], statistic=None, estimate=test.score, confidence_level=confidence_level)
         table.append(row | {"split": "validation", "n_items": validation.n, "score": validation.score})
-        table.append(
-            row | {"split": "test", "n_items": test.n, "score": test.score, "draws": few} | _limits("", scored)
-        )
-        for other in ("last", "best"):
-            against = f"{other}_layer"
-            difference = inference.paired(
-                test.score,
-                results[against][1].score,
-                draws=(draws[name], draws[against]),
-                confidence_level=confidence_level,
-            )
-            table[-1] |= {f"diff_{other}": difference.difference, **_limits(f"diff_{other}_", difference)}
-            table[-1][f"diff_{other}_p"] = difference.p
+        table.append(row | {"split": "test", "n_items": test.n, "score": test.score, "draws": few})
+        tests = {other: result[1].score for other, result in results.items()}
+        table[-1] |= _test_limits(name, tests, draws, confidence_level)
     return Fusion(pd.DataFrame(table)[_COLUMNS], draws, quality, similarity, fitted, searches, representations)
+
+
+def _about(ensemble: Any, fit: Any, grid: Mapping[str, Any]) -> dict[str, Any]:
+    """What a fitted ensemble is: its width, weights and choices, and how long it takes to apply."""
+    began = time.perf_counter()
+    width = ensemble.transform(fit).shape[1]
+    return {
+        "width": width,
+        "deepest": ensemble.used_[-1],
+        "seconds_per_1000": round(1000 * (time.perf_counter() - began) / len(fit), 4),
+        "weights": json.dumps(ensemble.weights_.round(4).tolist()),
+        "chosen": json.dumps(_chosen(ensemble, grid)),
+    }
+
+
+def _test_limits(
+    name: str, tests: Mapping[str, float], draws: pd.DataFrame, confidence_level: float
+) -> dict[str, float]:
+    """Limits of a test score, and its paired differences to those of the last and of the best layer."""
+    from helpers import inference
+
+    score, own = tests[name], draws[name]
+    row = _limits("", inference.interval(own, statistic=None, estimate=score, confidence_level=confidence_level))
+    for other in ("last", "best"):
+        against = f"{other}_layer"
+        both = own, draws[against]
+        difference = inference.paired(score, tests[against], draws=both, confidence_level=confidence_level)
+        row |= {f"diff_{other}": difference.difference, **_limits(f"diff_{other}_", difference)}
+        row[f"diff_{other}_p"] = difference.p
+    return row
 
 
 _COLUMNS = [
