@@ -99,7 +99,7 @@ def test_a_table_that_was_deleted_is_made_again_from_kept_runs_byte_for_byte(tmp
     assert (tmp_path / "results" / "sizes.csv").read_text() == "n,size\n0,1\n1,1\n2,1\n3,1\n77,2\n"
     assert (
         f"{tmp_path}/results/sizes.csv: 4 rows from 4 runs (1 executed now, 3 kept): "
-        "1 in place of older rows, 3 new; 1 rows of other runs stay" in said.out
+        "1 in place of older rows, 3 new; of other runs: 1, untouched" in said.out
     )
 
 
@@ -111,7 +111,7 @@ def test_a_run_that_fails_does_not_lose_the_rows_of_the_others(tmp_path, sweep):
     status, said = sweep()
     assert status == 1 and "3 done, 1 failed" in said.out
     assert (tmp_path / "results" / "sizes.csv").read_text() == "n,size\n0,1\n1,1\n2,55\n3,1\n"
-    assert "sizes.csv: 3 rows from 3 runs (3 executed now, 0 kept): 3 new; 1 rows of other runs stay" in said.out
+    assert "sizes.csv: 3 rows from 3 runs (3 executed now, 0 kept): 3 new; of other runs: 1, untouched" in said.out
 
 
 @pytest.mark.slow

@@ -45,8 +45,7 @@ def test_rows_of_a_run_replace_its_older_ones_and_only_these(tmp_path, left):
     again = merge(one, [left("a", rows("a", best=0.2, mean=0.5, more=0.3))])
     assert again == (3, 1, 1, 1, 1, 1, 1)
     assert str(again) == (
-        "1 there already, 1 in place of older rows, 1 new; 1 older rows of these runs are gone; "
-        "1 rows of other runs stay"
+        "1 there already, 1 in place of older rows, 1 new; gone: 1 older of these runs; of other runs: 1, untouched"
     )
     after = one.file.read_text().splitlines()
     assert after == [before[0], "a,best,0.2", "a,mean,0.5", "a,more,0.3", before[4]]

@@ -267,8 +267,8 @@ class Merged(NamedTuple):
     def __str__(self) -> str:
         met = {"there already": self.same, "in place of older rows": self.replacing, "new": self.new}
         words = ", ".join(f"{count} {what}" for what, count in met.items() if count) or "none"
-        words += f"; {self.gone} older rows of these runs are gone" * bool(self.gone)
-        return words + f"; {self.others} rows of other runs stay" * bool(self.others)
+        words += f"; gone: {self.gone} older of these runs" * bool(self.gone)
+        return words + f"; of other runs: {self.others}, untouched" * bool(self.others)
 
 
 def merge(table: Table, kept: Iterable[Kept]) -> Merged:
