@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return {"apply": command.run_apply, "report": command.run_report}[args.command](args)
         if ROOT is None:
             raise ValueError("this command needs a checkout of the book; from a package there are apply and report")
-        return {"run": _run, "sweep": _sweep, "build": _build}[args.command](args)
+        return COMMANDS[args.command](args)
     except ArgumentError as error:
         from helpers.report.command import spelling
 
@@ -97,6 +97,12 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     build.add_argument("--students", action="store_true", help="the edition without solutions, to _build/students")
     build.add_argument("--allow-stale", action="store_true", help="render chapters without a valid run unexecuted")
     build.add_argument("-q", "--quiet", action="store_true", help="show only what goes wrong")
+
+    new = commands.add_parser("new", help="begin a chapter: notebook, study, worker, plan, profiles, test, entries")
+    new.add_argument("what", choices=("chapter",), help="what to begin")
+    new.add_argument("name", metavar="NAME", help="of the notebook: a number and what it is about, such as 16_hubs")
+    new.add_argument("--title", default="", help="of the page (default: made of the name)")
+    new.add_argument("--part", default="", help="beginning of the caption of its part (default: the last part)")
 
     apply = commands.add_parser("apply", help="combine new rows of embeddings by a saved ensemble")
     report = commands.add_parser(
@@ -193,6 +199,15 @@ def _build(args: argparse.Namespace) -> int:
         render.ROOT, args.executed, strict=not args.allow_stale, solutions=not args.students, quiet=args.quiet
     )
     print(f"The book is at {page}")
+    return 0
+
+
+def _new(args: argparse.Namespace) -> int:
+    from helpers.book.scaffold import new_chapter
+
+    for path in new_chapter(args.name, title=args.title, part=args.part):
+        print(path.relative_to(render.ROOT))
+    print(f"It runs as it is: python -m helpers run {args.name}; measure its costs with --record")
     return 0
 
 
@@ -307,6 +322,9 @@ class _Bar:
             self.waiting = waiting
             rest = int(self.remaining())
             self.bar.set_postfix_str(f"about {rest // 60}:{rest % 60:02d} left; now {', '.join(names)}", refresh=True)
+
+
+COMMANDS = {"run": _run, "sweep": _sweep, "build": _build, "new": _new}
 
 
 if __name__ == "__main__":

@@ -18,8 +18,10 @@ from nbformat import NotebookNode
 
 from helpers.book.runs import Run, read_parameters
 
-__all__ = ["ROOT", "build", "chapters", "graft", "outside_loads", "profile", "stage", "without_solutions"]
+__all__ = ["DEFAULTS", "ROOT", "build", "chapters", "graft", "outside_loads", "profile", "stage", "without_solutions"]
 
+#: The profile in which every chapter runs at its defaults.
+DEFAULTS = "pocket"
 #: The top of the repository.
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,17 +36,20 @@ def chapters(root: Path = ROOT) -> list[Path]:
 def profile(name: str | Path, root: Path = ROOT) -> dict[str, dict]:
     """Parameters of every chapter in a profile: chapter → parameter → value.
 
-    A profile is a folder with one YAML file per chapter, each of the form that ``papermill -f`` takes; the book has
-    ``data/profiles/pocket``, ``paper`` and ``smallest``. A chapter without a file runs at its defaults.
+    A profile is a folder of YAML files, each named after a chapter and of the form that ``papermill -f`` takes. A file
+    names what differs from the chapter's defaults; a chapter without a file runs at its defaults. The book has
+    ``data/profiles/paper`` and ``smallest``; ``pocket`` is the defaults themselves, and has no folder.
 
     Raises
     ------
     ValueError
         If there is no such folder, or a file in it belongs to no chapter.
     """
+    if name == DEFAULTS:
+        return {}
     folder = next((path for path in (root / "data" / "profiles" / name, Path(name)) if path.is_dir()), None)
     if folder is None:
-        known = sorted(path.name for path in (root / "data" / "profiles").iterdir())
+        known = sorted([DEFAULTS, *(path.name for path in (root / "data" / "profiles").iterdir())])
         raise ValueError(f"no profile {str(name)!r}; it is one of {known} or a folder of parameter files")
     names = [path.stem for path in chapters(root)]
     for path in sorted(folder.glob("*.y*ml")):
