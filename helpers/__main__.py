@@ -203,6 +203,7 @@ def _build(args: argparse.Namespace) -> int:
 
 
 def _new(args: argparse.Namespace) -> int:
+    from helpers.book import render
     from helpers.book.scaffold import new_chapter
 
     for path in new_chapter(args.name, title=args.title, part=args.part):
