@@ -37,7 +37,8 @@ def cka(
     Parameters
     ----------
     x, y
-        Representations of shape (n, p) and (n, q). float32 is computed in float32 with sums in float64.
+        Representations of shape (n, p) and (n, q). More than 1024 objects in float32 are computed in float32 with sums
+        in float64; with the linear kernel, fewer in float64.
     kernel
         ``"linear"``; ``"rbf"``, the Gaussian kernel :math:`\exp(-d^2 / 2\sigma^2)`; or a function from a
         representation (n, p) to its symmetric kernel matrix (n, n), such as those of ``sklearn.metrics.pairwise``.

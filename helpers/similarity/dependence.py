@@ -24,8 +24,8 @@ def distance_correlation(x: Any, y: Any) -> float:
     Parameters
     ----------
     x, y
-        Representations of shape (n, p) and (n, q). Distances of float32 are computed in float32; every sum is taken
-        in float64.
+        Representations of shape (n, p) and (n, q). Distances of more than 1024 objects in float32 are computed in
+        float32 and their products summed in float64; all else in float64.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def distance_correlation(x: Any, y: Any) -> float:
     Notes
     -----
     Invariant to orthogonal maps, translation and isotropic scaling of either side.
-    Cost: O(n² (p + q)) time, and blocks of some million distances, never an n × n matrix.
+    Cost: O(n² (p + q)) time, and blocks of distances within 2 GB, never an n × n matrix.
     Székely, Rizzo and Bakirov (2007), Measuring and testing dependence by correlation of distances, Annals of
     Statistics 35.
 
@@ -70,8 +70,8 @@ def distance_correlation_unbiased(x: Any, y: Any) -> float:
     Parameters
     ----------
     x, y
-        Representations of shape (n, p) and (n, q). Distances of float32 are computed in float32; every sum is taken
-        in float64.
+        Representations of shape (n, p) and (n, q). Distances of more than 1024 objects in float32 are computed in
+        float32 and their products summed in float64; all else in float64.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def distance_correlation_unbiased(x: Any, y: Any) -> float:
     Notes
     -----
     Invariant to orthogonal maps, translation and isotropic scaling of either side.
-    Cost: O(n² (p + q)) time, and blocks of some million distances, never an n × n matrix.
+    Cost: O(n² (p + q)) time, and blocks of distances within 2 GB, never an n × n matrix.
     Székely and Rizzo (2013), The distance correlation t-test of independence in high dimension, Journal of
     Multivariate Analysis 117; Székely and Rizzo (2014), Partial distance correlation with methods for
     dissimilarities, Annals of Statistics 42.

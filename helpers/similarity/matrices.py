@@ -49,8 +49,8 @@ def similarity_matrix(
     representations
         Mapping from names to matrices of shape (n, p), the rows of all being the same n objects: NumPy arrays, memory
         maps, paths of ``.npy`` files (opened as memory maps), torch tensors (on a CPU or a GPU) or Dask arrays. A list
-        gets the names "0", "1", …. If all are float32 (or half precision, which becomes float32) the products are
-        taken in float32 and summed in float64; as soon as one is of another type, all is computed in float64.
+        gets the names "0", "1", …. Of more than 1024 objects, if all are float32 (or half precision, which becomes
+        float32), the products are taken in float32 and summed in float64; else all is computed in float64.
     measure
         A name of :data:`~helpers.similarity.registry.MEASURES`.
     max_memory
@@ -85,6 +85,9 @@ def similarity_matrix(
 
     Notes
     -----
+    The function of a :data:`STREAMED` measure goes the same way with two representations. Measures of neighbours are
+    the same to the last bit in both, whatever the blocks, threads, precision and device; sums may differ by rounding
+    where another number of representations makes other blocks.
     Linear CKA, RSA, kNN overlaps and distance correlation never hold n × n numbers: O(n² Σp / 2 + L² n² / 2)
     operations (twice for RSA by ranks), or for CKA alone O(n (Σp)² / 2) if that is less. Where the shortest rows are
     more than 30 times shorter than the mean row, float32 leaves no digits of their directions, and cosines and

@@ -264,7 +264,7 @@ MEASURES: Mapping[str, Measure] = _Registry(
             _SIMILARITY,
             _SIGNED,
             "ps",
-            "time n²(p + log n), memory n²",
+            "time n²(p + log n)",
             "kriegeskorte2008representational",
             "Spearman correlation of the correlation distances between objects.",
             streamed=True,

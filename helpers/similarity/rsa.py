@@ -34,7 +34,7 @@ def rsa(x: Any, y: Any, *, distance: str = "correlation", compare: str = "spearm
     Parameters
     ----------
     x, y
-        Representations of shape (n, p) and (n, q). Distances of float32 are computed in float32.
+        Representations of shape (n, p) and (n, q).
     distance
         Distance between two rows: ``"correlation"`` (1 - Pearson's r over the features), ``"cosine"``,
         ``"euclidean"``, ``"sqeuclidean"``, or any other metric that ``scipy.spatial.distance.pdist`` knows by name
@@ -58,9 +58,11 @@ def rsa(x: Any, y: Any, *, distance: str = "correlation", compare: str = "spearm
     With Spearman, invariant to whatever keeps the order of the distances. For ``"correlation"``: scaling, permutation
     of the features and one number added to all of them, but neither rotation nor another translation; for
     ``"euclidean"``: orthogonal maps, translation and isotropic scaling; for ``"cosine"``: orthogonal maps and scaling.
-    Cost: O(n² (p + q + log n)) time and, up to 1024 objects, some vectors of n(n - 1)/2 entries; the distances of more
-    objects (but for metrics of ``pdist``) are streamed within 2 GB by
-    :func:`~helpers.similarity.matrices.similarity_matrix`, which bounds what its ranks leave open.
+    Up to 1024 objects distances are computed in double precision. There, and of float64 up to 4096 objects, those that
+    differ by less than 2⁻⁴² of the largest share their rank, so that rounding breaks no tie.
+    Cost: O(n² (p + q + log n)) time within 2 GB (metrics of ``pdist``: vectors of n(n - 1)/2 entries). Beyond 4096
+    objects ranks are those of up to 2²² bins of distances;
+    :func:`~helpers.similarity.matrices.similarity_matrix` bounds what they leave open.
     Kriegeskorte, Mur and Bandettini (2008), Representational similarity analysis, Frontiers in Systems Neuroscience 2.
 
     Examples

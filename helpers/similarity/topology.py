@@ -22,6 +22,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
 from helpers.arrays import as_matrix, as_pair, check_count, generator, to_numpy
+from helpers.similarity._checkpoint import ValueLog
 from helpers.similarity._distances import METRICS, Points, distance_block, pair_distances, points, rescaled, row_blocks
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ def rtd_matrix(
     where = {pair: column for column, pair in enumerate(pairs)}
     log = None
     if checkpoint is not None:
-        log = _Checkpoint(Path(checkpoint), _digest(names, arrays, subsets, options))
+        log = ValueLog(Path(checkpoint), _digest(names, arrays, subsets, options))
         for subset, i, j, value in log.values:
             values[subset, where[i, j]] = value
     done = int(np.isfinite(values).sum())
@@ -557,39 +558,6 @@ def _pool(n_jobs: int | None, tasks: int) -> ThreadPoolExecutor:
 class _Pool(ThreadPoolExecutor):
     def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
         self.shutdown(wait=True, cancel_futures=kind is not None)
-
-
-class _Checkpoint:
-    """Values of an unfinished matrix: a line that tells what they are of, then a line for each."""
-
-    def __init__(self, path: Path, digest: str) -> None:
-        self.path = path
-        self.values: list[tuple[int, int, int, float]] = []
-        text = path.read_text() if path.exists() else ""
-        # A run that was killed may have left half a line behind.
-        whole = text[: text.rfind("\n") + 1]
-        lines = whole.splitlines()
-        if lines:
-            try:
-                found = json.loads(lines[0])["rtd_matrix"]
-                self.values = [tuple(json.loads(line)) for line in lines[1:]]
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"checkpoint {path} is not a checkpoint of rtd_matrix; choose another file") from error
-            if found != digest:
-                raise ValueError(
-                    f"checkpoint {path} belongs to other representations or options; choose another file or delete it"
-                )
-            if whole != text:
-                os.truncate(path, len(whole.encode()))
-        elif text and not text.startswith('{"rtd_matrix"'):
-            raise ValueError(f"checkpoint {path} is not a checkpoint of rtd_matrix; choose another file")
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps({"rtd_matrix": digest}) + "\n")
-
-    def append(self, subset: int, i: int, j: int, value: float) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps([subset, i, j, value]) + "\n")
 
 
 def _digest(names: list[str], arrays: list[Array], subsets: list[np.ndarray], options: _Options) -> str:
