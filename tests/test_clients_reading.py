@@ -1,34 +1,25 @@
-"""Simulated clients follow their model, the ideal observer is calibrated, readers check what they read."""
+"""Tables of transactions are read as they are written; what is wrong is counted, handled or refused, with its place."""
 
 import os
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from helpers.clients import (
-    FEATURES,
     Classes,
     Clients,
     Columns,
     Format,
     Handling,
-    agreement,
-    ideal_posterior,
-    ideal_table,
     load,
     read,
     read_age_groups,
-    score,
     simulate,
     split,
     take,
 )
-from helpers.clients.observer import subsets
-from helpers.clients.simulator import CATEGORIES, CHANNELS, bank
 
 ROWS = pd.DataFrame(
     {
@@ -45,154 +36,6 @@ ALL = {"columns": NAMES, "handling": {"min_events": 1}, "classes": {"min_class_s
 def asked(**options):
     """All rows and classes of such a table are kept, except for what the options say."""
     return ALL | {group: ALL.get(group, {}) | names for group, names in options.items()}
-
-
-@pytest.fixture(scope="module")
-def clients():
-    return simulate(600, rng=3)
-
-
-# The simulator
-
-
-def test_events_are_sorted_and_every_client_has_a_target(clients):
-    events = clients.events
-    assert events.sort_values(["client", "time"], kind="stable").index.equals(events.index)
-    assert events["client"].unique().tolist() == clients.target.index.tolist() == clients.latents.index.tolist()
-    assert events.groupby("client").size().between(40, 120).all()
-    assert (events["amount"] > 0).all() and events.notna().all().all()
-
-
-def test_one_seed_gives_one_population(clients):
-    pd.testing.assert_frame_equal(clients.events, simulate(600, rng=3).events)
-    assert not clients.events.equals(simulate(600, rng=4).events)
-
-
-def test_a_large_population_takes_seconds_at_most():
-    simulate(10, rng=0)
-    began = time.process_time()
-    simulate(5000, events=(100, 100), rng=0)
-    assert time.process_time() - began < 5
-
-
-def test_drawn_frequencies_are_those_of_the_tables(clients):
-    many = simulate(8000, events=(1, 1), rng=0)
-    model = bank()
-    of_lifestyle = model.taste / model.taste.sum(axis=1, keepdims=True)
-    expected = (model.lifestyle @ of_lifestyle).mean(axis=0)
-    seen = many.events["category"].value_counts().reindex(list(CATEGORIES))
-    assert stats.chisquare(seen, expected * 8000).pvalue > 1e-3
-    channel = many.events["channel"].value_counts().reindex(list(CHANNELS))
-    expected = (model.channel / model.channel.sum(axis=1, keepdims=True)).mean(axis=0)
-    assert stats.chisquare(channel, expected * 8000).pvalue > 1e-3
-    base = pd.Series(model.log_amount, index=list(CATEGORIES))
-    known = np.log(many.events["amount"]) - many.events["category"].map(base).astype(float)
-    assert abs((known - many.latents["income"]).mean()) < 0.03
-
-
-def test_wrong_sizes_are_refused():
-    with pytest.raises(ValueError, match="at least one client"):
-        simulate(0)
-    with pytest.raises(ValueError, match="fewest ≤ most"):
-        simulate(5, events=(9, 3))
-    with pytest.raises(ValueError, match="strength of income is 2"):
-        bank(strength={"income": 2})
-    with pytest.raises(ValueError, match="strength names 'age'"):
-        bank(strength={"age": 1})
-
-
-# The ideal observer
-
-
-def test_the_posterior_by_hand_on_one_client():
-    """One event of known category and amount: lifestyle, taste and income are integrated by brute force."""
-    model, one = bank(), simulate(1, events=(2, 2), rng=5)
-    rng = np.random.default_rng(0)
-    codes = [list(CATEGORIES).index(name) for name in one.events["category"]]
-    log = np.log(one.events["amount"].to_numpy())
-    likelihood = []
-    for age in range(4):
-        lifestyle = rng.choice(6, size=40000, p=model.lifestyle[age])
-        taste = rng.standard_gamma(model.taste[lifestyle])
-        taste /= taste.sum(axis=1, keepdims=True)
-        income = rng.normal(model.income[age], model.income_spread, size=len(lifestyle))
-        value = np.ones(len(lifestyle))
-        for code, amount in zip(codes, log, strict=True):
-            value *= taste[:, code] * stats.norm.pdf(amount, income + model.log_amount[code], model.log_spread[code])
-        likelihood.append(value.mean())
-    expected = np.array(likelihood) / sum(likelihood)
-    found = ideal_posterior(one, ["category", "amount"]).to_numpy()[0]
-    assert np.allclose(found, expected, atol=0.01)
-
-
-def test_amounts_without_categories_by_hand_on_one_event():
-    """With one event the mixture has a closed form: the mean taste, and income and noise add up."""
-    model, one = bank(), simulate(1, events=(1, 1), rng=6)
-    share = model.lifestyle @ (model.taste / model.taste.sum(axis=1, keepdims=True))
-    spread = np.hypot(model.income_spread, model.log_spread)
-    log = np.log(one.events["amount"].iloc[0])
-    density = stats.norm.pdf(log, model.income[:, None] + model.log_amount, spread)
-    expected = (share * density).sum(axis=1)
-    found = ideal_posterior(one, ["amount"], draws=3000).to_numpy()[0]
-    assert np.allclose(found, expected / expected.sum(), atol=0.01)
-
-
-def test_days_by_hand_on_one_event():
-    model, one = bank(), simulate(1, events=(1, 1), days=60, rng=7)
-    calendar = pd.date_range("2025-01-01", periods=60)
-    day = one.events["time"].iloc[0]
-    expected = np.zeros(4)
-    for week in range(3):
-        for pay in range(4):
-            weight = model.week_profile[week][calendar.dayofweek] * model.month_profile[pay][calendar.day - 1]
-            chance = weight[calendar == day].sum() / weight.sum()
-            expected += (model.lifestyle @ model.week[:, week]) * model.payday[:, pay] * chance
-    found = ideal_posterior(one, ["weekday", "monthday"]).to_numpy()[0]
-    assert np.allclose(found, expected / expected.sum())
-
-
-def test_the_observer_is_as_often_right_as_it_believes():
-    table = ideal_table(
-        [["category"], ["category", "amount", "channel", "monthday"], ["amount"]], n_clients=1500, draws=60
-    )
-    error = np.sqrt(table["accuracy"] * (1 - table["accuracy"]) / 1500)
-    assert (abs(table["accuracy"] - table["hits"]) < 4 * error).all()
-    assert table["exact"].to_dict() == {
-        "category + amount + channel + monthday": True,
-        "category": True,
-        "amount": False,
-    }
-    assert (table["integration"] < 0.03).all()
-
-
-def test_more_features_never_tell_less(clients):
-    accuracy = {
-        chosen: ideal_posterior(clients, chosen).max(axis=1).mean()
-        for chosen in subsets(FEATURES)
-        if "amount" not in chosen or "category" in chosen
-    }
-    for chosen, value in accuracy.items():
-        for feature in set(FEATURES) - set(chosen):
-            larger = tuple(name for name in FEATURES if name in {*chosen, feature})
-            assert accuracy.get(larger, 1) > value - 0.015, (chosen, feature)
-
-
-def test_without_evidence_nothing_is_told():
-    model = bank(strength=0)
-    clients = simulate(30, model=model, rng=0)
-    for chosen in (FEATURES, ["amount"], ["weekday"]):
-        assert np.allclose(ideal_posterior(clients, chosen, model=model, draws=10), 0.25)
-
-
-def test_the_observer_refuses_other_events(clients):
-    with pytest.raises(ValueError, match="name one or more of category"):
-        ideal_posterior(clients, ["age"])
-    other = Clients(clients.events.assign(category="rent"), clients.target)
-    with pytest.raises(ValueError, match="'rent' is not a category"):
-        ideal_posterior(other, ["category"])
-
-
-# Reading
 
 
 def test_what_is_found_is_counted_handled_and_placed():
@@ -579,87 +422,3 @@ def test_fewer_clients_are_drawn_with_targets_first():
     assert take(half, 5, rng=1).target.index.tolist() == [0, 1, 2, 3, 4]
     some = take(simulated, 7, rng=1)
     assert len(some) == 7 and set(some.events["client"]) == set(some.target.index) == set(some.latents.index)
-
-
-# Parts
-
-
-@pytest.mark.parametrize("experiment", range(3))
-def test_parts_are_disjoint_fixed_and_alike_in_their_mixture(clients, experiment):
-    parts = split(clients, experiment=experiment)
-    assert parts.index.equals(clients.target.index)
-    assert parts.equals(split(clients.target, experiment=experiment))
-    assert not parts.equals(split(clients, experiment=experiment + 1))
-    share = pd.crosstab(clients.target, parts, normalize="index")
-    assert abs(share[["train", "validation", "test"]] - [0.6, 0.2, 0.2]).max(axis=None) < 0.02
-
-
-def test_fractions_must_sum_to_one(clients):
-    with pytest.raises(ValueError, match="sum to 1"):
-        split(clients, fractions=(0.5, 0.2, 0.2))
-
-
-# Scores
-
-
-def test_scores_reach_what_is_there_and_chance_where_nothing_is(clients):
-    parts, rng = split(clients), np.random.default_rng(0)
-    told = np.eye(4)[clients.target] + rng.normal(scale=0.1, size=(600, 4))
-    for classifier in ("logistic", "lightgbm", "fast"):
-        found = score(told, clients.target, parts, classifier=classifier)
-        assert found.accuracy > 0.97 and len(found.correct) == (parts == "test").sum()
-        assert np.allclose(found.probabilities.sum(axis=1), 1)
-        noise = score(rng.normal(size=(600, 4)), clients.target, parts, classifier=classifier)
-        assert noise.accuracy < 0.25 + 4 * np.sqrt(0.25 * 0.75 / len(noise.correct))
-
-
-def test_a_score_sees_the_training_clients_and_those_asked_for_only(clients):
-    parts, target = split(clients), clients.target
-    x = pd.DataFrame(np.random.default_rng(0).normal(size=(600, 5)), index=target.index)
-    before = score(x, target, parts, on="validation").probabilities
-    shuffled = target.where(parts != "test", (target + 1) % 4)
-    changed = x.copy()
-    changed[parts == "test"] = 7.0
-    after = score(changed.sample(frac=1, random_state=0), shuffled, parts, on="validation").probabilities
-    pd.testing.assert_frame_equal(before, after)
-
-
-def test_scores_refuse_what_does_not_fit(clients):
-    parts, x = split(clients), np.zeros((600, 2))
-    for arguments, message in [
-        ((x[:5], clients.target, parts), "one row for each of the 600 clients"),
-        ((x * np.nan, clients.target, parts), r"embeddings\[0, 0\] is nan"),
-        ((x, clients.target * 0, parts), "of 1 classes"),
-        ((x, clients.target, parts.iloc[:9]), "591 clients of the target are in no part"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            score(*arguments)
-    with pytest.raises(ValueError, match="classifier is 'slow'"):
-        score(x, clients.target, parts, classifier="slow")
-    few = clients.target.where(parts != "train", 0)
-    few[parts.index[parts == "train"][:4]] = 3
-    with pytest.raises(ValueError, match="class 3 has 4 training clients; LightAutoML needs 5"):
-        score(x, few, parts, classifier="lightautoml")
-
-
-def test_agreement_is_of_ranks_within_groups():
-    rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(30), 6)
-    level = rng.normal(size=30)[groups]
-    scores = pd.DataFrame({"a": level + rng.normal(size=180) / 9})
-    scores["same"], scores["only level"] = scores["a"] / 2, level + rng.normal(size=180) / 9
-    found = agreement(scores, "a", groups=groups, n_resamples=200)
-    assert found.loc["same", "correlation"] > 0.8
-    assert found.loc["only level", "ci_low"] < 0 < found.loc["only level", "ci_high"]
-    assert agreement(scores, "a", n_resamples=50).loc["only level", "correlation"] > 0.7
-    with pytest.raises(ValueError, match="all scores of 'same'"):
-        agreement(scores.assign(same=1.0), "a")
-
-
-@pytest.mark.slow
-def test_lightautoml_scores_with_its_classes_in_the_right_order(clients):
-    parts = split(clients)
-    names = clients.target.map({0: "d", 1: "c", 2: "b", 3: "a"})
-    told = np.eye(4)[clients.target][:, :3] + np.random.default_rng(0).normal(scale=0.2, size=(600, 3))
-    found = score(told, names, parts, classifier="lightautoml", timeout=30)
-    assert found.accuracy > 0.9 and list(found.probabilities) == ["a", "b", "c", "d"]

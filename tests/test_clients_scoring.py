@@ -1,0 +1,101 @@
+"""Splits are fixed and disjoint, scores see what they may see, agreement of classifiers is of ranks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.clients import (
+    agreement,
+    score,
+    simulate,
+    split,
+)
+
+
+@pytest.fixture(scope="module")
+def clients():
+    return simulate(600, rng=3)
+
+
+# Parts
+
+
+@pytest.mark.parametrize("experiment", range(3))
+def test_parts_are_disjoint_fixed_and_alike_in_their_mixture(clients, experiment):
+    parts = split(clients, experiment=experiment)
+    assert parts.index.equals(clients.target.index)
+    assert parts.equals(split(clients.target, experiment=experiment))
+    assert not parts.equals(split(clients, experiment=experiment + 1))
+    share = pd.crosstab(clients.target, parts, normalize="index")
+    assert abs(share[["train", "validation", "test"]] - [0.6, 0.2, 0.2]).max(axis=None) < 0.02
+
+
+def test_fractions_must_sum_to_one(clients):
+    with pytest.raises(ValueError, match="sum to 1"):
+        split(clients, fractions=(0.5, 0.2, 0.2))
+
+
+# Scores
+
+
+def test_scores_reach_what_is_there_and_chance_where_nothing_is(clients):
+    parts, rng = split(clients), np.random.default_rng(0)
+    told = np.eye(4)[clients.target] + rng.normal(scale=0.1, size=(600, 4))
+    for classifier in ("logistic", "lightgbm", "fast"):
+        found = score(told, clients.target, parts, classifier=classifier)
+        assert found.accuracy > 0.97 and len(found.correct) == (parts == "test").sum()
+        assert np.allclose(found.probabilities.sum(axis=1), 1)
+        noise = score(rng.normal(size=(600, 4)), clients.target, parts, classifier=classifier)
+        assert noise.accuracy < 0.25 + 4 * np.sqrt(0.25 * 0.75 / len(noise.correct))
+
+
+def test_a_score_sees_the_training_clients_and_those_asked_for_only(clients):
+    parts, target = split(clients), clients.target
+    x = pd.DataFrame(np.random.default_rng(0).normal(size=(600, 5)), index=target.index)
+    before = score(x, target, parts, on="validation").probabilities
+    shuffled = target.where(parts != "test", (target + 1) % 4)
+    changed = x.copy()
+    changed[parts == "test"] = 7.0
+    after = score(changed.sample(frac=1, random_state=0), shuffled, parts, on="validation").probabilities
+    pd.testing.assert_frame_equal(before, after)
+
+
+def test_scores_refuse_what_does_not_fit(clients):
+    parts, x = split(clients), np.zeros((600, 2))
+    for arguments, message in [
+        ((x[:5], clients.target, parts), "one row for each of the 600 clients"),
+        ((x * np.nan, clients.target, parts), r"embeddings\[0, 0\] is nan"),
+        ((x, clients.target * 0, parts), "of 1 classes"),
+        ((x, clients.target, parts.iloc[:9]), "591 clients of the target are in no part"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            score(*arguments)
+    with pytest.raises(ValueError, match="classifier is 'slow'"):
+        score(x, clients.target, parts, classifier="slow")
+    few = clients.target.where(parts != "train", 0)
+    few[parts.index[parts == "train"][:4]] = 3
+    with pytest.raises(ValueError, match="class 3 has 4 training clients; LightAutoML needs 5"):
+        score(x, few, parts, classifier="lightautoml")
+
+
+def test_agreement_is_of_ranks_within_groups():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 6)
+    level = rng.normal(size=30)[groups]
+    scores = pd.DataFrame({"a": level + rng.normal(size=180) / 9})
+    scores["same"], scores["only level"] = scores["a"] / 2, level + rng.normal(size=180) / 9
+    found = agreement(scores, "a", groups=groups, n_resamples=200)
+    assert found.loc["same", "correlation"] > 0.8
+    assert found.loc["only level", "ci_low"] < 0 < found.loc["only level", "ci_high"]
+    assert agreement(scores, "a", n_resamples=50).loc["only level", "correlation"] > 0.7
+    with pytest.raises(ValueError, match="all scores of 'same'"):
+        agreement(scores.assign(same=1.0), "a")
+
+
+@pytest.mark.slow
+def test_lightautoml_scores_with_its_classes_in_the_right_order(clients):
+    parts = split(clients)
+    names = clients.target.map({0: "d", 1: "c", 2: "b", 3: "a"})
+    told = np.eye(4)[clients.target][:, :3] + np.random.default_rng(0).normal(scale=0.2, size=(600, 3))
+    found = score(told, names, parts, classifier="lightautoml", timeout=30)
+    assert found.accuracy > 0.9 and list(found.probabilities) == ["a", "b", "c", "d"]
