@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from helpers.book.fingerprint import Reach, key
+from helpers.book.fingerprint import Dependencies, key
 
 FILES = {
     "__init__.py": '"""Nothing here."""',
@@ -67,7 +67,7 @@ def package(tmp_path):
 
 
 def reached(package, source):
-    return Reach([source], package, package.parent / "data")
+    return Dependencies([source], package, package.parent / "data")
 
 
 def names(package, source):

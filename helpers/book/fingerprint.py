@@ -28,13 +28,13 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Reach", "key", "reach", "without_magics"]
+__all__ = ["Dependencies", "key", "dependencies", "without_magics"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DATA = PACKAGE.parent / "data"
 
 
-class Reach:
+class Dependencies:
     """Everything that a piece of code reaches.
 
     Attributes
@@ -231,15 +231,15 @@ class _Module:
         return ".".join([*base, *([node.module] if node.module else [])])
 
 
-def reach(sources: Iterable[str]) -> Reach:
-    """What pieces of Python code reach in this package and beyond; see :class:`Reach`."""
-    return Reach(sources)
+def dependencies(sources: Iterable[str]) -> Dependencies:
+    """What pieces of Python code reach in this package and beyond; see :class:`Dependencies`."""
+    return Dependencies(sources)
 
 
-def key(code: Iterable[str], parameters: Mapping[str, Any], reached: Reach | None = None) -> str:
+def key(code: Iterable[str], parameters: Mapping[str, Any], reached: Dependencies | None = None) -> str:
     """Digest of everything that decides the outputs of ``code`` run with ``parameters``; 16 hexadecimal digits."""
     code = list(code)
-    reached = reached or reach(code)
+    reached = reached or dependencies(code)
     parts = {
         "code": code,
         "parameters": {name: [value, *_contents(value)] for name, value in parameters.items()},
