@@ -253,3 +253,9 @@ def test_a_pooler_of_its_own_joins_the_tree_above_the_cut_into_four():
     for matrix, finding in ((far, own), (near, one_of_many)):
         groups = cut(matrix, 4)
         assert (np.sum(groups == groups[-1]) == 1) == (finding.estimate > 0)
+
+
+def test_encoders_of_few_layers_speak_to_agreement_alone():
+    found = findings(on_a_line([0, 1, 2]), agreements(0.95), {"one": 500})
+    assert list(found) == ["agree"]
+    assert pooler_finding(made_of(np.eye(4)), 500).why == "fewer than five representations to cut into four groups"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.arrays import check_count, generator
-from helpers.inference import Claim, Finding
+from helpers.inference import Claim, Finding, absent
 from helpers.metrics import average_ranks, spearman
 from helpers.similarity import MEASURES, rtd, rtd_matrix, similarity_matrices
 
@@ -446,6 +446,8 @@ def findings(pairs: Any, agreements: Any, n_objects: Mapping[Any, int]) -> dict[
     for run, own in pairs[pairs["measure"] == "cka"].groupby("run", sort=False):
         bounds = _bounds(own)
         steps = [1 - bounds[i, i + 1][[0, 2, 1]] for i in range(1 + max(i for i, _ in bounds))]
+        if len(steps) < 3:  # no layer between the ends and their neighbours
+            continue
         for key, end in (("first", 0), ("last", len(steps) - 1)):
             gaps = [_finding(steps[end] - step[[0, 2, 1]], n_objects[run]) for i, step in enumerate(steps) if i != end]
             parts[key].append(weakest(CLAIMS[key], gaps, spare=1))
@@ -489,6 +491,9 @@ def pooler_finding(found: Study, n_objects: int) -> Finding:
         In 1 - CKA; above zero the pooler is a group of its own when the tree is cut into four.
     """
     from scipy.cluster.hierarchy import linkage
+
+    if len(found.matrices["cka"]) < 5:
+        return absent("fewer than five representations to cut into four groups")
 
     def height(matrix: np.ndarray) -> float:
         size = len(matrix)
