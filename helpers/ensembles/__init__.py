@@ -24,25 +24,22 @@ from helpers.ensembles.aligning import (
     GeneralizedProcrustes,
     MultisetCCA,
     OrthogonalProcrustes,
-    SharedAutoencoder,
     SharedLinearAutoencoder,
 )
-from helpers.ensembles.estimators import (
-    QP,
+from helpers.ensembles.autoencoder import SharedAutoencoder
+from helpers.ensembles.base import Ensemble
+from helpers.ensembles.baselines import (
     BestLayer,
     BestUnsupervised,
     CentredLast,
-    ClusterPCA,
     ConcatPCA,
-    Ensemble,
-    Greedy,
     LastLayer,
-    MaskedQP,
     MeanOfLastFour,
     MeanOfLayers,
-    QPSelectionPCA,
     WhitenedLast,
 )
+from helpers.ensembles.greedy import Greedy
+from helpers.ensembles.programs import QP, ClusterPCA, MaskedQP, QPSelectionPCA
 from helpers.ensembles.replacing import GreedyReplacement, QualityReplacement
 from helpers.ensembles.representations import Representations
 from helpers.ensembles.saving import load

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from helpers.ensembles.estimators import Ensemble
+from helpers.ensembles.base import Ensemble
 from helpers.ensembles.representations import Representations
 from helpers.ensembles.saving import load
 from helpers.errors import Argument, OutputExistsError

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from helpers.arrays import check_count, integer_seed
 from helpers.ensembles.arguments import as_quality
-from helpers.ensembles.estimators import Ensemble
+from helpers.ensembles.base import Ensemble
 from helpers.ensembles.projection import Normalizer
 from helpers.ensembles.representations import Representations
 from helpers.similarity.cka import cka

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from helpers.arrays import check_count, generator
-from helpers.ensembles.estimators import Ensemble
+from helpers.ensembles.base import Ensemble
 from helpers.ensembles.projection import Normalizer
 from helpers.ensembles.representations import Representations
 

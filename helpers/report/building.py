@@ -15,7 +15,7 @@ import numpy as np
 
 from helpers.arrays import integer_seed
 from helpers.ensembles import load
-from helpers.ensembles.estimators import Ensemble
+from helpers.ensembles.base import Ensemble
 from helpers.inputs import Inputs, read
 from helpers.report.decisions import Decisions, cost_table, decide, fit_chosen
 from helpers.report.defaults import FOLDS, N_OBJECTS, NORMALIZE, THRESHOLD

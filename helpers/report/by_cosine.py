@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import generator, unit_rows
-from helpers.ensembles.estimators import Ensemble
+from helpers.ensembles.base import Ensemble
 from helpers.ensembles.representations import Representations
 from helpers.metrics import ndcg_of_ranking, spearman
 from helpers.report.evaluation import BEST, EvaluationPlan, TargetEvaluation, folds_of

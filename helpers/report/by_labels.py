@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.ensembles.estimators import Ensemble
+from helpers.ensembles.base import Ensemble
 from helpers.ensembles.representations import Representations
 from helpers.report.evaluation import BEST, LEAST_FOLDS, EvaluationPlan, TargetEvaluation, folds_of
 from helpers.report.moments import Moments, linear_cka

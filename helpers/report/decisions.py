@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import unit_rows
-from helpers.ensembles.estimators import ConcatPCA, Ensemble
+from helpers.ensembles.base import Ensemble
+from helpers.ensembles.baselines import ConcatPCA
 from helpers.ensembles.representations import Representations
 from helpers.report.defaults import NORMALIZE
 from helpers.report.evaluation import BEST, TargetEvaluation

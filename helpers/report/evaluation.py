@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import check_count, generator
-from helpers.ensembles.estimators import Ensemble
+from helpers.ensembles.base import Ensemble
 from helpers.report.defaults import FOLDS, LAMBDAS, NORMALIZE
 from helpers.report.recipes import candidate_ensembles
 

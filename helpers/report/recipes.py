@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from helpers.ensembles.estimators import QP, ClusterPCA, ConcatPCA, Ensemble, Greedy, MeanOfLayers, QPSelectionPCA
+from helpers.ensembles.base import Ensemble
+from helpers.ensembles.baselines import ConcatPCA, MeanOfLayers
+from helpers.ensembles.greedy import Greedy
+from helpers.ensembles.programs import QP, ClusterPCA, QPSelectionPCA
 from helpers.ensembles.representations import Representations
 from helpers.report.moments import leading_axes
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from helpers.arrays import check_count
 from helpers.ensembles.applying import write_transformed
-from helpers.ensembles.estimators import Ensemble
+from helpers.ensembles.base import Ensemble
 from helpers.ensembles.representations import Representations
 from helpers.inputs import Inputs
 from helpers.report.decisions import Decisions
