@@ -269,3 +269,16 @@ def test_the_agreement_of_ranks_is_its_definition_and_symmetric_to_the_bit():
         total += terms / sum(1 / m for m in range(1, len(common) + 1)) if common else 0
     assert rank_agreement(a, b) == pytest.approx(total / 50, rel=1e-14)
     assert rank_agreement(a, b) == rank_agreement(b, a)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_data_that_are_read_in_pieces_have_the_neighbours_of_data_in_memory(dtype):
+    """Read-only arrays, and numbers so small that they are scaled, are read again, rows at a time."""
+    x = np.random.default_rng(0).normal(size=(1500, 256)).astype(dtype)
+    expected = nearest(x, 10)
+    locked = x.copy()
+    locked.flags.writeable = False
+    assert np.array_equal(nearest(locked, 10), expected)
+    assert np.array_equal(nearest(x * dtype(2.0**-60), 10), expected)
+    y = x + np.random.default_rng(1).normal(size=x.shape).astype(dtype)
+    assert neighbours.jaccard(locked, y) == neighbours.jaccard(x, y)

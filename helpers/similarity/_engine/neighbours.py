@@ -99,7 +99,7 @@ def settle(
         own = open_rows[low : low + step]
         at, others, of = own + rows.start, names[own], exact
         if of is None:
-            read = np.union1d(at, np.maximum(others, at[0]))
+            read = np.union1d(at, np.where(others < 0, at[0], others))  # -1 stands for no candidate
             of = kernels.exact(source, read, metric)
             at, others = np.searchsorted(read, at), np.searchsorted(read, others)
         best[own], index[own], complete[own] = of.settle(at, others, keys[own], names[own], candidates.unit, k)
