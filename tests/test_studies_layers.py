@@ -11,6 +11,7 @@ from helpers.studies.layers import (
     VIEWS,
     Study,
     agreement,
+    as_similarities,
     block_fit,
     block_name,
     block_test,
@@ -23,7 +24,6 @@ from helpers.studies.layers import (
     ends,
     findings,
     interval,
-    likeness,
     pooler_finding,
     study,
     tidy,
@@ -97,9 +97,11 @@ def test_the_claims_fit_the_number_of_layers():
 
 
 def test_a_distance_becomes_the_share_below_chance(found):
-    matrix, draws = likeness(found, "rtd")
+    matrix, draws = as_similarities(found, "rtd")
     assert np.allclose(np.diag(matrix), 1) and np.allclose(np.diagonal(draws, axis1=1, axis2=2), 1)
-    assert likeness(found, "cka")[0] is not matrix and np.allclose(likeness(found, "cka")[0], found.matrices["cka"])
+    assert as_similarities(found, "cka")[0] is not matrix and np.allclose(
+        as_similarities(found, "cka")[0], found.matrices["cka"]
+    )
 
 
 def test_a_steady_drift_makes_measures_agree_but_not_beyond_depth(found):

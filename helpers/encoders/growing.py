@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from helpers.encoders.recipes import Recipe
 
-__all__ = ["grow", "load", "look_around", "new_model", "tokenizer_of", "trained_tokenizer"]
+__all__ = ["grow", "load", "start_with_local_attention", "new_model", "tokenizer_of", "trained_tokenizer"]
 
 
 def grow(model: PreTrainedModel, layers: int) -> PreTrainedModel:
@@ -52,7 +52,7 @@ def grow(model: PreTrainedModel, layers: int) -> PreTrainedModel:
     return deeper.train(model.training)
 
 
-def look_around(model: PreTrainedModel, rng: int | np.random.Generator = 0) -> None:
+def start_with_local_attention(model: PreTrainedModel, rng: int | np.random.Generator = 0) -> None:
     """Let heads of a new encoder begin by attending to the tokens beside: offsets -1, +1, -2, +2, in place.
 
     Trained encoders have such heads in any case :cite:`clark2019bert`, yet the way there from a random beginning is a

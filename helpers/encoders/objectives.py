@@ -69,7 +69,7 @@ def sentence_pairs(modules: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     modules
         The module of each paragraph, paragraphs in the order of the text.
     rng
-        Decides where pairs begin, and the strangers.
+        Decides where pairs begin, and the unrelated.
 
     Returns
     -------
@@ -90,15 +90,15 @@ def sentence_pairs(modules: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     second = first + 1
     label = np.zeros(len(first), dtype=int)
     label[rng.permutation(len(first))[: len(first) // 2]] = 1
-    strangers = rng.permutation(len(modules))[np.arange(len(first)) % len(modules)]
+    unrelated = rng.permutation(len(modules))[np.arange(len(first)) % len(modules)]
     for _ in range(100):
-        same = (label == 1) & (modules[strangers] == modules[first])
+        same = (label == 1) & (modules[unrelated] == modules[first])
         if not same.any():
             break
-        strangers[same] = rng.integers(0, len(modules), same.sum())
+        unrelated[same] = rng.integers(0, len(modules), same.sum())
     else:
         raise ValueError("the corpus is too small for next-sentence prediction: it has one module, or hardly more")
-    return np.column_stack([first, np.where(label == 1, strangers, second), label])
+    return np.column_stack([first, np.where(label == 1, unrelated, second), label])
 
 
 def contrastive_loss(

@@ -21,7 +21,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.encoders.growing import grow, load, look_around, new_model, tokenizer_of, trained_tokenizer
+from helpers.encoders.growing import grow, load, new_model, start_with_local_attention, tokenizer_of, trained_tokenizer
 from helpers.encoders.objectives import Task
 from helpers.encoders.recipes import Recipe, corpus
 
@@ -121,7 +121,7 @@ def held_out_loss(
     """The loss of an exported encoder on the modules that its training never saw.
 
     Sequences and masks are the same at every call. For ``"simcse"`` the loss is that of telling the other paragraph of
-    a docstring from 31 strangers and 32 hard negatives.
+    a docstring from 31 unrelated sentences and 32 hard negatives.
 
     Parameters
     ----------
@@ -289,7 +289,7 @@ class _Run:
         self.task = Task(recipe, table, tokenizer)
         self.model = load(Path(start)) if start else new_model(recipe, tokenizer)
         if not start and recipe.positions == "neighbours":
-            look_around(self.model, recipe.seed)
+            start_with_local_attention(self.model, recipe.seed)
         layers = self.model.config.num_hidden_layers
         if layers != recipe.stages[0][0]:
             raise ValueError(f"start has {layers} layers, stages begin with {recipe.stages[0][0]}")

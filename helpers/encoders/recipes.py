@@ -47,8 +47,8 @@ class Recipe:
         everything else stay in single precision), which is half as fast again on processors that have it.
     positions
         Where training begins: ``"neighbours"``, some heads look at the tokens beside
-        (:func:`helpers.encoders.growing.look_around`), or ``"random"``, all heads look anywhere, and much of a short
-        training goes by until they find the neighbours.
+        (:func:`helpers.encoders.growing.start_with_local_attention`), or ``"random"``, all heads look anywhere, and
+        much of a short training goes by until they find the neighbours.
     libraries
         Packages whose documentation is read; empty for all that the book reads.
     seed

@@ -89,7 +89,7 @@ class QP(Penalised):
 
 
 class MaskedQP(QP):
-    r"""A weighted sum with only the likeness to *better* representations penalised.
+    r"""A weighted sum with only the similarity to *better* representations penalised.
 
     Maximises :math:`q^\top w - \lambda\,w^\top A w` over w ≥ 0, Σw = 1, with A_ij = S_ij if q_i < q_j, else 0.
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.inputs._files import Shelf, bounds, real_dtype
+from helpers.inputs._files import ConversionCache, bounds, real_dtype
 
 
 class Stored(NamedTuple):
@@ -108,7 +108,7 @@ def check_matrix(shape: tuple[int, ...], dtype: np.dtype, where: str) -> None:
         raise ValueError(f"{where} has dtype {dtype}; real numbers are needed")
 
 
-def matrix_of(stored: Stored, where: str, shelf: Shelf) -> tuple[np.ndarray, str]:
+def matrix_of(stored: Stored, where: str, conversions: ConversionCache) -> tuple[np.ndarray, str]:
     """A checked float32 or float64 matrix, mapped where it lies if that can be, and its dtype in the file."""
     check_matrix(stored.shape, stored.dtype, where)
     kind, real = stored.kind or str(stored.dtype), np.dtype(np.float32) if stored.kind else real_dtype(stored.dtype)
@@ -117,13 +117,13 @@ def matrix_of(stored: Stored, where: str, shelf: Shelf) -> tuple[np.ndarray, str
     rows, width = stored.shape
 
     def blocks() -> Iterator[list[np.ndarray]]:
-        source = _unpacked(stored, shelf) if stored.member else stored.mapped()
+        source = _unpacked(stored, conversions) if stored.member else stored.mapped()
         for start, stop in bounds(rows, width):
             block = source[start:stop]
             block = (block.astype(np.uint32) << 16).view(np.float32) if stored.kind else block
             yield [block.astype(real)]
 
-    return shelf.streamed(stored.path, [f"array {where} {stored.offset}"], blocks, rows)[0], kind
+    return conversions.streamed(stored.path, [f"array {where} {stored.offset}"], blocks, rows)[0], kind
 
 
 def _npy_header(stream: Any, file: str) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -145,9 +145,9 @@ def _check_length(stored: Stored, size: int, file: str) -> None:
         )
 
 
-def _unpacked(stored: Stored, shelf: Shelf) -> np.ndarray:
+def _unpacked(stored: Stored, conversions: ConversionCache) -> np.ndarray:
     """A compressed member of an archive, mapped from a nameless temporary file."""
-    with tempfile.TemporaryFile(dir=shelf.folder(stored.path)) as temporary:
+    with tempfile.TemporaryFile(dir=conversions.folder(stored.path)) as temporary:
         with zipfile.ZipFile(stored.path) as archive, archive.open(stored.member) as stream:
             _npy_header(stream, stored.member)
             shutil.copyfileobj(stream, temporary, 1 << 20)

@@ -39,7 +39,7 @@ class Part:
     key: str = ""
 
 
-class Offer(NamedTuple):
+class Candidate(NamedTuple):
     """A representation that has not been opened yet."""
 
     name: str
@@ -124,7 +124,7 @@ def natural(text: str) -> list:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text)]
 
 
-class Shelf:
+class ConversionCache:
     """The work folder, where what was converted of a file lies until the file changes; and which columns are taken."""
 
     def __init__(self, work: Any, progress: bool, roles: set[str], texts: str | None):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from helpers.errors import Argument, ArgumentError
-from helpers.inputs._files import Part, Shelf, bounds
+from helpers.inputs._files import ConversionCache, Part, bounds
 
 
 def aligned(parts: list[Part], series: list[Part]) -> tuple[np.ndarray, list[np.ndarray], list[tuple]]:
@@ -84,7 +84,7 @@ def complete(
     return keep, losses
 
 
-def selected(part: Part, rows: np.ndarray, shelf: Shelf) -> np.ndarray:
+def selected(part: Part, rows: np.ndarray, conversions: ConversionCache) -> np.ndarray:
     """These rows of a representation: a view where they follow each other, else a copy, on the disk if it is there."""
     if len(rows) and (np.diff(rows) == 1).all():
         return part.array[rows[0] : rows[-1] + 1]
@@ -96,7 +96,7 @@ def selected(part: Part, rows: np.ndarray, shelf: Shelf) -> np.ndarray:
         return ([part.array[rows[start:stop]]] for start, stop in bounds(len(rows), width))
 
     key = f"{part.key} rows {hashlib.sha256(rows.astype(np.int64).tobytes()).hexdigest()}"
-    return shelf.streamed(part.path, [key], blocks, len(rows))[0]
+    return conversions.streamed(part.path, [key], blocks, len(rows))[0]
 
 
 def survey(part: Part, array: np.ndarray, missing: int) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from helpers.errors import Argument, ArgumentError
+from helpers.inputs._candidates import candidates_of, chosen_of
 from helpers.inputs._columns import Related, columns_of, large_classes, table_of, texts_in, values_of
-from helpers.inputs._files import Offer, Part, Place, Shelf, sha
-from helpers.inputs._offers import chosen_of, offers_of
+from helpers.inputs._files import Candidate, ConversionCache, Part, Place, sha
 from helpers.inputs._rows import aligned, complete, finite_rows, present, selected, survey
 
 PAIRS, QRELS = ("left", "right", "score"), ("query", "document", "relevance")
@@ -202,13 +202,13 @@ def read(
     specs = {role: place.find(spec, role) for role, spec in wanted.items() if isinstance(spec, (str, os.PathLike))}
     apart = {path for path, _ in specs.values()} | {table.path for table in tables} | {place.id_file}
     roles = {role: column for role, (path, column) in specs.items() if path is None}
-    shelf = Shelf(work, progress, set(roles.values()), roles.get("texts") if models else None)
+    conversions = ConversionCache(work, progress, set(roles.values()), roles.get("texts") if models else None)
 
-    offers, ignored = offers_of(source, place, apart, shelf)
-    files = dict.fromkeys([path for path in [*place.files, *(offer.path for offer in offers)] if path])
+    candidates, ignored = candidates_of(source, place, apart, conversions)
+    files = dict.fromkeys([path for path in [*place.files, *(candidate.path for candidate in candidates)] if path])
     series = [part for role, spec in wanted.items() for part in columns_of(role, spec, specs.get(role), place, files)]
     series += [texts_in(tables)] if models and text is None else []
-    parts = [offer.open() for offer in chosen_of(offers, names, models, place, ignored)]
+    parts = [candidate.open() for candidate in chosen_of(candidates, names, models, place, ignored)]
     joined, rows, losses = aligned(parts, series)
     total = len(parts[0].array) if parts and parts[0].ids is None else None
 
@@ -225,12 +225,12 @@ def read(
         losses, joined, rows = losses + lost, joined[keep], [r[keep] for r in rows]
         values = {role: column[keep] for role, column in values.items()}
 
-    arrays = {part.name: selected(part, chosen, shelf) for part, chosen in zip(parts, rows, strict=False)}
+    arrays = {part.name: selected(part, chosen, conversions) for part, chosen in zip(parts, rows, strict=False)}
     for model in models:
         encoded = _encoded(model, values["texts"], layers, arrays, work, progress)
         arrays |= encoded
         parts += [Part(name, str(model), x, None, stored="float32") for name, x in encoded.items()]
-    arrays = _in_order(arrays, names, offers)
+    arrays = _in_order(arrays, names, candidates)
     missing = {part.name: int((~finite).sum()) for part, finite in zip(parts, whole, strict=False)}
     chosen = [part for part in parts if part.name in arrays]
     surveys = {
@@ -250,12 +250,14 @@ def _slowly(what: str, items: Sequence[Any], progress: bool) -> Iterable[Any]:
     return tqdm(items, desc=what, delay=1, disable=not progress)
 
 
-def _in_order(arrays: dict[str, np.ndarray], names: Sequence[str] | None, offers: list[Offer]) -> dict[str, np.ndarray]:
+def _in_order(
+    arrays: dict[str, np.ndarray], names: Sequence[str] | None, candidates: list[Candidate]
+) -> dict[str, np.ndarray]:
     """The representations asked for, in their order."""
     if names is None:
         return arrays
     if absent := [name for name in names if name not in arrays]:
-        there = dict.fromkeys([*(offer.name for offer in offers), *arrays])
+        there = dict.fromkeys([*(candidate.name for candidate in candidates), *arrays])
         raise ValueError(f"names lists {absent}; there are {list(there)}")
     return {name: arrays[name] for name in names}
 

@@ -198,7 +198,7 @@ def claims(published: pd.DataFrame) -> dict[str, Claim]:
         side, words = ("greater", "larger") if value > 0 else ("less", "smaller")
         found[name] = Claim(
             f"The larger {name.replace('_', ' ')}, the {words} the gain",
-            "correlation with the gain that the two accuracies do not foretell",
+            "correlation with the gain that the two accuracies do not predict",
             side,
             published=value,
             spec="+.2f",

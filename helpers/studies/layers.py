@@ -34,7 +34,7 @@ __all__ = [
     "ends",
     "findings",
     "interval",
-    "likeness",
+    "as_similarities",
     "pooler_finding",
     "study",
     "tidy",
@@ -312,7 +312,7 @@ def block_test(similarity: Any, groups: Sequence[int], *, beyond_depth: bool = F
     return fit, float(np.mean(~(fits < fit - 1e-12)))
 
 
-def likeness(found: Study, measure: str) -> tuple[np.ndarray, np.ndarray]:
+def as_similarities(found: Study, measure: str) -> tuple[np.ndarray, np.ndarray]:
     """The matrix and its draws as similarities: of a distance the share by which it lies below its chance level."""
     matrix, draws, chance = found.matrices[measure].to_numpy(), found.draws[measure], found.chance[measure].to_numpy()
     return (
@@ -353,7 +353,7 @@ def blocks(found: Study, partitions: Mapping[str, Sequence[int]], measures: Sequ
 
     rows = []
     for measure, (name, groups) in itertools.product(measures, partitions.items()):
-        matrix, draws = likeness(found, measure)
+        matrix, draws = as_similarities(found, measure)
         row: dict[str, Any] = {"measure": measure, "partition": name, "blocks": block_name(groups)}
         for suffix, beyond in (("", False), ("_beyond_depth", True)):
             fit, share = block_test(matrix, groups, beyond_depth=beyond)
@@ -406,7 +406,7 @@ def ends(found: Study, measures: Sequence[str] = VIEWS) -> Any:
 
     rows = []
     for measure in measures:
-        matrix, draws = likeness(found, measure)
+        matrix, draws = as_similarities(found, measure)
         names, every = list(found.matrices[measure].index), np.stack([matrix, *draws])
         steps = 1 - np.diagonal(every, 1, axis1=1, axis2=2)
         for layer, at in ((names[0], 0), (names[-1], -1)):
@@ -506,7 +506,7 @@ def pooler_finding(found: Study, n_objects: int) -> Finding:
 
 def _drawn_finding(statistic: Any, found: Study, n_objects: int) -> Finding:
     """A statistic of the CKA matrix with the interval that its draws give."""
-    matrix, draws = likeness(found, "cka")
+    matrix, draws = as_similarities(found, "cka")
     value = statistic(matrix)
     return _finding((value, *interval(value, [statistic(draw) for draw in draws])), n_objects)
 

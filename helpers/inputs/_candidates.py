@@ -16,7 +16,7 @@ import numpy as np
 
 from helpers.inputs._arrays import check_matrix, matrix_of, stored_in
 from helpers.inputs._columns import LIKE_IDS, id_column, ids_of
-from helpers.inputs._files import FORMATS, TABLES, Offer, Part, Place, Shelf, natural, reading, real_dtype
+from helpers.inputs._files import FORMATS, TABLES, Candidate, ConversionCache, Part, Place, natural, reading, real_dtype
 from helpers.inputs._tables import column_kind, head_of, number_blocks, vector_blocks
 
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
@@ -25,44 +25,48 @@ COMPANIONS |= {"judgements": "qrels", "texts": "text"}  # files that are no embe
 LIKE_LABELS = re.compile(r"(^|[_\-. ])(labels?|targets?|class|groups?)$", re.IGNORECASE)
 
 
-def offers_of(source: Any, place: Place, apart: set, shelf: Shelf) -> tuple[list[Offer], list[tuple[str, str]]]:
+def candidates_of(
+    source: Any, place: Place, apart: set, conversions: ConversionCache
+) -> tuple[list[Candidate], list[tuple[str, str]]]:
     """Every representation of the source, and what is no representation."""
-    offers, ignored = [], []
+    candidates, ignored = [], []
     if isinstance(source, Mapping):
         for name, given in source.items():
             if isinstance(given, (str, os.PathLike)):
                 inner = Place.of(given, None)
                 inner = place._replace(base=inner.base, files=inner.files)
-                found = _of_file(inner.files[0], inner, shelf, ignored) if len(inner.files) == 1 else []
+                found = _of_file(inner.files[0], inner, conversions, ignored) if len(inner.files) == 1 else []
                 if len(found) != 1:
                     raise ValueError(f"{name!r} is {str(given)!r} with {len(found)} representations; one is needed")
-                offers.append(found[0]._replace(name=str(name), open=_renamed(found[0].open, str(name))))
+                candidates.append(found[0]._replace(name=str(name), open=_renamed(found[0].open, str(name))))
             else:
-                offers.append(Offer(str(name), None, _given(str(name), given)))
+                candidates.append(Candidate(str(name), None, _given(str(name), given)))
     for path in place.files:
         file, suffix = place.shown(path), path.suffix.lower()
-        if path in apart or re.search(r"\.ids\.(npy|txt)$", path.name) or shelf.holds(path):
+        if path in apart or re.search(r"\.ids\.(npy|txt)$", path.name) or conversions.holds(path):
             continue
         if path.stem.lower() in COMPANIONS and not place.single:
             ignored.append((file, f"not read for its name; to use it, pass it as {COMPANIONS[path.stem.lower()]}"))
         elif suffix in FORMATS:
-            offers += _of_file(path, place, shelf, ignored)
+            candidates += _of_file(path, place, conversions, ignored)
         elif suffix in PICKLES:
             ignored.append((file, "may be pickled, and pickles are never loaded; save arrays as .npy or .safetensors"))
         else:
             ignored.append((file, f"format {suffix or 'without a name'!s}; read are {', '.join(FORMATS)}"))
-    taken: dict[str, Offer] = {}
-    for offer in offers:
-        if offer.name in taken:
-            both = " and ".join(place.shown(o.path) for o in (taken[offer.name], offer))
-            raise ValueError(f"{both} would both be called {offer.name!r}; rename one of them, or pass a list of files")
-        taken[offer.name] = offer
-    return offers, ignored
+    taken: dict[str, Candidate] = {}
+    for candidate in candidates:
+        if candidate.name in taken:
+            both = " and ".join(place.shown(o.path) for o in (taken[candidate.name], candidate))
+            raise ValueError(
+                f"{both} would both be called {candidate.name!r}; rename one of them, or pass a list of files"
+            )
+        taken[candidate.name] = candidate
+    return candidates, ignored
 
 
-def chosen_of(offers: list[Offer], names: Any, models: list, place: Place, ignored: list) -> list[Offer]:
+def chosen_of(candidates: list[Candidate], names: Any, models: list, place: Place, ignored: list) -> list[Candidate]:
     """The representations asked for, in order; complains if there is nothing."""
-    by_name = {offer.name: offer for offer in offers}
+    by_name = {candidate.name: candidate for candidate in candidates}
     if isinstance(names, str):
         raise TypeError(f"names is the string {names!r}; a list of names is needed")
     if names is not None:
@@ -72,13 +76,13 @@ def chosen_of(offers: list[Offer], names: Any, models: list, place: Place, ignor
         if absent or not list(names):
             raise ValueError(f"names lists {absent or 'nothing'}; there are {sorted(by_name, key=natural)}")
         return [by_name[name] for name in names]
-    if not offers and not models:
+    if not candidates and not models:
         seen = "".join(f"\n  {file}: {reason}" for file, reason in ignored[:20])
         raise FileNotFoundError(
             f"no embedding in {place.base if not place.single else place.files[0]}; files of vectors are "
             f"{', '.join(FORMATS)}{seen or '; it is empty'}"
         )
-    return offers
+    return candidates
 
 
 def _given(name: str, given: Any) -> Callable[[], Part]:
@@ -101,36 +105,38 @@ def _renamed(opened: Callable[[], Part], name: str) -> Callable[[], Part]:
     return lambda: replace(opened(), name=name)
 
 
-def _of_file(path: Path, place: Place, shelf: Shelf, ignored: list) -> list[Offer]:
+def _of_file(path: Path, place: Place, conversions: ConversionCache, ignored: list) -> list[Candidate]:
     """The representations of one file, by name."""
     file = place.shown(path)
     with reading(file):
         if path.suffix.lower() in TABLES:
-            found = _in_table(path, file, place, shelf, ignored)
+            found = _in_table(path, file, place, conversions, ignored)
         else:
-            found = _in_arrays(path, file, place, shelf, ignored)
+            found = _in_arrays(path, file, place, conversions, ignored)
     stem = unicodedata.normalize("NFC", Path(file).with_suffix("").as_posix())  # some systems take letters apart
 
     def name(inner: str) -> str:
         return stem if len(found) == 1 else inner if place.single else f"{stem}/{inner}"
 
-    return [Offer(name(inner), path, _renamed(opened, name(inner))) for inner, opened in found]
+    return [Candidate(name(inner), path, _renamed(opened, name(inner))) for inner, opened in found]
 
 
-def _in_arrays(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) -> list[tuple[str, Callable]]:
+def _in_arrays(
+    path: Path, file: str, place: Place, conversions: ConversionCache, ignored: list
+) -> list[tuple[str, Callable]]:
     """The matrices of a file of arrays, with what opens them."""
     stored = stored_in(path, file)
     lonely = path.suffix.lower() == ".npy"
     ids = None if lonely else id_column(list(stored), place, file)
     matrices = {name: s for name, s in stored.items() if len(s.shape) == 2} if len(stored) > 1 else stored
-    for name in stored.keys() - matrices.keys() - {ids} - shelf.roles:
+    for name in stored.keys() - matrices.keys() - {ids} - conversions.roles:
         ignored.append((file, f"array {name!r} has shape {stored[name].shape} and is no matrix"))
 
     def opener(name: str) -> Callable[[], Part]:
         def opened() -> Part:
             with reading(file):
                 where = file if lonely else f"{file}, array {name!r}"
-                array, kind = matrix_of(stored[name], where, shelf)
+                array, kind = matrix_of(stored[name], where, conversions)
                 own = ids_of(path, ids, place)
                 if own is not None and len(own) != len(array):
                     raise ValueError(f"{where} has {len(array)} rows and {len(own)} ids; one id a row is needed")
@@ -141,14 +147,16 @@ def _in_arrays(path: Path, file: str, place: Place, shelf: Shelf, ignored: list)
     return [(name, opener(name)) for name in matrices]
 
 
-def _in_table(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) -> list[tuple[str, Callable]]:
+def _in_table(
+    path: Path, file: str, place: Place, conversions: ConversionCache, ignored: list
+) -> list[tuple[str, Callable]]:
     """The representations of a table, with what opens them."""
     head = head_of(path)
     ids = id_column(head.schema.names, place, file)
     vectors, numbers, widths = [], [], []
     skipped: list[tuple[str, str]] = []
     for name, column in zip(head.schema.names, head.columns, strict=True):
-        kind, width = ("taken", 0) if name == ids or name in shelf.roles else column_kind(column)
+        kind, width = ("taken", 0) if name == ids or name in conversions.roles else column_kind(column)
         if kind == "vectors":
             vectors.append(name)
             widths.append(width)
@@ -158,7 +166,7 @@ def _in_table(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) 
             skipped.append((name, "is called like ids; to align rows by it, pass it as ids"))
         elif kind == "numbers" and LIKE_LABELS.search(name):
             skipped.append((name, "is called like labels; to use it, pass it as labels or groups"))
-        elif kind == "numbers" and shelf.texts in head.schema.names:
+        elif kind == "numbers" and conversions.texts in head.schema.names:
             skipped.append((name, "is a number beside the texts to encode"))
         elif kind == "numbers":
             numbers.append(name)
@@ -167,7 +175,7 @@ def _in_table(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) 
     skipped += [(name, "is one number a row, beside columns of vectors") for name in numbers if vectors]
     ignored += [(file, f"column {name!r} {reason}") for name, reason in skipped]
     if not vectors and not numbers:
-        if not shelf.roles.intersection(head.schema.names):
+        if not conversions.roles.intersection(head.schema.names):
             ignored.append((file, f"no column of vectors or numbers among {head.schema.names}"))
         return []
     keys = [f"vectors {name}" for name in vectors] or [f"numbers {json.dumps(numbers)}"]
@@ -178,7 +186,7 @@ def _in_table(path: Path, file: str, place: Place, shelf: Shelf, ignored: list) 
     @cache
     def opened() -> tuple[list[np.ndarray], np.ndarray | None]:
         with reading(file):
-            return shelf.streamed(path, keys, blocks, None), ids_of(path, ids, place)
+            return conversions.streamed(path, keys, blocks, None), ids_of(path, ids, place)
 
     def opener(index: int, name: str) -> Callable[[], Part]:
         def part() -> Part:
