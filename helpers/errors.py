@@ -32,11 +32,11 @@ class ArgumentError(ValueError):
 
     Examples
     --------
-    >>> error = ArgumentError("2 rows are missing; to leave them out, pass ", Argument("drop_missing", True))
+    >>> error = ArgumentError("2 rows are missing; to leave them out, pass ", Argument("missing", "drop"))
     >>> str(error)
-    '2 rows are missing; to leave them out, pass drop_missing=True'
-    >>> error.told(lambda argument: "--" + argument.name.replace("_", "-"))
-    '2 rows are missing; to leave them out, pass --drop-missing'
+    "2 rows are missing; to leave them out, pass missing='drop'"
+    >>> error.told(lambda argument: f"--{argument.name} {argument.value}")
+    '2 rows are missing; to leave them out, pass --missing drop'
     """
 
     def __init__(self, *parts: str | Argument):

@@ -78,17 +78,17 @@ def test_each_handling_does_what_it_says():
     ("options", "message"),
     [
         (
-            {"handling": {"missing_dates": "refuse"}},
+            {"handling": {"missing_dates": "raise"}},
             "row 2, column 'when': found missing dates in 1 row .missing_dates=",
         ),
-        ({"handling": {"negative_amounts": "refuse"}}, "row 1, column 'sum': found negative amounts in 1 row"),
-        ({"handling": {"duplicates": "refuse"}}, "the events table, row 5: found duplicates in 1 row"),
+        ({"handling": {"negative_amounts": "raise"}}, "row 1, column 'sum': found negative amounts in 1 row"),
+        ({"handling": {"duplicates": "raise"}}, "the events table, row 5: found duplicates in 1 row"),
         (
-            {"handling": {"known_categories": ["food"], "unknown_categories": "refuse"}},
-            "row 4, column 'what': found unknown categories in 2 rows .unknown_categories='refuse'",
+            {"handling": {"known_categories": ["food"], "unknown_categories": "raise"}},
+            "row 4, column 'what': found unknown categories in 2 rows .unknown_categories='raise'",
         ),
         (
-            {"handling": {"min_events": 3, "few_events": "refuse"}},
+            {"handling": {"min_events": 3, "few_events": "raise"}},
             "1 clients have fewer than 3 events, the first is 1 with 2",
         ),
         ({"handling": {"min_events": 9}}, "no client with at least 9 valid events is left of 6 rows"),
@@ -102,7 +102,7 @@ def test_each_handling_does_what_it_says():
         ({"columns": {"category": ["what", "when"]}}, r"time and category\[1\] are both column 'when'"),
         ({"columns": {"separator": ";"}}, r"columns names 'separator'; .* write format: {separator: …}"),
         ({"columns": {"colour": "red"}}, "columns names 'colour'; it can name client, time, category, amount"),
-        ({"handling": {"missing_dates": "keep"}}, "handling.missing_dates is 'keep'; it can be 'drop' or 'refuse'"),
+        ({"handling": {"missing_dates": "keep"}}, "handling.missing_dates is 'keep'; it can be 'drop' or 'raise'"),
         ({"handling": {"min_events": 0}}, "handling.min_events is 0; it must be at least 1"),
         ({"handling": {"known_categories": "food"}}, "known_categories is 'food'; a list of categories is needed"),
         ({"format": {"decimal": ",", "thousands": ","}}, "format.decimal and thousands are both ','"),
@@ -164,7 +164,7 @@ def test_a_csv_file_is_read_as_the_table_it_holds_and_errors_name_its_lines(tmp_
     pd.testing.assert_frame_equal(found.events, read(ROWS, **ALL).events)
     assert found.target.tolist() == ["old", "young"]
     with pytest.raises(ValueError, match="events.csv, line 4, column 'when'"):
-        read(path, **asked(handling={"missing_dates": "refuse"}))
+        read(path, **asked(handling={"missing_dates": "raise"}))
     path.write_text(path.read_text().replace("7.0", "seven"))
     with pytest.raises(ValueError, match="events.csv, line 4, column 'sum': 'seven' is not a number"):
         load(path, **ALL)

@@ -285,11 +285,11 @@ def test_pairs_are_row_numbers_where_there_are_no_ids(tmp_path, read, x):
     x[3, 0] = np.nan
     np.save(tmp_path / "a.npy", x)
     as_csv(pd.DataFrame({"left": [0, 3, 5], "right": [4, 4, 6], "score": [0.1, 0.2, 0.3]}), tmp_path / "pairs.csv")
-    inputs = read(tmp_path, pairs="pairs.csv", drop_missing=True)
+    inputs = read(tmp_path, pairs="pairs.csv", missing="drop")
     assert inputs.pairs[["left", "right"]].to_numpy().tolist() == [[0, 3], [4, 5]]
     as_csv(pd.DataFrame({"left": [0, 1], "right": [1, N], "score": [0.1, 0.2]}), tmp_path / "pairs.csv")
     with pytest.raises(ValueError, match=r"pairs\.csv, row 1: '40' is no row; rows are 0 to 39"):
-        read(tmp_path, pairs="pairs.csv", drop_missing=True)
+        read(tmp_path, pairs="pairs.csv", missing="drop")
 
 
 def test_findings_tell_what_is_odd(tmp_path, read, x):
@@ -321,9 +321,9 @@ def test_missing_rows_are_listed_and_dropped_only_if_asked(tmp_path, read, x):
         "a.npy: NaN or infinite entries in 2 of 40 rows (3, 17), the first in column 1; "
         "b.csv: NaN or infinite entries in 2 of 40 rows (3, 17), the first in column 'f1'; "
         "c.parquet: NaN or infinite entries in 1 of 40 rows (5), the first in column 0; "
-        "fix them, or pass drop_missing=True to leave these objects out"
+        "fix them, or pass missing='drop' to leave these objects out"
     )
-    inputs = read(tmp_path, drop_missing=True)
+    inputs = read(tmp_path, missing="drop")
     keep = ~np.isin(np.arange(N), [3, 5, 17])
     for got in inputs.representations.values():
         np.testing.assert_array_equal(got, x[keep])
@@ -429,12 +429,12 @@ BAD = {
     ),
     "an empty column": (
         lambda d, x: as_csv(wide(x).assign(f2=None), d / "a.csv"),
-        {"drop_missing": True},
+        {"missing": "drop"},
         r"a\.csv: column 'f2' is empty \(NaN or infinite in all 40 rows\); remove it",
     ),
     "nothing complete": (
         lambda d, x: np.save(d / "a.npy", np.where(np.arange(N)[:, None] % P == np.arange(P), np.nan, x)),
-        {"drop_missing": True},
+        {"missing": "drop"},
         "no object is left: each of 40 misses something, such as 39 in a: NaN",
     ),
     "ragged vectors": (
@@ -544,7 +544,7 @@ BAD = {
     "a missing label": (
         lambda d, x: as_csv(wide(x, label=[None, *["u", "v", "v"] * (N // 3)]), d / "a.csv"),
         {"labels": "label"},
-        r"labels \(a\.csv\): no label in 1 of 40 rows \(0\); .*drop_missing=True",
+        r"labels \(a\.csv\): no label in 1 of 40 rows \(0\); .*missing='drop'",
     ),
     "no such labels": (
         lambda d, x: as_csv(wide(x), d / "a.csv"),
@@ -748,8 +748,8 @@ def test_combined_rows_carry_their_ids(tmp_path, x, capsys):
     lists(x[::-1], id=ids[::-1]).to_parquet(tmp_path / "new" / "b.parquet")
     command = ["apply", str(saved), str(tmp_path / "new"), "-o", str(tmp_path / "combined.npy")]
     assert main(command) == 2
-    assert "or pass --drop-missing to leave these objects out" in capsys.readouterr().err
-    assert main([*command, "--drop-missing"]) == 0
+    assert "or pass --missing drop to leave these objects out" in capsys.readouterr().err
+    assert main([*command, "--missing", "drop"]) == 0
     assert "left out, such as ü4 (NaN" in capsys.readouterr().out
     combined = read_inputs(tmp_path / "combined.npy", progress=False)
     assert combined.ids.tolist() == ids[:4] + ids[5:]
@@ -798,8 +798,8 @@ def test_blank_texts_are_refused_or_left_out(tmp_path, read, model):
     with pytest.raises(ValueError, match=r"texts \(data\.csv\): no text in 2 of 4 rows \(1, 2\)"):
         read(tmp_path / "data.csv", models=[model], text="sentence")
     (tmp_path / "data.txt").write_text("\n".join(["w1 w2", "", "w3 w4"]))
-    inputs = read({"a": np.eye(3)}, models=[model], text=tmp_path / "data.txt", drop_missing=True)
-    assert list(read("", models=[model], text=tmp_path / "data.txt", drop_missing=True).representations) == ["tiny"]
+    inputs = read({"a": np.eye(3)}, models=[model], text=tmp_path / "data.txt", missing="drop")
+    assert list(read("", models=[model], text=tmp_path / "data.txt", missing="drop").representations) == ["tiny"]
     assert inputs.texts.tolist() == ["w1 w2", "w3 w4"] and inputs.representations["a"].tolist() == [
         [1, 0, 0],
         [0, 0, 1],

@@ -77,7 +77,7 @@ def test_the_command_leaves_what_the_function_gives(mine, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "what, change, words",
     [
-        ("a label that is missing", lambda y: y.astype(object).where(np.arange(150) > 0), "--drop-missing"),
+        ("a label that is missing", lambda y: y.astype(object).where(np.arange(150) > 0), "--missing drop"),
         (
             "a class of one",
             lambda y: y.where(np.arange(150) > 0, 7),
@@ -91,7 +91,7 @@ def test_errors_advise_options_of_the_command_and_arguments_of_the_function(mine
     target, out = str(mine / "odd.csv"), str(mine / "odd")
     assert main(["report", str(mine / "mine"), "--labels", target, "--out", out]) == 2
     assert words in capsys.readouterr().err
-    with pytest.raises(ValueError, match="drop_missing=True|min_class_size=2"):
+    with pytest.raises(ValueError, match="missing='drop'|min_class_size=2"):
         build(mine / "mine", labels=target)
 
 

@@ -102,11 +102,11 @@ class Checks:
     def found(self, check: str, rows: pd.Series, handling: str, done: Mapping[str, str], column: str) -> None:
         """Count rows that are still there; refuse or drop them where ``handling`` says so."""
         rows = rows.to_numpy(dtype=bool) & self.kept
-        if rows.any() and handling == "refuse":
+        if rows.any() and handling == "raise":
             number, option = int(rows.sum()), check.replace(" ", "_")
             raise ValueError(
                 f"{self.where}, {self._place(rows, column)}: found {check} in {number} row{'s' * (number > 1)} "
-                f"({option}='refuse')"
+                f"({option}='raise')"
             )
         self.note(check, rows, done.get(handling, ""), column)
         if handling == "drop":

@@ -88,29 +88,29 @@ class Format:
 class Handling:
     """What is done about rows and clients that are not as they should be.
 
-    ``"drop"`` leaves them out, ``"refuse"`` raises an error that says where the first one is. A date or an amount that
+    ``"drop"`` leaves them out, ``"raise"`` is an error that says where the first one is. A date or an amount that
     cannot be read is always refused.
 
     Attributes
     ----------
     missing_dates, missing_amounts : str
-        ``"drop"`` or ``"refuse"``.
+        ``"drop"`` or ``"raise"``.
     missing_categories : str
-        ``"keep"`` (as the category ``"missing"``), ``"drop"`` or ``"refuse"``; a missing channel is always kept so.
+        ``"keep"`` (as the category ``"missing"``), ``"drop"`` or ``"raise"``; a missing channel is always kept so.
     negative_amounts : str
-        ``"keep"`` (money that comes in, or a refund), ``"absolute"``, ``"drop"`` or ``"refuse"``.
+        ``"keep"`` (money that comes in, or a refund), ``"absolute"``, ``"drop"`` or ``"raise"``.
     known_categories : sequence or None
         The categories that are known; None for all that occur.
     unknown_categories : str
         What is done about those that are not among ``known_categories``: ``"other"`` (they become the category of that
-        name), ``"drop"`` or ``"refuse"``.
+        name), ``"drop"`` or ``"raise"``.
     duplicates : str
         What is done about rows that equal an earlier one in all columns: ``"keep"`` (where only days are recorded, two
-        equal purchases look the same), ``"drop"`` or ``"refuse"``.
+        equal purchases look the same), ``"drop"`` or ``"raise"``.
     min_events : int
         Least number of events of a client, after all else.
     few_events : str
-        What is done about clients with fewer events: ``"drop"`` or ``"refuse"``.
+        What is done about clients with fewer events: ``"drop"`` or ``"raise"``.
     """
 
     missing_dates: str = "drop"
@@ -133,13 +133,13 @@ class Handling:
 
 
 HANDLING = {
-    "missing_dates": ("drop", "refuse"),
-    "missing_amounts": ("drop", "refuse"),
-    "missing_categories": ("keep", "drop", "refuse"),
-    "negative_amounts": ("keep", "absolute", "drop", "refuse"),
-    "unknown_categories": ("other", "drop", "refuse"),
-    "duplicates": ("keep", "drop", "refuse"),
-    "few_events": ("drop", "refuse"),
+    "missing_dates": ("drop", "raise"),
+    "missing_amounts": ("drop", "raise"),
+    "missing_categories": ("keep", "drop", "raise"),
+    "negative_amounts": ("keep", "absolute", "drop", "raise"),
+    "unknown_categories": ("other", "drop", "raise"),
+    "duplicates": ("keep", "drop", "raise"),
+    "few_events": ("drop", "raise"),
 }
 
 

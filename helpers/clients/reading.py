@@ -146,10 +146,10 @@ def _with_enough_events(clean: pd.DataFrame, columns: Columns, handling: Handlin
     least, where = handling.min_events, checks.where
     count = clean.groupby("client", sort=True).size()
     few = count.index[count < least]
-    if len(few) and handling.few_events == "refuse":
+    if len(few) and handling.few_events == "raise":
         raise ValueError(
             f"{where}: {len(few)} clients have fewer than {least} events, the first is {few[0]} with {count[few[0]]} "
-            "(few_events='refuse')"
+            "(few_events='raise')"
         )
     place = f"{columns.client} {few[0]}" if len(few) else ""
     checks.count("clients with few events", len(few), len(count), f"dropped (fewer than {least})", place)

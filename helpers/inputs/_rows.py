@@ -79,7 +79,7 @@ def complete(
                 row = thing.array[chosen[lost[0]]]
                 words[-1] += f", the first in column {_column(thing, int(np.flatnonzero(~np.isfinite(row))[0]))}"
     if words and not drop:
-        advice = Argument("drop_missing", True)
+        advice = Argument("missing", "drop")
         raise ArgumentError("; ".join(words) + "; fix them, or pass ", advice, " to leave these objects out")
     return keep, losses
 

@@ -20,6 +20,9 @@ from helpers.inputs._rows import aligned, complete, finite_rows, present, select
 
 PAIRS, QRELS = ("left", "right", "score"), ("query", "document", "relevance")
 
+#: What may be done about objects that miss something.
+MISSING = ("raise", "drop")
+
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
@@ -85,7 +88,7 @@ def read(
     models: str | Sequence[str] = (),
     text: str | None = None,
     layers: str = "last",
-    drop_missing: bool = False,
+    missing: str = "raise",
     min_class_size: int = 0,
     work: str | os.PathLike[str] | None = None,
     progress: bool = True,
@@ -133,9 +136,9 @@ def read(
         part of the name of the model, or ``"all"``, called ``model/layer 0`` and so on. They come after the
         embeddings of ``source``.
         Without ``text`` the texts are those that ``pairs`` or ``qrels`` hold in the place of ids.
-    drop_missing
-        Leave out the objects that have a NaN or infinite entry in a representation, or no label, group or text. Else
-        they are an error that lists them.
+    missing
+        What is done about objects that have a NaN or infinite entry in a representation, or no label, group or text:
+        ``"raise"`` an error that lists them, or ``"drop"`` them.
     min_class_size
         Leave out the objects of classes with fewer members than this. At 0 a class with one member is an error.
     work
@@ -192,6 +195,8 @@ def read(
     if isinstance(source, Mapping) and not source and not models:
         raise ValueError("source is empty; a folder, a file, a list of files, or a mapping to arrays is needed")
     place = Place.of(source, ids)
+    if missing not in MISSING:
+        raise ValueError(f"missing is {missing!r}; it can be {' or '.join(map(repr, MISSING))}")
     tables = [
         Related.of(role, spec, columns, place)
         for role, spec, columns in (("pairs", pairs, PAIRS), ("qrels", qrels, QRELS))
@@ -214,7 +219,7 @@ def read(
 
     whole = [finite_rows(part) for part in _slowly("checking", parts, progress)]
     whole += [present(part.array) for part in series]
-    keep, lost = complete(parts + series, whole, rows, joined, drop_missing)
+    keep, lost = complete(parts + series, whole, rows, joined, missing == "drop")
     losses, joined, rows = losses + lost, joined[keep], [r[keep] for r in rows]
     if not len(joined):
         name, last, reason = losses[-1]

@@ -102,7 +102,7 @@ def build(
     overwrite
         Whether to replace a report that is in the folder.
     **reading
-        Further arguments of :func:`helpers.inputs.read`, such as ``ids`` or ``drop_missing``.
+        Further arguments of :func:`helpers.inputs.read`, such as ``ids`` or ``missing``.
 
     Returns
     -------

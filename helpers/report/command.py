@@ -59,7 +59,11 @@ def add_apply_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_reading_options(option: Callable[..., None]) -> None:
     option("--ids", help="column of ids (default: id, if there is one), or '' to align rows by position")
-    option("--drop-missing", action="store_true", help="leave out rows with NaN or infinite entries")
+    option(
+        "--missing",
+        choices=("raise", "drop"),
+        help="rows with NaN or infinite entries: raise an error (default), or drop",
+    )
     option("--model", dest="models", action="append", help="also encode --text by this model; repeatable")
     option("--text", help="column of texts, or a file of them")
     option("--layers", choices=("last", "all"), help="of the models (default: {default})")
@@ -107,7 +111,7 @@ def run_apply(args: argparse.Namespace) -> int:
 
 
 def spelling(parser: argparse.ArgumentParser) -> Callable[[Argument], str]:
-    """How a parser spells an argument: ``Argument("drop_missing", True)`` is ``--drop-missing``.
+    """How a parser spells an argument: ``Argument("missing", "drop")`` is ``--missing drop``.
 
     Examples
     --------
