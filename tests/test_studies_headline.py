@@ -7,7 +7,7 @@ import pytest
 from helpers.clients.scoring import score
 from helpers.studies.combining import compare
 from helpers.studies.headline import difference_by, differences_agree, headline
-from helpers.studies.label_free import study
+from helpers.studies.label_free import weigh_models
 from helpers.studies.replacing import replacing_methods
 
 FEW = ("best", "concat", "concat_pca", "mean", "quality_replacement_tuned", "procrustes_qp", "qp_agreement")
@@ -60,7 +60,9 @@ def test_agreement_is_the_weighting_of_the_study_without_labels():
     found = headline(models, target, part, methods=["best", "qp_agreement"], classifiers=["logistic"])
     known = target.notna()
     labelled = {name: x[known] for name, x in models.items()}
-    rows = study(labelled, target[known], part[known], names=["agreement"], raw=(), classifier="logistic").methods
+    rows = weigh_models(
+        labelled, target[known], part[known], names=["agreement"], raw=(), classifier="logistic"
+    ).methods
     by_hand = rows[(rows["quality"] == "agreement") & (rows["combine"] == "sum")]["accuracy"].item()
     assert found.set_index("method").loc["qp_agreement", "logistic"] == by_hand
 

@@ -29,7 +29,7 @@ SMALL = {"names": ["rankme", "mean_cosine", "alignment", "agreement"], "raw": ["
 
 
 def test_a_study_has_each_weighting_and_what_it_is_measured_against(clients):
-    found = label_free.study(*clients, **SMALL, lambdas=[0.1])
+    found = label_free.weigh_models(*clients, **SMALL, lambdas=[0.1])
     keys = found.methods[["quality", "combine", "scale", "lam"]]
     assert not keys.duplicated().any() and len(found.models) == 4
     weights = found.methods["weights"].str.split(" ", expand=True).astype(float)
@@ -47,24 +47,27 @@ def test_a_study_has_each_weighting_and_what_it_is_measured_against(clients):
 
 def test_no_test_label_and_no_test_row_changes_a_weight(clients):
     models, target, parts = clients
-    before = label_free.study(*clients, **SMALL).methods
+    before = label_free.weigh_models(*clients, **SMALL).methods
     rng = np.random.default_rng(0)
     test = (parts == "test").to_numpy()
     shuffled = target.copy()
     shuffled[test] = rng.permutation(target[test])
     other = {name: model * np.where(test, 7, 1)[:, None] for name, model in models.items()}
     free = ~before["quality"].isin(["test"])
-    for after in (label_free.study(models, shuffled, parts, **SMALL), label_free.study(other, target, parts, **SMALL)):
+    for after in (
+        label_free.weigh_models(models, shuffled, parts, **SMALL),
+        label_free.weigh_models(other, target, parts, **SMALL),
+    ):
         assert before.loc[free, "weights"].equals(after.methods.loc[free, "weights"])
     relabelled = target.copy()
     relabelled[~test] = rng.permutation(target[~test])
-    after = label_free.study(models, relabelled, parts, **SMALL).methods
+    after = label_free.weigh_models(models, relabelled, parts, **SMALL).methods
     assert before.loc[~before["labels"], "weights"].equals(after.loc[~before["labels"], "weights"])
 
 
 def test_the_weights_of_a_study_are_those_of_the_program(clients):
     models, target, parts = clients
-    found = label_free.study(*clients, **SMALL).methods.set_index(["quality", "combine", "scale"])
+    found = label_free.weigh_models(*clients, **SMALL).methods.set_index(["quality", "combine", "scale"])
     train = {str(name): model[parts == "train"].to_numpy() for name, model in models.items()}
     q = np.array([QUALITIES["rankme"](x) for x in train.values()])
     s = np.array([[cka(a, b) for b in train.values()] for a in train.values()])
@@ -79,15 +82,15 @@ def test_the_weights_of_a_study_are_those_of_the_program(clients):
 def test_a_study_of_one_model_or_an_unknown_quality_is_refused(clients):
     models, target, parts = clients
     with pytest.raises(ValueError, match="there are 1 models"):
-        label_free.study({0: models[0]}, target, parts)
+        label_free.weigh_models({0: models[0]}, target, parts)
     with pytest.raises(ValueError, match="luck is not a label-free quality"):
-        label_free.study(models, target, parts, names=["luck"])
+        label_free.weigh_models(models, target, parts, names=["luck"])
     with pytest.raises(ValueError, match="combine has"):
-        label_free.study(models, target, parts, combine=["product"])
+        label_free.weigh_models(models, target, parts, combine=["product"])
     with pytest.raises(ValueError, match="model '2' is constant over the 140 clients"):
-        label_free.study(models | {2: models[2] * 0 + 3}, target, parts)
+        label_free.weigh_models(models | {2: models[2] * 0 + 3}, target, parts)
     with pytest.raises(ValueError, match="alpha_req of model '1': eigenvalues 1 to 1"):
-        label_free.study(models | {1: models[1][[0]]}, target, parts)
+        label_free.weigh_models(models | {1: models[1][[0]]}, target, parts)
 
 
 def test_against_pairs_methods_by_experiment():

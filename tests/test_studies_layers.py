@@ -10,7 +10,6 @@ from helpers.studies.layers import (
     CLAIMS,
     VIEWS,
     Study,
-    agreement,
     as_similarities,
     block_fit,
     block_name,
@@ -18,14 +17,15 @@ from helpers.studies.layers import (
     blocks,
     blocks_finding,
     claimed,
+    compare_layers,
     contiguous,
     cut,
     drift,
     ends,
     findings,
     interval,
+    measure_agreement,
     pooler_finding,
-    study,
     tidy,
 )
 
@@ -39,7 +39,7 @@ def chain():
 
 @pytest.fixture(scope="module")
 def found(chain):
-    return study(chain, **SMALL)
+    return compare_layers(chain, **SMALL)
 
 
 def two_blocks(size=6, at=2, noise=0.0):
@@ -105,7 +105,7 @@ def test_a_distance_becomes_the_share_below_chance(found):
 
 
 def test_a_steady_drift_makes_measures_agree_but_not_beyond_depth(found):
-    table = agreement(found, ["cka", "rsa", "distance_correlation"], n_permutations=99)
+    table = measure_agreement(found, ["cka", "rsa", "distance_correlation"], n_permutations=99)
     assert (table["spearman"] > 0.9).all() and (table["p"] == 0.01).all()
     assert (table["beyond_depth"] < table["spearman"]).all()
     assert (table["ci_low"] <= table["spearman"]).all() and (table["ci_high"] <= 1).all()
@@ -113,7 +113,7 @@ def test_a_steady_drift_makes_measures_agree_but_not_beyond_depth(found):
 
 
 def test_a_distance_counts_with_its_sign_turned(found):
-    row = agreement(found, ["cka", "rtd"], n_permutations=9).iloc[0]
+    row = measure_agreement(found, ["cka", "rtd"], n_permutations=9).iloc[0]
     assert row["spearman"] > 0.5 and row["ci_low"] <= row["spearman"] <= row["ci_high"]
 
 
@@ -124,7 +124,7 @@ def test_unrelated_matrices_do_not_agree():
         half = rng.normal(size=(8, 8))
         pair[name] = pd.DataFrame(half + half.T)
     draws = {name: np.repeat(matrix.to_numpy()[None], 2, axis=0) for name, matrix in pair.items()}
-    row = agreement(Study(pair, draws, pair), ["cka", "rsa"], n_permutations=199).iloc[0]
+    row = measure_agreement(Study(pair, draws, pair), ["cka", "rsa"], n_permutations=199).iloc[0]
     assert row["p"] > 0.05 and row["ci_low_layers"] < 0 < row["ci_high_layers"]
 
 

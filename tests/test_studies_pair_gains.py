@@ -145,10 +145,10 @@ def test_the_study_of_a_sweep_has_a_row_for_each_pair_and_leaves_out_lonely_runs
         dict.fromkeys((0, 1, 3), parts),
         dict.fromkeys((0, 1, 3), target),
     )
-    found = pair_gains_of.study(sweep, measures=["cka"], combinations=["sum"], classifier="logistic")
+    found = pair_gains_of.measure_pairs(sweep, measures=["cka"], combinations=["sum"], classifier="logistic")
     assert found[["experiment", "model_a", "model_b"]].to_numpy().tolist() == [[0, 0, 2], [3, 1, 4]]
     with pytest.raises(ValueError, match=r"no experiment of \[1\] has two finished runs"):
-        pair_gains_of.study(sweep, experiments=[1])
+        pair_gains_of.measure_pairs(sweep, experiments=[1])
 
 
 def test_pairs_are_all_pairs():

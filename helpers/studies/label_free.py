@@ -27,7 +27,7 @@ __all__ = [
     "findings",
     "halves",
     "qualities",
-    "study",
+    "weigh_models",
     "views_of",
     "with_views",
 ]
@@ -50,7 +50,7 @@ FURTHER = (
 
 
 class Study(NamedTuple):
-    """What :func:`study` found about one experiment.
+    """What :func:`weigh_models` found about one experiment.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ def qualities(
     return pd.DataFrame(rows, index=pd.Index(labels, name="model"))
 
 
-def study(
+def weigh_models(
     models: Mapping[Any, Any],
     target: pd.Series,
     split: pd.Series,
@@ -193,12 +193,12 @@ def study(
     Examples
     --------
     >>> import numpy as np, pandas as pd
-    >>> from helpers.studies.label_free import study
+    >>> from helpers.studies.label_free import weigh_models
     >>> rng = np.random.default_rng(0)
     >>> target = pd.Series(rng.integers(0, 2, 200))
     >>> split = pd.Series((["train"] * 2 + ["validation", "test"]) * 50)
     >>> models = {i: target.to_numpy()[:, None] + rng.normal(size=(200, 3)) for i in range(3)}
-    >>> found = study(models, target, split, names=["rankme"], raw=(), classifier="logistic")
+    >>> found = weigh_models(models, target, split, names=["rankme"], raw=(), classifier="logistic")
     >>> found.methods[found.methods["quality"] == "equal"]["combine"].tolist()
     ['sum', 'concat', 'side by side']
     """
@@ -319,7 +319,7 @@ def against(
     Parameters
     ----------
     methods : DataFrame
-        Methods that :func:`study` gives, with a column ``by``.
+        Methods that :func:`weigh_models` gives, with a column ``by``.
     reference
         Columns and values that name the one, such as ``{"quality": "equal", "combine": "sum"}``.
     by, keys
@@ -422,8 +422,8 @@ def findings(
     Parameters
     ----------
     methods
-        Methods that :func:`study` gives, with a column ``by``; sums with qualities brought to [0, 1] are compared with
-        the plain mean.
+        Methods that :func:`weigh_models` gives, with a column ``by``; sums with qualities brought to [0, 1] are
+        compared with the plain mean.
     claims
         Key → claim, keys are qualities.
     by, confidence_level, n_resamples, rng

@@ -21,7 +21,7 @@ __all__ = [
     "CLAIMS",
     "VIEWS",
     "Study",
-    "agreement",
+    "measure_agreement",
     "block_fit",
     "block_name",
     "block_test",
@@ -36,7 +36,7 @@ __all__ = [
     "interval",
     "as_similarities",
     "pooler_finding",
-    "study",
+    "compare_layers",
     "tidy",
 ]
 
@@ -102,7 +102,7 @@ class Study(NamedTuple):
         )
 
 
-def study(
+def compare_layers(
     layers: Mapping[str, Any],
     *,
     k: int = 10,
@@ -144,9 +144,9 @@ def study(
     Examples
     --------
     >>> import numpy as np
-    >>> from helpers.studies.layers import study
+    >>> from helpers.studies.layers import compare_layers
     >>> x = np.random.default_rng(0).normal(size=(60, 4))
-    >>> found = study({"a": x, "b": x**3, "c": x**2}, k=5, rtd_batch=20, rtd_trials=2, halves=3)
+    >>> found = compare_layers({"a": x, "b": x**3, "c": x**2}, k=5, rtd_batch=20, rtd_trials=2, halves=3)
     >>> found.matrices["cka"].loc["a", ["b", "c"]].round(1).to_dict(), sorted(found.matrices)
     ({'b': 0.6, 'c': 0.1}, ['cka', 'distance_correlation', 'jaccard', 'rsa', 'rtd'])
     """
@@ -208,7 +208,7 @@ def tidy(found: Study) -> Any:
     return pd.DataFrame(rows, columns=["measure", "layer_a", "layer_b", "value", "ci_low", "ci_high", "chance"])
 
 
-def agreement(
+def measure_agreement(
     found: Study, measures: Sequence[str] = VIEWS, *, n_permutations: int = 999, rng: int | np.random.Generator = 0
 ) -> Any:
     """How alike two measures order the pairs of layers: Spearman's correlation of the entries above the diagonals.
@@ -216,7 +216,7 @@ def agreement(
     Parameters
     ----------
     found
-        From :func:`study`.
+        From :func:`compare_layers`.
     measures
         Which; distances count with the sign turned.
     n_permutations
@@ -240,11 +240,11 @@ def agreement(
     Examples
     --------
     >>> import numpy as np
-    >>> from helpers.studies.layers import agreement, study
+    >>> from helpers.studies.layers import measure_agreement, compare_layers
     >>> rng = np.random.default_rng(0)
     >>> x = np.cumsum(rng.normal(size=(5, 60, 4)), axis=0)
-    >>> found = study(dict(zip("abcde", x)), k=5, rtd_batch=20, rtd_trials=2, halves=3)
-    >>> bool(agreement(found, ["cka", "rsa"], n_permutations=9).spearman.item() > 0.8)
+    >>> found = compare_layers(dict(zip("abcde", x)), k=5, rtd_batch=20, rtd_trials=2, halves=3)
+    >>> bool(measure_agreement(found, ["cka", "rsa"], n_permutations=9).spearman.item() > 0.8)
     True
     """
     import pandas as pd
@@ -326,7 +326,7 @@ def blocks(found: Study, partitions: Mapping[str, Sequence[int]], measures: Sequ
     Parameters
     ----------
     found
-        From :func:`study`.
+        From :func:`compare_layers`.
     partitions
         Name → labels of the layers.
     measures
@@ -343,9 +343,9 @@ def blocks(found: Study, partitions: Mapping[str, Sequence[int]], measures: Sequ
     Examples
     --------
     >>> import numpy as np
-    >>> from helpers.studies.layers import blocks, study
+    >>> from helpers.studies.layers import blocks, compare_layers
     >>> x, y = np.random.default_rng(0).normal(size=(2, 60, 4))
-    >>> found = study({"a": x, "b": x + y / 5, "c": y}, k=5, rtd_batch=20, rtd_trials=2, halves=3)
+    >>> found = compare_layers({"a": x, "b": x + y / 5, "c": y}, k=5, rtd_batch=20, rtd_trials=2, halves=3)
     >>> blocks(found, {"the last apart": [0, 0, 1]}, ["cka"])[["best", "tree"]].values.tolist()
     [['[0–1] [2]', '[0–1] [2]']]
     """
@@ -395,10 +395,10 @@ def ends(found: Study, measures: Sequence[str] = VIEWS) -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> from helpers.studies.layers import ends, study
+    >>> from helpers.studies.layers import ends, compare_layers
     >>> x, y = np.random.default_rng(0).normal(size=(2, 60, 4))
     >>> layers = {"a": x, "b": x + y / 9, "c": x + y / 5, "d": x + y / 3, "e": y}
-    >>> found = study(layers, k=5, rtd_batch=20, rtd_trials=2, halves=3)
+    >>> found = compare_layers(layers, k=5, rtd_batch=20, rtd_trials=2, halves=3)
     >>> ends(found, ["cka"])[["layer", "rank"]].values.tolist()
     [['a', 3], ['e', 1]]
     """
@@ -425,7 +425,7 @@ def findings(pairs: Any, agreements: Any, n_objects: Mapping[Any, int]) -> dict[
     pairs
         Of :func:`tidy`, with a column ``run`` that names the encoder (and the corpus); CKA is what is read.
     agreements
-        Of :func:`agreement`, with the same column; RTD is left out.
+        Of :func:`measure_agreement`, with the same column; RTD is left out.
     n_objects
         Run → number of objects.
 
@@ -461,7 +461,7 @@ def blocks_finding(found: Study, n_objects: int, groups: Sequence[int]) -> Findi
     Parameters
     ----------
     found
-        From :func:`study`, of the encoder that the claim is about.
+        From :func:`compare_layers`, of the encoder that the claim is about.
     n_objects
         How many objects the layers represent.
     groups
@@ -481,7 +481,7 @@ def pooler_finding(found: Study, n_objects: int) -> Finding:
     Parameters
     ----------
     found
-        From :func:`study`, with the pooler as its last representation.
+        From :func:`compare_layers`, with the pooler as its last representation.
     n_objects
         How many objects they represent.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from helpers.studies.sweep import Sweep
 
-__all__ = ["COMBINATIONS", "SLOW", "combine", "pair_gains", "pair_measures", "study"]
+__all__ = ["COMBINATIONS", "SLOW", "combine", "pair_gains", "pair_measures", "measure_pairs"]
 
 COMBINATIONS = ("concatenation", "sum", "product")
 
@@ -239,7 +239,7 @@ def pair_measures(
     return table
 
 
-def study(
+def measure_pairs(
     sweep: Sweep,
     *,
     experiments: Iterable[int] | None = None,
