@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import tolerance
 from scipy import stats
 
 from helpers.inference import (
@@ -38,15 +39,15 @@ def normal(estimate, error=1.0):
 
 
 def above(rate, trials):
-    """A rate that is seen with a probability below 1 in 30 000 where the true one is at most ``rate``."""
-    return rate + 4 * math.sqrt(rate * (1 - rate) / trials)
+    """A rate that is hardly ever exceeded where the true one is at most ``rate``."""
+    return rate + tolerance.of_a_share(rate, trials)
 
 
 # The rule
 
 
 @pytest.mark.parametrize(
-    ("claim", "ci_low", "ci_high", "expected"),
+    ("claim", "low", "high", "expected"),
     [
         (Claim("side"), 0.1, 0.5, YES),
         (Claim("side"), -0.5, -0.1, NO),
@@ -197,7 +198,7 @@ def test_a_claim_is_found_as_often_as_the_detectable_effect_says():
     effect = detectable_effect(-Z, Z)
     claims = {"c": Claim("c")}
     found = sum(YES in _verdicts(claims, effect + rng.normal(size=1)) for _ in range(trials))
-    assert abs(found / trials - 0.8) <= 4 * math.sqrt(0.8 * 0.2 / trials)
+    assert abs(found / trials - 0.8) <= tolerance.of_a_share(0.8, trials)
 
 
 @pytest.mark.parametrize("n", [6, 17])

@@ -7,11 +7,19 @@ The unit roundoff u of a type is half the distance from 1 to the next number. Of
 whatever the order of the sums (Higham, 2002, Accuracy and stability of numerical algorithms, chapter 3), with 8 for
 what happens to the factors before (scaling, centring) and to the product after (norms, roots, quotients). No bound here
 knows which processor, kernel or number of threads did the sums.
+
+Of a simulation it is the number of draws that counts. Seeds are fixed, so that a test that passes goes on passing; the
+widths of :func:`of_a_share` and :func:`of_a_mean` are for streams of random numbers that change, with a version or an
+order of calls.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy import stats
+
+#: How often a check by simulation may fail without a fault once its streams have changed.
+FALSE_ALARM = 1e-4
 
 
 def unit(dtype="float64") -> float:
@@ -138,3 +146,34 @@ def assert_nearest(found: np.ndarray, distances: np.ndarray, bounds: np.ndarray,
     sure = after & np.hstack([np.ones((n, 1), dtype=bool), after[:, :-1]])
     assert sure.mean() >= decided, sure.mean()
     np.testing.assert_array_equal(found[sure], order[:, :k][sure])
+
+
+def of_a_share(p: float, n: int, *, false_alarm: float = FALSE_ALARM) -> float:
+    """How far the share of n independent draws is from its probability p at most: exact, by the binomial distribution.
+
+    Parameters
+    ----------
+    p
+        The true probability.
+    n
+        Number of draws.
+    false_alarm
+        Probability, at most, that the share is farther away, on either side; on one side it is half as large.
+    """
+    law = stats.binom(n, p)
+    return float(max(p - law.ppf(false_alarm / 2) / n, law.isf(false_alarm / 2) / n - p))
+
+
+def of_a_mean(sd, n: int, *, false_alarm: float = FALSE_ALARM):
+    """How far the mean of n independent draws is from the true mean at most, by the central limit theorem.
+
+    Parameters
+    ----------
+    sd
+        Standard deviation of a draw, or several.
+    n
+        Number of draws.
+    false_alarm
+        Probability that the mean is farther away, on either side.
+    """
+    return stats.norm.isf(false_alarm / 2) * sd / np.sqrt(n)
