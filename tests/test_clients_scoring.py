@@ -26,8 +26,9 @@ def test_parts_are_disjoint_fixed_and_alike_in_their_mixture(clients, experiment
     assert parts.index.equals(clients.target.index)
     assert parts.equals(split(clients.target, experiment=experiment))
     assert not parts.equals(split(clients, experiment=experiment + 1))
-    share = pd.crosstab(clients.target, parts, normalize="index")
-    assert abs(share[["train", "validation", "test"]] - [0.6, 0.2, 0.2]).max(axis=None) < 0.02
+    counts = pd.crosstab(clients.target, parts)[["train", "validation", "test"]]
+    exact = np.outer(counts.sum(axis=1), [0.6, 0.2, 0.2])
+    assert abs(counts - exact).max(axis=None) < 1  # cut to the nearest clients
 
 
 def test_fractions_must_sum_to_one(clients):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tolerance
 import yaml
 
 from helpers.inference import judge
@@ -256,6 +257,10 @@ AS_PUBLISHED = {
 }
 
 
+#: Of the mean, in points, over the 20 cells of a made-up table, of a difference of two methods with their noise.
+WIDTH = tolerance.of_a_mean(100 * np.sqrt(2) * 0.002, 20)
+
+
 def judged(table, **options):
     return judge(fusion.CLAIMS, fusion.findings(table, n_resamples=500, **options))
 
@@ -270,7 +275,7 @@ def test_places_are_found_by_the_strongest_rival():
     found = judged(made_up_table(AS_PUBLISHED | {"best_layer": 0.01, "qp_weighted": 0.2, "greedy": 0.15}))
     assert found.loc["rank", ["estimate", "verdict"]].tolist() == [1, "reproduced"]  # one place ahead of the second
     assert found.loc["greedy", ["estimate", "verdict"]].tolist() == [1, "reproduced"]
-    assert found.loc["quality", "verdict"] == "reproduced" and abs(found.loc["quality", "estimate"] - 5) < 0.2
+    assert found.loc["quality", "verdict"] == "reproduced" and abs(found.loc["quality", "estimate"] - 5) < WIDTH
     assert found.loc["best", "verdict"] == "not reproduced"  # 19 points above it
 
 
@@ -293,14 +298,14 @@ def test_a_claim_about_the_pooler_needs_a_pooler():
     assert found["note"] == "no encoder with a trained pooler"
     row = table.iloc[[0]].assign(representation="pooler", kind="layer", draws=None)
     found = judged(pd.concat([table, row])).loc["pooler"]
-    assert found["n"] == 5 and found["verdict"] == "reproduced" and abs(found["estimate"] - 6) < 0.2
+    assert found["n"] == 5 and found["verdict"] == "reproduced" and abs(found["estimate"] - 6) < WIDTH
 
 
 def test_a_claim_about_duplicates_needs_tasks_of_duplicates():
     table = made_up_table(AS_PUBLISHED | {"qp_pca": 0.2})
     assert judged(table).loc["duplicates", "note"].startswith("one task of duplicates")
     found = judged(table.assign(type="PairClassification")).loc["duplicates"]
-    assert found["n"] == 5 and found["verdict"] == "reproduced" and abs(found["estimate"] - 10) < 0.2
+    assert found["n"] == 5 and found["verdict"] == "reproduced" and abs(found["estimate"] - 10) < WIDTH
     assert judged(table.assign(type="STS")).loc["duplicates", "note"] == "no task of duplicates"
 
 
@@ -370,7 +375,7 @@ def test_the_recorded_table_is_whole(table):
     assert (test["ci_low"] <= test["ci_high"]).all() and test["score"].between(-1, 1).all()
     weights = test["weights"].map(json.loads)
     assert (weights.map(len) == test["layers"]).all()
-    assert (weights.map(sum) - 1).abs().max() < 0.01
+    assert ((weights.map(sum) - 1).abs() < (test["layers"] + 1) * 0.5e-4).all()  # four decimals are kept of each
 
 
 @recorded

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tolerance
 
 from helpers.book.data import table
 from helpers.clients import simulate, split
@@ -33,7 +34,7 @@ def test_a_study_has_each_weighting_and_what_it_is_measured_against(clients):
     keys = found.methods[["quality", "combine", "scale", "lam"]]
     assert not keys.duplicated().any() and len(found.models) == 4
     weights = found.methods["weights"].str.split(" ", expand=True).astype(float)
-    assert np.allclose(weights.sum(axis=1), 1, atol=2e-3) and (weights >= 0).all(axis=None)
+    assert np.allclose(weights.sum(axis=1), 1, atol=len(found.models) * 0.5e-3) and (weights >= 0).all(axis=None)
     assert set(found.methods.loc[found.methods["labels"], "quality"]) == {"validation", "test"}
     best = found.methods.set_index(["combine", "quality"]).loc["best"]
     test = found.models["test"]
@@ -42,7 +43,7 @@ def test_a_study_has_each_weighting_and_what_it_is_measured_against(clients):
     wide = found.methods.set_index("combine")["width"]
     assert wide["side by side"] == 24 and (wide["sum"] == 6).all() and (wide["concat"] <= 6).all()
     halves = found.models[["half_a", "half_b"]].mean(axis=1)
-    assert np.allclose(halves, test, atol=0.02)
+    assert np.allclose(halves, test, atol=0.5 / (clients[2] == "test").sum())  # halves differ by one client at most
 
 
 def test_no_test_label_and_no_test_row_changes_a_weight(clients):
@@ -151,4 +152,6 @@ def test_not_to_help_is_to_gain_less_than_one_percent():
     assert asked["rankme"].text == "Weights by RankMe do not help" and asked["rankme"].published == -3.07
     judged = judge(asked, findings(weighted_sums([-2.0, 0.0, 0.5, 1.0, 2.0]), asked, n_resamples=999))
     assert judged["verdict"].tolist() == [*["reproduced"] * 3, "not testable here", "not reproduced"]
-    assert np.allclose(judged["estimate"], [-2.0, 0.0, 0.5, 1.0, 2.0], atol=0.2) and set(judged["n"]) == {10}
+    assert np.allclose(judged["estimate"], [-2.0, 0.0, 0.5, 1.0, 2.0], atol=tolerance.of_a_mean(0.2, 10)) and set(
+        judged["n"]
+    ) == {10}

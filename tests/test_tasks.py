@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tolerance
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score
 
@@ -72,8 +73,8 @@ def test_one_name_is_in_one_split_wherever_it_is_defined_and_so_are_its_synonyms
     assert corpus.split_of("arcsin") == corpus.split_of("asin") == corpus.split_of("ASIN")
     assert corpus.split_of("linalg_det") == corpus.split_of("det")
     shares = [corpus.split_of(f"name{i}") for i in range(5000)]
-    assert shares.count("train") / 5000 == pytest.approx(0.4, abs=0.03)
-    assert shares.count("validation") / 5000 == pytest.approx(0.2, abs=0.03)
+    assert shares.count("train") / 5000 == pytest.approx(0.4, abs=tolerance.of_a_share(0.4, 5000))
+    assert shares.count("validation") / 5000 == pytest.approx(0.2, abs=tolerance.of_a_share(0.2, 5000))
 
 
 def test_names_are_covered_as_words_and_within_dotted_names_only():
