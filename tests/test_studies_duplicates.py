@@ -17,7 +17,7 @@ from helpers.studies.duplicates import CLAIMS, FUSED, findings, pair_scores, pai
 def test_a_common_vector_raises_the_mean_cosine_and_centring_takes_it_away():
     doses = [pairs_in_a_cone(1000, 16, common=dose, spread=0.3) for dose in (0, 1, 4)]
     cosines = [mean_cosine(pairs.x) for pairs in doses]
-    # Of n isotropic rows |sum of directions|² / n is a chi-squared over p; the mean over pairs, that less 1, over n - 1.
+    # Of n isotropic rows |sum of directions|² / n is a chi-squared over p, and the mean cosine that less 1, over n - 1.
     chance = stats.chi2.isf(tolerance.FALSE_ALARM, 16) / 16 / 999
     assert abs(cosines[0]) < chance < 0.3 < cosines[1] < cosines[2]
     found = []
