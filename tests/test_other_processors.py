@@ -23,8 +23,13 @@ WIDE = {
     "TZ": "Asia/Kathmandu",
     "LC_ALL": "C",
 }
+FAMILIES = ["cca", "cka", "rsa", "dependence", "neighbours", "distances", "golden", "every_measure"]
 TESTS = {
-    "measures and examples": ["tests/test_similarity_core_measures.py", "helpers/similarity", "helpers/ensembles"],
+    "measures and examples": [
+        *(f"tests/test_similarity_{family}.py" for family in FAMILIES),
+        "helpers/similarity",
+        "helpers/ensembles",
+    ],
     "engine": ["tests/test_similarity_engine.py", "-k", "(dense_sums and 96) or bound or limits or copies"],
 }
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ortho_group
 
 from helpers import quality
-from helpers.quality import QUALITIES
+from helpers.quality import QUALITIES, mean_cosine, rankme, stable_rank
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +73,21 @@ def test_leverage_is_one_for_equals_and_n_over_r_for_a_row_of_its_own(x):
 def test_bad_input_is_refused_and_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_qualities_without_labels_by_hand():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(9000, 7)) * np.arange(1, 8)
+    values = np.linalg.svd(x, compute_uv=False)
+    share = values / values.sum()
+    assert rankme(x, epsilon=0) == pytest.approx(np.exp(-np.sum(share * np.log(share))), rel=1e-12)
+    assert rankme(3 * x) == pytest.approx(rankme(x)) and 1 <= rankme(x) <= 7
+    assert stable_rank(x) == pytest.approx(np.sum(values**2) / values[0] ** 2)
+    small = x[:50]
+    unit = small / np.linalg.norm(small, axis=1, keepdims=True)
+    assert mean_cosine(small) == pytest.approx((unit @ unit.T)[np.triu_indices(50, 1)].mean())
+    assert rankme(np.outer(np.arange(1, 5), np.ones(3)), epsilon=0) == pytest.approx(1)
+    with pytest.raises(ValueError, match="zero everywhere"):
+        rankme(np.zeros((3, 3)))
+    with pytest.raises(ValueError, match="row 1 is zero"):
+        mean_cosine([[1.0, 2.0], [0.0, 0.0]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -9,15 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import pdist, squareform
+from spaces import correlated, normal
 
-from helpers.similarity import MEASURES, neighbours, similarity_matrices
+from helpers.similarity import MEASURES, _distances, neighbours, similarity_matrices
 from helpers.similarity._engine import passes
 from helpers.similarity._engine.compiled import rank_agreement
 from helpers.similarity._engine.exact import Exact
 from helpers.similarity._engine.neighbours import places
 from helpers.similarity._engine.passes import stream
 from helpers.similarity._engine.sources import open_sources
-from helpers.similarity.neighbours import nearest
+from helpers.similarity.neighbours import jaccard, mutual_knn, nearest, rank_similarity, second_order_cosine
 from helpers.similarity.streaming import Requirements
 
 
@@ -282,3 +285,87 @@ def test_data_that_are_read_in_pieces_have_the_neighbours_of_data_in_memory(dtyp
     assert np.array_equal(nearest(x * dtype(2.0**-60), 10), expected)
     y = x + np.random.default_rng(1).normal(size=x.shape).astype(dtype)
     assert neighbours.jaccard(locked, y) == neighbours.jaccard(x, y)
+
+
+def neighbours_by_sorting(x, k, metric):
+    d = squareform(pdist(x, metric))
+    np.fill_diagonal(d, np.inf)
+    return np.argsort(d, axis=1, kind="stable")[:, :k]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean", "correlation"])
+@pytest.mark.parametrize("k", [1, 7, 39])
+def test_neighbour_measures_are_their_definitions(metric, k):
+    x, y = correlated(40)
+    a, b = neighbours_by_sorting(x, k, metric), neighbours_by_sorting(y, k, metric)
+    s, t = squareform(pdist(x, metric)), squareform(pdist(y, metric))
+    shares, overlaps, ranks, seconds = [], [], [], []
+    for i in range(40):
+        common, union = set(a[i]) & set(b[i]), sorted(set(a[i]) | set(b[i]))
+        shares.append(len(common) / len(union))
+        overlaps.append(len(common) / k)
+        pairs = [(list(a[i]).index(v) + 1, list(b[i]).index(v) + 1) for v in common]
+        total = sum(2 / ((1 + abs(r - q)) * (r + q)) for r, q in pairs)
+        ranks.append(total / sum(1 / m for m in range(1, len(common) + 1)) if common else 0)
+        u, v = s[i, union], t[i, union]
+        seconds.append(u @ v / np.linalg.norm(u) / np.linalg.norm(v))
+    options = {"k": k, "metric": metric}
+    assert jaccard(x, y, **options) == pytest.approx(np.mean(shares), abs=1e-14)
+    assert mutual_knn(x, y, **options) == pytest.approx(np.mean(overlaps), abs=1e-14)
+    assert rank_similarity(x, y, **options) == pytest.approx(np.mean(ranks), abs=1e-14)
+    assert second_order_cosine(x, y, **options) == pytest.approx(np.mean(seconds), abs=1e-12)
+
+
+def test_second_order_cosine_of_similarities():
+    x, y = correlated(20)
+    k = 19  # every union is everything else
+    a, b = (1 - squareform(pdist(z, "cosine")) for z in (x, y))
+    rows = [(np.delete(a[i], i), np.delete(b[i], i)) for i in range(20)]
+    expected = np.mean([u @ v / np.linalg.norm(u) / np.linalg.norm(v) for u, v in rows])
+    assert second_order_cosine(x, y, k=k, of="similarity") == pytest.approx(expected, abs=1e-12)
+
+
+def test_neighbours_of_whole_numbers_are_ordered_by_distance_then_index():
+    for seed in range(5):
+        x = np.random.default_rng(seed).integers(0, 3, (60, 4))
+        squares = ((x[:, None] - x[None]) ** 2).sum(-1).astype(float)
+        np.fill_diagonal(squares, np.inf)
+        expected = np.argsort(squares, axis=1, kind="stable")[:, :9]
+        for dtype in ("f4", "f8"):
+            assert (nearest(x.astype(dtype), 9, "euclidean") == expected).all()
+
+
+def test_binary_rows_with_equal_cosines_are_ordered_by_index():
+    x = np.random.default_rng(0).integers(0, 2, (80, 12))
+    x[:, 0] = 1
+    # Exact: compare the signed squares of the cosines as fractions of whole numbers.
+    dots, sizes = x @ x.T, (x**2).sum(1)
+    keys = dots**2 * (math.factorial(12) // 1) / sizes[None, :]
+    np.fill_diagonal(keys, -1)
+    expected = np.argsort(-np.round(keys), axis=1, kind="stable")[:, :10]
+    assert (nearest(x.astype("f4"), 10, "cosine") == expected).all()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_duplicates_are_each_others_nearest_neighbours(metric):
+    x = np.concatenate([normal(15, 300), normal(15, 300)]).astype("f4") + 50
+    found = nearest(x, 3, metric)
+    assert (found[:, 0] == (np.arange(30) + 15) % 30).all()
+    assert not (found == np.arange(30)[:, None]).any()
+
+
+def test_neighbours_are_right_where_float32_products_are_not():
+    base = normal(200, 50)
+    x = (1000 + base).astype("f4")  # all cosines above 0.999998
+    wide = x.astype("f8")
+    unit = wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    d = squareform(pdist(unit, "sqeuclidean"))
+    np.fill_diagonal(d, np.inf)
+    assert (nearest(x, 10, "cosine") == np.argsort(d, axis=1)[:, :10]).all()
+
+
+def test_block_size_does_not_change_neighbours(monkeypatch):
+    x, y = correlated(70)
+    expected = jaccard(x, y, k=5), second_order_cosine(x, y, k=5)
+    monkeypatch.setattr(_distances, "BLOCK", 100)
+    assert (jaccard(x, y, k=5), second_order_cosine(x, y, k=5)) == expected

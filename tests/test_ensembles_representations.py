@@ -1,0 +1,66 @@
+"""Representations in every form, their rows, and data that are refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from spaces import five_layers
+
+from helpers.ensembles import LastLayer, MeanOfLayers, Representations
+
+layers = pytest.fixture(five_layers)
+
+
+def test_the_same_representations_in_every_form(layers):
+    torch = pytest.importorskip("torch")
+    plain = np.stack(list(layers.values()), axis=1)
+    expected = MeanOfLayers().fit_transform(layers)
+    for form in (
+        list(layers.values()),
+        plain,
+        torch.tensor(plain),
+        {name: torch.tensor(x) for name, x in layers.items()},
+        {name: pd.DataFrame(x) for name, x in layers.items()},
+        Representations(layers),
+        Representations(plain)[np.ones(60, dtype=bool)],
+    ):
+        assert np.allclose(MeanOfLayers().fit_transform(form), expected)
+    half = {name: torch.tensor(x).to(torch.bfloat16) for name, x in layers.items()}
+    assert LastLayer().fit_transform(half).dtype == np.float32
+
+
+def test_rows_of_representations_are_selected_as_in_numpy(layers):
+    data = Representations(layers)
+    assert len(data) == 60 and data.shape == (60, 20)
+    for rows in (slice(5, 50, 3), [4, 2, 2], np.arange(60) % 2 == 0, -1):
+        twice = data[rows][::-1]
+        expected = np.atleast_2d(layers["b"][rows])[::-1]
+        assert np.array_equal(twice.block(1), expected)
+        assert np.array_equal(data[rows, ...].block(1), expected[::-1])
+    with pytest.raises(IndexError, match="only objects"):
+        data[:, 0]
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        ({}, ValueError, "empty"),
+        (np.ones((3, 4)), TypeError, r"ndarray of shape \(3, 4\); a mapping"),
+        ("layers", TypeError, "is a str"),
+        ({"a": np.ones(3)}, ValueError, r"'a' has shape \(3,\)"),
+        ({"a": np.ones((3, 0))}, ValueError, "neither of them 0"),
+        ({"a": np.ones((3, 1)), "b": np.ones((2, 1))}, ValueError, "'b' has 2 rows and 'a' has 3"),
+        ({1: np.ones((3, 1)), "1": np.ones((3, 1))}, ValueError, "two representations are called '1'"),
+        ({"a": np.array([["x"]])}, TypeError, "'a' has dtype <U1"),
+        ({"a": np.array([[1.0], [np.nan]])}, ValueError, r"'a': entry \[1, 0\] is NaN"),
+        ({"a": np.array([[np.inf], [1.0]], dtype=np.float32)}, ValueError, r"entry \[0, 0\] is infinite"),
+    ],
+)
+def test_bad_representations_are_named(data, error, message):
+    with pytest.raises(error, match=message):
+        MeanOfLayers().fit_transform(data)
+
+
+def test_the_row_of_a_bad_entry_is_that_of_the_array(layers):
+    layers["b"][33, 2] = np.nan
+    with pytest.raises(ValueError, match=r"'b': entry \[33, 2\] is NaN"):
+        MeanOfLayers().fit_transform(Representations(layers)[20:][5:])

@@ -1,0 +1,63 @@
+"""CKA against its definitions with n x n matrices and the correlation of single features."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist, squareform
+from scipy.stats import pearsonr
+from spaces import correlated, normal
+
+from helpers.similarity.cka import cka, cka_rbf, cka_unbiased
+
+
+def hsic(k, m):
+    n = len(k)
+    h = np.eye(n) - 1 / n
+    return np.trace(k @ h @ m @ h)
+
+
+def hsic_unbiased(k, m):
+    n = len(k)
+    k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
+    whole = np.trace(k @ m) + k.sum() * m.sum() / ((n - 1) * (n - 2)) - 2 / (n - 2) * (k @ m).sum()
+    return whole / (n * (n - 3))
+
+
+def alignment(k, m, form):
+    return form(k, m) / math.sqrt(form(k, k) * form(m, m))
+
+
+def gaussian(x, bandwidth):
+    distances = pdist(x)
+    return np.exp(-(squareform(distances) ** 2) / (2 * (bandwidth * np.median(distances)) ** 2))
+
+
+@pytest.mark.parametrize("shape", [(60, 6, 9), (20, 30, 25), (20, 5, 90), (20, 3, 30), (5, 2, 2), (4, 9, 3)])
+class TestKernelAlignment:
+    def test_linear_is_its_definition(self, shape):
+        x, y = correlated(*shape)
+        assert cka(x, y) == pytest.approx(alignment(x @ x.T, y @ y.T, hsic), abs=1e-12)
+
+    def test_unbiased_is_its_definition_with_and_without_grams(self, shape):
+        x, y = correlated(*shape)
+        assert cka_unbiased(x + 3, y) == pytest.approx(alignment(x @ x.T, y @ y.T, hsic_unbiased), abs=1e-9)
+
+    @pytest.mark.parametrize("bandwidth", [0.3, 1, 2.5])
+    def test_gaussian_is_its_definition(self, shape, bandwidth):
+        x, y = correlated(*shape)
+        k, m = gaussian(x, bandwidth), gaussian(y, bandwidth)
+        assert cka_rbf(x, y, bandwidth=bandwidth) == pytest.approx(alignment(k, m, hsic), abs=1e-9)
+        unbiased = cka_unbiased(x, y, kernel="rbf", bandwidth=bandwidth)
+        assert unbiased == pytest.approx(alignment(k, m, hsic_unbiased), abs=1e-9)
+
+    def test_a_function_as_kernel(self, shape):
+        x, y = correlated(*shape)
+        assert cka(x, y, kernel=lambda z: z @ z.T) == pytest.approx(cka(x, y), abs=1e-12)
+        assert cka(x, y, kernel=lambda z: z @ z.T, unbiased=True) == pytest.approx(cka_unbiased(x, y), abs=1e-9)
+
+
+def test_cka_of_single_features_is_the_squared_correlation():
+    x, y = normal(30, 1), normal(30, 1, seed=1)
+    y += x
+    assert cka(x, y) == pytest.approx(pearsonr(x[:, 0], y[:, 0])[0] ** 2, abs=1e-13)
