@@ -355,6 +355,11 @@ def lazy(named):
     return {name: da.from_array(x, chunks=(m, 5)) for (name, x), m in zip(named.items(), (37, 110, 400), strict=True)}
 
 
+def off_a_cluster(name):
+    """Tasks add up in any order; where ranks are counted in bins, 1e-6 is far below the error bound that is stated."""
+    return 1e-6 if name == "rsa" else 1e4 * tolerance.unit()
+
+
 def test_a_cluster_gives_what_one_process_gives(client, monkeypatch):
     named = representations(330)
     expected = similarity_matrices(named, [*STREAMED, "procrustes"], progress=False)
@@ -362,7 +367,7 @@ def test_a_cluster_gives_what_one_process_gives(client, monkeypatch):
     found = similarity_matrices(lazy(named), list(expected), progress=False, scheduler=client, max_memory="50MB")
     for name, matrix in found.items():
         assert matrix.attrs.get("rank_error_bound", 0) < 1e-2
-        np.testing.assert_allclose(matrix, expected[name], atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(matrix, expected[name], rtol=0, atol=off_a_cluster(name), err_msg=name)
     by_address = similarity_matrix(lazy(named), progress=False, scheduler=client.scheduler.address)
     np.testing.assert_allclose(by_address, expected["cka"], atol=1e-12)
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", client.scheduler.address)
@@ -394,7 +399,7 @@ def test_a_worker_that_is_killed_changes_nothing(client, monkeypatch):
     found = similarity_matrices(lazy(named), STREAMED, progress=False, scheduler=client, block_rows=32)
     assert killed.is_set() and time.monotonic() - started < 60
     for name, matrix in found.items():
-        np.testing.assert_allclose(matrix, expected[name], atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(matrix, expected[name], rtol=0, atol=off_a_cluster(name), err_msg=name)
 
 
 def test_memory_of_a_task_does_not_grow_with_the_number_of_objects():
