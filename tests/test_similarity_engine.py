@@ -14,7 +14,7 @@ import tolerance
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata
 
-from helpers.similarity._engine import features, passes, plan, state
+from helpers.similarity._engine import features, passes, plan, resources, state
 from helpers.similarity._engine.compiled import CANCELLED, CHUNK
 from helpers.similarity._engine.features import feature_products
 from helpers.similarity._engine.passes import stream
@@ -365,9 +365,10 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path, monkeypatch):
 
 def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
     named = layers(dtype="float32")
-    monkeypatch.setattr(passes, "available_threads", lambda: 1)
+    monkeypatch.setattr(resources, "SMALL", 0)
+    monkeypatch.setattr(resources, "available_threads", lambda: 1)
     one = run(named, block_rows=16)
-    monkeypatch.setattr(passes, "available_threads", lambda: 7)
+    monkeypatch.setattr(resources, "available_threads", lambda: 7)
     many = run(named, block_rows=16)
     for name in ("gram", "distance", "distance_rows", "dissimilarity", "neighbours"):
         np.testing.assert_array_equal(getattr(one, name), getattr(many, name))

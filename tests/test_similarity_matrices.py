@@ -479,7 +479,7 @@ def test_all_measures_in_one_table_with_notes_where_undefined():
 def test_compare_on_tensors_gives_what_arrays_give():
     torch = pytest.importorskip("torch")
     named = representations(50)
-    arguments = {"measures": ["cka", "jaccard"], "permutations": 9, "interval": "permutation"}
+    arguments = {"measures": ["cka", "jaccard"], "n_permutations": 9, "interval": "permutation"}
     arrays = compare(named["x"], named["y"], **arguments)
     tensors = compare(torch.as_tensor(named["x"]), torch.as_tensor(named["y"]), **arguments)
     columns = ["value", "chance", "p", "ci_low", "ci_high"]
@@ -492,7 +492,7 @@ def test_compare_on_tensors_gives_what_arrays_give():
         ({"interval": "jackknife"}, "interval is 'jackknife'"),
         ({"interval": "permutation"}, "needs permutations"),
         ({"confidence_level": 2}, "confidence_level is 2"),
-        ({"permutations": -1}, "permutations is -1"),
+        ({"n_permutations": -1}, "n_permutations is -1"),
     ],
 )
 def test_wrong_arguments_of_compare_are_refused(options, message):

@@ -14,7 +14,7 @@ from scipy.spatial.distance import pdist, squareform
 from spaces import correlated, normal
 
 from helpers.similarity import MEASURES, _distances, neighbours, similarity_matrices
-from helpers.similarity._engine import passes
+from helpers.similarity._engine import passes, resources
 from helpers.similarity._engine.compiled import rank_agreement
 from helpers.similarity._engine.exact import Exact
 from helpers.similarity._engine.neighbours import places
@@ -148,8 +148,9 @@ def test_a_function_and_a_matrix_give_the_same_bits(kind, metric, dtype, monkeyp
     named = {"w": np.ascontiguousarray(rng.normal(size=(N, 5))), "x": x, "y": y}
     options = {name: {"metric": metric} for name in OVERLAPS}
     expected = {name: MEASURES[name](x, y, metric=metric) for name in OVERLAPS}
+    monkeypatch.setattr(resources, "SMALL", 0)
     for rows, threads in ((None, 1), (7, 7), (96, 2), (N, 1)):
-        for module in (passes, neighbours):
+        for module in (resources, neighbours):
             monkeypatch.setattr(module, "available_threads", lambda threads=threads: threads)
         found = similarity_matrices(named, OVERLAPS, options=options, block_rows=rows, progress=False)
         for name in OVERLAPS:

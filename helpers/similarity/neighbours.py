@@ -18,6 +18,7 @@ import numpy as np
 
 from helpers.arrays import as_matrix, as_pair, check_count
 from helpers.similarity._engine.resources import available_threads
+from helpers.similarity._engine.state import Serial
 from helpers.similarity.streaming import Objects, Requirements, Streamed, Totals, totals_of
 
 __all__ = ["jaccard", "mutual_knn", "nearest", "rank_similarity", "second_order_cosine"]
@@ -253,7 +254,8 @@ def _of_pairs(count: int, of: Callable[[int, int], float]) -> np.ndarray:
     """The symmetric matrix of a value of two representations, several pairs at a time."""
     out = np.empty((count, count))
     pairs = list(itertools.combinations_with_replacement(range(count), 2))
-    with ThreadPoolExecutor(available_threads()) as pool:
+    with ThreadPoolExecutor(available_threads()) as executor:
+        pool = executor if count > 2 else Serial()
         for (i, j), value in zip(pairs, pool.map(lambda pair: of(*pair), pairs), strict=True):
             out[i, j] = out[j, i] = value
     return out

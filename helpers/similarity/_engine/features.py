@@ -13,8 +13,9 @@ import numpy as np
 from helpers.similarity._engine.kernels import Kernels, kernels_for
 from helpers.similarity._engine.plan import DOUBLE, STEP, check_varies, describe
 from helpers.similarity._engine.requirements import Requirements, Totals
-from helpers.similarity._engine.resources import Progress, available_threads, one_thread_per_product
+from helpers.similarity._engine.resources import Progress, one_thread_per_product, threads_for
 from helpers.similarity._engine.sources import Source, common_dtype
+from helpers.similarity._engine.state import Serial
 
 __all__ = ["ProductSums", "feature_cheaper", "feature_products"]
 
@@ -41,9 +42,10 @@ def feature_products(
     n, count = sources[0].shape[0], len(sources)
     dtype = "float64" if n <= DOUBLE else common_dtype(sources)
     size = np.dtype(dtype).itemsize
-    threads = 1 if kernels.NAME == "torch" else available_threads()
+    threads = threads_for(kernels, n * sum(source.shape[1] for source in sources) ** 2)
     bar = Progress(progress)
-    with one_thread_per_product(kernels), ThreadPoolExecutor(threads) as pool, bar:
+    with one_thread_per_product(kernels), ThreadPoolExecutor(threads) as executor, bar:
+        pool = executor if threads > 1 else Serial()
         bar.start("reading", sum(math.prod(s.shape) for s in sources))
         layers, _, _ = describe(sources, dtype, kernels, cluster or pool, False, bar)
         check_varies(sources, layers, Requirements(gram=True))

@@ -42,7 +42,7 @@ from helpers.similarity._engine.plan import (
 )
 from helpers.similarity._engine.ranks import rank_tables, ranked_products
 from helpers.similarity._engine.requirements import Requirements, Totals
-from helpers.similarity._engine.resources import Progress, available_threads, one_thread_per_product
+from helpers.similarity._engine.resources import Progress, one_thread_per_product, threads_for
 from helpers.similarity._engine.sources import Source, common_dtype
 from helpers.similarity._engine.state import Checkpoint, Locks, Panel, Partial, Serial, Space, State
 
@@ -85,7 +85,7 @@ def stream(
         A :class:`helpers.similarity._engine.cluster.Cluster`.
     """
     kernels = kernels or kernels_for(sources)
-    threads = 1 if kernels.NAME == "torch" else available_threads()
+    threads = threads_for(kernels, sources[0].shape[0] ** 2 * sum(source.shape[1] for source in sources))
     bar = Progress(progress)
     with one_thread_per_product(kernels), ThreadPoolExecutor(threads) as executor, bar:
         pool = executor if threads > 1 else Serial()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 from helpers.similarity._engine.kernels import Kernels
 
-__all__ = ["Progress", "available_threads", "memory_in_bytes", "one_thread_per_product"]
+__all__ = ["Progress", "available_threads", "memory_in_bytes", "one_thread_per_product", "threads_for"]
+
+SMALL = 1 << 25  #: products of numbers that one thread is through with before others have begun
 
 
 class Progress:
@@ -44,15 +48,26 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def threads_for(kernels: Kernels, products: float) -> int:
+    """Threads for a computation of so many products of two numbers."""
+    return 1 if kernels.NAME == "torch" or products < SMALL else available_threads()
+
+
+@functools.lru_cache(maxsize=1)
+def _controller(modules: int) -> Any:
+    """The libraries that start threads, looked for again when the number of loaded modules has changed."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 @contextlib.contextmanager
 def one_thread_per_product(kernels: Kernels) -> Iterator[None]:
     """Threads of ours run whole blocks each, so a matrix product must not start its own."""
     if kernels.NAME == "torch":
         yield
         return
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
+    with _controller(len(sys.modules)).limit(limits=1, user_api="blas"):
         yield
 
 
