@@ -406,7 +406,7 @@ def test_bad_input_is_refused_by_name():
         rtd(x, y, batch=1)
     with pytest.raises(ValueError, match="trials is 0"):
         rtd(x, y, trials=0)
-    with pytest.raises(TypeError, match="workers is 1.5"):
+    with pytest.raises(TypeError, match="n_jobs is 1.5"):
         rtd(x, y, n_jobs=1.5)
     with pytest.raises(ValueError, match="dimension is 2"):
         cross_barcode(x, y, dimension=2)
