@@ -180,7 +180,7 @@ def test_a_profile_is_a_folder_of_parameter_files(tmp_path, small_book):
     folder.mkdir(parents=True)
     (folder / "01_a.yml").write_text("n: 3\n")
     assert profile("tiny", small_book) == {"01_a": {"n": 3}}
-    with pytest.raises(ValueError, match="no profile 'big'; it is one of \\['tiny'\\]"):
+    with pytest.raises(ValueError, match="no profile 'big'; it is one of \\['pocket', 'tiny'\\]"):
         profile("big", small_book)
     (folder / "01_b.yml").write_text("n: 3\n")
     with pytest.raises(ValueError, match="belongs to no chapter"):
