@@ -112,8 +112,9 @@ def with_provenance(rows: pd.DataFrame, made: Mapping[str, Any], packages: Seque
     >>> import pandas as pd
     >>> from helpers.book.records import with_provenance
     >>> made = {"versions": {"python": "3.11.7", "numpy": "2.4.6"}, "machine": "Linux", "date": "2026-11-21"}
-    >>> with_provenance(pd.DataFrame({"rank": [2]}), made | {"minutes": 0.5}, ["numpy"]).iloc[0].to_list()
-    [2, 'python=3.11.7 numpy=2.4.6', 'Linux', '2026-11-21', 0.5]
+    >>> rows = with_provenance(pd.DataFrame({"rank": [2]}), made | {"minutes": 0.5}, ["numpy"])
+    >>> rows.iloc[0].to_dict()["versions"], list(rows)
+    ('python=3.11.7 numpy=2.4.6', ['rank', 'versions', 'machine', 'date', 'minutes'])
     """
     behind = {"versions": versions(*packages, known=made["versions"])}
     behind |= {name: made[name] for name in ("machine", "date", "minutes")}

@@ -262,9 +262,9 @@ def compare(
     >>> x = np.random.default_rng(0).normal(size=(60, 5))
     >>> table = compare(x, x**3, ["cka", "jaccard"], n_permutations=99, interval="subsample")
     >>> print(table[["value", "chance", "p"]].round(2).to_string(index_names=False))
-             value  chance      p
-    cka       0.59    0.07     0.01
-    jaccard   0.47    0.10     0.01
+             value  chance     p
+    cka       0.59    0.07  0.01
+    jaccard   0.47    0.10  0.01
     """
     import pandas as pd
 
