@@ -77,7 +77,7 @@ def test_a_new_chapter_runs_as_it_is_and_so_do_its_sweep_and_its_test(book):
     call("helpers", "sweep", "notebooks/runs/hubs.yml", "-j", "1")
     assert len((book / "data" / "results" / "hubs.csv").read_text().splitlines()) == 1 + 3 * 5
     call("pytest", "-q", "-p", "no:cacheprovider", "tests/test_studies_hubs.py")
-    call("ruff", "check", "helpers/studies/hubs.py", "notebooks/99_hubs.ipynb", "tests/test_studies_hubs.py")
-    call(
-        "ruff", "format", "--check", "helpers/studies/hubs.py", "notebooks/99_hubs.ipynb", "tests/test_studies_hubs.py"
-    )
+    shutil.copy(ROOT / "pyproject.toml", book)
+    files = ["helpers/studies/hubs.py", "notebooks/99_hubs.ipynb", "notebooks/runs/hubs.ipynb"]
+    call("ruff", "check", *files, "tests/test_studies_hubs.py")
+    call("ruff", "format", "--check", *files, "tests/test_studies_hubs.py")
