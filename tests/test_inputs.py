@@ -638,6 +638,45 @@ def test_files_of_other_formats_are_listed_and_never_opened(tmp_path, read, x):
     assert "never loaded" in said["b.pkl"] and said["labels.csv"].endswith("to use it, pass it as labels")
 
 
+UNREADABLE = {
+    "cut.npy": (lambda x, path: (np.save(path, x), cut(path)), "is truncated: its header promises"),
+    "cut.npz": (lambda x, path: (np.savez_compressed(path, x=x), cut(path)), "cannot be read, it is damaged"),
+    "cut.parquet": (lambda x, path: (lists(x).to_parquet(path), cut(path)), "cannot be read, it is damaged"),
+    "cut.safetensors": (lambda x, path: (save_file({"x": x}, path), cut(path)), "cannot be read, it is damaged"),
+    "latin.csv": (lambda x, path: path.write_bytes(b"gr\xf6\xdfe,v\n1,2\n"), "is not UTF-8"),
+    "empty.csv": (lambda x, path: path.write_text(""), "is empty"),
+    "y.npy": (lambda x, path: np.save(path, x[:, 0]), "labels are passed as labels"),
+    "pickle.npy": (lambda x, path: np.save(path, x.astype(object)), "pickles are never loaded"),
+    "model.pt": (lambda x, path: path.write_bytes(b"x"), "pickles are never loaded"),
+    "nowhere.npy": (lambda x, path: path.symlink_to("gone"), "is a link"),
+}
+
+
+def test_of_a_folder_every_file_is_read_or_listed_with_the_reason(tmp_path, read, x):
+    for number, (name, (make, _)) in enumerate(UNREADABLE.items()):
+        make(x, tmp_path / name)
+        np.save(tmp_path / f"good{number}.npy", x + number)
+    inputs = read(tmp_path)
+    assert list(inputs.representations) == [f"good{i}" for i in range(len(UNREADABLE))]
+    said = inputs.ignored.set_index("file")["reason"]
+    assert set(said.index) == set(UNREADABLE)
+    for name, (_, words) in UNREADABLE.items():
+        assert words in said[name] and not said[name].startswith(name)
+    assert list(read(tmp_path, names=["good3"]).representations) == ["good3"]
+
+
+@pytest.mark.parametrize("name", [name for name in UNREADABLE if name not in ("model.pt", "nowhere.npy")])
+def test_a_file_that_is_asked_for_must_be_readable(tmp_path, read, x, name):
+    make, words = UNREADABLE[name]
+    make(x, tmp_path / name)
+    np.save(tmp_path / "good.npy", x)
+    for source in (tmp_path / name, [tmp_path / name, tmp_path / "good.npy"], {"mine": tmp_path / name}):
+        with pytest.raises(ValueError, match=words):
+            read(source)
+    with pytest.raises(ValueError, match=f"(?s)names lists|{words}"):
+        read(tmp_path, names=[name.split(".")[0], "good"])
+
+
 def test_what_was_written_beside_is_not_read_again(tmp_path, read, x):
     np.save(tmp_path / "a.npy", x)
     ConcatPCA(2).fit({"a": x}).save(tmp_path / "mine")

@@ -74,6 +74,26 @@ def test_the_command_leaves_what_the_function_gives(mine, monkeypatch, capsys):
     assert np.array_equal(np.load("applied.npy"), report.combined)
 
 
+def test_page_and_console_say_what_was_not_read_and_which_rows_were_left_out(tmp_path, capsys):
+    place, (found, labels) = tmp_path / "mine", halves(60)
+    place.mkdir()
+    for name, x in found.items():
+        np.save(place / f"{name}.npy", x)
+    for name in ("model.pt", "cut.npz"):
+        (place / name).write_bytes(b"x")
+    target = pd.DataFrame({"label": pd.Series(labels).where(np.arange(60) > 1)})
+    target.to_csv(tmp_path / "y.csv", index=False)
+    options = ["--labels", str(tmp_path / "y.csv"), "--missing", "drop"]
+    assert main(["report", str(place), "--out", str(tmp_path / "out"), *options]) == 0
+    said, page = capsys.readouterr().out, (tmp_path / "out" / "index.html").read_text()
+    assert "\nnot read: cut.npz and model.pt (cut.npz: cannot be read" in said
+    assert "\nlabels: 2 rows left out, such as 0 (no label)\n" in said
+    assert "Not read: cut.npz and model.pt" in page and "pickles are never loaded" in page and "no label" in page
+    assert pd.read_csv(tmp_path / "out" / "tables" / "not_read.csv")["file"].tolist() == ["cut.npz", "model.pt"]
+    assert main(["apply", str(tmp_path / "out" / "ensemble"), str(place), "-o", str(tmp_path / "new.npy"), "-q"]) == 0
+    assert "not read: cut.npz and model.pt" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "what, change, words",
     [

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.inputs._files import ConversionCache, bounds, real_dtype
+from helpers.inputs._leftovers import UnreadableError
 
 
 class Stored(NamedTuple):
@@ -39,7 +40,7 @@ def stored_in(path: Path, file: str) -> dict[str, Stored]:
     """The arrays of a file by name."""
     found = {".npy": _in_npy, ".npz": _in_npz, ".safetensors": _in_safetensors}[path.suffix.lower()](path, file)
     if not found:
-        raise ValueError(f"{file} holds no array")
+        raise UnreadableError(f"{file} holds no array")
     return found
 
 
@@ -84,7 +85,7 @@ def _in_safetensors(path: Path, file: str) -> dict[str, Stored]:
     for name in names:
         kind, start = header[name]["dtype"], header[name]["data_offsets"][0]
         if kind not in known:
-            raise ValueError(f"{file}, array {name!r} has dtype {kind}; {', '.join(known)} are read")
+            raise UnreadableError(f"{file}, array {name!r} has dtype {kind}; {', '.join(known)} are read")
         shape = tuple(header[name]["shape"])
         stored = Stored(path, 8 + size + start, shape, np.dtype(known[kind]), kind="bfloat16" * (kind == "BF16"))
         out[name] = stored
@@ -96,16 +97,16 @@ def check_matrix(shape: tuple[int, ...], dtype: np.dtype, where: str) -> None:
     if len(shape) != 2 and not dtype.hasobject:
         hint = {1: "; labels are passed as labels, ids as ids", 3: "; save each layer as an array of its own"}
         hint = hint.get(len(shape), "")
-        raise ValueError(f"{where} has shape {tuple(shape)}; (n_objects, n_features) is needed{hint}")
+        raise UnreadableError(f"{where} has shape {tuple(shape)}; (n_objects, n_features) is needed{hint}")
     if 0 in shape:
-        raise ValueError(f"{where} has shape {tuple(shape)}; at least one row and one column are needed")
+        raise UnreadableError(f"{where} has shape {tuple(shape)}; at least one row and one column are needed")
     if dtype.hasobject:
-        raise ValueError(
+        raise UnreadableError(
             f"{where} holds Python objects (dtype {dtype}), pickled; pickles are never loaded: save numbers, as in "
             "np.save(file, np.asarray(x, dtype=np.float32)), which needs rows of equal length"
         )
     if dtype.kind not in "biuf":
-        raise ValueError(f"{where} has dtype {dtype}; real numbers are needed")
+        raise UnreadableError(f"{where} has dtype {dtype}; real numbers are needed")
 
 
 def matrix_of(stored: Stored, where: str, conversions: ConversionCache) -> tuple[np.ndarray, str]:
@@ -133,13 +134,13 @@ def _npy_header(stream: Any, file: str) -> tuple[tuple[int, ...], bool, np.dtype
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream)
     except ValueError as error:
-        raise ValueError(f"{file} is not a complete .npy file: {error}") from error
+        raise UnreadableError(f"{file} is not a complete .npy file: {error}") from error
     return shape, fortran, dtype
 
 
 def _check_length(stored: Stored, size: int, file: str) -> None:
     if stored.end > size and not stored.dtype.hasobject:
-        raise ValueError(
+        raise UnreadableError(
             f"{file} is truncated: its header promises {stored.end} bytes (shape {stored.shape}, {stored.dtype}), "
             f"there are {size}"
         )

@@ -17,6 +17,7 @@ import numpy as np
 from helpers.inputs._arrays import check_matrix, matrix_of, stored_in
 from helpers.inputs._columns import LIKE_IDS, id_column, ids_of
 from helpers.inputs._files import FORMATS, TABLES, Candidate, ConversionCache, Part, Place, natural, reading, real_dtype
+from helpers.inputs._leftovers import Leftover, Leftovers
 from helpers.inputs._tables import column_kind, head_of, number_blocks, vector_blocks
 
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
@@ -27,15 +28,16 @@ LIKE_LABELS = re.compile(r"(^|[_\-. ])(labels?|targets?|class|groups?)$", re.IGN
 
 def candidates_of(
     source: Any, place: Place, apart: set, conversions: ConversionCache
-) -> tuple[list[Candidate], list[tuple[str, str]]]:
+) -> tuple[list[Candidate], Leftovers]:
     """Every representation of the source, and what is no representation."""
-    candidates, ignored = [], []
+    candidates: list[Candidate] = []
+    leftovers = Leftovers(place.searched)
     if isinstance(source, Mapping):
         for name, given in source.items():
             if isinstance(given, (str, os.PathLike)):
                 inner = Place.of(given, None)
                 inner = place._replace(base=inner.base, files=inner.files)
-                found = _of_file(inner.files[0], inner, conversions, ignored) if len(inner.files) == 1 else []
+                found = _of_file(inner.files[0], inner, conversions, leftovers) if len(inner.files) == 1 else []
                 if len(found) != 1:
                     raise ValueError(f"{name!r} is {str(given)!r} with {len(found)} representations; one is needed")
                 candidates.append(found[0]._replace(name=str(name), open=_renamed(found[0].open, str(name))))
@@ -46,13 +48,16 @@ def candidates_of(
         if path in apart or re.search(r"\.ids\.(npy|txt)$", path.name) or conversions.holds(path):
             continue
         if path.stem.lower() in COMPANIONS and not place.single:
-            ignored.append((file, f"not read for its name; to use it, pass it as {COMPANIONS[path.stem.lower()]}"))
+            leftovers.add(file, f"not read for its name; to use it, pass it as {COMPANIONS[path.stem.lower()]}")
         elif suffix in FORMATS:
-            candidates += _of_file(path, place, conversions, ignored)
+            with leftovers.unless_readable(file):
+                candidates += _of_file(path, place, conversions, leftovers)
         elif suffix in PICKLES:
-            ignored.append((file, "may be pickled, and pickles are never loaded; save arrays as .npy or .safetensors"))
+            leftovers.add(file, "may be pickled, and pickles are never loaded; save arrays as .npy or .safetensors")
         else:
-            ignored.append((file, f"format {suffix or 'without a name'!s}; read are {', '.join(FORMATS)}"))
+            leftovers.add(file, f"format {suffix or 'without a name'!s}; read are {', '.join(FORMATS)}")
+    for link in place.links:
+        leftovers.add(place.shown(link), "is a link to a folder, or to nothing; links to files are followed")
     taken: dict[str, Candidate] = {}
     for candidate in candidates:
         if candidate.name in taken:
@@ -61,10 +66,12 @@ def candidates_of(
                 f"{both} would both be called {candidate.name!r}; rename one of them, or pass a list of files"
             )
         taken[candidate.name] = candidate
-    return candidates, ignored
+    return candidates, leftovers
 
 
-def chosen_of(candidates: list[Candidate], names: Any, models: list, place: Place, ignored: list) -> list[Candidate]:
+def chosen_of(
+    candidates: list[Candidate], names: Any, models: list, place: Place, leftovers: Leftovers
+) -> list[Candidate]:
     """The representations asked for, in order; complains if there is nothing."""
     by_name = {candidate.name: candidate for candidate in candidates}
     if isinstance(names, str):
@@ -74,15 +81,34 @@ def chosen_of(candidates: list[Candidate], names: Any, models: list, place: Plac
             return [by_name[name] for name in names if name in by_name]
         absent = [name for name in names if name not in by_name]
         if absent or not list(names):
-            raise ValueError(f"names lists {absent or 'nothing'}; there are {sorted(by_name, key=natural)}")
+            unread = f"; not read were:{leftovers.in_words()}" if leftovers.errors else ""
+            raise ValueError(f"names lists {absent or 'nothing'}; there are {sorted(by_name, key=natural)}{unread}")
         return [by_name[name] for name in names]
     if not candidates and not models:
-        seen = "".join(f"\n  {file}: {reason}" for file, reason in ignored[:20])
+        if len(leftovers) == len(leftovers.errors) == 1:
+            raise leftovers.errors[0]
+        seen = leftovers.in_words()
         raise FileNotFoundError(
             f"no embedding in {place.base if not place.single else place.files[0]}; files of vectors are "
             f"{', '.join(FORMATS)}{seen or '; it is empty'}"
         )
     return candidates
+
+
+def opened(candidates: list[Candidate], named: bool, place: Place, leftovers: Leftovers) -> list[Part]:
+    """The representations; those of a searched folder that turn out to be unreadable are left over."""
+    parts = []
+    for candidate in candidates:
+        if named or candidate.path is None:
+            parts.append(candidate.open())
+            continue
+        with leftovers.unless_readable(place.shown(candidate.path)):
+            parts.append(candidate.open())
+    if candidates and not parts:
+        if len(leftovers.errors) == 1:
+            raise leftovers.errors[0]
+        raise FileNotFoundError(f"no embedding in {place.base} can be read:{leftovers.in_words()}")
+    return parts
 
 
 def _given(name: str, given: Any) -> Callable[[], Part]:
@@ -105,14 +131,14 @@ def _renamed(opened: Callable[[], Part], name: str) -> Callable[[], Part]:
     return lambda: replace(opened(), name=name)
 
 
-def _of_file(path: Path, place: Place, conversions: ConversionCache, ignored: list) -> list[Candidate]:
+def _of_file(path: Path, place: Place, conversions: ConversionCache, leftovers: Leftovers) -> list[Candidate]:
     """The representations of one file, by name."""
     file = place.shown(path)
     with reading(file):
         if path.suffix.lower() in TABLES:
-            found = _in_table(path, file, place, conversions, ignored)
+            found = _in_table(path, file, place, conversions, leftovers)
         else:
-            found = _in_arrays(path, file, place, conversions, ignored)
+            found = _in_arrays(path, file, place, conversions, leftovers)
     stem = unicodedata.normalize("NFC", Path(file).with_suffix("").as_posix())  # some systems take letters apart
 
     def name(inner: str) -> str:
@@ -122,7 +148,7 @@ def _of_file(path: Path, place: Place, conversions: ConversionCache, ignored: li
 
 
 def _in_arrays(
-    path: Path, file: str, place: Place, conversions: ConversionCache, ignored: list
+    path: Path, file: str, place: Place, conversions: ConversionCache, leftovers: Leftovers
 ) -> list[tuple[str, Callable]]:
     """The matrices of a file of arrays, with what opens them."""
     stored = stored_in(path, file)
@@ -130,7 +156,7 @@ def _in_arrays(
     ids = None if lonely else id_column(list(stored), place, file)
     matrices = {name: s for name, s in stored.items() if len(s.shape) == 2} if len(stored) > 1 else stored
     for name in stored.keys() - matrices.keys() - {ids} - conversions.roles:
-        ignored.append((file, f"array {name!r} has shape {stored[name].shape} and is no matrix"))
+        leftovers.add(file, f"array {name!r} has shape {stored[name].shape} and is no matrix")
 
     def opener(name: str) -> Callable[[], Part]:
         def opened() -> Part:
@@ -148,7 +174,7 @@ def _in_arrays(
 
 
 def _in_table(
-    path: Path, file: str, place: Place, conversions: ConversionCache, ignored: list
+    path: Path, file: str, place: Place, conversions: ConversionCache, leftovers: Leftovers
 ) -> list[tuple[str, Callable]]:
     """The representations of a table, with what opens them."""
     head = head_of(path)
@@ -173,10 +199,10 @@ def _in_table(
         elif kind != "taken":
             skipped.append((name, f"holds {kind}"))
     skipped += [(name, "is one number a row, beside columns of vectors") for name in numbers if vectors]
-    ignored += [(file, f"column {name!r} {reason}") for name, reason in skipped]
+    leftovers += [Leftover(file, f"column {name!r} {reason}") for name, reason in skipped]
     if not vectors and not numbers:
         if not conversions.roles.intersection(head.schema.names):
-            ignored.append((file, f"no column of vectors or numbers among {head.schema.names}"))
+            leftovers.add(file, f"no column of vectors or numbers among {head.schema.names}")
         return []
     keys = [f"vectors {name}" for name in vectors] or [f"numbers {json.dumps(numbers)}"]
 

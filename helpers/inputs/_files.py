@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers.inputs._leftovers import UnreadableError
+
 FORMATS = (".npy", ".npz", ".safetensors", ".parquet", ".csv", ".tsv")
 TABLES = (".parquet", ".csv", ".tsv")
 WRITTEN = ("report.json", "ensemble.json")  # in folders that this package wrote
@@ -57,6 +59,8 @@ class Place(NamedTuple):
     id_name: str | None = None  # the column of ids; None: one called id or ids
     id_file: Path | None = None  # ids of arrays that have none
     id_column: str | None = None  # in that file
+    searched: bool = False  # the files are those of a folder, not asked for one by one
+    links: tuple[Path, ...] = ()  # in that folder, to what is no file
 
     @classmethod
     def of(cls, source: Any, ids: str | None) -> Place:
@@ -66,9 +70,11 @@ class Place(NamedTuple):
             path = Path(source).expanduser().absolute()
             if path.is_dir():
                 own = {marker.parent for name in WRITTEN for marker in path.rglob(name)} - {path}
-                files = [p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path))]
-                files = [p for p in files if own.isdisjoint(p.parents)]
-                place = cls(path, sorted(files, key=lambda p: natural(str(p.with_suffix("")))), False)
+                found = [p for p in path.rglob("*") if not _hidden(p.relative_to(path)) and own.isdisjoint(p.parents)]
+                files = [p for p in found if p.is_file()]
+                links = tuple(p for p in found if p.is_symlink() and not p.is_file())
+                files.sort(key=lambda p: natural(str(p.with_suffix(""))))
+                place = cls(path, files, False, searched=True, links=links)
             elif path.is_file():
                 place = cls(path.parent, [path], True)
             else:
@@ -173,7 +179,7 @@ class ConversionCache:
                         count += len(group[0])
                         bar.update(len(group[0]))
                 if kinds is None:
-                    raise ValueError(f"{path.name} has no rows")
+                    raise UnreadableError(f"{path.name} has no rows")
                 for draft, kind, target in zip(drafts, kinds, targets, strict=True):
                     draft.seek(0)
                     write_header(draft, count, *kind)
@@ -207,11 +213,11 @@ def reading(file: str) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise UnreadableError(f"{file} is not UTF-8 text ({error.reason} at byte {error.start})") from error
     except (pa.ArrowException, SafetensorError, zipfile.BadZipFile, zlib.error, csv.Error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # of the system, not of Parquet
             raise
-        raise ValueError(f"{file} cannot be read, it is damaged or no {Path(file).suffix}: {error}") from error
+        raise UnreadableError(f"{file} cannot be read, it is damaged or no {Path(file).suffix}: {error}") from error
 
 
 def real_dtype(dtype: np.dtype) -> np.dtype:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from helpers.inputs._files import real_dtype, short
+from helpers.inputs._leftovers import UnreadableError
 
 MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "null", "None", "none"]  # numbers
 SEPARATORS = str.maketrans(dict.fromkeys("[](),;", " "))
@@ -32,7 +33,7 @@ def head_of(path: Path) -> Any:
 
     first = next(batches(path, None, HEAD), None)
     if first is None:
-        raise ValueError(f"{path.name} has no rows")
+        raise UnreadableError(f"{path.name} has no rows")
     return pa.RecordBatch.from_arrays(first.columns, names=first.schema.names).slice(0, HEAD)
 
 
@@ -127,7 +128,7 @@ def _csv_header(path: Path) -> tuple[list[str], str, bool]:
         file.seek(0)
         names = next(csv.reader(file, delimiter=delimiter), [])
     if not names:
-        raise ValueError(f"{path.name} is empty")
+        raise UnreadableError(f"{path.name} is empty")
     counted = [name for name in names if name]
     if any(map(_is_entry, names)) or (all(map(str.isdecimal, counted)) and not _consecutive(counted)):
         return [str(i) for i in range(len(names))], delimiter, False

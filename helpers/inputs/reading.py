@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from helpers.errors import Argument, ArgumentError
-from helpers.inputs._candidates import candidates_of, chosen_of
+from helpers.inputs._candidates import candidates_of, chosen_of, opened
 from helpers.inputs._columns import Related, columns_of, large_classes, table_of, texts_in, values_of
 from helpers.inputs._files import Candidate, ConversionCache, Part, Place, sha
+from helpers.inputs._leftovers import Leftovers
 from helpers.inputs._rows import aligned, complete, finite_rows, present, selected, survey
 
 PAIRS, QRELS = ("left", "right", "score"), ("query", "document", "relevance")
@@ -209,11 +210,12 @@ def read(
     roles = {role: column for role, (path, column) in specs.items() if path is None}
     conversions = ConversionCache(work, progress, set(roles.values()), roles.get("texts") if models else None)
 
-    candidates, ignored = candidates_of(source, place, apart, conversions)
+    candidates, leftovers = candidates_of(source, place, apart, conversions)
     files = dict.fromkeys([path for path in [*place.files, *(candidate.path for candidate in candidates)] if path])
     series = [part for role, spec in wanted.items() for part in columns_of(role, spec, specs.get(role), place, files)]
     series += [texts_in(tables)] if models and text is None else []
-    parts = [candidate.open() for candidate in chosen_of(candidates, names, models, place, ignored)]
+    asked = chosen_of(candidates, names, models, place, leftovers)
+    parts = opened(asked, names is not None, place, leftovers)
     joined, rows, losses = aligned(parts, series)
     total = len(parts[0].array) if parts and parts[0].ids is None else None
 
@@ -245,7 +247,7 @@ def read(
     for table in tables:
         found[table.role], lost = table_of(table, joined, total)
         losses += lost
-    return _gathered(arrays, joined, values, found, losses, surveys, ignored)
+    return _gathered(arrays, joined, values, found, losses, surveys, leftovers)
 
 
 def _slowly(what: str, items: Sequence[Any], progress: bool) -> Iterable[Any]:
@@ -274,7 +276,7 @@ def _gathered(
     tables: dict[str, Any],
     losses: list[tuple],
     surveys: dict[str, dict[str, Any]],
-    ignored: list[tuple[str, str]],
+    leftovers: Leftovers,
 ) -> Inputs:
     """What was read, with the digest of all of it."""
     import pandas as pd
@@ -289,7 +291,7 @@ def _gathered(
         **{role: tables.get(role) for role in ("pairs", "qrels")},
         losses=pd.DataFrame(losses, columns=["input", "id", "reason"]),
         findings=pd.DataFrame([surveys[name] for name in arrays], index=pd.Index(list(arrays), name="representation")),
-        ignored=pd.DataFrame(ignored, columns=["file", "reason"]),
+        ignored=pd.DataFrame(list(leftovers), columns=["file", "reason"]),
         digest=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
     )
 

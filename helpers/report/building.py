@@ -185,6 +185,8 @@ class _Work:
         ))  # fmt: skip
         tables = {
             "read": self.inputs.findings,
+            "not_read": self.inputs.ignored,
+            "left_out": self.inputs.losses,
             "spaces": about,
             "similarity": similarity,
             "redundant": found,

@@ -16,6 +16,7 @@ from helpers.ensembles.applying import apply
 from helpers.errors import Argument
 from helpers.inputs import read
 from helpers.report.building import build
+from helpers.report.sentences import not_read_in_words
 from helpers.report.steps import Progress
 
 __all__ = ["Bar", "add_apply_options", "add_report_options", "run_apply", "run_report", "spelling"]
@@ -96,6 +97,8 @@ def run_report(args: argparse.Namespace) -> int:
         raise ValueError("name the folder or file of the embeddings, or models that read --text")
     with Bar() as bar:
         report = build(progress=bar, **given)
+    for line in not_read_in_words(report.inputs):
+        print(line)
     print(f"The report is at {report.folder / 'index.html'}")
     return 0
 
@@ -104,8 +107,8 @@ def run_apply(args: argparse.Namespace) -> int:
     """The command ``apply``."""
     given = {name: value for name, value in vars(args).items() if name not in ("command", "quiet")}
     inputs = apply(given.pop("ensemble"), given.pop("inputs"), given.pop("out"), progress=not args.quiet, **given)
-    for name, lost in inputs.losses.groupby("input", sort=False):
-        print(f"{name}: {len(lost)} rows left out, such as {lost['id'].iloc[0]} ({lost['reason'].iloc[0]})")
+    for line in not_read_in_words(inputs):
+        print(line)
     print(f"{args.out}: {len(inputs)} rows")
     return 0
 

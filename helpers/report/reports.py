@@ -65,7 +65,8 @@ class Report:
     settings : Settings
         What was asked for.
     tables : dict of str to DataFrame
-        ``read`` (what was odd about the files), ``spaces`` (:func:`helpers.report.describe_spaces`), ``similarity``
+        ``read`` (what was odd about the files), ``not_read`` (files, arrays and columns, and why), ``left_out`` (rows,
+        and why), ``spaces`` (:func:`helpers.report.describe_spaces`), ``similarity``
         (:func:`helpers.report.pairwise_similarity`), ``redundant`` (:func:`helpers.report.find_redundant`),
         ``quality`` (:func:`helpers.report.scores`; without a target the qualities that need none), ``gains``
         (:func:`helpers.report.gains`; empty without a target), ``weights`` of the ensembles, means over the folds, and

@@ -20,6 +20,8 @@ READ = """
 Rows that could not be aligned, or that were dropped, are *lost*; *missing* counts rows with an entry that is not a
 number; *duplicates* are rows that equal an earlier one.
 """
+NOT_READ = "**Not read, and why:**"
+LEFT_OUT = "**Rows left out, and why** (all are in the table `left_out`):"
 SPACES = """
 *Norm* is the length of a row: its median and the range of the middle 90 %.
 *Anisotropy* is the mean cosine of two objects: 0 for directions spread evenly, near 1 for a narrow cone.
@@ -105,7 +107,14 @@ def sections_of(report: Any) -> list[Section]:
     content: dict[str, tuple[str, tuple]] = {
         "input": (
             "What was read",
-            (Shown(read_shown(tables["read"])), READ, words["input"], Shown(spaces_shown(tables["spaces"])), SPACES),
+            (
+                Shown(read_shown(tables["read"])),
+                READ,
+                words["input"],
+                *left_shown(tables["not_read"], tables["left_out"]),
+                Shown(spaces_shown(tables["spaces"])),
+                SPACES,
+            ),
         ),
         "similarity": (
             "How similar they are",
@@ -130,6 +139,18 @@ def read_shown(findings: pd.DataFrame) -> pd.DataFrame:
     """What matters of the findings of :class:`helpers.inputs.Inputs`."""
     columns = ["rows", "lost", "missing", "width", "dtype", "constant_columns", "duplicates", "zero_rows"]
     return _plain_columns(findings[columns])
+
+
+def left_shown(not_read: pd.DataFrame, left_out: pd.DataFrame) -> list[str | Shown]:
+    """What lay there and was not read, and which rows were left out, each with the reason."""
+    parts: list[str | Shown] = []
+    if len(not_read):
+        parts += [NOT_READ, Shown(not_read.rename(columns={"reason": "why"}).set_index("file"))]
+    if len(left_out):
+        rows = left_out.groupby(["input", "reason"], sort=False)["id"].agg(["size", "first"]).reset_index("reason")
+        rows = rows.rename(columns={"reason": "why", "size": "rows", "first": "such as"})
+        parts += [LEFT_OUT, Shown(rows[["rows", "why", "such as"]])]
+    return parts
 
 
 def spaces_shown(table: pd.DataFrame) -> pd.DataFrame:

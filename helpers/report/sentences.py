@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from helpers.report.decisions import Decisions
@@ -18,6 +18,7 @@ __all__ = [
     "input_in_words",
     "no_gain_in_words",
     "no_target_in_words",
+    "not_read_in_words",
     "redundancy_in_words",
     "trust_in_words",
     "verdict_in_words",
@@ -44,6 +45,8 @@ def input_in_words(inputs: Any, target: str | None) -> str:
         As :func:`helpers.report.target_kind` gives it.
     """
     lost = f"; {len(inputs.losses)} rows were left out." if len(inputs.losses) else "."
+    if len(inputs.ignored):
+        lost += f" **Not read: {_listing(_first(inputs.ignored['file']))}**; the reasons are below."
     of = {
         "labels": "Labels say what the embeddings are for.",
         "pairs": f"Scores of {len(inputs.pairs) if inputs.pairs is not None else 0} pairs say what they are for.",
@@ -51,6 +54,25 @@ def input_in_words(inputs: Any, target: str | None) -> str:
         None: "Nothing says what they are for: there is no target.",
     }[target]
     return f"**{len(inputs)} objects** are described by all {len(inputs.representations)} embeddings{lost} {of}"
+
+
+def not_read_in_words(inputs: Any) -> list[str]:
+    """What lay there and was not read, and which rows were left out: a line for each, for a console.
+
+    Parameters
+    ----------
+    inputs : helpers.inputs.Inputs
+        What was read.
+    """
+    lines = []
+    if count := len(inputs.ignored):
+        first = inputs.ignored.iloc[0]
+        files = _listing(_first(inputs.ignored["file"]))
+        lines.append(f"not read: {files} ({first['file']}: {first['reason']}{'; …' * (count > 1)})")
+    for name, lost in inputs.losses.groupby("input", sort=False):
+        first = lost.iloc[0]
+        lines.append(f"{name}: {len(lost)} rows left out, such as {first['id']} ({first['reason']})")
+    return lines
 
 
 def redundancy_in_words(names: Sequence[str], found: pd.DataFrame, same_model: Sequence[str], threshold: float) -> str:
@@ -183,6 +205,12 @@ def _gain(row: Mapping[str, Any]) -> str:
     return (
         f"**{row['verdict']}** ({row['gain']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}], p = {row['p']:.3f})"
     )
+
+
+def _first(names: Iterable[Any], most: int = 5) -> list[str]:
+    """The first of different names, and how many more there are."""
+    names = list(dict.fromkeys(map(str, names)))
+    return names if len(names) <= most else [*names[:most], f"{len(names) - most} more"]
 
 
 def _listing(names: Sequence[str]) -> str:
