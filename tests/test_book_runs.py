@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import psutil
@@ -75,6 +76,20 @@ def test_two_runs_to_one_file_are_refused(notebook):
     runs = [Run(notebook, notebook.parent / "x.ipynb", {"n": n}) for n in (0, 1)]
     with pytest.raises(ValueError, match="two runs would write"):
         list(execute_all(runs))
+
+
+def test_relative_paths_mean_the_folder_of_the_call_though_runs_go_on_side_by_side(tmp_path, monkeypatch):
+    code = "import os, time\ntime.sleep(0.3 * n)\nhere = os.getcwd()"
+    (tmp_path / "books").mkdir()
+    path = write(tmp_path / "books" / "work.ipynb", code, "from myst_nb import glue\nglue('folder', here)")
+    monkeypatch.chdir(tmp_path)
+    runs = [Run(Path("books/work.ipynb"), Path("out") / f"n={n}.ipynb", {"n": n}) for n in range(4)]
+    outcomes = list(execute_all(runs, n_jobs=4))
+    assert {outcome.status for outcome in outcomes} == {"done"}, [outcome.error for outcome in outcomes]
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.ipynb")) == [f"n={n}.ipynb" for n in range(4)]
+    assert not list(path.parent.glob("out")) and Path.cwd() == tmp_path
+    assert {glued(tmp_path / "out" / f"n={n}.ipynb")["folder"] for n in range(4)} == {str(path.parent)}
+    assert {outcome.status for outcome in execute_all(runs, n_jobs=4)} == {"kept"}
 
 
 def test_a_sweep_isolates_failures_and_resumes(notebook):

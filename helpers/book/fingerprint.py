@@ -28,6 +28,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from helpers.locations import expand
+
 __all__ = ["Dependencies", "key", "dependencies", "without_magics"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -274,7 +276,10 @@ def _contents(value: Any) -> list[str]:
         return []
     if not any(map(str.isalnum, value)):  # a decimal point or a separator, and neither this folder nor the home folder
         return []
-    path = Path(value).expanduser()
+    try:
+        path = expand(value)
+    except ValueError:  # of a variable that is not set: the notebook will say so
+        return []
     if not path.is_absolute() and "/" in value and (inside := _files(DATA / path, DATA)):
         return [_digest(p) for p in inside]
     below = PACKAGE.parent / path

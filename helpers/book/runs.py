@@ -84,6 +84,12 @@ class Run:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     leaves: tuple[Path, ...] = ()
 
+    def __post_init__(self) -> None:
+        # A relative path means the folder of now, whatever folder a thread of the process changes to later.
+        for name, value in (("notebook", Path(self.notebook)), ("output", Path(self.output))):
+            object.__setattr__(self, name, value.absolute())
+        object.__setattr__(self, "leaves", tuple(Path(path).absolute() for path in self.leaves))
+
     @cached_property
     def key(self) -> str:
         """Digest of everything that decides the outputs; see :func:`helpers.book.fingerprint.key`."""
@@ -237,10 +243,9 @@ def _execute(run: Run) -> Outcome:
                 str(run.notebook),
                 str(run.output),
                 parameters=dict(run.parameters),
-                cwd=str(run.notebook.parent),
                 progress_bar=False,
                 config=Config({"KernelManager": ipc}),
-                **_manager({NOTICE: str(run.notice.absolute()), ROWS: str(rows)}),
+                **_manager({NOTICE: str(run.notice), ROWS: str(rows)}, run.notebook.parent),
             )
         finally:
             run.notice.unlink(missing_ok=True)  # of a kernel that was killed while it waited
@@ -306,7 +311,7 @@ def execute_all(
         for that no worker of the cluster declares in that amount.
     """
     runs = list(runs)
-    outputs = [run.output.resolve() for run in runs]
+    outputs = [run.output.resolve() for run in runs]  # two names may be one file by a link
     for run in runs:
         run.check()
         if outputs.count(run.output.resolve()) > 1:
@@ -430,8 +435,10 @@ def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 
-def _manager(variables: Mapping[str, str]) -> dict[str, Any]:
-    """Options of papermill for a kernel with environment variables that ends without being interrupted when idle.
+def _manager(variables: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """Options of papermill for a kernel in ``folder`` with environment variables, not interrupted when it is idle.
+
+    Papermill's own option would change the folder of the whole process, under the feet of its other threads.
 
     Jupyter interrupts a kernel before it asks it to end. One that is about to become idle would report that on its
     standard error, which is ours; one that is in the middle of a cell has to be interrupted.
@@ -443,7 +450,7 @@ def _manager(variables: Mapping[str, str]) -> dict[str, Any]:
     class Manager(AsyncKernelManager):
         async def _async_pre_start_kernel(self, **options: Any) -> Any:
             environment = {**options.pop("env", os.environ), **variables}
-            return await super()._async_pre_start_kernel(env=environment, **options)
+            return await super()._async_pre_start_kernel(env=environment, **{**options, "cwd": str(folder)})
 
         async def _async_interrupt_kernel(self) -> None:
             if busy.is_set() or not self.shutting_down:

@@ -21,7 +21,7 @@ TEXT_FILES = (".csv", ".txt", ".tsv")
 
 def place(name: str | Path) -> Path:
     """A path as it is given, or, if it is relative, in the top folder of the project or below its data."""
-    path = Path(name).expanduser()
+    path = locations.expand(name)
     candidates = (path, locations.ROOT / path, locations.DATA / path)
     return next((candidate for candidate in candidates if candidate.exists()), path)
 

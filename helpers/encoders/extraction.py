@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.locations import DATA
+from helpers.locations import DATA, expand
 from helpers.waiting import alone
 
 __all__ = ["POOLINGS", "Layers", "extract", "resolve_model"]
@@ -260,7 +260,7 @@ def resolve_model(name: str | os.PathLike[str]) -> Path | str:
     'owner/a-model-nobody-has'
     """
     text = os.fspath(name)
-    folder = Path(text).expanduser()
+    folder = expand(text)
     if folder.is_dir():
         return folder
     if "/" in text and (folder := DATA / text).is_dir():

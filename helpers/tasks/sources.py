@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from helpers.locations import expand
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +49,8 @@ def load_tasks(
     ----------
     source
         ``"documentation"``: six tasks made of the documentation of the installed libraries, see
-        :mod:`helpers.tasks.documentation`; a folder of public data sets, see :mod:`helpers.tasks.folder`; or ``"hub"``:
-        tasks of MTEB, see :mod:`helpers.tasks.hub`.
+        :mod:`helpers.tasks.documentation`; a folder of public data sets, also of a variable as in ``"$BOOK_DATA"``, see
+        :mod:`helpers.tasks.folder`; or ``"hub"``: tasks of MTEB, see :mod:`helpers.tasks.hub`.
     names
         Names of the tasks that are wanted; by default all of the source, of the hub the six of the original study.
     size
@@ -86,7 +87,7 @@ def load_tasks(
     else:
         from helpers.tasks.folder import TASKS
 
-        found = {name: TASKS[name](source) for name in wanted}
+        found = {name: TASKS[name](expand(source)) for name in wanted}
     for task in found.values():
         task.load_data()
     return found
@@ -98,7 +99,7 @@ def task_names(source: str | os.PathLike) -> list[str]:
         return list(DOCUMENTATION)
     if source == "hub":
         return list(HUB)
-    if not Path(source).is_dir():
+    if not expand(source).is_dir():
         raise FileNotFoundError(
             f"source is {str(source)!r}; it is 'documentation', 'hub' or a folder, and there is none"
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from helpers.arrays import generator
+from helpers.locations import expand, resolve
 from helpers.text.corpus import LIBRARIES, Missing, documentation
 from helpers.text.prose import is_sentence, split_sentences
 
@@ -149,7 +150,7 @@ def read_texts(
     """
     if empty not in ("error", "drop"):
         raise ValueError(f"empty is {empty!r}; it is 'error' or 'drop'")
-    path = Path(path)
+    path = expand(path)
     content = _decoded(path)
     kind = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
     if column is None and kind.lower() not in (".csv", ".tsv"):
@@ -192,8 +193,6 @@ def read_hub(name: str, config: str | None = None, *, column: str = "text", docu
         If the data set cannot be read (the message says why), has none of these splits or no such column.
     """
     from datasets import load_dataset
-
-    from helpers.locations import resolve
 
     place = resolve(name)
     try:
