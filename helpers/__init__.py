@@ -14,6 +14,7 @@ as the commands ``report`` and ``apply`` do.
 ``similarity``       how alike two spaces are: one module for each family of measures, their registry, matrices of many
 ``quality``          how good one space is, without labels; how well that ranks models
 ``ensembles``        many spaces into one: weighted, selected, replaced, aligned, decorrelated
+``groups``           one vector for a group of items, how far groups are apart, how sure a group's vector is
 ``inference``        intervals, paired comparisons, ranks, power, published claims
 ``encoders``         texts into vectors: layers of transformers, classical embeddings, pre-training
 ``text``, ``tasks``  sentences, and tasks on them
