@@ -108,7 +108,7 @@ def _as_ids(values: np.ndarray, where: str) -> np.ndarray:
     """Ids as strings, none missing, none twice."""
     import pandas as pd
 
-    words = np.array([_word(value) for value in values], dtype=object)
+    words = np.array([as_word(value) for value in values], dtype=object)
     for row in np.flatnonzero(words == ""):
         raise ValueError(f"{where}, row {row}: the id is missing; each row needs one")
     twice = pd.Series(words).duplicated()
@@ -121,7 +121,7 @@ def _as_ids(values: np.ndarray, where: str) -> np.ndarray:
     return words
 
 
-def _word(value: Any) -> str:
+def as_word(value: Any) -> str:
     """An id as a string, empty if it is missing."""
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         value = int(value)
@@ -182,7 +182,10 @@ def values_of(series: list[Part], rows: list[np.ndarray], ids: np.ndarray) -> di
     files: dict[str, str] = {}
     for part, chosen in zip(series, rows, strict=True):
         column = np.asarray(part.array)[chosen]
-        column = np.array([str(text) for text in column], dtype=object) if part.name == "texts" else _typed(column)
+        if part.name == "texts":
+            column = np.array([str(text) for text in column], dtype=object)
+        elif part.name != "pool_by":
+            column = typed(column)
         if part.name in out:
             for at in np.flatnonzero(out[part.name] != column):
                 raise ValueError(
@@ -193,7 +196,7 @@ def values_of(series: list[Part], rows: list[np.ndarray], ids: np.ndarray) -> di
     return out
 
 
-def _typed(column: np.ndarray) -> np.ndarray:
+def typed(column: np.ndarray) -> np.ndarray:
     """Values as whole numbers if all are (and are about as few as classes), else as numbers if all are, else words."""
     import pandas as pd
 
@@ -267,7 +270,7 @@ class Related:
 
     def sides(self) -> list[np.ndarray]:
         """What stands in the two columns of ids, as words."""
-        return [np.array([_word(value) for value in self.values(name)], dtype=object) for name in self.names()[:2]]
+        return [np.array([as_word(value) for value in self.values(name)], dtype=object) for name in self.names()[:2]]
 
 
 def texts_in(tables: Iterable[Related]) -> Part:

@@ -99,8 +99,8 @@ def selected(part: Part, rows: np.ndarray, conversions: ConversionCache) -> np.n
     return conversions.streamed(part.path, [key], blocks, len(rows))[0]
 
 
-def survey(part: Part, array: np.ndarray, missing: int) -> dict[str, Any]:
-    """One pass over a representation: what is odd about it, and its digest."""
+def survey(part: Part, array: np.ndarray, missing: int, items: int) -> dict[str, Any]:
+    """One pass over a representation of so many rows of its file: what is odd about it, and its digest."""
     import pandas as pd
 
     rows, width = array.shape
@@ -119,7 +119,7 @@ def survey(part: Part, array: np.ndarray, missing: int) -> dict[str, Any]:
     return {
         "file": part.file,
         "rows": len(part.array),
-        "lost": len(part.array) - rows,
+        "lost": len(part.array) - items,
         "missing": missing,
         "width": width,
         "dtype": part.stored,

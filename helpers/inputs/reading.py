@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from helpers.inputs._candidates import candidates_of, chosen_of, opened
 from helpers.inputs._columns import Related, columns_of, large_classes, table_of, texts_in, values_of
 from helpers.inputs._files import Candidate, ConversionCache, Part, Place, sha
 from helpers.inputs._leftovers import Leftovers
+from helpers.inputs._pooling import PLAIN, Pool, Pooling
 from helpers.inputs._rows import aligned, complete, finite_rows, present, selected, survey
 
 PAIRS, QRELS = ("left", "right", "score"), ("query", "document", "relevance")
@@ -55,6 +56,8 @@ class Inputs:
         ``file`` and ``reason`` of what lay there but is no representation.
     digest : str
         SHA-256 of names, ids and all entries, and of labels, groups, pairs and qrels.
+    sizes : numpy.ndarray of shape (n,), or None
+        Numbers of the items of each object, where items were pooled.
     """
 
     representations: dict[str, np.ndarray]
@@ -68,6 +71,7 @@ class Inputs:
     findings: Any
     ignored: Any
     digest: str
+    sizes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -89,6 +93,8 @@ def read(
     models: str | Sequence[str] = (),
     text: str | None = None,
     layers: str = "last",
+    pool_by: Any = None,
+    readout: str | Sequence[str] = PLAIN,
     missing: str = "raise",
     min_class_size: int = 0,
     work: str | os.PathLike[str] | None = None,
@@ -137,6 +143,16 @@ def read(
         part of the name of the model, or ``"all"``, called ``model/layer 0`` and so on. They come after the
         embeddings of ``source``.
         Without ``text`` the texts are those that ``pairs`` or ``qrels`` hold in the place of ids.
+    pool_by
+        What makes one object of many items, such as the client of each transaction: a column, a file or an array, as
+        for ``labels``. Then the rows of the embeddings are items, the objects are their groups, in ascending order and
+        with their names as ids, and a label, or an entry of ``groups``, must be the same for all items of a group.
+        ``pairs`` and ``qrels`` name groups; texts are only encoded.
+    readout
+        How the vectors of a group's items become one, of ``pool_by`` only: a name in
+        :data:`helpers.groups.READOUTS`, several, or ``"compare"`` for all. The centroid alone keeps the name of the
+        embedding; other vectors are called ``name (readout)``, each a representation of its own. ``names`` may name
+        these, or embeddings.
     missing
         What is done about objects that have a NaN or infinite entry in a representation, or no label, group or text:
         ``"raise"`` an error that lists them, or ``"drop"`` them.
@@ -160,8 +176,8 @@ def read(
         If a file is damaged, truncated or holds pickled objects (which are never loaded); an array is not a matrix of
         real numbers; a vector has another length than the first; a number cannot be read; rows are not equally many
         and there are no ids; an id is missing or there twice; two representations have one name; a column is empty;
-        values are missing; there is one class, or a class with one member. The message names file, row (from 0, headers
-        not counted) and column, and what is accepted.
+        values are missing; there is one class, or a class with one member; items of one group have different labels. The
+        message names file, row (from 0, headers not counted) and column, and what is accepted.
 
     Notes
     -----
@@ -181,14 +197,25 @@ def read(
     Inputs(4 objects, {'a': 4, 'b': 2})
     >>> inputs.findings[["width", "constant_columns", "duplicates"]].to_numpy().tolist()
     [[4, 0, 0], [2, 2, 3]]
+
+    Items into one object for each group:
+
+    >>> read({"a": np.eye(4)}, pool_by=["y", "x", "y", "x"], readout=["centroid", "medoid"]).representations
+    {'a (centroid)': array([[0. , 0.5, 0. , 0.5],
+           [0.5, 0. , 0.5, 0. ]]), 'a (medoid)': array([[0., 1., 0., 0.],
+           [1., 0., 0., 0.]])}
     """
     if layers not in ("last", "all"):
         raise ValueError(f"layers is {layers!r}; it must be 'last' or 'all'")
     models = [models] if isinstance(models, (str, os.PathLike)) else list(models)
     source = {} if isinstance(source, str) and not source else source
-    labels, groups, pairs, qrels, text = (
-        None if isinstance(spec, str) and not spec else spec for spec in (labels, groups, pairs, qrels, text)
+    labels, groups, pairs, qrels, text, pool_by = (
+        None if isinstance(spec, str) and not spec else spec for spec in (labels, groups, pairs, qrels, text, pool_by)
     )
+    if pool_by is None and readout != PLAIN:
+        raise ArgumentError(f"readout is {readout!r}, of which groups? Say it, as in ", Argument("pool_by", "client"))
+    pooling = None if pool_by is None else Pooling(readout, names)
+    names = names if pooling is None else pooling.of_items(names)
     if models and text is None and pairs is None and qrels is None:
         raise ArgumentError(
             "models are given without text; name the column of texts, as in ", Argument("text", "sentence")
@@ -203,7 +230,7 @@ def read(
         for role, spec, columns in (("pairs", pairs, PAIRS), ("qrels", qrels, QRELS))
         if spec is not None
     ]
-    wanted = {"labels": labels, "groups": groups, "texts": text}
+    wanted = {"labels": labels, "groups": groups, "texts": text, "pool_by": pool_by}
     wanted = {role: spec for role, spec in wanted.items() if spec is not None}
     specs = {role: place.find(spec, role) for role, spec in wanted.items() if isinstance(spec, (str, os.PathLike))}
     apart = {path for path, _ in specs.values()} | {table.path for table in tables} | {place.id_file}
@@ -226,28 +253,40 @@ def read(
     if not len(joined):
         name, last, reason = losses[-1]
         raise ValueError(f"no object is left: each of {len(keep)} misses something, such as {last} in {name}: {reason}")
+    before = [part.array for part in series if part.name == "pool_by"]
     values = values_of(series, rows[len(parts) :], joined)
+    texts, objects, pool = values.pop("texts", None), joined, None
+    if pooling is not None:
+        pool = Pool.of(values, joined)
+        values, objects, losses = pool.values, pool.names, losses + pool.emptied(np.concatenate(before))
     if "labels" in values:
-        keep, lost = large_classes(values["labels"], joined, min_class_size)
-        losses, joined, rows = losses + lost, joined[keep], [r[keep] for r in rows]
-        values = {role: column[keep] for role, column in values.items()}
+        keep, lost = large_classes(values["labels"], objects, min_class_size)
+        losses, objects, values = losses + lost, objects[keep], {role: one[keep] for role, one in values.items()}
+        keep = keep if pool is None else pool.only(keep)
+        joined, rows, texts = joined[keep], [r[keep] for r in rows], None if texts is None else texts[keep]
 
     arrays = {part.name: selected(part, chosen, conversions) for part, chosen in zip(parts, rows, strict=False)}
     for model in models:
-        encoded = _encoded(model, values["texts"], layers, arrays, work, progress)
+        encoded = _encoded(model, texts, layers, arrays, work, progress)
         arrays |= encoded
         parts += [Part(name, str(model), x, None, stored="float32") for name, x in encoded.items()]
     arrays = _in_order(arrays, names, candidates)
     missing = {part.name: int((~finite).sum()) for part, finite in zip(parts, whole, strict=False)}
-    chosen = [part for part in parts if part.name in arrays]
+    shown = {name: (name, x) for name, x in arrays.items()} if pool is None else pooling.vectors(arrays, pool)
+    of = {part.name: part for part in parts}
     surveys = {
-        p.name: survey(p, arrays[p.name], missing.get(p.name, 0)) for p in _slowly("describing", chosen, progress)
+        name: survey(of[one], x, missing.get(one, 0), len(joined))
+        for name, (one, x) in _slowly("describing", shown.items(), progress)
     }
+    arrays = {name: x for name, (_, x) in shown.items()}
+    if pool is None and texts is not None:
+        values["texts"] = texts
     found = {}
     for table in tables:
-        found[table.role], lost = table_of(table, joined, total)
+        found[table.role], lost = table_of(table, objects, total if pool is None else None)
         losses += lost
-    return _gathered(arrays, joined, values, found, losses, surveys, leftovers)
+    gathered = _gathered(arrays, objects, values, found, losses, surveys, leftovers)
+    return gathered if pool is None else replace(gathered, sizes=pool.members.counts)
 
 
 def _slowly(what: str, items: Sequence[Any], progress: bool) -> Iterable[Any]:

@@ -102,7 +102,8 @@ def build(
     overwrite
         Whether to replace a report that is in the folder.
     **reading
-        Further arguments of :func:`helpers.inputs.read`, such as ``ids`` or ``missing``.
+        Further arguments of :func:`helpers.inputs.read`, such as ``ids`` or ``missing``; ``pool_by`` makes one object
+        of the items of each group, and ``readout="compare"`` makes an embedding of each way to do so.
 
     Returns
     -------

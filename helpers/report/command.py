@@ -14,6 +14,7 @@ from typing import Any
 
 from helpers.ensembles.applying import apply
 from helpers.errors import Argument
+from helpers.groups import READOUTS
 from helpers.inputs import read
 from helpers.report.building import build
 from helpers.report.sentences import not_read_in_words
@@ -68,6 +69,13 @@ def _add_reading_options(option: Callable[..., None]) -> None:
     option("--model", dest="models", action="append", help="also encode --text by this model; repeatable")
     option("--text", help="column of texts, or a file of them")
     option("--layers", choices=("last", "all"), help="of the models (default: {default})")
+    option("--pool-by", metavar="COLUMN", help="rows are items: one object for each value of this column or file")
+    option(
+        "--readout",
+        nargs="+",
+        metavar="NAME",
+        help=f"how a group's items become one vector: {', '.join(READOUTS)}, several, or compare (default: {{default}})",
+    )
 
 
 def _options(parser: argparse.ArgumentParser, *functions: Callable) -> Callable[..., None]:
@@ -120,6 +128,7 @@ def spelling(parser: argparse.ArgumentParser) -> Callable[[Argument], str]:
     --------
     >>> import argparse
     >>> from helpers.errors import Argument
+from helpers.groups import READOUTS
     >>> parser = argparse.ArgumentParser()
     >>> _ = parser.add_argument("--sample", dest="n_objects", type=int)
     >>> spelling(parser)(Argument("n_objects", 100))

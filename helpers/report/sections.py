@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ APPLY = """
 New rows of the same embeddings are combined by one command, or by two lines:
 
 ```bash
-python -m helpers apply {folder}/ensemble new_embeddings/ --out combined.npy
+python -m helpers apply {folder}/ensemble new_embeddings/ --out combined.npy{pool}
 ```
 
 ```python
@@ -103,7 +104,9 @@ def sections_of(report: Any) -> list[Section]:
     gained = (Shown(_plain_columns(gains.set_index(["against", "method"]).round(4))), RULE) if judged else ()
     weights = Shown(tables["weights"].round(3))
     names = ", ".join(f"{name!r}: ..." for name in report.ensemble.used_)
-    apply = APPLY.format(folder=report.folder.name if report.folder else "my_report", names=names)
+    by = report.about.get("pool_by", "")
+    pool = "" if report.inputs.sizes is None else f" --pool-by {shlex.quote(by) if by and '(' not in by else 'COLUMN'}"
+    apply = APPLY.format(folder=report.folder.name if report.folder else "my_report", names=names, pool=pool)
     content: dict[str, tuple[str, tuple]] = {
         "input": (
             "What was read",

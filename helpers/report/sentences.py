@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from helpers.report.decisions import Decisions
 from helpers.report.evaluation import BEST, TargetEvaluation
 from helpers.report.recipes import PLAIN
@@ -53,7 +55,18 @@ def input_in_words(inputs: Any, target: str | None) -> str:
         "qrels": "Relevant documents of queries say what they are for.",
         None: "Nothing says what they are for: there is no target.",
     }[target]
-    return f"**{len(inputs)} objects** are described by all {len(inputs.representations)} embeddings{lost} {of}"
+    made = "" if inputs.sizes is None else f" {_pooled_in_words(inputs.sizes)}"
+    return f"**{len(inputs)} objects** are described by all {len(inputs.representations)} embeddings{lost}{made} {of}"
+
+
+def _pooled_in_words(sizes: np.ndarray) -> str:
+    """Of how many items objects are made."""
+    small = int((sizes == 1).sum())
+    alone = f"; {small} of them {'is' if small == 1 else 'are'} one item alone" if small else ""
+    return (
+        f"Each object is a group of items, {int(sizes.sum())} in all: from {sizes.min()} to {sizes.max()}, half of the "
+        f"groups of {np.median(sizes):g} or fewer{alone}. Folds and intervals are over groups."
+    )
 
 
 def not_read_in_words(inputs: Any) -> list[str]:
