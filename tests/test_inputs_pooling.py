@@ -127,7 +127,7 @@ def test_labels_that_are_few_among_items_and_many_among_groups_are_numbers():
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"pool_by": ["a", "a", "b", "b"], "labels": [0, 1, 0, 0]}, "labels: group 'a' of pool_by has 0 (item 0) and 1"),
+        ({"pool_by": ["a", "a", "b", "b"], "labels": [0, 1, 0, 0]}, "labels: group 'a' of pool_by has 0 (item 0)"),
         ({"pool_by": ["a", "a", "b", "b"], "groups": ["u", "u", "u", "v"]}, "groups: group 'b' of pool_by has u"),
         ({"pool_by": ["a", None, "b", "b"]}, "no pool_by in 1 of 4 rows (1)"),
         ({"pool_by": ["a", "a", "b"]}, "pool_by has 3"),

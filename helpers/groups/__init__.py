@@ -8,6 +8,7 @@ Items are the rows of any matrix, embeddings included; each belongs to one group
 ==============  ========================================================================================================
 ``membership``  which items belong to which group: labels or lists of rows, checked
 ``readouts``    one vector for each group: centroid, medoid, medians, moments; all of them by name
+``bounds``      what a margin on triplets of items promises about centroids, and how far that is from the truth
 ==============  ========================================================================================================
 """
 

@@ -11,8 +11,8 @@ of that anchor hold by at least this much. Only matrices of two groups are ever 
    :math:`\|c_A - c_B\|^2 \ge \mu^2 + \mu (\overline{D_{AA}} + \overline{D_{BB}}) + s_A^2 / n_A + s_B^2 / n_B`, with
    means over pairs of different items.
 3. **Order** (:func:`order_ratio`): if all distances between two classes are more than √1.5 times those within them,
-   every group is nearer to every other group of its class than to any of the other class; with a smaller factor, however
-   large the number of triplets that hold, it need not be.
+   every group is nearer to every other group of its class than to any of the other class; with a smaller factor it need
+   not be, though all triplets hold.
 4. **Squares** (:func:`squared_margins`): half the sum of the mean squared margins *is* :math:`\|c_A - c_B\|^2`.
 
 Proofs are in the chapter "What a theorem promises".

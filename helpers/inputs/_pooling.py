@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -94,8 +93,8 @@ class Pool:
             for at in np.flatnonzero(column != column[first][members.codes]):
                 group, one, other = members.codes[at], first[members.codes[at]], column[at]
                 raise ValueError(
-                    f"{role}: group {names[group]!r} of pool_by has {column[one]} (item {items[one]}) and {other} (item "
-                    f"{items[at]}); all items of a group must have the same"
+                    f"{role}: group {names[group]!r} of pool_by has {column[one]} (item {items[one]}) and {other} "
+                    f"(item {items[at]}); all items of a group must have the same"
                 )
             known[role] = typed(column[first])  # few values for many items may be many for few groups
         return cls(members, names, known)

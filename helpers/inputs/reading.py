@@ -176,7 +176,7 @@ def read(
         If a file is damaged, truncated or holds pickled objects (which are never loaded); an array is not a matrix of
         real numbers; a vector has another length than the first; a number cannot be read; rows are not equally many
         and there are no ids; an id is missing or there twice; two representations have one name; a column is empty;
-        values are missing; there is one class, or a class with one member; items of one group have different labels. The
+        values are missing; there is one class, or a class with one member; items of one group differ in label. The
         message names file, row (from 0, headers not counted) and column, and what is accepted.
 
     Notes
@@ -273,12 +273,8 @@ def read(
     arrays = _in_order(arrays, names, candidates)
     missing = {part.name: int((~finite).sum()) for part, finite in zip(parts, whole, strict=False)}
     shown = {name: (name, x) for name, x in arrays.items()} if pool is None else pooling.vectors(arrays, pool)
-    of = {part.name: part for part in parts}
-    surveys = {
-        name: survey(of[one], x, missing.get(one, 0), len(joined))
-        for name, (one, x) in _slowly("describing", shown.items(), progress)
-    }
     arrays = {name: x for name, (_, x) in shown.items()}
+    surveys = _surveys(shown, parts, missing, len(joined), progress)
     if pool is None and texts is not None:
         values["texts"] = texts
     found = {}
@@ -289,7 +285,18 @@ def read(
     return gathered if pool is None else replace(gathered, sizes=pool.members.counts)
 
 
-def _slowly(what: str, items: Sequence[Any], progress: bool) -> Iterable[Any]:
+def _surveys(
+    shown: dict[str, tuple[str, np.ndarray]], parts: list[Part], missing: dict[str, int], rows: int, progress: bool
+) -> dict[str, dict[str, Any]]:
+    """What is odd about each representation, of which a part gave so many rows."""
+    of = {part.name: part for part in parts}
+    return {
+        name: survey(of[one], x, missing.get(one, 0), rows)
+        for name, (one, x) in _slowly("describing", shown.items(), progress)
+    }
+
+
+def _slowly(what: str, items: Iterable[Any], progress: bool) -> Iterable[Any]:
     """Items of a loop with a bar, if it takes longer than a second."""
     from tqdm import tqdm
 

@@ -74,7 +74,7 @@ def _add_reading_options(option: Callable[..., None]) -> None:
         "--readout",
         nargs="+",
         metavar="NAME",
-        help=f"how a group's items become one vector: {', '.join(READOUTS)}, several, or compare (default: {{default}})",
+        help=f"how items become one vector: {', '.join(READOUTS)}, several, or compare (default: {{default}})",
     )
 
 
@@ -124,15 +124,14 @@ def run_apply(args: argparse.Namespace) -> int:
 def spelling(parser: argparse.ArgumentParser) -> Callable[[Argument], str]:
     """How a parser spells an argument: ``Argument("missing", "drop")`` is ``--missing drop``.
 
-    Examples
-    --------
-    >>> import argparse
-    >>> from helpers.errors import Argument
-from helpers.groups import READOUTS
-    >>> parser = argparse.ArgumentParser()
-    >>> _ = parser.add_argument("--sample", dest="n_objects", type=int)
-    >>> spelling(parser)(Argument("n_objects", 100))
-    '--sample 100'
+        Examples
+        --------
+        >>> import argparse
+        >>> from helpers.errors import Argument
+        >>> parser = argparse.ArgumentParser()
+        >>> _ = parser.add_argument("--sample", dest="n_objects", type=int)
+        >>> spelling(parser)(Argument("n_objects", 100))
+        '--sample 100'
     """
     flags: Mapping[str, argparse.Action] = {a.dest: a for a in parser._actions if a.option_strings}
 
