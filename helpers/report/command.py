@@ -124,14 +124,14 @@ def run_apply(args: argparse.Namespace) -> int:
 def spelling(parser: argparse.ArgumentParser) -> Callable[[Argument], str]:
     """How a parser spells an argument: ``Argument("missing", "drop")`` is ``--missing drop``.
 
-        Examples
-        --------
-        >>> import argparse
-        >>> from helpers.errors import Argument
-        >>> parser = argparse.ArgumentParser()
-        >>> _ = parser.add_argument("--sample", dest="n_objects", type=int)
-        >>> spelling(parser)(Argument("n_objects", 100))
-        '--sample 100'
+    Examples
+    --------
+    >>> import argparse
+    >>> from helpers.errors import Argument
+    >>> parser = argparse.ArgumentParser()
+    >>> _ = parser.add_argument("--sample", dest="n_objects", type=int)
+    >>> spelling(parser)(Argument("n_objects", 100))
+    '--sample 100'
     """
     flags: Mapping[str, argparse.Action] = {a.dest: a for a in parser._actions if a.option_strings}
 
