@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EXECUTED = (ROOT or Path()) / "_build" / "executed"
 #: Commands that need no checkout; their options are those of library functions.
-EVERYWHERE = ("apply", "report")
+EVERYWHERE = ("apply", "migrate", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,11 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         if args.command in EVERYWHERE:
+            from helpers.migration import command as migration
             from helpers.report import command
 
-            return {"apply": command.run_apply, "report": command.run_report}[args.command](args)
+            calls = {"apply": command.run_apply, "migrate": migration.run_migrate, "report": command.run_report}
+            return calls[args.command](args)
         if ROOT is None:
-            raise ValueError("this command needs a checkout of the book; from a package there are apply and report")
+            raise ValueError(
+                f"this command needs a checkout of the book; from a package there are {', '.join(EVERYWHERE)}"
+            )
         return COMMANDS[args.command](args)
     except ArgumentError as error:
         from helpers.report.command import spelling
@@ -104,7 +108,14 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     new.add_argument("--title", default="", help="of the page (default: made of the name)")
     new.add_argument("--part", default="", help="beginning of the caption of its part (default: the last part)")
 
-    apply = commands.add_parser("apply", help="combine new rows of embeddings by a saved ensemble")
+    apply = commands.add_parser("apply", help="combine new rows of embeddings by a saved ensemble, or map them")
+    migrate = commands.add_parser(
+        "migrate",
+        help="bring a corpus to a new embedding model without embedding it again",
+        description="Fit a map from the vectors of an old model to those of a new one on objects that both have, say "
+        "how much of the new model's search it keeps, and map the rest. Leaves a folder: migrated.npy, objects.csv, "
+        "held_out.csv, table.csv, report.json, and the map, which apply takes for more rows.",
+    )
     report = commands.add_parser(
         "report",
         help="how similar several embeddings are, which can go, what combining the rest gains",
@@ -112,11 +123,14 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
         "the combined embedding. Stopped, the same command goes on where it was.",
     )
     if called in EVERYWHERE:  # a second of imports, which the other commands are spared
+        from helpers.migration.command import add_migrate_options
         from helpers.report.command import add_apply_options, add_report_options
 
+        add_migrate_options(migrate)
         add_apply_options(apply)
         add_report_options(report)
-    return parser, {"run": run, "sweep": sweep, "build": build, "apply": apply, "report": report}
+    named = {"run": run, "sweep": sweep, "build": build, "apply": apply, "migrate": migrate, "report": report}
+    return parser, named
 
 
 def _run(args: argparse.Namespace) -> int:

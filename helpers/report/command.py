@@ -51,7 +51,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
 def add_apply_options(parser: argparse.ArgumentParser) -> None:
     """Options of ``apply``; each stores in the argument of :func:`helpers.ensembles.applying.apply`."""
     option = _options(parser, apply, read)
-    parser.add_argument("ensemble", type=Path, metavar="ENSEMBLE", help="folder of the saved ensemble")
+    parser.add_argument("ensemble", type=Path, metavar="ENSEMBLE", help="folder of the saved ensemble, or map")
     parser.add_argument("inputs", type=Path, metavar="INPUT", help="folder or file with the embeddings of the new rows")
     parser.add_argument("-o", "--out", type=Path, required=True, help="the file to write, such as combined.npy")
     _add_reading_options(option)
@@ -114,7 +114,10 @@ def run_report(args: argparse.Namespace) -> int:
 def run_apply(args: argparse.Namespace) -> int:
     """The command ``apply``."""
     given = {name: value for name, value in vars(args).items() if name not in ("command", "quiet")}
-    inputs = apply(given.pop("ensemble"), given.pop("inputs"), given.pop("out"), progress=not args.quiet, **given)
+    from helpers.migration.command import apply_map, is_map
+
+    combine = apply_map if is_map(given["ensemble"]) else apply
+    inputs = combine(given.pop("ensemble"), given.pop("inputs"), given.pop("out"), progress=not args.quiet, **given)
     for line in not_read_in_words(inputs):
         print(line)
     print(f"{args.out}: {len(inputs)} rows")
