@@ -31,7 +31,8 @@ def apply(
 ) -> Inputs:
     """Combine new rows by a saved ensemble and write them to a ``.npy`` file.
 
-    Of the source only the representations with a part in the result are read, whatever else is there.
+    Of the source only the representations with a part in the result are read, whatever else is there; of tables of
+    numbers, the columns that the ensemble of a report was fitted on, by their names.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def apply(
         raise OutputExistsError(f"{out} is there; to replace it, pass ", Argument("overwrite", True))
     ensemble = load(folder)
     try:
-        inputs = read(source, names=ensemble.used_, progress=progress, **reading)
+        inputs = read(source, names=ensemble.used_, features=ensemble.features_, progress=progress, **reading)
     except ValueError as error:
         if str(error).startswith("names lists"):
             raise ValueError(f"the ensemble in {folder} needs {ensemble.used_}, by these names: {error}") from error

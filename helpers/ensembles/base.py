@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -64,12 +66,15 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     mixing_ : ndarray of shape (G, L)
     normalizer_, axes_
         What was learnt from the rows: plain arrays (``axes_`` is None without projection).
+    features_ : dict
+        Names of the features of representations whose columns have names; empty if none have.
     fitted_on_ : dict
         The number of ``rows`` and their ``digest``, see :meth:`Representations.digest`.
     """
 
     normalize: str | None = None
     align: str | None = None
+    features_: Mapping[str, Sequence[str]] = MappingProxyType({})
     _projects = False
 
     def fit(self, representations: Any, y: Any = None, *, quality: Any = None, similarity: Any = None) -> Ensemble:

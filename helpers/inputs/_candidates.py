@@ -16,7 +16,18 @@ import numpy as np
 
 from helpers.inputs._arrays import check_matrix, matrix_of, stored_in
 from helpers.inputs._columns import LIKE_IDS, id_column, ids_of
-from helpers.inputs._files import FORMATS, TABLES, Candidate, ConversionCache, Part, Place, natural, reading, real_dtype
+from helpers.inputs._files import (
+    FORMATS,
+    TABLES,
+    Candidate,
+    ConversionCache,
+    Part,
+    Place,
+    Roles,
+    natural,
+    reading,
+    real_dtype,
+)
 from helpers.inputs._leftovers import Leftover, Leftovers
 from helpers.inputs._tables import column_kind, head_of, number_blocks, vector_blocks
 
@@ -27,7 +38,7 @@ LIKE_LABELS = re.compile(r"(^|[_\-. ])(labels?|targets?|class|groups?)$", re.IGN
 
 
 def candidates_of(
-    source: Any, place: Place, apart: set, conversions: ConversionCache
+    source: Any, place: Place, roles: Roles, conversions: ConversionCache
 ) -> tuple[list[Candidate], Leftovers]:
     """Every representation of the source, and what is no representation."""
     candidates: list[Candidate] = []
@@ -37,7 +48,8 @@ def candidates_of(
             if isinstance(given, (str, os.PathLike)):
                 inner = Place.of(given, None)
                 inner = place._replace(base=inner.base, files=inner.files)
-                found = _of_file(inner.files[0], inner, conversions, leftovers) if len(inner.files) == 1 else []
+                own = roles._replace(features={_stem(f, inner): roles.features.get(str(name)) for f in inner.files[:1]})
+                found = _of_file(inner.files[0], inner, own, conversions, leftovers) if len(inner.files) == 1 else []
                 if len(found) != 1:
                     raise ValueError(f"{name!r} is {str(given)!r} with {len(found)} representations; one is needed")
                 candidates.append(found[0]._replace(name=str(name), open=_renamed(found[0].open, str(name))))
@@ -45,13 +57,15 @@ def candidates_of(
                 candidates.append(Candidate(str(name), None, _given(str(name), given)))
     for path in place.files:
         file, suffix = place.shown(path), path.suffix.lower()
-        if path in apart or re.search(r"\.ids\.(npy|txt)$", path.name) or conversions.holds(path):
+        if path in roles.files or re.search(r"\.ids\.(npy|txt)$", path.name) or conversions.holds(path):
             continue
         if path.stem.lower() in COMPANIONS and not place.single:
+            if roles.given_by(path):
+                continue
             leftovers.add(file, f"not read for its name; to use it, pass it as {COMPANIONS[path.stem.lower()]}")
         elif suffix in FORMATS:
             with leftovers.unless_readable(file):
-                candidates += _of_file(path, place, conversions, leftovers)
+                candidates += _of_file(path, place, roles, conversions, leftovers)
         elif suffix in PICKLES:
             leftovers.add(file, "may be pickled, and pickles are never loaded; save arrays as .npy or .safetensors")
         else:
@@ -131,15 +145,23 @@ def _renamed(opened: Callable[[], Part], name: str) -> Callable[[], Part]:
     return lambda: replace(opened(), name=name)
 
 
-def _of_file(path: Path, place: Place, conversions: ConversionCache, leftovers: Leftovers) -> list[Candidate]:
+def _stem(path: Path, place: Place) -> str:
+    """What the representation of a file is called if it is the only one there."""
+    # Some systems take letters apart.
+    return unicodedata.normalize("NFC", Path(place.shown(path)).with_suffix("").as_posix())
+
+
+def _of_file(
+    path: Path, place: Place, roles: Roles, conversions: ConversionCache, leftovers: Leftovers
+) -> list[Candidate]:
     """The representations of one file, by name."""
     file = place.shown(path)
     with reading(file):
         if path.suffix.lower() in TABLES:
-            found = _in_table(path, file, place, conversions, leftovers)
+            found = _in_table(path, file, place, roles, conversions, leftovers)
         else:
-            found = _in_arrays(path, file, place, conversions, leftovers)
-    stem = unicodedata.normalize("NFC", Path(file).with_suffix("").as_posix())  # some systems take letters apart
+            found = _in_arrays(path, file, place, roles, conversions, leftovers)
+    stem = _stem(path, place)
 
     def name(inner: str) -> str:
         return stem if len(found) == 1 else inner if place.single else f"{stem}/{inner}"
@@ -148,14 +170,19 @@ def _of_file(path: Path, place: Place, conversions: ConversionCache, leftovers: 
 
 
 def _in_arrays(
-    path: Path, file: str, place: Place, conversions: ConversionCache, leftovers: Leftovers
+    path: Path, file: str, place: Place, roles: Roles, conversions: ConversionCache, leftovers: Leftovers
 ) -> list[tuple[str, Callable]]:
     """The matrices of a file of arrays, with what opens them."""
     stored = stored_in(path, file)
     lonely = path.suffix.lower() == ".npy"
     ids = None if lonely else id_column(list(stored), place, file)
     matrices = {name: s for name, s in stored.items() if len(s.shape) == 2} if len(stored) > 1 else stored
-    for name in stored.keys() - matrices.keys() - {ids} - conversions.roles:
+    taken = {name: role for name in stored if name != ids and not lonely and (role := roles.of(name))}
+    for name, role in taken.items():
+        if role.path not in (None, path) or name != role.column:
+            leftovers.add(file, f"array {name!r} is called like the {role.name}")
+    matrices = {name: s for name, s in matrices.items() if name not in taken}
+    for name in stored.keys() - matrices.keys() - {ids} - taken.keys():
         leftovers.add(file, f"array {name!r} has shape {stored[name].shape} and is no matrix")
 
     def opener(name: str) -> Callable[[], Part]:
@@ -174,16 +201,26 @@ def _in_arrays(
 
 
 def _in_table(
-    path: Path, file: str, place: Place, conversions: ConversionCache, leftovers: Leftovers
+    path: Path, file: str, place: Place, roles: Roles, conversions: ConversionCache, leftovers: Leftovers
 ) -> list[tuple[str, Callable]]:
     """The representations of a table, with what opens them."""
     head = head_of(path)
     ids = id_column(head.schema.names, place, file)
+    features = roles.features.get(_stem(path, place))
+    for name in features or ():
+        if name not in head.schema.names:
+            raise ValueError(f"{file} has no column {name!r}, one of the features; it has {head.schema.names[:20]}")
     vectors, numbers, widths = [], [], []
     skipped: list[tuple[str, str]] = []
     for name, column in zip(head.schema.names, head.columns, strict=True):
-        kind, width = ("taken", 0) if name == ids or name in conversions.roles else column_kind(column)
-        if kind == "vectors":
+        role = None if name == ids else roles.of(name)
+        kind, width = ("taken", 0) if name == ids or role else column_kind(column)
+        if features is not None:
+            if name not in features and kind != "taken":
+                skipped.append((name, "is no feature of the embedding"))
+        elif role and (role.path not in (None, path) or name != role.column):
+            skipped.append((name, f"is called like the {role.name}"))
+        elif kind == "vectors":
             vectors.append(name)
             widths.append(width)
         elif re.fullmatch(r"\s*|Unnamed: \d+|__index_level_\d+__", name):
@@ -192,16 +229,17 @@ def _in_table(
             skipped.append((name, "is called like ids; to align rows by it, pass it as ids"))
         elif kind == "numbers" and LIKE_LABELS.search(name):
             skipped.append((name, "is called like labels; to use it, pass it as labels or groups"))
-        elif kind == "numbers" and conversions.texts in head.schema.names:
+        elif kind == "numbers" and roles.beside(path, head.schema.names):
             skipped.append((name, "is a number beside the texts to encode"))
         elif kind == "numbers":
             numbers.append(name)
         elif kind != "taken":
             skipped.append((name, f"holds {kind}"))
+    numbers = numbers if features is None else list(features)
     skipped += [(name, "is one number a row, beside columns of vectors") for name in numbers if vectors]
     leftovers += [Leftover(file, f"column {name!r} {reason}") for name, reason in skipped]
     if not vectors and not numbers:
-        if not conversions.roles.intersection(head.schema.names):
+        if not any(roles.of(name) for name in head.schema.names):
             leftovers.add(file, f"no column of vectors or numbers among {head.schema.names}")
         return []
     keys = [f"vectors {name}" for name in vectors] or [f"numbers {json.dumps(numbers)}"]

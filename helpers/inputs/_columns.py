@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,32 @@ import numpy as np
 
 from helpers.errors import Argument, ArgumentError
 from helpers.inputs._arrays import stored_in
-from helpers.inputs._files import FORMATS, TABLES, Part, Place, reading, short
+from helpers.inputs._files import FORMATS, TABLES, Part, Place, Role, Roles, reading, short
 from helpers.inputs._tables import batches, names_of
 
 LIKE_IDS = re.compile(r"(^|[_\-. ])(ids?|uuid|idx|index|key)$", re.IGNORECASE)
+
+
+def roles_of(
+    specs: Mapping[str, tuple], wanted: Mapping[str, Any], tables: Iterable[Related], place: Place, encoded: bool
+) -> Roles:
+    """What columns and files are for, by the parameters that name them, and by the names of arrays that have one."""
+    columns, files = [], {table.path for table in tables if table.path}
+    given = {("text" if role == "texts" else role): found for role, found in specs.items()}
+    if place.id_file is not None:
+        given["ids"] = place.id_file, place.id_column
+    elif place.id_name is not None:
+        columns.append(Role("ids", place.id_name))
+    for role, (path, column) in given.items():
+        if path is not None and column is None and path.suffix.lower() in TABLES:
+            column = _only_column(role, path, place)
+        elif column is None:
+            files.add(path)
+            continue
+        columns.append(Role(role, column, path))
+    names = {role: getattr(spec, "name", None) for role, spec in wanted.items() if role not in specs}
+    columns += [Role(role, str(name), None) for role, name in names.items() if name is not None]
+    return Roles(columns, frozenset(files), encoded)
 
 
 def columns_of(role: str, spec: Any, found: tuple | None, place: Place, files: Iterable[Path]) -> list[Part]:
@@ -28,14 +50,9 @@ def columns_of(role: str, spec: Any, found: tuple | None, place: Place, files: I
     path, column = found
     place = place._replace(single=True)  # a column that is only called like ids is no obstacle here
     if path is not None:
-        names = _names(path, place.shown(path))
-        own = id_column(names, place._replace(by_position=False), place.shown(path), needed=False) if names else None
+        own = _own_ids(path, place)
         if column is None and path.suffix.lower() in TABLES:
-            others = [name for name in names if name != own and not name.startswith("Unnamed: ")]
-            if len(others) != 1:
-                example = f"{path.name}:{others[-1] if others else 'column'}"
-                raise ValueError(f"{role}: {path.name} has the columns {others}; say which, as in {example!r}")
-            column = others[0]
+            column = _only_column(role, path, place)
         ids = ids_of(path, None if place.by_position else own, place._replace(id_file=None))
         return [_part(role, path, column, ids, place)]
     parts = []
@@ -48,6 +65,24 @@ def columns_of(role: str, spec: Any, found: tuple | None, place: Place, files: I
     if not parts:
         raise ValueError(f"{role} is {column!r}; no file of the source has such a column or array, nor is it a file")
     return parts
+
+
+def _own_ids(path: Path, place: Place) -> str | None:
+    """The column of ids of a file that was asked for, where a column that is only called like ids is no obstacle."""
+    names = _names(path, place.shown(path))
+    place = place._replace(single=True, by_position=False)
+    return id_column(names, place, place.shown(path), needed=False) if names else None
+
+
+def _only_column(role: str, path: Path, place: Place) -> str:
+    """The one column of a table beside its ids."""
+    own = None if role == "ids" else _own_ids(path, place)
+    names = _names(path, place.shown(path))
+    others = [name for name in names if name != own and not name.startswith("Unnamed: ")]
+    if len(others) != 1:
+        example = f"{path.name}:{others[-1] if others else 'column'}"
+        raise ValueError(f"{role}: {path.name} has the columns {others}; say which, as in {example!r}")
+    return others[0]
 
 
 def _names(path: Path, file: str) -> list[str]:

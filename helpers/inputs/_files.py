@@ -9,11 +9,12 @@ import os
 import re
 import shutil
 import tempfile
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +40,21 @@ class Part:
     columns: Sequence[str] | None = None
     path: Path | None = None
     key: str = ""
+    features: np.ndarray | None = None  # the columns of the array that count; None: all
+
+    @property
+    def named(self) -> bool:
+        """Whether the columns have names in their file."""
+        return self.key.startswith("numbers ")
+
+    def column(self, index: int) -> str:
+        """A column as messages name it."""
+        return repr(self.columns[index]) if self.columns else str(index)
+
+    def narrowed(self, features: np.ndarray) -> Part:
+        """These columns alone."""
+        names = [self.columns[at] if self.columns else str(at) for at in features]
+        return replace(self, features=features, columns=names)
 
 
 class Candidate(NamedTuple):
@@ -130,11 +146,46 @@ def natural(text: str) -> list:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text)]
 
 
-class ConversionCache:
-    """The work folder, where what was converted of a file lies until the file changes; and which columns are taken."""
+class Role(NamedTuple):
+    """What a column is for besides being a feature, which it therefore is nowhere."""
 
-    def __init__(self, work: Any, progress: bool, roles: set[str], texts: str | None):
-        self.work, self.progress, self.roles, self.texts = work, progress, roles, texts
+    name: str  # of the parameter
+    column: str
+    path: Path | None = None  # where it is read; None: in every file that has it
+
+
+class Roles(NamedTuple):
+    """The columns and files that are for something else, in whatever file such a column is."""
+
+    columns: Sequence[Role] = ()
+    files: frozenset[Path] = frozenset()  # nothing else is read of them
+    encoded: bool = False  # whether texts are
+    features: Mapping[str, Sequence[str]] = {}  # of a representation by its name: the columns of its table
+
+    def of(self, column: str) -> Role | None:
+        """What a column of this name is for."""
+        return next((role for role in self.columns if same_name(role.column) == same_name(column)), None)
+
+    def given_by(self, path: Path) -> list[Role]:
+        """What a file gives."""
+        return [role for role in self.columns if role.path == path]
+
+    def beside(self, path: Path, names: Iterable[str]) -> bool:
+        """Whether the columns of a file, or the file by name, hold texts that are to be encoded."""
+        texts = [role for role in self.columns if role.name == "text"] if self.encoded else []
+        return any(role.path == path or role.path is None and role.column in names for role in texts)
+
+
+def same_name(name: str) -> str:
+    """What two names have in common that a reader takes for one."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+class ConversionCache:
+    """The work folder, where what was converted of a file lies until the file changes."""
+
+    def __init__(self, work: Any, progress: bool):
+        self.work, self.progress = work, progress
 
     def holds(self, path: Path) -> bool:
         """Whether a file lies in the work folder."""

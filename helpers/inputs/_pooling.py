@@ -99,6 +99,11 @@ class Pool:
             known[role] = typed(column[first])  # few values for many items may be many for few groups
         return cls(members, names, known)
 
+    def of_items(self) -> dict[str, np.ndarray]:
+        """What is known of each item, its group included."""
+        codes = self.members.codes
+        return {role: column[codes] for role, column in self.values.items()} | {"pool_by": codes}
+
     def only(self, keep: np.ndarray) -> np.ndarray:
         """Keep some of the groups; which items are theirs."""
         items = keep[self.members.codes]

@@ -77,7 +77,7 @@ def complete(
             words.append(f"{titled(thing)}: {reason} in {len(lost)} of {len(good)} rows ({listed})")
             if thing.array.ndim == 2:
                 row = thing.array[chosen[lost[0]]]
-                words[-1] += f", the first in column {_column(thing, int(np.flatnonzero(~np.isfinite(row))[0]))}"
+                words[-1] += f", the first in column {thing.column(int(np.flatnonzero(~np.isfinite(row))[0]))}"
     if words and not drop:
         advice = Argument("missing", "drop")
         raise ArgumentError("; ".join(words) + "; fix them, or pass ", advice, " to leave these objects out")
@@ -86,16 +86,20 @@ def complete(
 
 def selected(part: Part, rows: np.ndarray, conversions: ConversionCache) -> np.ndarray:
     """These rows of a representation: a view where they follow each other, else a copy, on the disk if it is there."""
-    if len(rows) and (np.diff(rows) == 1).all():
+    if len(rows) and (np.diff(rows) == 1).all() and part.features is None:
         return part.array[rows[0] : rows[-1] + 1]
+    columns = np.arange(part.array.shape[1]) if part.features is None else part.features
     if part.path is None:
-        return part.array[rows]
-    width = part.array.shape[1]
+        return part.array[rows] if part.features is None else part.array[np.ix_(rows, columns)]
 
     def blocks() -> Iterator[list[np.ndarray]]:
-        return ([part.array[rows[start:stop]]] for start, stop in bounds(len(rows), width))
+        for start, stop in bounds(len(rows), part.array.shape[1]):
+            block = part.array[rows[start:stop]]
+            yield [block if part.features is None else block[:, columns]]
 
     key = f"{part.key} rows {hashlib.sha256(rows.astype(np.int64).tobytes()).hexdigest()}"
+    if part.features is not None:
+        key += f" columns {hashlib.sha256(columns.astype(np.int64).tobytes()).hexdigest()}"
     return conversions.streamed(part.path, [key], blocks, len(rows))[0]
 
 
@@ -150,11 +154,6 @@ def titled(part: Part) -> str:
     return part.file if plain else f"{part.name} ({part.file})"
 
 
-def _column(part: Part, index: int) -> str:
-    """A column of a representation as messages name it."""
-    return repr(part.columns[index]) if part.columns else str(index)
-
-
 def finite_rows(part: Part) -> np.ndarray:
     """Which rows are finite; a column that is nowhere finite is an error."""
     rows, width = part.array.shape
@@ -164,7 +163,7 @@ def finite_rows(part: Part) -> np.ndarray:
         whole[start:stop] = finite.all(axis=1)
         ever |= finite.any(axis=0)
     if not ever.all():
-        empty = [_column(part, i) for i in np.flatnonzero(~ever)]
+        empty = [part.column(i) for i in np.flatnonzero(~ever)]
         raise ValueError(
             f"{titled(part)}: column {', '.join(empty[:10])} is empty (NaN or infinite in all {rows} rows); remove it"
         )

@@ -14,8 +14,9 @@ import numpy as np
 
 from helpers.errors import Argument, ArgumentError
 from helpers.inputs._candidates import candidates_of, chosen_of, opened
-from helpers.inputs._columns import Related, columns_of, large_classes, table_of, texts_in, values_of
+from helpers.inputs._columns import Related, columns_of, large_classes, roles_of, table_of, texts_in, values_of
 from helpers.inputs._files import Candidate, ConversionCache, Part, Place, sha
+from helpers.inputs._leaks import features_of, without_leaks
 from helpers.inputs._leftovers import Leftovers
 from helpers.inputs._pooling import PLAIN, Pool, Pooling
 from helpers.inputs._rows import aligned, complete, finite_rows, present, selected, survey
@@ -53,7 +54,9 @@ class Inputs:
         these are (``constant``), ``zero_columns``, ``zero_rows``, ``duplicates`` (rows equal to an earlier one),
         ``norm_mean`` and ``norm_std``.
     ignored : pandas.DataFrame
-        ``file`` and ``reason`` of what lay there but is no representation.
+        ``file`` and ``reason`` of what lay there and is no part of a representation: files, arrays and columns.
+    features : dict of str to list of str
+        For each representation of a table of numbers the columns that it is made of.
     digest : str
         SHA-256 of names, ids and all entries, and of labels, groups, pairs and qrels.
     sizes : numpy.ndarray of shape (n,), or None
@@ -70,6 +73,7 @@ class Inputs:
     losses: Any
     findings: Any
     ignored: Any
+    features: dict[str, list[str]]
     digest: str
     sizes: np.ndarray | None = None
 
@@ -97,6 +101,7 @@ def read(
     readout: str | Sequence[str] = PLAIN,
     missing: str = "raise",
     min_class_size: int = 0,
+    features: Mapping[str, Sequence[str]] | None = None,
     work: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Inputs:
@@ -120,6 +125,12 @@ def read(
         no name, or with a name like a label are not part of it and listed in ``ignored``; so are all of a table whose
         texts are encoded. Of an ``.npz`` or ``.safetensors`` file all matrices are read. Files called ids, labels,
         groups, pairs, judgements, qrels or texts are only read if a parameter names them.
+
+        A column or array that one of the parameters names is no feature in any file, and neither is a column from which
+        the labels can be read off: one that has one value in each class, or rises or falls throughout with numbers to
+        predict; nor one that is one to one with the groups, or equal to the ids or the numbers of the rows. All are
+        listed in ``ignored``. So are files of a folder that cannot be read; where a file was asked for, this is an
+        error.
     names
         Which representations, in which order; all by default.
     ids
@@ -158,6 +169,9 @@ def read(
         ``"raise"`` an error that lists them, or ``"drop"`` them.
     min_class_size
         Leave out the objects of classes with fewer members than this. At 0 a class with one member is an error.
+    features
+        For a representation, by its name, the columns of numbers of its table that it is made of, in this order,
+        whatever else is there; as ``Inputs.features`` gives them.
     work
         Folder for what is converted or encoded; by default folders below the user's cache folder. It is used again
         until the file changes, and may be deleted at any time.
@@ -233,11 +247,10 @@ def read(
     wanted = {"labels": labels, "groups": groups, "texts": text, "pool_by": pool_by}
     wanted = {role: spec for role, spec in wanted.items() if spec is not None}
     specs = {role: place.find(spec, role) for role, spec in wanted.items() if isinstance(spec, (str, os.PathLike))}
-    apart = {path for path, _ in specs.values()} | {table.path for table in tables} | {place.id_file}
-    roles = {role: column for role, (path, column) in specs.items() if path is None}
-    conversions = ConversionCache(work, progress, set(roles.values()), roles.get("texts") if models else None)
+    roles = roles_of(specs, wanted, tables, place, bool(models))._replace(features=features or {})
+    conversions = ConversionCache(work, progress)
 
-    candidates, leftovers = candidates_of(source, place, apart, conversions)
+    candidates, leftovers = candidates_of(source, place, roles, conversions)
     files = dict.fromkeys([path for path in [*place.files, *(candidate.path for candidate in candidates)] if path])
     series = [part for role, spec in wanted.items() for part in columns_of(role, spec, specs.get(role), place, files)]
     series += [texts_in(tables)] if models and text is None else []
@@ -265,6 +278,8 @@ def read(
         keep = keep if pool is None else pool.only(keep)
         joined, rows, texts = joined[keep], [r[keep] for r in rows], None if texts is None else texts[keep]
 
+    known = values if pool is None else pool.of_items()
+    parts, rows = without_leaks(parts, rows, known, joined, names is not None, leftovers)
     arrays = {part.name: selected(part, chosen, conversions) for part, chosen in zip(parts, rows, strict=False)}
     for model in models:
         encoded = _encoded(model, texts, layers, arrays, work, progress)
@@ -281,7 +296,7 @@ def read(
     for table in tables:
         found[table.role], lost = table_of(table, objects, total if pool is None else None)
         losses += lost
-    gathered = _gathered(arrays, objects, values, found, losses, surveys, leftovers)
+    gathered = _gathered(arrays, objects, values, found, losses, surveys, leftovers, features_of(parts))
     return gathered if pool is None else replace(gathered, sizes=pool.members.counts)
 
 
@@ -323,6 +338,7 @@ def _gathered(
     losses: list[tuple],
     surveys: dict[str, dict[str, Any]],
     leftovers: Leftovers,
+    features: dict[str, list[str]],
 ) -> Inputs:
     """What was read, with the digest of all of it."""
     import pandas as pd
@@ -338,6 +354,7 @@ def _gathered(
         losses=pd.DataFrame(losses, columns=["input", "id", "reason"]),
         findings=pd.DataFrame([surveys[name] for name in arrays], index=pd.Index(list(arrays), name="representation")),
         ignored=pd.DataFrame(list(leftovers), columns=["file", "reason"]),
+        features=features,
         digest=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
     )
 

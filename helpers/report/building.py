@@ -230,10 +230,16 @@ class _Work:
     def _fitted(self, fit: Callable[[], Ensemble]) -> Ensemble:
         """The ensemble of all objects; kept as a saved ensemble."""
         what = "the ensemble of all objects"
+
+        def fitted() -> Ensemble:
+            ensemble = fit()
+            ensemble.features_ = self.inputs.features
+            return ensemble
+
         if self.folder is None:
-            return self.step(what, fit)
+            return self.step(what, fitted)
         place = self.folder / "ensemble"
-        self.step(what, lambda: str(fit().save(place, overwrite=True, digest=self.inputs.digest)))
+        self.step(what, lambda: str(fitted().save(place, overwrite=True, digest=self.inputs.digest)))
         return load(place)
 
 
