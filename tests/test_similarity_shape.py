@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import tolerance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes, subspace_angles
@@ -23,7 +24,8 @@ def test_procrustes_is_the_residual_of_the_best_map():
     x, y = random_pair(q=4)
     x, y = x - x.mean(0), y - y.mean(0)
     best, _ = orthogonal_procrustes(x, y)
-    assert procrustes(x, y) == pytest.approx(np.linalg.norm(x @ best - y), rel=1e-12)
+    residual, both = np.linalg.norm(x @ best - y), np.linalg.norm(x) + np.linalg.norm(y)
+    assert procrustes(x, y) == pytest.approx(residual, abs=tolerance.apart(30) * both)
     a, b = x / np.linalg.norm(x), y / np.linalg.norm(y)
     assert procrustes_normalized(x, y) == pytest.approx(np.linalg.norm(a @ orthogonal_procrustes(a, b)[0] - b))
 
@@ -34,15 +36,18 @@ def test_wide_representations_are_reduced_without_loss(n, p, q):
     x, y = x - x.mean(0), y - y.mean(0)
     nuclear = np.linalg.svd(x.T @ y, compute_uv=False).sum()
     expected = math.sqrt(np.sum(x**2) + np.sum(y**2) - 2 * nuclear)
-    assert procrustes(x, y) == pytest.approx(expected, abs=1e-6)
+    # The root of a difference of squares is off by what they lose over itself, or by the root of that.
+    lost = tolerance.apart(n + p + q) * (np.sum(x**2) + np.sum(y**2))
+    assert procrustes(x, y) == pytest.approx(expected, abs=min(lost / max(expected, lost), np.sqrt(lost)))
     u, _, vt = np.linalg.svd(x.T @ y, full_matrices=False)
     cosines = np.sum((x @ u @ vt) * y, axis=1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1)
     assert aligned_cosine(x, y) == pytest.approx(cosines.mean(), abs=1e-6)
 
 
-@pytest.mark.parametrize(("dtype", "digits"), [(np.float64, 1e-13), (np.float32, 3e-6)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("p", [6, 60])
-def test_rotated_copies_are_at_zero_to_the_last_digits(dtype, digits, p):
+def test_rotated_copies_are_at_zero_to_the_last_digits(dtype, p):
+    digits = tolerance.inner(max(40, p), dtype)
     x = random_pair(2, 40, p)[0]
     y = (x @ rotation(p) + 3).astype(dtype)
     x = x.astype(dtype)
@@ -61,26 +66,32 @@ def test_small_angles_keep_their_digits():
     for t in (1e-2, 1e-5, 1e-8):
         best, _ = orthogonal_procrustes(x, y := x * math.cos(t) + other * math.sin(t))
         residual = np.linalg.norm(x @ best / np.linalg.norm(x) - y / np.linalg.norm(y))
-        assert angular_shape(x, y) == pytest.approx(2 * math.asin(residual / 2), rel=1e-6)
+        # 1 - cos is computed as such above 1e-6, where the arc loses so many digits as it is small, and from the
+        # differences below: then lengths of 1 are off by rounding alone.
+        near = tolerance.apart(30) / (residual if residual**2 / 2 > 1e-6 else 1)
+        assert angular_shape(x, y) == pytest.approx(2 * math.asin(residual / 2), abs=near)
 
 
 def test_angle_and_chord_are_one_measure():
     x, y = random_pair(4)
-    assert procrustes_normalized(x, y) == pytest.approx(math.sqrt(2 - 2 * math.cos(angular_shape(x, y))), rel=1e-12)
+    chord = math.sqrt(2 - 2 * math.cos(angular_shape(x, y)))
+    assert procrustes_normalized(x, y) == pytest.approx(chord, abs=tolerance.apart(30) / chord)
 
 
 def test_full_whitening_leaves_the_canonical_correlations():
     x, y = random_pair(5, p=4, q=4)
     cosines = np.cos(subspace_angles(x - x.mean(0), y - y.mean(0)))
-    assert angular_shape(x, y, alpha=0) == pytest.approx(math.acos(cosines.mean()), rel=1e-10)
-    assert angular_shape(x, x @ np.diag([1, 2, 3, 4]) @ rotation(4), alpha=0) < 1e-12
+    near = tolerance.apart(30, condition=4 * tolerance.condition(x, y))  # of the map 4
+    assert angular_shape(x, y, alpha=0) == pytest.approx(math.acos(cosines.mean()), abs=near)
+    assert angular_shape(x, x @ np.diag([1, 2, 3, 4]) @ rotation(4), alpha=0) < near
 
 
 def test_whitening_scales_with_the_data_where_it_is_partial():
     x, y = random_pair(6)
     for alpha in (0.0, 1.0):
-        assert angular_shape(9 * x, y, alpha=alpha) == pytest.approx(angular_shape(x, y, alpha=alpha), rel=1e-10)
-    assert abs(angular_shape(9 * x, y, alpha=0.5) - angular_shape(x, y, alpha=0.5)) > 1e-4
+        near = tolerance.apart(30, condition=tolerance.condition(x, y))
+        assert angular_shape(9 * x, y, alpha=alpha) == pytest.approx(angular_shape(x, y, alpha=alpha), abs=near)
+    assert abs(angular_shape(9 * x, y, alpha=0.5) - angular_shape(x, y, alpha=0.5)) > 1e6 * near
     for extreme in (1e-200, 1e200):
         assert 0 <= angular_shape(extreme * x, extreme * y, alpha=0.5) <= math.pi / 2
 
@@ -96,8 +107,9 @@ def test_permutation_procrustes_finds_the_permutation():
     assert permutation_procrustes(x, x[:, np.random.default_rng(0).permutation(7)]) == 0
     padded = permutation_procrustes(x, x[:, [3, 1]])
     assert padded == pytest.approx(np.linalg.norm(np.delete(x, [1, 3], axis=1)))
-    assert permutation_procrustes(x, 4 * x[:, ::-1], angular=True) < 1e-12
-    assert permutation_procrustes(x, x + 5, centre=True) == pytest.approx(0, abs=1e-12)
+    assert permutation_procrustes(x, 4 * x[:, ::-1], angular=True) < tolerance.apart(30)
+    lost = tolerance.apart(30) * np.linalg.norm(x + 5)
+    assert permutation_procrustes(x, x + 5, centre=True) == pytest.approx(0, abs=lost)
 
 
 def test_padding_breaks_the_triangle_inequality_of_the_permutation_distance():
@@ -110,7 +122,10 @@ def test_padding_breaks_the_triangle_inequality_of_the_permutation_distance():
 def test_rows_without_direction_are_left_out_of_the_aligned_cosine():
     x, y = random_pair(9)
     x[:3], y[3:5] = 0, 0
-    assert aligned_cosine(x, y) == pytest.approx(aligned_cosine(x[5:], y[5:]), rel=1e-10)
+    # The best map moves with the gaps of the products from 0 (Li, 1995): largest over smallest singular value.
+    values = np.linalg.svd(x[5:].T @ y[5:], compute_uv=False)
+    near = tolerance.apart(30, condition=values[0] / values[-1])
+    assert aligned_cosine(x, y) == pytest.approx(aligned_cosine(x[5:], y[5:]), abs=near)
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
@@ -119,7 +134,9 @@ def test_shape_metrics_obey_the_triangle_inequality_across_widths(seed, n, p, q,
     rng = np.random.default_rng(seed)
     x, y, z = (rng.normal(size=(n, width)) for width in (p, q, r))
     for measure in (procrustes, procrustes_normalized, angular_shape, partial(angular_shape, alpha=0.3)):
-        assert measure(x, z) <= measure(x, y) + measure(y, z) + 1e-9
+        near = tolerance.apart(12 + 9) * max(1, np.linalg.norm(x), np.linalg.norm(y), np.linalg.norm(z))
+        near *= tolerance.condition(x, y, z) if isinstance(measure, partial) else 1  # whitened in part
+        assert measure(x, z) <= measure(x, y) + measure(y, z) + near
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
@@ -127,4 +144,5 @@ def test_shape_metrics_obey_the_triangle_inequality_across_widths(seed, n, p, q,
 def test_permutation_distance_is_a_metric_at_one_width(seed, n, p):
     rng = np.random.default_rng(seed)
     x, y, z = (rng.normal(size=(n, p)) for _ in range(3))
-    assert permutation_procrustes(x, z) <= permutation_procrustes(x, y) + permutation_procrustes(y, z) + 1e-9
+    near = tolerance.apart(12) * (np.linalg.norm(x) + np.linalg.norm(y) + np.linalg.norm(z))
+    assert permutation_procrustes(x, z) <= permutation_procrustes(x, y) + permutation_procrustes(y, z) + near

@@ -11,6 +11,10 @@ knows which processor, kernel or number of threads did the sums.
 Of a simulation it is the number of draws that counts. Seeds are fixed, so that a test that passes goes on passing; the
 widths of :func:`of_a_share` and :func:`of_a_mean` are for streams of random numbers that change, with a version or an
 order of calls.
+
+``approx`` and ``allclose`` without a number (1e-6 and 1e-5) say: equal in exact arithmetic, in double precision. There
+a sum of a thousand terms is off by 1e-13, so that they hold as far as conditions of a million; where data are single,
+or the condition may be worse, the test gives a width.
 """
 
 from __future__ import annotations
@@ -39,6 +43,50 @@ def long_sum(n: int, dtype="float64") -> float:
     the variance is u² / 3 · n / 3.
     """
     return 5 * np.sqrt(n) / 3 * unit(dtype)
+
+
+def apart(terms: int, dtype="float64", *, condition: float = 1.0) -> float:
+    """How far two ways to one number may be apart, relative to its size, with two sums one upon another in each.
+
+    What is backward stable answers rightly for data that are off by :func:`inner`; ``condition`` is how much more the
+    number moves than they do: 1 where nothing cancels (Higham, 2002, chapters 1, 19 and 20).
+    """
+    return 4 * condition * inner(terms, dtype)
+
+
+def of_rounded(p: int, dtype, *, condition: float = 1.0) -> float:
+    """How far a number moves if data of p features, in either of two representations, are rounded to a type.
+
+    Every entry is off by u of itself, all together by no more than √p u of the largest singular value.
+    """
+    return 2 * condition * float(np.sqrt(p)) * unit(dtype)
+
+
+def condition(*arrays: np.ndarray) -> float:
+    """Largest over smallest singular value of the centred columns, without those that are rounding.
+
+    By so much more than the data do subspaces move, and with them canonical correlations, regressions and whitened
+    rows. Of several arrays the largest.
+    """
+    found = []
+    for x in arrays:
+        values = np.linalg.svd(np.asarray(x, dtype=float) - np.mean(x, axis=0, dtype=float), compute_uv=False)
+        found.append(values[0] / values[values > 100 * np.finfo(x.dtype).eps * values[0]].min())
+    return float(max(found))
+
+
+def offset(*arrays: np.ndarray) -> float:
+    """Length of the rows over that of the centred rows: by so much more than they do differences from the mean move."""
+    return float(max(np.linalg.norm(x) / np.linalg.norm(x - np.mean(x, axis=0)) for x in arrays))
+
+
+def gap(values) -> float:
+    """Largest value over the smallest distance of two: by so much more than a matrix do its vectors move.
+
+    Davis and Kahan (1970), The rotation of eigenvectors by a perturbation, SIAM Journal on Numerical Analysis 7.
+    """
+    ordered = np.sort(np.asarray(values, dtype=float))
+    return float(np.abs(ordered).max() / np.diff(ordered).min())
 
 
 def of_correlation(errors, values) -> float:
