@@ -162,9 +162,9 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     resources = {name: float(amount) for name, amount in args.resource}
     if args.record:
-        from helpers.book.costs import record, update_table
+        from helpers.book.costs import record_costs, update_table
 
-        record(runs)
+        record_costs(runs)
         update_table()
         return 0
     outcomes = list(_execute(runs, args, what="chapters", **resources))
@@ -209,19 +209,18 @@ def _merge(plan: Plan, runs: list[Run], outcomes: list[Outcome]) -> None:
 def _build(args: argparse.Namespace) -> int:
     from helpers.book import render
 
-    page = render.build(
-        render.ROOT, args.executed, strict=not args.allow_stale, solutions=not args.students, quiet=args.quiet
+    page = render.build_book(
+        ROOT, args.executed, strict=not args.allow_stale, solutions=not args.students, quiet=args.quiet
     )
     print(f"The book is at {page}")
     return 0
 
 
 def _new(args: argparse.Namespace) -> int:
-    from helpers.book import render
     from helpers.book.scaffold import new_chapter
 
     for path in new_chapter(args.name, title=args.title, part=args.part):
-        print(path.relative_to(render.ROOT))
+        print(path.relative_to(ROOT))
     print(f"It runs as it is: python -m helpers run {args.name}; measure its costs with --record")
     return 0
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.book.records import Kept, Table, installed, merge, provenance, versions, with_provenance
+from helpers.book.records import Kept, Table, installed_versions, merge_rows, provenance, versions, with_provenance
 from helpers.book.rows import ROWS, in_front, keep_rows
 from helpers.locations import DATA
 
@@ -39,10 +39,10 @@ def rows(run, **values):
 
 def test_rows_of_a_run_replace_its_older_ones_and_only_these(tmp_path, left):
     one = table(tmp_path)
-    first = merge(one, [left("a", rows("a", mean=0.1, best=0.2, old=0.9)), left("b", rows("b", mean=1 / 3))])
+    first = merge_rows(one, [left("a", rows("a", mean=0.1, best=0.2, old=0.9)), left("b", rows("b", mean=1 / 3))])
     assert first == (4, 2, 0, 0, 4, 0, 0) and str(first) == "4 new"
     before = one.file.read_text().splitlines()
-    again = merge(one, [left("a", rows("a", best=0.2, mean=0.5, more=0.3))])
+    again = merge_rows(one, [left("a", rows("a", best=0.2, mean=0.5, more=0.3))])
     assert again == (3, 1, 1, 1, 1, 1, 1)
     assert str(again) == (
         "1 there already, 1 in place of older rows, 1 new; gone: 1 older of these runs; of other runs: 1, untouched"
@@ -54,8 +54,8 @@ def test_rows_of_a_run_replace_its_older_ones_and_only_these(tmp_path, left):
 
 def test_without_replace_one_row_takes_the_place_of_one_row(tmp_path, left):
     one = table(tmp_path, replace=())
-    merge(one, [left("a", rows("a", mean=0.1, best=0.2))])
-    assert merge(one, [left("a", rows("a", mean=0.3))]) == (1, 1, 0, 1, 0, 0, 1)
+    merge_rows(one, [left("a", rows("a", mean=0.1, best=0.2))])
+    assert merge_rows(one, [left("a", rows("a", mean=0.3))]) == (1, 1, 0, 1, 0, 0, 1)
     assert one.file.read_text() == "run,method,accuracy\na,best,0.2\na,mean,0.3\n"
 
 
@@ -64,11 +64,11 @@ def test_a_table_is_the_same_in_whatever_order_runs_come_and_however_often(tmp_p
     texts = set()
     for number, order in enumerate(itertools.permutations(kept)):
         one = table(tmp_path, file=tmp_path / f"{number}.csv", versions=("numpy",))
-        merge(one, order)
+        merge_rows(one, order)
         texts.add(one.file.read_bytes())
         later = table(tmp_path, file=tmp_path / f"{number}-later.csv", versions=("numpy",))
         for part in (order[:1], order[1:], order[:2]):
-            merge(later, part)
+            merge_rows(later, part)
         texts.add(later.file.read_bytes())
     assert len(texts) == 1
     text = texts.pop().decode()
@@ -79,9 +79,9 @@ def test_a_table_is_the_same_in_whatever_order_runs_come_and_however_often(tmp_p
 
 def test_a_table_that_does_not_change_is_not_touched(tmp_path, left):
     one, kept = table(tmp_path), left("a", rows("a", mean=0.1))
-    merge(one, [kept])
+    merge_rows(one, [kept])
     before = one.file.stat().st_mtime_ns
-    assert merge(one, [kept]).same == 1 and one.file.stat().st_mtime_ns == before
+    assert merge_rows(one, [kept]).same == 1 and one.file.stat().st_mtime_ns == before
 
 
 def test_rows_of_other_runs_stay_as_they_are_to_the_byte(tmp_path, left):
@@ -89,7 +89,7 @@ def test_rows_of_other_runs_stay_as_they_are_to_the_byte(tmp_path, left):
     one.file.parent.mkdir()
     odd = 'other,"a, b",0.30000000000000004\nother,"say ""x""",1e-05\nother,none,\n'
     one.file.write_text("run,method,accuracy\n" + odd)
-    merge(one, [left("a", rows("a", mean=0.1))])
+    merge_rows(one, [left("a", rows("a", mean=0.1))])
     assert one.file.read_text() == "run,method,accuracy\na,mean,0.1\n" + odd
 
 
@@ -104,43 +104,43 @@ def test_numbers_are_rounded_as_the_plan_says_and_else_written_whole(tmp_path, l
     ]:
         one = table(tmp_path, file=tmp_path / "r.csv", **options)
         one.file.unlink(missing_ok=True)
-        merge(one, [left("a", data)])
+        merge_rows(one, [left("a", data)])
         assert one.file.read_text().splitlines()[1] == f"a,m,{expected}"
 
 
 def test_a_row_that_two_runs_keep_alike_counts_once_and_two_different_ones_are_refused(tmp_path, left):
     one = table(tmp_path)
-    merged = merge(one, [left("r0", rows("a", mean=0.1)), left("r1", rows("a", mean=0.1))])
+    merged = merge_rows(one, [left("r0", rows("a", mean=0.1)), left("r1", rows("a", mean=0.1))])
     assert merged.rows == 1 and one.file.read_text().count("mean") == 1
     with pytest.raises(
         ValueError, match="r0 and r1 keep different rows of the table t with run=a, which would replace"
     ):
-        merge(one, [left("r0", rows("a", mean=0.1)), left("r1", rows("a", mean=0.2))])
+        merge_rows(one, [left("r0", rows("a", mean=0.1)), left("r1", rows("a", mean=0.2))])
 
 
 def test_two_rows_with_one_key_are_refused(tmp_path, left):
     twice = pd.concat([rows("a", mean=0.1), rows("a", mean=0.1)])
     with pytest.raises(ValueError, match="a keeps 2 rows of the table t with one key, such as run=a, method=mean"):
-        merge(table(tmp_path), [left("a", twice)])
+        merge_rows(table(tmp_path), [left("a", twice)])
 
 
 def test_a_missing_column_is_named(tmp_path, left):
     with pytest.raises(ValueError, match=r"names a column 'task'; what a keeps has \['run', 'method', 'accuracy'\]"):
-        merge(table(tmp_path, key=("run", "task")), [left("a", rows("a", mean=0.1))])
+        merge_rows(table(tmp_path, key=("run", "task")), [left("a", rows("a", mean=0.1))])
     with pytest.raises(ValueError, match="names a column 'score'"):
-        merge(table(tmp_path, decimals={"score": 3}), [left("a", rows("a", mean=0.1))])
+        merge_rows(table(tmp_path, decimals={"score": 3}), [left("a", rows("a", mean=0.1))])
     assert not table(tmp_path).file.exists()
 
 
 def test_other_columns_than_those_of_the_table_are_refused(tmp_path, left):
     one = table(tmp_path)
-    merge(one, [left("a", rows("a", mean=0.1))])
+    merge_rows(one, [left("a", rows("a", mean=0.1))])
     before = one.file.read_bytes()
     renamed = rows("b", mean=0.1).rename(columns={"accuracy": "score"})
     with pytest.raises(ValueError, match=r"has no columns \['score'\].* and has the columns \['accuracy'\]"):
-        merge(one, [left("b", renamed)])
+        merge_rows(one, [left("b", renamed)])
     with pytest.raises(ValueError, match=r"a has no columns \['score'\], which b have and has the columns"):
-        merge(table(tmp_path, file=tmp_path / "new.csv"), [left("a", rows("a", mean=0.1)), left("b", renamed)])
+        merge_rows(table(tmp_path, file=tmp_path / "new.csv"), [left("a", rows("a", mean=0.1)), left("b", renamed)])
     assert one.file.read_bytes() == before
 
 
@@ -148,17 +148,17 @@ def test_a_parquet_table_takes_lists(tmp_path, left):
     draws = {run: [np.arange(3, dtype="int16") + run, np.arange(3, dtype="int16")] for run in (0, 1)}
     kept = [left(f"r{run}", pd.DataFrame({"run": run, "method": ["b", "a"], "draws": draws[run]})) for run in draws]
     one = table(tmp_path, file=tmp_path / "t.parquet")
-    merge(one, kept[1:])
-    merge(one, kept)
+    merge_rows(one, kept[1:])
+    merge_rows(one, kept)
     whole = one.file.read_bytes()
     one.file.unlink()
-    assert merge(one, kept).new == 4 and one.file.read_bytes() == whole
-    assert merge(one, kept) == (4, 2, 4, 0, 0, 0, 0)
+    assert merge_rows(one, kept).new == 4 and one.file.read_bytes() == whole
+    assert merge_rows(one, kept) == (4, 2, 4, 0, 0, 0, 0)
     read = pd.read_parquet(one.file)
     assert read["method"].tolist() == ["b", "a", "b", "a"] and read["draws"][2].tolist() == [1, 2, 3]
     assert read["draws"][0].dtype == "int16"
     with pytest.raises(ValueError, match="column 'draws' of the table t holds lists; let its file be .parquet"):
-        merge(table(tmp_path), kept)
+        merge_rows(table(tmp_path), kept)
 
 
 def test_provenance_is_written_in_one_form():
@@ -166,7 +166,7 @@ def test_provenance_is_written_in_one_form():
     assert made["minutes"] == 1.5 and re.fullmatch(r"\d{4}-\d\d-\d\d", made["date"]) and "cores" in made["machine"]
     row = with_provenance(pd.DataFrame({"x": [1]}), made, ["numpy", "scikit_learn"]).iloc[0]
     assert row["versions"] == versions("numpy", "scikit_learn") and "scikit_learn=" in row["versions"]
-    assert row["versions"].startswith(f"python={installed()['python']} numpy={np.__version__}")
+    assert row["versions"].startswith(f"python={installed_versions()['python']} numpy={np.__version__}")
     with pytest.raises(ValueError, match="no installed package 'numpyy'"):
         versions("numpyy")
     with pytest.raises(ValueError, match="have a column 'date' already"):

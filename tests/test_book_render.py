@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from helpers.book import render
-from helpers.book.render import build, chapters, graft, outside_loads, profile, stage, without_solutions
+from helpers.book.render import build_book, chapters, graft, outside_loads, profile, stage, without_solutions
 from helpers.book.runs import Run, execute
 from notebooks import write
 
@@ -90,7 +90,7 @@ def test_a_chapter_whose_code_changed_is_not_rendered(small_book):
     chapter.write_text(chapter.read_text().replace("6 * 7 * n", "6 * 9 * n"))
     assert stage(small_book, run, site) == [chapter]
     with pytest.raises(SystemExit, match="01_a.ipynb"):
-        build(small_book, run)
+        build_book(small_book, run)
 
 
 def test_a_second_staging_touches_no_file(small_book):
@@ -113,14 +113,14 @@ def test_a_file_that_left_the_book_leaves_the_site(small_book):
 @pytest.mark.slow
 def test_both_editions_render_and_only_one_tells_the_answer(small_book, monkeypatch):
     run = small_book / "_build" / "executed"
-    page = build(small_book, run, quiet=True)
+    page = build_book(small_book, run, quiet=True)
     assert page == small_book / "_build" / "html" / "index.html" and page.exists()
     chapter = page.parent / "notebooks" / "01_a.html"
     assert "The secret answer" in chapter.read_text()
     assert outside_loads(page.parent) == []
     assert (page.parent / "_static" / "mathjax" / "tex-chtml-full.js").exists()
 
-    students = build(small_book, run, solutions=False, quiet=True)
+    students = build_book(small_book, run, solutions=False, quiet=True)
     everything = [
         p.read_text(errors="ignore") for p in students.parent.rglob("*") if p.suffix in (".html", ".ipynb", ".js")
     ]
@@ -129,7 +129,7 @@ def test_both_editions_render_and_only_one_tells_the_answer(small_book, monkeypa
 
     # nothing changed: nothing is rendered
     monkeypatch.setattr(render.subprocess, "run", lambda *_, **__: pytest.fail("rendered again"))
-    assert build(small_book, run, quiet=True) == page
+    assert build_book(small_book, run, quiet=True) == page
 
 
 @pytest.mark.slow
@@ -149,10 +149,10 @@ def test_a_value_and_its_interval_stay_on_one_line(monkeypatch, minus):
 def test_a_warning_fails_the_build(small_book):
     (small_book / "book" / "intro.md").write_text("# Welcome\n\nSee {doc}`nowhere`.\n")
     run = small_book / "_build" / "executed"
-    build(small_book, run, strict=False, quiet=True)
+    build_book(small_book, run, strict=False, quiet=True)
     for _ in range(2):  # also where a page has been read before
         with pytest.raises(SystemExit, match="nowhere"):
-            build(small_book, run, quiet=True)
+            build_book(small_book, run, quiet=True)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import papermill
 import pytest
 
 from helpers.book import costs
-from helpers.book.render import build, chapters, outside_loads, profile
+from helpers.book.render import build_book, chapters, outside_loads, profile
 from helpers.book.runs import Run, execute_all, parameters_of
 
 ROOT = Path(__file__).parents[1]
@@ -56,13 +56,13 @@ def test_the_book_builds_without_a_warning_and_loads_nothing_from_elsewhere(exec
         else:
             shutil.copy(source, tmp_path)
     shutil.copytree(ROOT / "helpers", tmp_path / "helpers", ignore=shutil.ignore_patterns("__pycache__"))
-    page = build(tmp_path, executed[0], quiet=True)
+    page = build_book(tmp_path, executed[0], quiet=True)
     html = page.parent
     assert outside_loads(html) == []
     for chapter in chapters():
         text = (html / "notebooks" / f"{chapter.stem}.html").read_text()
         assert not re.search(r'class="[^"]*(?:problematic|system-message)', text)
-    students = build(tmp_path, executed[0], quiet=True, solutions=False).parent
+    students = build_book(tmp_path, executed[0], quiet=True, solutions=False).parent
     assert len(list(students.rglob("*.html"))) == len(list(html.rglob("*.html")))
 
 
@@ -103,5 +103,5 @@ def test_the_readme_tells_the_recorded_costs(tmp_path):
     shutil.copy(ROOT / "README.md", page)
     costs.update_table(page)
     assert page.read_text() == (ROOT / "README.md").read_text()
-    assert {path.stem for path in chapters()} <= set(costs.read())
+    assert {path.stem for path in chapters()} <= set(costs.read_costs())
     assert all(f"(notebooks/{path.name})" in page.read_text() for path in chapters())

@@ -17,8 +17,9 @@ import psutil
 import pytest
 
 from helpers.book.runs import Run, parameters_of, read_parameters
-from helpers.clients import coles, load, read, score, simulate, split
-from helpers.studies.sweep import ROOT, WORKER, read_sweep, save_run, score_runs, sweep_runs, train_sweep
+from helpers.clients import coles, load_clients, read, score, simulate, split
+from helpers.locations import ROOT
+from helpers.studies.sweep import WORKER, read_sweep, save_run, score_runs, sweep_runs, train_sweep
 
 TINY = {"features": ["category", "amount"], "hidden": 8, "epochs": 1, "slices": 2, "shortest": 3, "longest": 6}
 
@@ -74,7 +75,7 @@ def test_training_sees_no_target_and_no_client_of_another_part(clients, parts, e
 
 def test_histories_and_targets_of_test_clients_decide_no_embedding_of_others_and_no_choice(clients, parts):
     """From the events to what is chosen on validation clients, with histories and classes of test clients permuted."""
-    from helpers.studies.combining import compare
+    from helpers.studies.combining import compare_methods
     from helpers.studies.replacing import replacing_methods
 
     test = parts.index[parts == "test"]
@@ -91,7 +92,7 @@ def test_histories_and_targets_of_test_clients_decide_no_embedding_of_others_and
             for seed, name in enumerate(("category", "amount", "channel"))
         }
         methods = partial(replacing_methods, ps=[0.2, 0.8], alphas=[0.5])
-        return models, compare(models, population.target, parts, methods, classifier="logistic", n_resamples=10)
+        return models, compare_methods(models, population.target, parts, methods, classifier="logistic", n_resamples=10)
 
     before, chosen = everything(clients)
     after, again = everything(type(clients)(events, target))
@@ -165,7 +166,7 @@ def test_settings_out_of_range_are_refused(clients, parts, options, message):
 
 @pytest.mark.skipif(not Path(os.environ.get("BOOK_DATA", ""), "berka_feup").is_dir(), reason="needs BOOK_DATA")
 def test_real_accounts_are_embedded_and_scored():
-    accounts = load("berka", n_clients=200)
+    accounts = load_clients("berka", n_clients=200)
     parts = split(accounts, fractions=[0.5, 0.2, 0.3])
     found = coles.embed(accounts, parts, **TINY | {"features": list(coles.FEATURES), "longest": 20})
     assert found.embeddings.shape == (200, 8) and np.isfinite(found.embeddings).all(axis=None)
@@ -355,7 +356,7 @@ def test_two_that_start_the_same_sweep_at_once_train_it_once_and_lost_embeddings
 @pytest.mark.slow
 def test_a_sweep_keeps_what_is_done_and_isolates_what_diverges(tmp_path):
     """In fresh kernels, on a file of transactions that is named by parameters alone."""
-    simulated = load("simulated", n_clients=40, events=(8, 10))
+    simulated = load_clients("simulated", n_clients=40, events=(8, 10))
     other = {"client": "who", "time": "day", "category": "shop", "amount": "euros", "channel": "how"}
     table = simulated.events.rename(columns=other).sample(frac=1, random_state=0)
     table["day"] = table["day"].dt.strftime("%d.%m.%Y")

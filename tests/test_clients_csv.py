@@ -16,10 +16,11 @@ import pytest
 import yaml
 
 from helpers.__main__ import main
-from helpers.book.render import ROOT, chapters
+from helpers.book.render import chapters
 from helpers.book.runs import glued, parameters_of
-from helpers.clients import load, read
+from helpers.clients import load_clients, read
 from helpers.clients.options import GROUPS, as_group
+from helpers.locations import ROOT
 
 PART = [path for path in chapters() if re.match(r"(09|1[0-5])_", path.stem)]
 NAMES = {
@@ -65,7 +66,7 @@ def foreign(folder: Path, n: int = 160) -> pd.DataFrame:
 def test_a_foreign_table_is_read_the_same_from_csv_and_parquet(tmp_path):
     table = foreign(tmp_path)
     table.to_parquet(tmp_path / "umsaetze.parquet")
-    found, same = (load(tmp_path / f"umsaetze.{kind}", **OPTIONS) for kind in ("csv", "parquet"))
+    found, same = (load_clients(tmp_path / f"umsaetze.{kind}", **OPTIONS) for kind in ("csv", "parquet"))
     pd.testing.assert_frame_equal(found.events, same.events)
     pd.testing.assert_series_equal(found.target, same.target)
     assert len(found) == 157 and found.target.isna().sum() == 1 and found.target.nunique() == 3

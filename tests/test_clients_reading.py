@@ -13,7 +13,7 @@ from helpers.clients import (
     Columns,
     Format,
     Handling,
-    load,
+    load_clients,
     read,
     read_age_groups,
     simulate,
@@ -145,15 +145,17 @@ def test_an_option_outside_of_its_group_is_refused_with_its_place(tmp_path, sour
     ROWS.to_csv(tmp_path / "events.csv", index=False)
     source = source if ":" in source else tmp_path / source
     with pytest.raises(ValueError, match=rf"options name '{name}'; .* write {place}"):
-        load(source, **{name: "x"})
+        load_clients(source, **{name: "x"})
 
 
 def test_the_layout_of_public_data_keeps_what_an_option_does_not_name(tmp_path):
     public_layout(tmp_path)
     options = {"columns": {"category": ["small_group"]}, "classes": {"min_class_size": 1}}
-    pd.testing.assert_frame_equal(load(tmp_path, **options).events, load(tmp_path, classes=options["classes"]).events)
+    pd.testing.assert_frame_equal(
+        load_clients(tmp_path, **options).events, load_clients(tmp_path, classes=options["classes"]).events
+    )
     with pytest.raises(ValueError, match="format names 'colour'; it can name separator, encoding"):
-        load(tmp_path, format={"colour": "red"})
+        load_clients(tmp_path, format={"colour": "red"})
 
 
 def test_a_csv_file_is_read_as_the_table_it_holds_and_errors_name_its_lines(tmp_path):
@@ -167,7 +169,7 @@ def test_a_csv_file_is_read_as_the_table_it_holds_and_errors_name_its_lines(tmp_
         read(path, **asked(handling={"missing_dates": "raise"}))
     path.write_text(path.read_text().replace("7.0", "seven"))
     with pytest.raises(ValueError, match="events.csv, line 4, column 'sum': 'seven' is not a number"):
-        load(path, **ALL)
+        load_clients(path, **ALL)
     with pytest.raises(FileNotFoundError, match="no file"):
         read(tmp_path / "none.csv")
 
@@ -175,7 +177,7 @@ def test_a_csv_file_is_read_as_the_table_it_holds_and_errors_name_its_lines(tmp_
 def test_parquet_and_numbers_of_days_and_the_target_beside_the_events(tmp_path):
     table = ROWS.assign(when=[3, 1, 2, 9, 8, 7], group=[0, 0, 0, 1, 1, 1])
     table.to_parquet(tmp_path / "events.parquet")
-    found = load(tmp_path / "events.parquet", **asked(columns={"target": "group"}))
+    found = load_clients(tmp_path / "events.parquet", **asked(columns={"target": "group"}))
     assert found.events["time"].dt.dayofweek.tolist() == [1, 2, 3, 0, 1, 2]  # day 0 is a Monday
     assert found.target.to_dict() == {1: 0, 2: 1}
 
@@ -201,7 +203,7 @@ def public_layout(folder, gz=".gz"):
 
 def test_the_public_layout_is_read_with_clients_whose_target_is_hidden(tmp_path):
     simulated = public_layout(tmp_path)
-    found = load(tmp_path, classes={"min_class_size": 1})
+    found = load_clients(tmp_path, classes={"min_class_size": 1})
     assert len(found) == 40 and found.target.notna().sum() == 30
     assert found.events["amount"].tolist() == simulated.events["amount"].tolist()
     assert set(split(found)[found.target.isna()]) == {"train"}
@@ -212,7 +214,7 @@ def test_the_public_layout_is_read_with_clients_whose_target_is_hidden(tmp_path)
 
 @pytest.mark.skipif(not Path(os.environ.get("BOOK_DATA", ""), "berka_feup").is_dir(), reason="needs BOOK_DATA")
 def test_real_accounts_are_read_and_their_owners_fall_into_four_groups_of_age():
-    found = load("berka")
+    found = load_clients("berka")
     assert len(found) == 353 and len(found.events) > 30000
     assert set(found.target) == {0, 1, 2, 3} and found.target.value_counts().between(88, 89).all()
     assert found.report.loc["clients with few events", "found"] == 1
@@ -389,7 +391,7 @@ def test_files_that_are_no_table_are_told(tmp_path):
     with pytest.raises(ValueError, match="is left of 6 rows; dropped were 1 missing dates, 5 missing amounts"):
         read(ROWS.assign(sum=np.nan), **ALL)
     with pytest.raises(ValueError, match="options name 'colour'; for the source 'simulated' there are days, events"):
-        load("simulated", colour="red")
+        load_clients("simulated", colour="red")
 
 
 def test_relative_paths_start_here_or_at_the_top_of_the_project(tmp_path, monkeypatch):
@@ -400,9 +402,9 @@ def test_relative_paths_start_here_or_at_the_top_of_the_project(tmp_path, monkey
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
     with pytest.raises(FileNotFoundError, match="no source 'mine.csv'"):
-        load("mine.csv", **ALL)
+        load_clients("mine.csv", **ALL)
     monkeypatch.setattr(locations, "ROOT", tmp_path)
-    assert len(load("mine.csv", **ALL)) == 2
+    assert len(load_clients("mine.csv", **ALL)) == 2
     # A table that options name counts by its contents.
     keys = []
     for text in ("a", "b"):
@@ -413,7 +415,7 @@ def test_relative_paths_start_here_or_at_the_top_of_the_project(tmp_path, monkey
 
 def test_an_unknown_source_is_named():
     with pytest.raises(FileNotFoundError, match="no source 'simulate'"):
-        load("simulate")
+        load_clients("simulate")
 
 
 def test_fewer_clients_are_drawn_with_targets_first():

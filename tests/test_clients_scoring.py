@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from helpers.clients import (
-    agreement,
     score,
+    score_agreement,
     simulate,
     split,
 )
@@ -85,12 +85,12 @@ def test_agreement_is_of_ranks_within_groups():
     level = rng.normal(size=30)[groups]
     scores = pd.DataFrame({"a": level + rng.normal(size=180) / 9})
     scores["same"], scores["only level"] = scores["a"] / 2, level + rng.normal(size=180) / 9
-    found = agreement(scores, "a", groups=groups, n_resamples=200)
+    found = score_agreement(scores, "a", groups=groups, n_resamples=200)
     assert found.loc["same", "correlation"] > 0.8
     assert found.loc["only level", "ci_low"] < 0 < found.loc["only level", "ci_high"]
-    assert agreement(scores, "a", n_resamples=50).loc["only level", "correlation"] > 0.7
+    assert score_agreement(scores, "a", n_resamples=50).loc["only level", "correlation"] > 0.7
     with pytest.raises(ValueError, match="all scores of 'same'"):
-        agreement(scores.assign(same=1.0), "a")
+        score_agreement(scores.assign(same=1.0), "a")
 
 
 @pytest.mark.slow

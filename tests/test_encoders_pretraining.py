@@ -57,7 +57,7 @@ def _made_up_library(monkeypatch):
 
 
 def weights(folder):
-    return growing.load(folder).state_dict()
+    return growing.load_encoder(folder).state_dict()
 
 
 class TestMasking:
@@ -127,7 +127,7 @@ class TestNextSentence:
 
 @pytest.fixture(scope="module")
 def shallow(trained):
-    return growing.load(trained)
+    return growing.load_encoder(trained)
 
 
 class TestGrowing:
@@ -287,7 +287,7 @@ class TestShipped:
         record = json.loads((folder / "run.json").read_text())
         last = pd.read_csv(folder / "log.csv").iloc[-1]
         assert record["done"]
-        assert (folder / "README.md").read_text() == pretraining.card(folder)
+        assert (folder / "README.md").read_text() == pretraining.model_card(folder)
         assert last["loss"] == pytest.approx(record["loss"], abs=1e-4)
         assert (last["step"], last["tokens"], last["layers"]) == (record["steps"], record["tokens"], 12)
         assert f"{record['held_out']['loss']:.3f}" in (folder / "README.md").read_text()

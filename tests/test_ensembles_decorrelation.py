@@ -9,11 +9,11 @@ import torch
 from sklearn.base import clone
 
 from helpers.ensembles import decorrelation
-from helpers.ensembles.decorrelation import PENALTIES, Decorrelator, load
+from helpers.ensembles.decorrelation import PENALTIES, Decorrelator, load_decorrelator
 from helpers.similarity.cka import cka, cka_rbf
 from helpers.similarity.dependence import distance_correlation, distance_correlation_unbiased
 from helpers.studies import decorrelation as study
-from helpers.studies.decorrelation import designs, front
+from helpers.studies.decorrelation import map_settings, score_maps
 
 SAME = {
     "modified_distance_correlation": distance_correlation_unbiased,
@@ -149,13 +149,13 @@ def test_the_map_is_plain_arrays_that_can_be_saved(pair, tmp_path):
     for i, (weight, bias) in enumerate(fitted.layers_):
         by_hand = (np.maximum(by_hand, 0) if i else by_hand) @ weight + bias
     assert np.allclose(fitted.transform(x), by_hand, atol=1e-6) and fitted.transform(x).dtype == np.float32
-    again = load(fitted.save(tmp_path / "map.npz"))
+    again = load_decorrelator(fitted.save(tmp_path / "map.npz"))
     assert np.array_equal(again.transform(x), fitted.transform(x)) and again.get_params() == fitted.get_params()
     assert again.best_epoch_ == fitted.best_epoch_ and again.classes_.tolist() == [0, 1]
     assert list(again.get_feature_names_out()) == ["decorrelator0", "decorrelator1", "decorrelator2"]
     np.savez(tmp_path / "other.npz", a=np.ones(2))
     with pytest.raises(ValueError, match="does not hold a saved map"):
-        load(tmp_path / "other.npz")
+        load_decorrelator(tmp_path / "other.npz")
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
@@ -191,7 +191,7 @@ QUICK = {"epochs": 5, "classifier": "logistic", "batch": 64}
 
 
 def test_a_front_has_x_as_it_is_and_every_map(clients):
-    found = front(*clients, settings=SETTINGS, measures=["distance_correlation_unbiased"], **QUICK)
+    found = score_maps(*clients, settings=SETTINGS, measures=["distance_correlation_unbiased"], **QUICK)
     assert found["keep"].tolist() == ["everything", "nothing", "labels", "reconstruction"]
     x, y, target, parts = clients
     test = (parts == "test").to_numpy()
@@ -216,7 +216,7 @@ def test_no_test_target_and_no_test_row_changes_a_map(clients, monkeypatch):
     shuffled[test] = np.random.default_rng(0).permutation(target[test])
     away = np.where(test[:, None], 9.0, 1.0)
     for data in ((x, y, target), (x, y, shuffled), (x * away, y * away, target)):
-        front(*data, parts, settings=SETTINGS, measures=["cka"], **QUICK)
+        score_maps(*data, parts, settings=SETTINGS, measures=["cka"], **QUICK)
     for first, *others in zip(maps[:3], maps[3:6], maps[6:], strict=True):
         for other in others:
             assert first.best_epoch_ == other.best_epoch_
@@ -245,7 +245,7 @@ def test_halves_of_the_training_clients_train_maps_and_classifiers(clients, monk
 
     monkeypatch.setattr(Decorrelator, "fit", fitted)
     monkeypatch.setattr(study, "score", scored)
-    found = front(
+    found = score_maps(
         *clients, settings=SETTINGS, measures=["cka"], halved=halved, also=["lightgbm"], **QUICK | {"epochs": 1}
     )
     rows = [{tuple(row) for row in x[which].astype(np.float32).round(4).tolist()} for which in judged]
@@ -257,14 +257,14 @@ def test_halves_of_the_training_clients_train_maps_and_classifiers(clients, monk
 
 def test_a_front_knows_three_ways_to_halve(clients):
     with pytest.raises(ValueError, match="halved is 'both'"):
-        front(*clients, settings=SETTINGS, halved="both", **QUICK)
+        score_maps(*clients, settings=SETTINGS, halved="both", **QUICK)
 
 
 def test_designs_have_each_price_and_each_penalty():
-    found = designs([0.1, 1.0], ["cka", "cka_rbf"], others=[0.1, 1.0])
+    found = map_settings([0.1, 1.0], ["cka", "cka_rbf"], others=[0.1, 1.0])
     assert [one["penalty"] for one in found if one["keep"] == "nothing"] == ["cka", "cka_rbf"]
     assert [one["mu"] for one in found if one["penalty"] == "cka_rbf"] == [0.0, 0.1, 1.0]
-    assert [one["mu"] for one in designs([0.1, 1.0], ["cka", "cka_rbf"])][-1] == 0.1
+    assert [one["mu"] for one in map_settings([0.1, 1.0], ["cka", "cka_rbf"])][-1] == 0.1
     assert sum(one["mu"] == math.inf for one in found) == 2
 
 

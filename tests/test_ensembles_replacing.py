@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from helpers.ensembles import GreedyReplacement, QualityReplacement, load, select
+from helpers.ensembles import GreedyReplacement, QualityReplacement, load_ensemble, select
 from helpers.ensembles.replacing import importances
 from helpers.quality import rankme
 from helpers.similarity.cka import cka
@@ -215,7 +215,7 @@ def test_rows_are_transformed_one_by_one(estimator):
 def test_a_saved_replacement_comes_back_with_its_steps(estimator, tmp_path):
     layers, y = {name: x.astype(np.float32) for name, x in spread().items()}, np.arange(60) % 3
     fitted = clone(estimator).fit(layers, y)
-    loaded = load(fitted.save(tmp_path / "r"))
+    loaded = load_ensemble(fitted.save(tmp_path / "r"))
     pd.testing.assert_frame_equal(loaded.steps_, fitted.steps_)
     pd.testing.assert_frame_equal(loaded.origins_, fitted.origins_)
     out = loaded.transform(layers)

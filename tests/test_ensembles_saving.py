@@ -36,7 +36,7 @@ from helpers.ensembles import (
     SharedAutoencoder,
     SharedLinearAutoencoder,
     WhitenedLast,
-    load,
+    load_ensemble,
 )
 
 ALL = [
@@ -100,7 +100,7 @@ np.savez("out.npz", *(load(str(i)).transform(new) for i in range({len(ALL)})))
 
 @pytest.mark.parametrize("ensemble", ALL, ids=lambda ensemble: type(ensemble).__name__)
 def test_what_was_learnt_comes_back(tmp_path, ensemble):
-    loaded = load(fitted(ensemble).save(tmp_path / "e"))
+    loaded = load_ensemble(fitted(ensemble).save(tmp_path / "e"))
     assert repr(loaded) == repr(ensemble)
     assert vars(loaded).keys() == vars(ensemble).keys()
     for name, value in vars(ensemble).items():
@@ -119,7 +119,7 @@ def test_any_names_and_dtypes_go_round(tmp_path_factory, names, dtype, normalize
     rng = np.random.default_rng(seed)
     layers = {name: rng.normal(size=(12, 3)).astype(dtype) for name in names}
     ensemble = ConcatPCA(2, normalize=normalize).fit(layers)
-    loaded = load(ensemble.save(tmp_path_factory.mktemp("saved") / "e"))
+    loaded = load_ensemble(ensemble.save(tmp_path_factory.mktemp("saved") / "e"))
     np.testing.assert_allclose(loaded.transform(layers), ensemble.transform(layers), rtol=1e-6, atol=1e-6)
 
 
@@ -136,7 +136,7 @@ def test_the_digest_tells_data_apart(tmp_path):
     digests = [fitted(QP(align="pad"), seed).fitted_on_["digest"] for seed in (0, 0, 1)]
     assert digests[0] == digests[1] != digests[2]
     folder = fitted(QP(align="pad")).save(tmp_path / "e", digest="my digest")
-    assert load(folder).fitted_on_["rows"] == 60
+    assert load_ensemble(folder).fitted_on_["rows"] == 60
     assert json.loads((folder / "ensemble.json").read_text())["fitted_on"]["digest"] == "my digest"
 
 
@@ -144,7 +144,7 @@ def test_functions_are_named_and_not_saved(tmp_path):
     ensemble = BestLayer(quality=lambda x, y: float(x.mean())).fit(rows(20, 0))
     folder = ensemble.save(tmp_path / "e")
     assert json.loads((folder / "ensemble.json").read_text())["unsaved"] == ["quality"]
-    loaded = load(folder)
+    loaded = load_ensemble(folder)
     assert loaded.quality is None and loaded.used_ == ensemble.used_
     np.testing.assert_array_equal(loaded.quality_, ensemble.quality_)
 
@@ -152,14 +152,14 @@ def test_functions_are_named_and_not_saved(tmp_path):
 def test_labelled_parameters_go_round(tmp_path):
     quality = pd.Series([0.1, 0.4, 0.3, 0.2], index=NAMES)
     similarity = pd.DataFrame(np.eye(4), index=NAMES, columns=NAMES)
-    loaded = load(QP(quality=quality, similarity=similarity, align="pad").fit(rows(9, 0)).save(tmp_path / "e"))
+    loaded = load_ensemble(QP(quality=quality, similarity=similarity, align="pad").fit(rows(9, 0)).save(tmp_path / "e"))
     pd.testing.assert_series_equal(loaded.quality, quality)
     pd.testing.assert_frame_equal(loaded.similarity, similarity)
     assert loaded.fit(rows(9, 0)).used_ == ["layer 2", "größte/ñ"]
 
 
 def test_other_names_widths_or_order_are_refused(tmp_path):
-    loaded = load(fitted(ConcatPCA(3)).save(tmp_path / "e"))
+    loaded = load_ensemble(fitted(ConcatPCA(3)).save(tmp_path / "e"))
     new = rows(5, 1)
     with pytest.raises(ValueError, match=r"representations are \['last', .*; expected \['first', 'layer 2', .*order"):
         loaded.transform(dict(reversed(new.items())))
@@ -175,7 +175,7 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     with pytest.raises(FileExistsError, match="overwrite=True"):
         ensemble.save(folder)
     fitted(CentredLast()).save(folder, overwrite=True)
-    assert isinstance(load(folder), CentredLast)
+    assert isinstance(load_ensemble(folder), CentredLast)
     mine = tmp_path / "mine"
     mine.mkdir()
     ensemble.save(mine)
@@ -219,7 +219,7 @@ def test_damage_and_newer_versions_are_refused(tmp_path):
         return shutil.copytree(whole, tmp_path / name)
 
     with pytest.raises(FileNotFoundError, match=r"no saved ensemble: it has no ensemble\.json"):
-        load(tmp_path)
+        load_ensemble(tmp_path)
     flipped = copy("flipped") / "arrays.npz"
     data = bytearray(flipped.read_bytes())
     data[len(data) // 2] ^= 1
@@ -227,7 +227,7 @@ def test_damage_and_newer_versions_are_refused(tmp_path):
     (copy("absent") / "arrays.npz").unlink()
     for name in ("flipped", "absent"):
         with pytest.raises(ValueError, match=r"arrays\.npz is not the file that was saved"):
-            load(tmp_path / name)
+            load_ensemble(tmp_path / name)
     cut = copy("cut") / "ensemble.json"
     cut.write_bytes(cut.read_bytes()[:-100])
     changed(copy("newer"), format=2)
@@ -240,7 +240,7 @@ def test_damage_and_newer_versions_are_refused(tmp_path):
         ("kind", "unknown kind 'pickle'"),
     ):
         with pytest.raises(ValueError, match=words):
-            load(tmp_path / name)
+            load_ensemble(tmp_path / name)
 
 
 def test_pickles_among_the_arrays_are_never_loaded(tmp_path):
@@ -250,4 +250,4 @@ def test_pickles_among_the_arrays_are_never_loaded(tmp_path):
 
     changed(folder, arrays=hashlib.sha256((folder / "arrays.npz").read_bytes()).hexdigest())
     with pytest.raises(ValueError, match="cannot be loaded: Object arrays cannot be loaded"):
-        load(folder)
+        load_ensemble(folder)

@@ -21,7 +21,7 @@ from helpers.inputs import read
 from helpers.report import (
     BEST,
     PLAIN,
-    Progress,
+    StepProgress,
     Steps,
     TargetEvaluation,
     best_ensemble,
@@ -36,18 +36,18 @@ from helpers.report import (
     evaluate_target,
     find_redundant,
     fit_chosen,
-    gains,
+    gains_of_ensembles,
     matrix_of,
     pairwise_similarity,
     redundancy_groups,
-    scores,
+    score_spaces,
 )
 from helpers.report import by_cosine as by_cosine_module
 from helpers.report import moments as moments_module
 from helpers.report import targets as targets_module
 from helpers.report.evaluation import folds_of
 from helpers.report.folder import prepare
-from helpers.report.moments import Moments, fit_probe, leading_axes
+from helpers.report.moments import FoldMoments, fit_probe, leading_axes
 from helpers.report.recipes import linear_map, mixing_of
 from helpers.report.sentences import TRUST, TRUST_EXPERIMENTS, redundancy_in_words, trust_in_words, verdict_in_words
 from helpers.report.targets import qrels_of_groups
@@ -157,7 +157,7 @@ def test_maps_from_moments_are_those_of_the_fitted_ensembles(normalize):
     found["other"] = np.c_[found["other"], found["one"][:, 0]]
     data = Representations(found)
     fold = folds_of(90, 3, labels=labels)
-    moments = Moments(data, fold, labels, normalize)
+    moments = FoldMoments(data, fold, labels, normalize)
     train = np.flatnonzero(fold != 0)
     quality, similarity = np.array([0.5, 0.6, 0.3]), np.array([[1, 0.2, 0.1], [0.2, 1, 0.1], [0.1, 0.1, 1]])
     recipes = candidate_ensembles(
@@ -233,7 +233,7 @@ class _Within:
 
 def small_gains(found, labels, seed, **options):
     evaluation = evaluate_by_labels(found, labels, folds=3, rng=seed, **{"width": 3, "lambdas": (0.2,)} | options)
-    return evaluation, gains(evaluation, rng=seed)
+    return evaluation, gains_of_ensembles(evaluation, rng=seed)
 
 
 def test_permuted_labels_give_no_verdict_more_often_than_stated_and_a_cheat_would():
@@ -262,7 +262,7 @@ def test_complementary_halves_of_the_signal_are_found_better():
     evaluation, table = small_gains(found, labels, 0, width=6, lambdas=(0.2, 1.0), normalize=None)
     verdicts = table.set_index(["method", "against"])["verdict"]
     assert verdicts["QP + selection + PCA", BEST] == "better"
-    table_of_scores = scores(evaluation)
+    table_of_scores = score_spaces(evaluation)
     decisions = decide(list(found), find_redundant(found, pairwise_similarity(found)), "labels", evaluation,
                        table_of_scores, table)  # fmt: skip
     assert decisions.verdict == "better" and decisions.use == decisions.ensemble == best_ensemble(table_of_scores)
@@ -277,7 +277,7 @@ def test_a_harmful_combination_is_called_worse():
     signal = rng.normal(size=(400, 3)) + 2 * rng.normal(size=(4, 3))[labels]
     noise = {f"noise {i}": 3 * rng.normal(size=(400, 3)) for i in range(4)}
     evaluation = evaluate_by_labels({"signal": signal, **noise}, labels, width=2, folds=3, normalize=None, rng=0)
-    row = gains(evaluation, [BEST]).set_index("method").loc[PLAIN]
+    row = gains_of_ensembles(evaluation, [BEST]).set_index("method").loc[PLAIN]
     assert row["verdict"] == "worse" and row["ci_high"] < 0
 
 
@@ -324,7 +324,7 @@ def test_numbers_as_target_give_r_squared():
     found, _ = halves(200)
     target = found["one"].sum(axis=1) + found["other"].sum(axis=1) + 0.1
     evaluation = evaluate_by_labels(found, target, width=6, folds=4, normalize=None)
-    table = scores(evaluation)
+    table = score_spaces(evaluation)
     assert evaluation.metric == "R²" and table.loc[PLAIN, "score"] > 0.6 > table.loc["one", "score"]
 
 
@@ -355,7 +355,7 @@ def test_pairs_are_scored_by_rank_correlation_of_cosines():
     given = np.sum(z[pairs[:, 0]] * z[pairs[:, 1]], axis=1)
     found = {"one": z[:, :4] + 1, "other": z[:, 4:], "dice": rng.normal(size=(300, 4))}
     evaluation = evaluate_by_pairs(found, pairs, given, width=8, folds=3, lambdas=(0.2,))
-    table, gain = scores(evaluation), gains(evaluation).set_index(["method", "against"])
+    table, gain = score_spaces(evaluation), gains_of_ensembles(evaluation).set_index(["method", "against"])
     assert gain.loc[("QP + selection + PCA", BEST), "verdict"] == "better"
     assert table.loc["dice", "ci_low"] < 0 < table.loc["one, centred", "ci_low"]
     chained = np.c_[np.arange(299), np.arange(1, 300)]
@@ -384,9 +384,13 @@ def test_judgements_are_scored_by_ndcg():
     for q, d, g in judged.itertuples(index=False):
         truth[place[q], d - 60] = g
     assert evaluation.items["one"].mean() == pytest.approx(ndcg_score(truth, unit[queries] @ unit[60:].T, k=10))
-    gain = gains(evaluation).set_index(["method", "against"])
+    gain = gains_of_ensembles(evaluation).set_index(["method", "against"])
     assert gain.loc[("QP + selection + PCA", BEST), "verdict"] == "better"
-    assert scores(evaluation).loc["dice", "ci_low"] < evaluation.chance < scores(evaluation).loc["one", "ci_low"]
+    assert (
+        score_spaces(evaluation).loc["dice", "ci_low"]
+        < evaluation.chance
+        < score_spaces(evaluation).loc["one", "ci_low"]
+    )
 
 
 def test_a_search_in_blocks_finds_what_a_search_at_once_finds(monkeypatch):
@@ -414,7 +418,7 @@ def test_groups_of_many_objects_are_searched_in_a_sample(monkeypatch):
     part = evaluate_target(inputs, **options)
     assert not whole.notes and part.notes == ["The search is among 200 of the 300 objects, drawn at random."]
     assert len(part.items) < len(whole.items) == 300
-    found = scores(part)["score"]
+    found = score_spaces(part)["score"]
     assert found["x"] > found["y"] > 2 * part.chance
 
 
@@ -484,7 +488,7 @@ def test_steps_are_kept_and_go_on_where_they_were(tmp_path):
     assert np.array_equal(resumed.items, whole.items) and resumed.folds.equals(whole.folds)
     evaluate_by_labels(found, labels, width=3, folds=3, step=step_of(Steps(tmp_path, "another input")))
     assert len(ran) == 8
-    table = Steps(tmp_path, "a")("scores", lambda: scores(whole))
+    table = Steps(tmp_path, "a")("scores", lambda: score_spaces(whole))
     again = Steps(tmp_path, "a")("scores", lambda: None)
     pd.testing.assert_frame_equal(table, again)
     evaluation = Steps(tmp_path, "a")("all", lambda: whole)
@@ -497,7 +501,9 @@ def test_steps_say_what_they_do_and_what_is_left(tmp_path):
     steps = Steps(tmp_path, "a", {"first": 10.0, "second": 10.0}, said.append)
     steps("first", lambda: time.sleep(0.2))
     assert 0.1 < steps.remaining() < 1
-    assert said[0] == Progress("first", "running", 20.0) and said[1] == Progress("first", "done", steps.remaining())
+    assert said[0] == StepProgress("first", "running", 20.0) and said[1] == StepProgress(
+        "first", "done", steps.remaining()
+    )
     Steps(tmp_path, "a", {}, said.append)("first", lambda: 1 / 0)
     assert [state for _, state, _ in said] == ["running", "done", "kept"]
 
@@ -542,8 +548,8 @@ def test_a_report_is_what_its_steps_give(built):
     groups = {"one": ["one", "turned"], "other": ["other"]}
     assert report.decisions.groups == groups
     evaluation = evaluate_by_labels(found, labels, groups=groups)
-    pd.testing.assert_frame_equal(report.tables["quality"], scores(evaluation))
-    pd.testing.assert_frame_equal(report.tables["gains"], gains(evaluation))
+    pd.testing.assert_frame_equal(report.tables["quality"], score_spaces(evaluation))
+    pd.testing.assert_frame_equal(report.tables["gains"], gains_of_ensembles(evaluation))
     pd.testing.assert_frame_equal(report.tables["similarity"], pairwise_similarity(found))
     label = best_ensemble(report.tables["quality"])
     fitted = fit_chosen(found, groups, label=label, evaluation=evaluation)
@@ -554,7 +560,7 @@ def test_a_report_is_what_its_steps_give(built):
 
 def test_progress_tells_each_step_and_the_time_left(built):
     said = built[1]
-    assert said[0] == Progress("reading", "running") and said[1] == Progress("reading", "done")
+    assert said[0] == StepProgress("reading", "running") and said[1] == StepProgress("reading", "done")
     assert [p.state for p in said[2:]] == ["running", "done"] * (len(said) // 2 - 1)
     steps = [p.step for p in said[2::2]]
     assert steps[0] == "what was read" and steps[-1] == "the ensemble of all objects" and "gains" in steps

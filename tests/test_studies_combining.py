@@ -17,11 +17,11 @@ from helpers.studies.combining import (
     MEASURES,
     AboutMethods,
     Tuned,
-    compare,
-    compare_all,
-    deciding,
+    compare_methods,
+    compare_methods_by_experiment,
+    deciding_findings,
+    differences_over_experiments,
     findings,
-    over_experiments,
 )
 from helpers.studies.replacing import CLAIMS as REPLACING_CLAIMS
 from helpers.studies.replacing import replacing_methods
@@ -68,13 +68,13 @@ def test_test_clients_change_no_fit_and_no_choice(methods):
     embeddings, target, part = clients()
     test = (part == "test").to_numpy()
     rng = np.random.default_rng(5)
-    found = compare(embeddings, target, part, methods, classifier="logistic")
+    found = compare_methods(embeddings, target, part, methods, classifier="logistic")
     shuffled = target.copy()
     shuffled[test] = rng.permutation(target[test])
     moved = {model: x.mask(pd.Series(test, x.index), 100 * rng.normal(size=x.shape)) for model, x in embeddings.items()}
     for other in (
-        compare(embeddings, shuffled, part, methods, classifier="logistic"),
-        compare(moved, target, part, methods, classifier="logistic"),
+        compare_methods(embeddings, shuffled, part, methods, classifier="logistic"),
+        compare_methods(moved, target, part, methods, classifier="logistic"),
     ):
         assert settled(other) == settled(found)
         for name, ensemble in found.ensembles.items():
@@ -87,7 +87,7 @@ def test_validation_labels_change_choices_but_no_map():
     valid = (part == "validation").to_numpy()
     shuffled = target.copy()
     shuffled[valid] = np.random.default_rng(0).permutation(target[valid])
-    here, there = (compare(embeddings, y, part, ALIGNING, classifier="logistic") for y in (target, shuffled))
+    here, there = (compare_methods(embeddings, y, part, ALIGNING, classifier="logistic") for y in (target, shuffled))
     assert settled(here) != settled(there)
     everyone = {str(model): x.to_numpy() for model, x in embeddings.items()}
     for name in ("procrustes_mean", "generalized_procrustes_mean", "autoencoder_mean"):
@@ -96,7 +96,7 @@ def test_validation_labels_change_choices_but_no_map():
 
 def test_the_table_tells_what_was_chosen_and_differences_by_hand():
     embeddings, target, part = clients()
-    found = compare(embeddings, target, part, REPLACING, classifier="logistic")
+    found = compare_methods(embeddings, target, part, REPLACING, classifier="logistic")
     table = found.table.set_index("method")
     assert table["kind"].value_counts().to_dict() == {"method": 7, "single": 3, "reference": 3}
     singles = table[table["kind"] == "single"]
@@ -114,7 +114,7 @@ def test_the_table_tells_what_was_chosen_and_differences_by_hand():
 
 def test_what_is_reported_is_of_test_clients_and_what_is_chosen_by_of_validation_clients():
     embeddings, target, part = clients()
-    found = compare(embeddings, target, part, REPLACING, classifier="logistic")
+    found = compare_methods(embeddings, target, part, REPLACING, classifier="logistic")
     table = found.table.set_index("method")
     for model, x in embeddings.items():
         on = {
@@ -134,7 +134,7 @@ def test_a_representation_with_the_name_of_a_method_is_refused(name):
     first, *others = embeddings
     named = {name: embeddings[first]} | {str(other): embeddings[other] for other in others}
     with pytest.raises(ValueError, match=f"'{name}' names a representation and a (reference|method)"):
-        compare(named, target, part, REPLACING, classifier="logistic")
+        compare_methods(named, target, part, REPLACING, classifier="logistic")
 
 
 def test_experiments_come_one_below_the_other_and_lone_models_are_left_out():
@@ -142,13 +142,13 @@ def test_experiments_come_one_below_the_other_and_lone_models_are_left_out():
     for model in (1, 2):
         del found.embeddings[2, model]
     mean = lambda width, **_: {"mean": Tuned(MeanOfLayers())}  # noqa: E731
-    both = compare_all(found, mean, classifier="logistic", n_resamples=50)
+    both = compare_methods_by_experiment(found, mean, classifier="logistic", n_resamples=50)
     assert both.table["experiment"].unique().tolist() == [0, 1]
     assert set(both.ensembles) == {(0, "mean"), (1, "mean")}
-    one = compare_all(found, mean, experiments=[1], classifier="logistic", n_resamples=50)
+    one = compare_methods_by_experiment(found, mean, experiments=[1], classifier="logistic", n_resamples=50)
     pd.testing.assert_frame_equal(one.table, both.table[both.table["experiment"] == 1].reset_index(drop=True))
     with pytest.raises(ValueError, match="two models"):
-        compare_all(found, mean, experiments=[2])
+        compare_methods_by_experiment(found, mean, experiments=[2])
 
 
 def test_the_published_measures_are_all_there():
@@ -161,14 +161,14 @@ def table_of(differences, base=0.5):
 
 
 def test_differences_and_wins_over_experiments():
-    found = over_experiments(table_of([0.01, 0.02, 0.03, 0.0, -0.01, 0.02])).loc["new"]
+    found = differences_over_experiments(table_of([0.01, 0.02, 0.03, 0.0, -0.01, 0.02])).loc["new"]
     assert np.isclose(found["difference"], 0.07 / 6)
     assert (found["wins"], found["ties"], found["n"]) == (4, 1, 6)
     assert found["ci_low"] < found["difference"] < found["ci_high"] and found["p_holm"] == found["p"]
     assert found["win_ci_low"] < 4 / 6 < found["win_ci_high"]
     with pytest.raises(ValueError, match="against is 'mean'"):
-        over_experiments(table_of([0.1, 0.2]), "mean")
-    lone = over_experiments(table_of([0.1])).loc["new"]
+        differences_over_experiments(table_of([0.1, 0.2]), "mean")
+    lone = differences_over_experiments(table_of([0.1])).loc["new"]
     assert (
         np.isclose(lone["difference"], 0.1) and np.isnan(lone[["ci_low", "ci_high", "p", "p_holm"]].astype(float)).all()
     )
@@ -177,7 +177,8 @@ def test_differences_and_wins_over_experiments():
 def test_without_a_difference_the_level_is_kept():
     rng = np.random.default_rng(0)
     sure = [
-        over_experiments(table_of(rng.normal(size=12) / 100), n_resamples=499, rng=i).loc["new"] for i in range(200)
+        differences_over_experiments(table_of(rng.normal(size=12) / 100), n_resamples=499, rng=i).loc["new"]
+        for i in range(200)
     ]
     level = np.mean([row["p"] <= 0.05 for row in sure])
     assert 0.01 <= level <= 0.09
@@ -221,7 +222,7 @@ def test_a_claim_is_asked_of_the_experiments_that_a_scorer_has_scored():
     slow, fast = (findings(table, claims, classifier=classifier, n_resamples=99) for classifier in ("slow", "accuracy"))
     assert (slow["gain"].n, fast["gain"].n) == (5, 7)
     assert fast["other"].why == "no other among the methods"
-    chosen, by = deciding({"LightAutoML": slow, "fast": fast})
+    chosen, by = deciding_findings({"LightAutoML": slow, "fast": fast})
     assert by == {"gain": "fast", "other": "LightAutoML"} and chosen["gain"] == fast["gain"]
     nothing = findings(table.assign(slow=np.nan), claims, classifier="slow")["gain"]
     assert nothing.why == "no experiment has both methods"
@@ -245,8 +246,8 @@ def test_the_published_claims_compare_methods_that_are_there():
 def test_bad_input_of_a_comparison_is_refused():
     embeddings, target, part = clients()
     with pytest.raises(ValueError, match="at least two"):
-        compare({0: embeddings[0]}, target, part, REPLACING)
+        compare_methods({0: embeddings[0]}, target, part, REPLACING)
     with pytest.raises(ValueError, match="representation 1 lacks 1 clients"):
-        compare(embeddings | {1: embeddings[1].iloc[:-1]}, target, part, REPLACING)
+        compare_methods(embeddings | {1: embeddings[1].iloc[:-1]}, target, part, REPLACING)
     with pytest.raises(ValueError, match="representation 1 has 159 rows"):
-        compare(embeddings | {1: embeddings[1].to_numpy()[1:]}, target, part, REPLACING)
+        compare_methods(embeddings | {1: embeddings[1].to_numpy()[1:]}, target, part, REPLACING)

@@ -119,7 +119,7 @@ def encode(texts: list[str]) -> dict[str, np.ndarray]:
     return {f"layer {i}": layer for i, layer in enumerate(out)}
 
 
-small = partial(fusion.methods, lambdas=[0.05, 0.5], n_clusters=[2], n_selected=[2])
+small = partial(fusion.fusion_methods, lambdas=[0.05, 0.5], n_clusters=[2], n_selected=[2])
 KINDS = ["Classification", "STS", "PairClassification", "Retrieval"]
 
 
@@ -220,11 +220,11 @@ def test_comparisons_need_last_and_best(mteb_task):
 
 
 def test_grids_that_do_not_suit_are_refused():
-    assert fusion.methods(3)["greedy"].grid["k"] == [2, 3]
+    assert fusion.fusion_methods(3)["greedy"].grid["k"] == [2, 3]
     with pytest.raises(ValueError, match="n_clusters"):
-        fusion.methods(1)
+        fusion.fusion_methods(1)
     with pytest.raises(ValueError, match="lambdas"):
-        fusion.methods(5, lambdas=[])
+        fusion.fusion_methods(5, lambdas=[])
 
 
 # Claims
@@ -310,7 +310,7 @@ def test_a_claim_about_duplicates_needs_tasks_of_duplicates():
 
 
 def test_cells_as_they_are_have_the_differences_of_their_numbers():
-    wide = fusion.scores(made_up_table(AS_PUBLISHED))
+    wide = fusion.method_scores(made_up_table(AS_PUBLISHED))
     wide.index = wide.index.set_levels([f"t{i}Duplicate" if i == 0 else f"t{i}" for i in range(5)], level="task")
     wide.loc[["e3"], "best_layer"] = np.nan
     found = fusion.findings_in_cells(wide, n_resamples=999)
@@ -381,7 +381,7 @@ def test_the_recorded_table_is_whole(table):
 @recorded
 def test_draws_of_the_recorded_table_lie_about_its_scores():
     """Of every method on every test split, and of no layer; their mean misses the score by less than its interval."""
-    rows = fusion.recorded()
+    rows = fusion.recorded_scores()
     test = rows[(rows["split"] == "test") & (rows["kind"] != "layer")]
     assert (test["draws"].map(len) == 200).all() and test["draws"].map(lambda d: d.dtype == np.int16).all()
     assert rows.drop(index=test.index)["draws"].isna().all()
@@ -413,7 +413,7 @@ def test_the_recorded_table_is_made_again(table):
     assert "gte-small" in plan["grid"]["encoder"] and "STSBenchmark" in plan["grid"]["task"]
     task = tasks.load_tasks(folders[1], ["STSBenchmark"])["STSBenchmark"]
     read = partial(extract, "gte-small", max_length=128, progress=False)
-    methods = partial(fusion.methods, lambdas=[0.02, 0.1, 0.5], n_clusters=[2, 4], n_selected=[2, 4])
+    methods = partial(fusion.fusion_methods, lambdas=[0.02, 0.1, 0.5], n_clusters=[2, 4], n_selected=[2, 4])
     again = fusion.score_methods(read, task, methods=methods).table
     old = table[(table["encoder"] == "gte-small") & (table["task"] == "STSBenchmark")]
     keys = ["representation", "split"]

@@ -100,17 +100,17 @@ def test_against_pairs_methods_by_experiment():
         for e in range(6)
         for q, a in (("equal", 0.5), ("good", 0.55 + 0.001 * e), ("same", 0.5))
     ]
-    found = label_free.against(pd.DataFrame(rows), {"quality": "equal"}).set_index("quality")
+    found = label_free.differences_to(pd.DataFrame(rows), {"quality": "equal"}).set_index("quality")
     assert found.loc["good", "percent"] == pytest.approx(10.5) and found.loc["good", "win"] == 100
     assert found.loc["good", "verdict"] == "better" and found.loc["good", "p"] == pytest.approx(2 / 64)
     assert found.loc["same", "win"] == 50 and found.loc["same", "verdict"] == "not distinguishable"
     with pytest.raises(ValueError, match="names 0 rows"):
-        label_free.against(pd.DataFrame(rows), {"quality": "nobody"})
+        label_free.differences_to(pd.DataFrame(rows), {"quality": "nobody"})
 
 
 def test_halves_share_out_the_events_of_each_client():
     clients = simulate(12, rng=0)
-    first, second = label_free.halves(clients, rng=1)
+    first, second = label_free.split_histories(clients, rng=1)
     counts = [part.events.groupby("client", sort=False, observed=True).size() for part in (clients, first, second)]
     assert (counts[0] == counts[1] + counts[2]).all() and (counts[1] - counts[2]).abs().max() <= 1
     both = pd.concat([first.events, second.events]).sort_values(["client", "time"], kind="stable")

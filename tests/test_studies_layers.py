@@ -10,24 +10,24 @@ from helpers.similarity import MEASURES, similarity_matrices
 from helpers.studies.layers import (
     CLAIMS,
     VIEWS,
-    Study,
+    LayerStudy,
     as_similarities,
+    basic_interval,
     block_fit,
     block_name,
     block_test,
-    blocks,
     blocks_finding,
-    claimed,
+    claimed_partitions,
     compare_layers,
-    contiguous,
-    cut,
-    drift,
-    ends,
+    contiguous_partitions,
+    cut_tree,
+    drifting_layers,
     findings,
-    interval,
     measure_agreement,
     pooler_finding,
-    tidy,
+    rank_ends,
+    rank_partitions,
+    similarity_rows,
 )
 
 SMALL = {"k": 5, "rtd_batch": 25, "rtd_trials": 3, "halves": 6}
@@ -35,7 +35,7 @@ SMALL = {"k": 5, "rtd_batch": 25, "rtd_trials": 3, "halves": 6}
 
 @pytest.fixture(scope="module")
 def chain():
-    return drift(np.random.default_rng(0).normal(size=(120, 12)) * 0.8 ** np.arange(12), 5, 0.8)
+    return drifting_layers(np.random.default_rng(0).normal(size=(120, 12)) * 0.8 ** np.arange(12), 5, 0.8)
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +68,13 @@ def test_chance_lies_below_every_pair_of_a_slow_chain_and_the_draws_about_the_va
 
 
 def test_the_intervals_hold_the_values_and_the_table_has_every_pair(found):
-    table = tidy(found)
+    table = similarity_rows(found)
     assert len(table) == len(VIEWS) * 15
     assert (table["ci_low"] <= table["value"]).all() and (table["value"] <= table["ci_high"]).all()
 
 
 def test_an_interval_turns_skewed_draws_around():
-    low, high = interval(0.5, [0.0, 0.1, 0.1, 0.8], confidence_level=1.0)
+    low, high = basic_interval(0.5, [0.0, 0.1, 0.1, 0.8], confidence_level=1.0)
     assert low == pytest.approx(0.5 - 0.55) and high == pytest.approx(0.5 + 0.25)
 
 
@@ -86,14 +86,17 @@ def test_a_part_of_a_study_is_the_study_of_some_layers(found):
 
 def test_a_layer_that_stands_apart_makes_the_largest_step():
     matrix = two_blocks(at=1)
-    table = ends(Study({"cka": pd.DataFrame(matrix)}, {"cka": matrix[None]}, {"cka": pd.DataFrame(matrix)}), ["cka"])
+    table = rank_ends(
+        LayerStudy({"cka": pd.DataFrame(matrix)}, {"cka": matrix[None]}, {"cka": pd.DataFrame(matrix)}), ["cka"]
+    )
     assert table["rank"].tolist() == [1, 2] and table["step"].tolist() == pytest.approx([0.8, 0.1])
     assert table["support"].tolist() == [1.0, 1.0]
 
 
 def test_the_claims_fit_the_number_of_layers():
     assert (
-        set(claimed(7)) == {"centre and two ends"} and block_name(claimed(7)["centre and two ends"]) == "[0] [1–5] [6]"
+        set(claimed_partitions(7)) == {"centre and two ends"}
+        and block_name(claimed_partitions(7)["centre and two ends"]) == "[0] [1–5] [6]"
     )
 
 
@@ -125,17 +128,17 @@ def test_unrelated_matrices_do_not_agree():
         half = rng.normal(size=(8, 8))
         pair[name] = pd.DataFrame(half + half.T)
     draws = {name: np.repeat(matrix.to_numpy()[None], 2, axis=0) for name, matrix in pair.items()}
-    row = measure_agreement(Study(pair, draws, pair), ["cka", "rsa"], n_permutations=199).iloc[0]
+    row = measure_agreement(LayerStudy(pair, draws, pair), ["cka", "rsa"], n_permutations=199).iloc[0]
     assert row["p"] > 0.05 and row["ci_low_layers"] < 0 < row["ci_high_layers"]
 
 
 def test_contiguous_partitions_are_counted_by_the_binomial():
-    ways = contiguous(13, 4)
+    ways = contiguous_partitions(13, 4)
     assert len(ways) == 220 and len(np.unique(ways, axis=0)) == 220
     assert (np.diff(ways, axis=1) >= 0).all() and (ways[:, -1] == 3).all()
-    assert contiguous(3, 1).tolist() == [[0, 0, 0]]
+    assert contiguous_partitions(3, 1).tolist() == [[0, 0, 0]]
     with pytest.raises(ValueError, match="count"):
-        contiguous(3, 4)
+        contiguous_partitions(3, 4)
 
 
 def test_true_blocks_fit_perfectly_and_best_of_all():
@@ -143,7 +146,7 @@ def test_true_blocks_fit_perfectly_and_best_of_all():
     assert block_fit(two_blocks(), truth) == pytest.approx(1)
     assert block_test(two_blocks(noise=0.02), truth)[1] == 1 / 5
     assert block_test(two_blocks(noise=0.02), truth, beyond_depth=True)[1] == 1 / 5
-    assert cut(two_blocks(noise=0.02), 2).tolist() == truth
+    assert cut_tree(two_blocks(noise=0.02), 2).tolist() == truth
 
 
 def test_a_matrix_that_knows_only_depth_has_no_blocks_beyond_it():
@@ -163,7 +166,9 @@ def test_the_fit_is_the_correlation_over_pairs():
 def test_blocks_report_the_partition_that_is_there():
     full = pd.DataFrame(two_blocks(noise=0.01))
     draws = np.stack([two_blocks(noise=0.01)] * 3)
-    row = blocks(Study({"cka": full}, {"cka": draws}, {"cka": full * 0}), {"two": [0, 0, 1, 1, 1, 1]}, ["cka"]).iloc[0]
+    row = rank_partitions(
+        LayerStudy({"cka": full}, {"cka": draws}, {"cka": full * 0}), {"two": [0, 0, 1, 1, 1, 1]}, ["cka"]
+    ).iloc[0]
     assert row["best"] == row["tree"] == row["blocks"] == "[0–1] [2–5]" and row["tree_support"] == 1
 
 
@@ -173,11 +178,11 @@ def test_blocks_are_written_with_their_gaps():
 
 def test_drift_forgets_at_the_rate_it_is_told():
     x = np.random.default_rng(0).normal(size=(4000, 3))
-    layers = drift(x, 2, 0.49)
+    layers = drifting_layers(x, 2, 0.49)
     kept = np.corrcoef(layers["layer 0"][:, 0], layers["layer 1"][:, 0])[0, 1]
     assert kept == pytest.approx(0.7, abs=tolerance.of_a_mean(1 - 0.49, 4000))  # deviation of a correlation: 1 - r²
     with pytest.raises(ValueError, match="keep"):
-        drift(x, 2, 1.5)
+        drifting_layers(x, 2, 1.5)
 
 
 # Claims
@@ -235,7 +240,7 @@ def made_of(matrix, n_draws=12):
     """A study of nothing but a CKA matrix, whose draws wobble about it."""
     wobble = 0.01 * np.random.default_rng(0).normal(size=(n_draws, *matrix.shape))
     draws = matrix + (wobble + wobble.transpose(0, 2, 1)) * (1 - np.eye(len(matrix)))
-    return Study({"cka": pd.DataFrame(matrix)}, {"cka": draws}, {"cka": pd.DataFrame(matrix)})
+    return LayerStudy({"cka": pd.DataFrame(matrix)}, {"cka": draws}, {"cka": pd.DataFrame(matrix)})
 
 
 def test_claimed_blocks_have_to_fit_better_than_nearly_all_others():
@@ -254,7 +259,7 @@ def test_a_pooler_of_its_own_joins_the_tree_above_the_cut_into_four():
     own, one_of_many = (pooler_finding(made_of(matrix), 500) for matrix in (far, near))
     assert own.low > 0 and one_of_many.estimate <= 0
     for matrix, finding in ((far, own), (near, one_of_many)):
-        groups = cut(matrix, 4)
+        groups = cut_tree(matrix, 4)
         assert (np.sum(groups == groups[-1]) == 1) == (finding.estimate > 0)
 
 

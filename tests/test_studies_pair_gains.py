@@ -10,7 +10,7 @@ from scipy import stats
 from helpers.clients import score
 from helpers.similarity.registry import MEASURES
 from helpers.studies import pair_gains as pair_gains_of
-from helpers.studies.pair_gains import combine, pair_gains, pair_measures
+from helpers.studies.pair_gains import combine_pair, pair_gains, pair_measures
 from helpers.studies.sweep import Sweep
 
 
@@ -31,33 +31,33 @@ def population(n=240, classes=3, seed=0):
 
 def test_combinations_by_hand():
     x, y = [[1.0, 0.0], [3.0, 4.0]], [[2.0], [0.0]]
-    assert combine(x, y).tolist() == [[-1, -1, 1], [1, 1, -1]]
-    assert combine(x, y, "sum").tolist() == [[0, -1], [0, 1]]
-    assert combine(x, y, "product").tolist() == [[-1, -1], [-1, 1]]
+    assert combine_pair(x, y).tolist() == [[-1, -1, 1], [1, 1, -1]]
+    assert combine_pair(x, y, "sum").tolist() == [[0, -1], [0, 1]]
+    assert combine_pair(x, y, "product").tolist() == [[-1, -1], [-1, 1]]
 
 
 def test_scales_are_learnt_from_training_clients_only():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 20, 3))
     train = np.arange(20) < 12
-    before = combine(x, y, "product", train=train)
+    before = combine_pair(x, y, "product", train=train)
     x[15] = 1e6
-    after = combine(x, y, "product", train=train)
+    after = combine_pair(x, y, "product", train=train)
     assert np.allclose(np.delete(before, 15, axis=0), np.delete(after, 15, axis=0))
-    assert np.allclose(combine(5 * x + 3, y, "sum", train=train), combine(x, y, "sum", train=train))
+    assert np.allclose(combine_pair(5 * x + 3, y, "sum", train=train), combine_pair(x, y, "sum", train=train))
 
 
 def test_a_coordinate_that_is_constant_in_training_counts_for_nothing():
-    assert combine([[1.0], [1.0], [9.0]], [[0.0], [2.0], [1.0]], "sum", train=[True, True, False])[2, 0] == 0
+    assert combine_pair([[1.0], [1.0], [9.0]], [[0.0], [2.0], [1.0]], "sum", train=[True, True, False])[2, 0] == 0
 
 
 def test_what_cannot_be_combined_is_refused():
     with pytest.raises(ValueError, match="how is 'mean'; it can be 'concatenation', 'sum', 'product'"):
-        combine([[1.0]], [[1.0]], "mean")
+        combine_pair([[1.0]], [[1.0]], "mean")
     with pytest.raises(ValueError, match=r"x has shape \(1, 1\) and y \(2, 1\)"):
-        combine([[1.0]], [[1.0], [2.0]])
+        combine_pair([[1.0]], [[1.0], [2.0]])
     with pytest.raises(ValueError, match="names 0 rows"):
-        combine([[1.0]], [[1.0]], train=[False])
+        combine_pair([[1.0]], [[1.0]], train=[False])
 
 
 # Gains
@@ -69,7 +69,7 @@ def test_gains_are_the_accuracy_of_the_combination_less_the_better_of_the_two():
     assert found.index.tolist() == [("a", "b"), ("a", "c"), ("b", "c")]
     row, train = found.loc["a", "b"], (parts == "train").to_numpy()
     single = [score(embeddings[name], target, parts, classifier="logistic") for name in "ab"]
-    both = score(combine(embeddings["a"], embeddings["b"], train=train), target, parts, classifier="logistic")
+    both = score(combine_pair(embeddings["a"], embeddings["b"], train=train), target, parts, classifier="logistic")
     assert np.isclose(row["gain_concatenation"], both.accuracy - max(one.accuracy for one in single))
     assert row["gain_concatenation"] > 0.05 and abs(found.loc["b", "c"]["gain_concatenation"]) < 0.1
     difference = both.correct.astype(float) - max(single, key=lambda one: one.accuracy).correct

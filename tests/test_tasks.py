@@ -781,14 +781,14 @@ def test_the_public_data_sets_are_as_published():
 
 def test_the_digest_follows_the_data_and_nothing_else(from_folder):
     for name, task in from_folder.items():
-        first = tasks.digest(task)
-        assert len(first) == 64 and first == tasks.digest(task), name
-    assert len({tasks.digest(task) for task in from_folder.values()}) == len(from_folder)
+        first = tasks.digest_of_task(task)
+        assert len(first) == 64 and first == tasks.digest_of_task(task), name
+    assert len({tasks.digest_of_task(task) for task in from_folder.values()}) == len(from_folder)
     size, name = 40, "DocumentationRelatednessSTS"
     one, two, more = (tasks.load_tasks("documentation", name, size=n)[name] for n in (size, size, size + 10))
-    assert tasks.digest(one) == tasks.digest(two) != tasks.digest(more)
+    assert tasks.digest_of_task(one) == tasks.digest_of_task(two) != tasks.digest_of_task(more)
     splits = two.dataset.get("default", two.dataset)
     splits["test"] = splits["test"].map(lambda row: {"score": row["score"] + 1})
-    assert tasks.digest(two) != tasks.digest(one)
+    assert tasks.digest_of_task(two) != tasks.digest_of_task(one)
     with pytest.raises(TypeError, match="task of MTEB"):
-        tasks.digest("STSBenchmark")
+        tasks.digest_of_task("STSBenchmark")

@@ -249,7 +249,7 @@ few = documentation(["networkx", "seaborn", "python"], cache=folder)
 sample = sentences(2000, libraries=libraries, cache=folder)
 heavy = {*LIBRARIES} & {*sys.modules} - {"numpy", "pandas", "scipy"}
 counts = tables[0]["library"].value_counts().to_dict()
-print(json.dumps([[digest(t) for t in (*tables, few)], times, counts, sample, sorted(heavy)]))
+print(json.dumps([[digest_of_texts(t) for t in (*tables, few)], times, counts, sample, sorted(heavy)]))
 """
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from helpers.text import digest, read_hub, read_texts, sentences
+from helpers.text import digest_of_texts, read_hub, read_texts, sentences
 
 NUMBERED = [f"This is the sentence with number {i}." for i in range(100)]
 
@@ -37,11 +37,11 @@ def test_more_sentences_than_there_are():
 
 
 def test_digest_tells_every_difference():
-    assert digest(["a", "b"]) == digest(("a", "b"))
+    assert digest_of_texts(["a", "b"]) == digest_of_texts(("a", "b"))
     others = [["b", "a"], ["ab"], ["a", "b", ""], ["a", "B"], ['a", "b']]
-    assert len({digest(texts) for texts in [["a", "b"], *others]}) == 6
+    assert len({digest_of_texts(texts) for texts in [["a", "b"], *others]}) == 6
     with pytest.raises(TypeError):
-        digest("a")
+        digest_of_texts("a")
 
 
 def test_a_text_file_has_one_text_a_line(tmp_path):

@@ -12,15 +12,16 @@ import time
 from pathlib import Path
 
 from helpers.book.runs import Outcome, Run, execute_all
+from helpers.locations import DATA
 
-__all__ = ["RECORD", "expected_seconds", "read", "record", "update_table"]
+__all__ = ["RECORD", "expected_seconds", "read_costs", "record_costs", "update_table"]
 
 #: One row per chapter: what ``python -m helpers run --record`` measured last.
-RECORD = Path(__file__).resolve().parents[2] / "data" / "results" / "chapters.csv"
+RECORD = DATA / "results" / "chapters.csv"
 _FIELDS = ["chapter", "seconds", "peak_mb", "cores", "machine", "date"]
 
 
-def read(path: Path = RECORD) -> dict[str, dict[str, str]]:
+def read_costs(path: Path = RECORD) -> dict[str, dict[str, str]]:
     """The recorded costs: chapter → row; empty if nothing was recorded yet."""
     if not path.exists():
         return {}
@@ -32,11 +33,11 @@ def expected_seconds(run: Run, default: float = 30.0) -> float:
     """How long a run will take: as long as its last time here, else as recorded for its chapter, else ``default``."""
     from helpers.book.runs import about_run
 
-    seconds = about_run(run.output).get("seconds") or read().get(run.notebook.stem, {}).get("seconds")
+    seconds = about_run(run.output).get("seconds") or read_costs().get(run.notebook.stem, {}).get("seconds")
     return float(seconds or default)
 
 
-def record(runs: list[Run], path: Path = RECORD) -> None:
+def record_costs(runs: list[Run], path: Path = RECORD) -> None:
     """Execute each run alone and write its seconds and the peak memory of its processes.
 
     Raises
@@ -44,7 +45,7 @@ def record(runs: list[Run], path: Path = RECORD) -> None:
     RuntimeError
         If a run fails; what was measured before is kept.
     """
-    rows = read(path)
+    rows = read_costs(path)
     for run in runs:
         with _PeakMemory() as peak:
             (outcome,) = execute_all([run], force=True)
@@ -61,7 +62,7 @@ def record(runs: list[Run], path: Path = RECORD) -> None:
 
 def update_table(page: Path = RECORD.parents[2] / "README.md", path: Path = RECORD) -> None:
     """Write the recorded minutes and megabytes into the last two columns of the README's table of chapters."""
-    rows = read(path)
+    rows = read_costs(path)
 
     def cells(match: re.Match) -> str:
         row = rows.get(match["chapter"])

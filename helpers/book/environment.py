@@ -11,9 +11,10 @@ import re
 import tomllib
 from pathlib import Path
 
+from helpers.locations import ROOT
+
 __all__ = ["conda_file", "direct_requirements", "locked_file"]
 
-ROOT = Path(__file__).resolve().parents[2]
 _NOT_OURS = {"pip", "comparing-representations"}
 
 

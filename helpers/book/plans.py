@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 
 from helpers.book.fingerprint import without_magics
-from helpers.book.records import Kept, Merged, Table, merge
+from helpers.book.records import Kept, Merged, Table, merge_rows
 from helpers.book.runs import Outcome, Run, about_run, grid, read_parameters
 from helpers.locations import ROOT
 
@@ -103,13 +103,13 @@ class Plan:
         Raises
         ------
         ValueError
-            As :func:`helpers.book.records.merge`.
+            As :func:`helpers.book.records.merge_rows`.
         """
         done = [run for run in runs if run.is_done()] if self.tables else []
         found = {}
         for table in self.tables.values() if done else ():
             rows = [_kept(run, table) for run in done]
-            found[_shown(table.file)] = self._explained(lambda table=table, rows=rows: merge(table, rows))
+            found[_shown(table.file)] = self._explained(lambda table=table, rows=rows: merge_rows(table, rows))
         return found
 
     def _explained(self, act):

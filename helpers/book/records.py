@@ -16,7 +16,17 @@ from helpers.waiting import alone
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Kept", "Merged", "Table", "installed", "merge", "provenance", "versions", "with_provenance", "write"]
+__all__ = [
+    "Kept",
+    "Merged",
+    "Table",
+    "installed_versions",
+    "merge_rows",
+    "provenance",
+    "versions",
+    "with_provenance",
+    "write_table",
+]
 
 
 def versions(*packages: str, known: Mapping[str, str] | None = None) -> str:
@@ -27,7 +37,7 @@ def versions(*packages: str, known: Mapping[str, str] | None = None) -> str:
     packages
         Their names.
     known
-        Versions by name, as :func:`installed` gives them; by default of what is installed now.
+        Versions by name, as :func:`installed_versions` gives them; by default of what is installed now.
 
     Raises
     ------
@@ -53,7 +63,7 @@ def versions(*packages: str, known: Mapping[str, str] | None = None) -> str:
     return " ".join(f"{name}={known[_canonical(name)].partition('+')[0]}" for name in ("python", *packages))
 
 
-def installed() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """The versions of Python and of all packages that are installed, by their names in lower case."""
     import platform
     from importlib.metadata import distributions
@@ -83,7 +93,7 @@ def provenance(seconds: float) -> dict[str, Any]:
     import platform
 
     return {
-        "versions": installed(),
+        "versions": installed_versions(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "date": datetime.date.today().isoformat(),
         "minutes": round(seconds / 60, 2),
@@ -272,7 +282,7 @@ class Merged(NamedTuple):
         return words + f"; of other runs: {self.others}, untouched" * bool(self.others)
 
 
-def merge(table: Table, kept: Iterable[Kept]) -> Merged:
+def merge_rows(table: Table, kept: Iterable[Kept]) -> Merged:
     """Bring the rows of runs into a recorded table, in place of those that they replace.
 
     The rows are sorted by the columns of ``table.replace``; those that agree in them stay in the order in which the
@@ -303,7 +313,7 @@ def merge(table: Table, kept: Iterable[Kept]) -> Merged:
         place = _keys(both, table.by)
         goes = ~is_fresh & place.isin(set(place[is_fresh]))
         merged = both[~goes].assign(**{_ORDER: place[~goes]}).sort_values(_ORDER, kind="stable").drop(columns=_ORDER)
-        write(table, merged)
+        write_table(table, merged)
         key, whole = _keys(both, table.key), both.map(_comparable).apply(tuple, axis=1)
         same = is_fresh & whole.isin(set(whole[goes]))
         met = is_fresh & key.isin(set(key[goes]))
@@ -382,7 +392,7 @@ def _comparable(cell: Any) -> Any:
     return None if cell is None or cell != cell else cell
 
 
-def write(table: Table, rows: pd.DataFrame) -> None:
+def write_table(table: Table, rows: pd.DataFrame) -> None:
     """Replace the file of a table in one step, if it changes."""
     draft = table.file.with_name(f".{table.file.name}.part")
     if table.file.suffix == ".parquet":

@@ -17,13 +17,21 @@ import yaml
 from nbformat import NotebookNode
 
 from helpers.book.runs import Run, read_parameters
+from helpers.locations import ROOT
 
-__all__ = ["DEFAULTS", "ROOT", "build", "chapters", "graft", "outside_loads", "profile", "stage", "without_solutions"]
+__all__ = [
+    "DEFAULTS",
+    "build_book",
+    "chapters",
+    "graft",
+    "outside_loads",
+    "profile",
+    "stage",
+    "without_solutions",
+]
 
 #: The profile in which every chapter runs at its defaults.
 DEFAULTS = "pocket"
-#: The top of the repository.
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def chapters(root: Path = ROOT) -> list[Path]:
@@ -141,7 +149,7 @@ def stage(root: Path, executed: Path, site: Path, *, solutions: bool = True) -> 
     return missing
 
 
-def build(root: Path, executed: Path, *, strict: bool = True, solutions: bool = True, quiet: bool = False) -> Path:
+def build_book(root: Path, executed: Path, *, strict: bool = True, solutions: bool = True, quiet: bool = False) -> Path:
     """Render the book from executed chapters and return its first page.
 
     The book goes to ``_build/html``, the edition without solutions to ``_build/students``. Nothing is rendered when

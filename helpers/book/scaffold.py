@@ -9,7 +9,8 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from helpers.book.render import ROOT, chapters
+from helpers.book.render import chapters
+from helpers.locations import ROOT
 
 __all__ = ["new_chapter"]
 

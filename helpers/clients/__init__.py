@@ -12,9 +12,9 @@ from helpers.clients.data import FEATURES, Clients
 from helpers.clients.observer import ideal_accuracy, ideal_posterior, ideal_table
 from helpers.clients.options import Classes, Columns, Format, Handling
 from helpers.clients.reading import read
-from helpers.clients.scoring import CLASSIFIERS, Score, agreement, score
+from helpers.clients.scoring import CLASSIFIERS, Score, score, score_agreement
 from helpers.clients.simulator import bank, simulate
-from helpers.clients.sources import load, read_age_groups, read_berka
+from helpers.clients.sources import load_clients, read_age_groups, read_berka
 from helpers.clients.splitting import split, take
 
 __all__ = [
@@ -26,12 +26,12 @@ __all__ = [
     "Format",
     "Handling",
     "Score",
-    "agreement",
+    "score_agreement",
     "bank",
     "ideal_accuracy",
     "ideal_posterior",
     "ideal_table",
-    "load",
+    "load_clients",
     "read",
     "read_age_groups",
     "read_berka",

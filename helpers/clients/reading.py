@@ -33,7 +33,7 @@ def read(
     ----------
     events
         Table with one row per transaction. CSV files may be compressed (``.gz``, ``.zip``, …). A relative path is
-        looked for as by :func:`helpers.clients.load`.
+        looked for as by :func:`helpers.clients.load_clients`.
     targets
         Table with one row per client: a file, a DataFrame, or a Series indexed by client. If None, the column of the
         target in the events is used where there is one (where several rows of a client have a class, it must be the

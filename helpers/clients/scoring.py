@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-__all__ = ["CLASSIFIERS", "Score", "agreement", "score", "score_splits"]
+__all__ = ["CLASSIFIERS", "Score", "score_agreement", "score", "score_splits"]
 
 CLASSIFIERS = ("fast", "logistic", "lightgbm", "lightautoml")
 """``fast`` is the mean of the probabilities of ``logistic`` and ``lightgbm``."""
@@ -189,7 +189,7 @@ def score_splits(
     return found
 
 
-def agreement(
+def score_agreement(
     scores: pd.DataFrame,
     reference: str = "lightautoml",
     *,
@@ -226,9 +226,9 @@ def agreement(
     Examples
     --------
     >>> import pandas as pd
-    >>> from helpers.clients.scoring import agreement
+    >>> from helpers.clients.scoring import score_agreement
     >>> scores = pd.DataFrame({"slow": [0.5, 0.6, 0.7, 0.8], "fast": [0.4, 0.5, 0.7, 0.9]})
-    >>> round(float(agreement(scores, "slow", n_resamples=50).loc["fast", "correlation"]), 6)
+    >>> round(float(score_agreement(scores, "slow", n_resamples=50).loc["fast", "correlation"]), 6)
     1.0
     """
     import pandas as pd

@@ -14,10 +14,10 @@ from helpers.clients.options import GROUPS, as_group, place_of
 from helpers.clients.reading import read
 from helpers.clients.splitting import take
 
-__all__ = ["load", "read_age_groups", "read_berka"]
+__all__ = ["load_clients", "read_age_groups", "read_berka"]
 
 
-def load(source: str | Path = "simulated", *, n_clients: int | None = None, rng=0, **options) -> Clients:
+def load_clients(source: str | Path = "simulated", *, n_clients: int | None = None, rng=0, **options) -> Clients:
     """Clients by one parameter.
 
     Parameters
@@ -43,8 +43,8 @@ def load(source: str | Path = "simulated", *, n_clients: int | None = None, rng=
 
     Examples
     --------
-    >>> from helpers.clients import load
-    >>> len(load("simulated", n_clients=5))
+    >>> from helpers.clients import load_clients
+    >>> len(load_clients("simulated", n_clients=5))
     5
     """
     name = str(source)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from helpers.encoders.recipes import Recipe
 
-__all__ = ["grow", "load", "start_with_local_attention", "new_model", "tokenizer_of", "trained_tokenizer"]
+__all__ = ["grow", "load_encoder", "start_with_local_attention", "new_model", "tokenizer_of", "trained_tokenizer"]
 
 
 def grow(model: PreTrainedModel, layers: int) -> PreTrainedModel:
@@ -98,7 +98,7 @@ def start_with_local_attention(model: PreTrainedModel, rng: int | np.random.Gene
                 query[cosine, 2 * at], query[cosine, 2 * at + 1] = -1.25 * turn.sin(), 1.25 * turn.cos()
 
 
-def load(folder: str | os.PathLike[str]) -> PreTrainedModel:
+def load_encoder(folder: str | os.PathLike[str]) -> PreTrainedModel:
     """The encoder of a folder with the heads that it was trained with, in single precision."""
     import torch
     from transformers import AutoModelForPreTraining

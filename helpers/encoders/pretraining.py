@@ -21,9 +21,16 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.encoders.growing import grow, load, new_model, start_with_local_attention, tokenizer_of, trained_tokenizer
+from helpers.encoders.growing import (
+    grow,
+    load_encoder,
+    new_model,
+    start_with_local_attention,
+    tokenizer_of,
+    trained_tokenizer,
+)
 from helpers.encoders.objectives import Task
-from helpers.encoders.recipes import Recipe, corpus
+from helpers.encoders.recipes import Recipe, read_corpus
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,10 +39,12 @@ if TYPE_CHECKING:
 
     from helpers.training import Progress
 
-__all__ = ["card", "fill_mask", "held_out_loss", "pretrain", "record"]
+__all__ = ["model_card", "fill_mask", "held_out_loss", "pretrain", "read_run"]
 
 #: What a log has in every row.
 COLUMNS = ("step", "layers", "tokens", "minutes", "cpu_minutes", "rate", "loss", "second_loss", "held_out")
+#: What of a corpus decides its digest.
+READ_COLUMNS = ["library", "module", "object", "text"]
 
 
 def pretrain(
@@ -70,7 +79,7 @@ def pretrain(
     every
         Minutes between two checkpoints.
     table
-        The corpus, if it is not :func:`helpers.encoders.recipes.corpus` of the recipe.
+        The corpus, if it is not :func:`helpers.encoders.recipes.read_corpus` of the recipe.
     say
         Called with a line at every row of the log, for instance ``print``.
 
@@ -91,13 +100,13 @@ def pretrain(
     if (recipe.objective == "simcse") != (start is not None):
         raise ValueError("start is the encoder that objective 'simcse' begins with, and only that")
     _writable(out)
-    found, kept = record(out), out / "training"
+    found, kept = read_run(out), out / "training"
     if found:
         finished = found["done"] and not kept.exists()
         _same_run(found | {"tokens": _tokens(kept) if kept.exists() else found["tokens"]}, recipe, out, done=finished)
         if finished:
             return found
-    run = _Run(recipe, corpus(recipe) if table is None else table, out, start, say)
+    run = _Run(recipe, read_corpus(recipe) if table is None else table, out, start, say)
     done = run.train(minutes, every)
     found = run.export(done)
     if done:
@@ -105,7 +114,7 @@ def pretrain(
     return found
 
 
-def record(folder: str | os.PathLike[str]) -> dict[str, Any]:
+def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """What :func:`pretrain` wrote of its run into the folder; empty if there is nothing."""
     path = Path(folder) / "run.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -128,7 +137,7 @@ def held_out_loss(
     folder
         As :func:`pretrain` leaves it.
     table
-        The corpus, if it is not :func:`helpers.encoders.recipes.corpus` of the recipe.
+        The corpus, if it is not :func:`helpers.encoders.recipes.read_corpus` of the recipe.
     sequences
         At most so many, the first of a fixed shuffle; ``None`` for all.
     draws
@@ -143,9 +152,9 @@ def held_out_loss(
     import numpy as np
 
     folder = Path(folder)
-    recipe = Recipe(**record(folder)["recipe"])
-    task = Task(recipe, corpus(recipe) if table is None else table, tokenizer_of(folder))
-    losses, hits, modules, used = task.held_out(load(folder), sequences)
+    recipe = Recipe(**read_run(folder)["recipe"])
+    task = Task(recipe, read_corpus(recipe) if table is None else table, tokenizer_of(folder))
+    losses, hits, modules, used = task.held_out(load_encoder(folder), sequences)
     rng = np.random.default_rng(0)
     names, codes = np.unique(modules, return_inverse=True)
     sums, sizes = np.bincount(codes, losses), np.bincount(codes)
@@ -174,7 +183,7 @@ def fill_mask(folder: str | os.PathLike[str], text: str, top: int = 5) -> list[t
     import torch
 
     tokenizer = tokenizer_of(Path(folder))
-    model = load(Path(folder))
+    model = load_encoder(Path(folder))
     inputs = tokenizer(text.replace("[MASK]", tokenizer.mask_token), return_tensors="pt")
     place = (inputs["input_ids"][0] == tokenizer.mask_token_id).nonzero()
     if len(place) != 1:
@@ -186,10 +195,10 @@ def fill_mask(folder: str | os.PathLike[str], text: str, top: int = 5) -> list[t
     return [(tokenizer.decode([t]).strip(), p) for t, p in zip(tokens.tolist(), chances.tolist(), strict=True)]
 
 
-def card(folder: str | os.PathLike[str]) -> str:
+def model_card(folder: str | os.PathLike[str]) -> str:
     """The card of an encoder, in Markdown, from the record of its run."""
     folder = Path(folder)
-    run = record(folder)
+    run = read_run(folder)
     recipe, held = Recipe(**run["recipe"]), run["held_out"]
     what = {
         "bert": "A BERT of {depth} layers, trained by masked words and next-sentence prediction; WordPiece, lower case",
@@ -287,7 +296,7 @@ class _Run:
             tokenizer.save_pretrained(out)
         tokenizer = tokenizer_of(out)
         self.task = Task(recipe, table, tokenizer)
-        self.model = load(Path(start)) if start else new_model(recipe, tokenizer)
+        self.model = load_encoder(Path(start)) if start else new_model(recipe, tokenizer)
         if not start and recipe.positions == "neighbours":
             start_with_local_attention(self.model, recipe.seed)
         layers = self.model.config.num_hidden_layers
@@ -307,7 +316,7 @@ class _Run:
         return True
 
     def _stage(self, number: int, minutes: float | None, every: float) -> bool:
-        from helpers.text import digest
+        from helpers.text import digest_of_texts
         from helpers.training import Checkpoints, Log, Update, Validation, train
 
         recipe, task, model = self.recipe, self.task, self.model
@@ -325,7 +334,10 @@ class _Run:
 
         rows = max(1, round(recipe.tokens / 60 / recipe.batch))
         settings = {name: value for name, value in asdict(recipe).items() if name != "stages"}
-        about = settings | {"layers": depth, "corpus": digest(self.table[["library", "module", "object", "text"]])}
+        about = settings | {
+            "layers": depth,
+            "corpus": digest_of_texts(self.table[READ_COLUMNS]),
+        }
         trained = train(
             model,
             loss,
@@ -400,19 +412,19 @@ class _Run:
         with quiet():
             half.to(torch.float16).save_pretrained(self.out, max_shard_size="3500KB")
         self._write_record(done)
-        found = {**record(self.out), "held_out": held_out_loss(self.out, self.table)}
+        found = {**read_run(self.out), "held_out": held_out_loss(self.out, self.table)}
         _write_json(self.out / "run.json", found)
         with (self.out / "log.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(self.log)
-        (self.out / "README.md").write_text(card(self.out), encoding="utf-8")
+        (self.out / "README.md").write_text(model_card(self.out), encoding="utf-8")
         return found
 
     def _write_record(self, done: bool) -> None:
         from importlib.metadata import version
 
-        from helpers.text import digest
+        from helpers.text import digest_of_texts
 
         table = self.table
         found = {
@@ -428,7 +440,7 @@ class _Run:
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "vocabulary": len(self.task.tokenizer),
             "corpus": {
-                "digest": digest(table[["library", "module", "object", "text"]]),
+                "digest": digest_of_texts(table[READ_COLUMNS]),
                 "paragraphs": len(table),
                 "modules": int((table["library"] + " " + table["module"]).nunique()),
                 "held_out": int((table["library"] + " " + table["module"])[table["held_out"]].nunique()),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Recipe", "corpus"]
+__all__ = ["Recipe", "read_corpus"]
 
 OBJECTIVES = ("bert", "roberta", "simcse")
 
@@ -104,7 +104,7 @@ class Recipe:
         return round(1e6 * sum(millions for _, millions in self.stages))
 
 
-def corpus(recipe: Recipe) -> pd.DataFrame:
+def read_corpus(recipe: Recipe) -> pd.DataFrame:
     """The documentation that a recipe reads: one row a paragraph, ``held_out`` true for whole modules.
 
     Which modules are held out depends on their names and the seed alone, so it stays the same as libraries change.
@@ -113,7 +113,7 @@ def corpus(recipe: Recipe) -> pd.DataFrame:
 
     Examples
     --------
-    >>> table = corpus(Recipe(libraries=("networkx",)))
+    >>> table = read_corpus(Recipe(libraries=("networkx",)))
     >>> bool(0 < table.held_out.mean() < 0.1)
     True
     >>> int(table.groupby("module").held_out.nunique().max())

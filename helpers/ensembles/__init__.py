@@ -42,7 +42,7 @@ from helpers.ensembles.greedy import Greedy
 from helpers.ensembles.programs import QP, ClusterPCA, MaskedQP, QPSelectionPCA
 from helpers.ensembles.replacing import GreedyReplacement, QualityReplacement
 from helpers.ensembles.representations import Representations
-from helpers.ensembles.saving import load
+from helpers.ensembles.saving import load_ensemble
 from helpers.ensembles.scalar_mix import ScalarMix
 from helpers.ensembles.selection import Selection, select
 
@@ -72,7 +72,7 @@ __all__ = [
     "SharedLinearAutoencoder",
     "Solution",
     "WhitenedLast",
-    "load",
+    "load_ensemble",
     "maximise",
     "select",
 ]

@@ -86,12 +86,12 @@ class Aligned(Ensemble):
 
     def _align(self, representations: Representations, width: int) -> None:
         """Linear maps from the second moments of all features, which one pass over the rows gives."""
-        moments = Moments(representations, width)
+        moments = ScaledMoments(representations, width)
         maps = self._maps(moments, width)
         self.means_ = moments.means
         self.maps_ = [a / scale for a, scale in zip(maps, moments.scales, strict=True)]
 
-    def _maps(self, moments: Moments, width: int) -> list[np.ndarray]:
+    def _maps(self, moments: ScaledMoments, width: int) -> list[np.ndarray]:
         """For each representation, centred and scaled, its map (p_i, width)."""
         raise NotImplementedError
 
@@ -114,7 +114,7 @@ class Aligned(Ensemble):
         return out
 
 
-class Moments:
+class ScaledMoments:
     """Means, scales, and the covariance of all features side by side after centring and scaling."""
 
     def __init__(self, representations: Representations, width: int):
@@ -488,7 +488,7 @@ class SharedLinearAutoencoder(_Ridged):
         return maps
 
 
-def linear_autoencoder(moments: Moments, width: int, ridge: float) -> tuple[list[np.ndarray], np.ndarray]:
+def linear_autoencoder(moments: ScaledMoments, width: int, ridge: float) -> tuple[list[np.ndarray], np.ndarray]:
     """Encoders (p_i, width) and the decoder (width, P) of all features side by side."""
     from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 

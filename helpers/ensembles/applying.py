@@ -13,7 +13,7 @@ import numpy as np
 
 from helpers.ensembles.base import Ensemble
 from helpers.ensembles.representations import Representations
-from helpers.ensembles.saving import load
+from helpers.ensembles.saving import load_ensemble
 from helpers.errors import Argument, OutputExistsError
 from helpers.inputs import Inputs, read
 
@@ -37,7 +37,7 @@ def apply(
     Parameters
     ----------
     folder
-        Folder of a saved ensemble, as :func:`helpers.ensembles.load` takes it.
+        Folder of a saved ensemble, as :func:`helpers.ensembles.load_ensemble` takes it.
     source, **reading
         As :func:`helpers.inputs.read` takes them.
     out
@@ -59,7 +59,7 @@ def apply(
         If ``out`` is there.
     TypeError, ValueError
         If the source lacks a representation or it has another width (the message says what is expected), or as
-        :func:`helpers.inputs.read` and :func:`helpers.ensembles.load` raise.
+        :func:`helpers.inputs.read` and :func:`helpers.ensembles.load_ensemble` raise.
 
     Notes
     -----
@@ -83,7 +83,7 @@ def apply(
         raise ValueError(f"out is {str(out)!r}; a file whose name ends in .npy is written")
     if out.exists() and not overwrite:
         raise OutputExistsError(f"{out} is there; to replace it, pass ", Argument("overwrite", True))
-    ensemble = load(folder)
+    ensemble = load_ensemble(folder)
     try:
         inputs = read(source, names=ensemble.used_, features=ensemble.features_, progress=progress, **reading)
     except ValueError as error:

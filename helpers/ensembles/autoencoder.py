@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from helpers.arrays import check_count
-from helpers.ensembles.aligning import Aligned, Moments, check_not_negative, linear_autoencoder
+from helpers.ensembles.aligning import Aligned, ScaledMoments, check_not_negative, linear_autoencoder
 
 __all__ = ["SharedAutoencoder"]
 
@@ -118,7 +118,7 @@ class SharedAutoencoder(Aligned):
             raise ValueError(f"held_out is {self.held_out:g} of {n} rows; at least 1 row must stop and 2 must train")
         order = rng.permutation(n)
         held, seen = np.sort(order[:size]), np.sort(order[size:])
-        moments = Moments(representations[seen], width)
+        moments = ScaledMoments(representations[seen], width)
         maps, decoder = linear_autoencoder(moments, width, self.ridge)
         self.means_, self.scales_ = moments.means, moments.scales
         blocks = [self._normal(i, representations.block(i)) for i in range(len(moments))]

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from helpers.arrays import check_count
 from helpers.ensembles.arguments import as_lambda, as_quality, as_similarity
-from helpers.ensembles.projection import NORMALIZE, Normalizer, principal_axes
+from helpers.ensembles.projection import NORMALIZE, Normalizer, streamed_axes
 from helpers.ensembles.representations import Representations
 
 __all__ = ["Ensemble", "Penalised"]
@@ -106,10 +106,10 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return np.empty((0, width)) if out is None else out
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False, digest: str | None = None) -> Path:
-        """Write the fitted ensemble to a folder, see :func:`helpers.ensembles.saving.save`."""
-        from helpers.ensembles.saving import save
+        """Write the fitted ensemble to a folder, see :func:`helpers.ensembles.saving.save_ensemble`."""
+        from helpers.ensembles.saving import save_ensemble
 
-        return save(self, folder, overwrite=overwrite, digest=digest)
+        return save_ensemble(self, folder, overwrite=overwrite, digest=digest)
 
     @property
     def weights_(self) -> Any:
@@ -172,7 +172,7 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 return (self._mixed(representations, *bounds, columns) for bounds in representations.starts(size))
 
             most = min(max(self.widths_[i] for i in self._used()), available)
-            self.axes_ = principal_axes(blocks, n, size, self.width, most, self.whiten)
+            self.axes_ = streamed_axes(blocks, n, size, self.width, most, self.whiten)
             size = self.axes_.components.shape[1]
         self._n_features_out = size
         self.fitted_on_ = {"rows": len(representations), "digest": representations.digest(self._used())}

@@ -28,7 +28,7 @@ __all__ = [
     "cka_loss",
     "cka_rbf_loss",
     "distance_correlation_loss",
-    "load",
+    "load_decorrelator",
     "modified_distance_correlation_loss",
 ]
 
@@ -284,7 +284,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return out
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the map to one ``.npz`` file of arrays, which :func:`load` reads; no code is stored.
+        """Write the map to one ``.npz`` file of arrays, which :func:`load_decorrelator` reads; no code is stored.
 
         Raises
         ------
@@ -410,7 +410,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 NAMES = ("dependence", "kept")
 
 
-def load(path: str | os.PathLike[str]) -> Decorrelator:
+def load_decorrelator(path: str | os.PathLike[str]) -> Decorrelator:
     """The map that :meth:`Decorrelator.save` wrote.
 
     Raises
@@ -421,10 +421,10 @@ def load(path: str | os.PathLike[str]) -> Decorrelator:
     Examples
     --------
     >>> import tempfile
-    >>> from helpers.ensembles.decorrelation import Decorrelator, load
+    >>> from helpers.ensembles.decorrelation import Decorrelator, load_decorrelator
     >>> x = np.random.default_rng(0).normal(size=(50, 2))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     again = load(Decorrelator(epochs=1).fit(x, x).save(f"{folder}/map.npz"))
+    ...     again = load_decorrelator(Decorrelator(epochs=1).fit(x, x).save(f"{folder}/map.npz"))
     >>> again.transform(x).shape
     (50, 2)
     """

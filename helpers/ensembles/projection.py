@@ -10,7 +10,7 @@ import numpy as np
 from helpers.arrays import unit_rows
 from helpers.ensembles.representations import Representations
 
-__all__ = ["NORMALIZE", "Axes", "Normalizer", "principal_axes"]
+__all__ = ["NORMALIZE", "Axes", "Normalizer", "streamed_axes"]
 
 NORMALIZE = (None, "center", "standardize", "unit")
 
@@ -54,7 +54,7 @@ class Axes(NamedTuple):
         return (block - self.mean.astype(block.dtype)) @ self.components.astype(block.dtype)
 
 
-def principal_axes(
+def streamed_axes(
     blocks: Callable[[], Iterable[np.ndarray]], n: int, size: int, width: int | None, most: int, whiten: float
 ) -> Axes:
     """The ``width`` leading principal axes of n rows of ``size`` features that arrive in blocks.

@@ -19,14 +19,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["load", "save"]
+__all__ = ["load_ensemble", "save_ensemble"]
 
 FORMAT = 1
 DESCRIPTION, ARRAYS = "ensemble.json", "arrays.npz"
 
 
-def save(ensemble: Any, folder: str | os.PathLike[str], *, overwrite: bool = False, digest: str | None = None) -> Path:
-    """Write a fitted ensemble to a folder that :func:`load` reads, in this or another process.
+def save_ensemble(
+    ensemble: Any, folder: str | os.PathLike[str], *, overwrite: bool = False, digest: str | None = None
+) -> Path:
+    """Write a fitted ensemble to a folder that :func:`load_ensemble` reads, in this or another process.
 
     ``ensemble.json`` says what it is: format, class, parameters, names and widths of the representations in their
     order, weights, digest and number of the rows it was fitted on, versions and date. ``arrays.npz`` holds the arrays.
@@ -66,10 +68,10 @@ def save(ensemble: Any, folder: str | os.PathLike[str], *, overwrite: bool = Fal
     --------
     >>> import tempfile
     >>> import numpy as np
-    >>> from helpers.ensembles import MeanOfLayers, load
+    >>> from helpers.ensembles import MeanOfLayers, load_ensemble
     >>> layers = {"first": np.eye(3), "last": np.ones((3, 3))}
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     loaded = load(MeanOfLayers().fit(layers).save(f"{folder}/mean"))
+    ...     loaded = load_ensemble(MeanOfLayers().fit(layers).save(f"{folder}/mean"))
     >>> loaded.transform(layers)[0].tolist()
     [1.0, 0.5, 0.5]
     """
@@ -112,8 +114,8 @@ def save(ensemble: Any, folder: str | os.PathLike[str], *, overwrite: bool = Fal
     return folder
 
 
-def load(folder: str | os.PathLike[str]) -> Any:
-    """The fitted ensemble that :func:`save` wrote.
+def load_ensemble(folder: str | os.PathLike[str]) -> Any:
+    """The fitted ensemble that :func:`save_ensemble` wrote.
 
     Its ``transform`` gives what the saved one gives, and refuses representations of other names, widths or order. No
     code is read from the folder: arrays, numbers, strings, and the names of classes of :mod:`helpers.ensembles`.
@@ -127,7 +129,7 @@ def load(folder: str | os.PathLike[str]) -> Any:
 
     Examples
     --------
-    See :func:`save`.
+    See :func:`save_ensemble`.
     """
     folder = Path(folder).expanduser()
     if not (folder / DESCRIPTION).is_file():

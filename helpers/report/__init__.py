@@ -3,7 +3,7 @@
 :func:`build` makes a :class:`Report`; the other functions are its steps, each of which can be called alone:
 
 >>> import numpy as np
->>> from helpers.report import evaluate_by_labels, find_redundant, gains, pairwise_similarity
+>>> from helpers.report import evaluate_by_labels, find_redundant, gains_of_ensembles, pairwise_similarity
 >>> rng = np.random.default_rng(0)
 >>> y = np.arange(120) % 2
 >>> x = rng.normal(size=(120, 4)) + 2 * y[:, None]
@@ -11,7 +11,7 @@
 >>> found = find_redundant(embeddings, pairwise_similarity(embeddings))
 >>> dict(zip(found["embedding"], found["finding"]))
 {'noise': 'noise', 'turned': 'rotated copy'}
->>> verdicts = gains(evaluate_by_labels(embeddings, y)).set_index(["method", "against"])["verdict"]
+>>> verdicts = gains_of_ensembles(evaluate_by_labels(embeddings, y)).set_index(["method", "against"])["verdict"]
 >>> verdicts["concatenation + PCA", "best single"]
 'not distinguishable'
 """
@@ -24,9 +24,9 @@ from helpers.report.evaluation import BEST, EvaluationPlan, TargetEvaluation
 from helpers.report.recipes import PLAIN, candidate_ensembles
 from helpers.report.redundancy import find_redundant, redundancy_groups
 from helpers.report.reports import Report, Settings
-from helpers.report.scoring import gains, scores
+from helpers.report.scoring import gains_of_ensembles, score_spaces
 from helpers.report.spaces import describe_spaces, matrix_of, pairwise_similarity
-from helpers.report.steps import Progress, Steps
+from helpers.report.steps import StepProgress, Steps
 from helpers.report.targets import evaluate_target, target_kind
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
     "PLAIN",
     "Decisions",
     "EvaluationPlan",
-    "Progress",
+    "StepProgress",
     "Report",
     "Settings",
     "Steps",
@@ -51,10 +51,10 @@ __all__ = [
     "evaluate_target",
     "find_redundant",
     "fit_chosen",
-    "gains",
+    "gains_of_ensembles",
     "matrix_of",
     "pairwise_similarity",
     "redundancy_groups",
-    "scores",
+    "score_spaces",
     "target_kind",
 ]

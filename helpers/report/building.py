@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import integer_seed
-from helpers.ensembles import load
+from helpers.ensembles import load_ensemble
 from helpers.ensembles.base import Ensemble
 from helpers.inputs import Inputs, read
 from helpers.report.decisions import Decisions, cost_table, decide, fit_chosen
@@ -23,7 +23,7 @@ from helpers.report.evaluation import TargetEvaluation
 from helpers.report.folder import STEPS, prepare
 from helpers.report.redundancy import check_same_model, find_redundant, redundancy_groups
 from helpers.report.reports import Report, Settings
-from helpers.report.scoring import gains, scores
+from helpers.report.scoring import gains_of_ensembles, score_spaces
 from helpers.report.sentences import (
     evaluation_in_words,
     input_in_words,
@@ -33,7 +33,7 @@ from helpers.report.sentences import (
     verdict_in_words,
 )
 from helpers.report.spaces import describe_spaces, pairwise_similarity
-from helpers.report.steps import Progress, Steps, expected_seconds
+from helpers.report.steps import StepProgress, Steps, expected_seconds
 from helpers.report.targets import evaluate_target, target_kind
 from helpers.waiting import listening
 
@@ -60,7 +60,7 @@ def build(
     allow_sums: bool = False,
     n_objects: int = N_OBJECTS,
     rng: int | np.random.Generator = 0,
-    progress: Callable[[Progress], object] | None = None,
+    progress: Callable[[StepProgress], object] | None = None,
     folder: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     **reading: Any,
@@ -94,8 +94,8 @@ def build(
     rng
         Seed for every draw of objects, folds and resamples.
     progress
-        Called with a :class:`helpers.report.Progress` at the beginning and the end of each step, and when the report
-        waits for another process.
+        Called with a :class:`helpers.report.StepProgress` at the beginning and the end of each step, and when the
+        report waits for another process.
     folder
         Where steps are kept, so that the same call goes on where it was stopped, and where the report is saved in the
         end; nothing is written by default.
@@ -218,8 +218,8 @@ class _Work:
             worth = about[["effective_rank", "isotropic_rank", "anisotropy"]]
             words = {"quality": no_target_in_words(), "verdict": no_gain_in_words(names, decisions)}
             return worth, pd.DataFrame(), decisions, words
-        worth = self.step("scores", lambda: scores(evaluation, rng=rng))
-        gain = self.step("gains", lambda: gains(evaluation, rng=rng))
+        worth = self.step("scores", lambda: score_spaces(evaluation, rng=rng))
+        gain = self.step("gains", lambda: gains_of_ensembles(evaluation, rng=rng))
         decisions = decide(names, found, kind, evaluation, worth, gain)
         words = {
             "quality": evaluation_in_words(evaluation),
@@ -240,10 +240,10 @@ class _Work:
             return self.step(what, fitted)
         place = self.folder / "ensemble"
         self.step(what, lambda: str(fitted().save(place, overwrite=True, digest=self.inputs.digest)))
-        return load(place)
+        return load_ensemble(place)
 
 
-def _read(inputs: Any, reading: Mapping[str, Any], progress: Callable[[Progress], object] | None) -> Inputs:
+def _read(inputs: Any, reading: Mapping[str, Any], progress: Callable[[StepProgress], object] | None) -> Inputs:
     """What the arguments name, with the progress of reading."""
     if isinstance(inputs, Inputs):
         if reading:
@@ -253,20 +253,22 @@ def _read(inputs: Any, reading: Mapping[str, Any], progress: Callable[[Progress]
         return inputs
     if progress is None:
         return read(inputs, progress=False, **reading)
-    progress(Progress("reading", "running"))
-    with listening(lambda why: progress(Progress(why, "waiting"))):
+    progress(StepProgress("reading", "running"))
+    with listening(lambda why: progress(StepProgress(why, "waiting"))):
         found = read(inputs, progress=False, **reading)
-    progress(Progress("reading", "done"))
+    progress(StepProgress("reading", "done"))
     return found
 
 
-def _saved(report: Report, folder: Path, call: dict[str, Any], progress: Callable[[Progress], object] | None) -> Report:
+def _saved(
+    report: Report, folder: Path, call: dict[str, Any], progress: Callable[[StepProgress], object] | None
+) -> Report:
     """The report, once it is in its folder."""
     if progress is not None:
-        progress(Progress("writing", "running"))
+        progress(StepProgress("writing", "running"))
     report._write(folder, call)
     if progress is not None:
-        progress(Progress("writing", "done", 0.0))
+        progress(StepProgress("writing", "done", 0.0))
     return report
 
 

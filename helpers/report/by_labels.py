@@ -11,7 +11,7 @@ import numpy as np
 from helpers.ensembles.base import Ensemble
 from helpers.ensembles.representations import Representations
 from helpers.report.evaluation import BEST, LEAST_FOLDS, EvaluationPlan, TargetEvaluation, folds_of
-from helpers.report.moments import Moments, linear_cka
+from helpers.report.moments import FoldMoments, linear_cka
 from helpers.report.recipes import WEIGHTED, linear_map, mixing_of
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def evaluate_by_labels(
     if np.bincount(fold[used], minlength=folds).min() == 0:
         raise ValueError(f"{len(set(together[used]))} independent rows do not fill {folds} folds")
     width = plan.width_of(widths, least)
-    moments = _Once(lambda: Moments(representations, fold, targets, plan.normalize))
+    moments = _Once(lambda: FoldMoments(representations, fold, targets, plan.normalize))
     inner = plan.step("quality inside the training folds", lambda: _inner(moments(), folds))
     parts = []
     for k in range(folds):
@@ -108,7 +108,7 @@ def evaluate_by_labels(
     return TargetEvaluation(metric, chance, items, together[np.sort(rows)], chosen, weights, notes=notes)
 
 
-def _inner(moments: Moments, folds: int) -> pd.DataFrame:
+def _inner(moments: FoldMoments, folds: int) -> pd.DataFrame:
     """For each outer fold and each embedding its cross-validated quality among the other folds."""
     import pandas as pd
 
@@ -142,7 +142,7 @@ def _inner(moments: Moments, folds: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _single(moments: Moments, train: Sequence[int], part: slice) -> tuple[np.ndarray, np.ndarray]:
+def _single(moments: FoldMoments, train: Sequence[int], part: slice) -> tuple[np.ndarray, np.ndarray]:
     """Probe of one embedding, for shifted features: coefficients and intercept."""
     probe = moments.probe(train, moments.scatter(train, part), moments.toward(train, part))
     return probe.coefficients, probe.intercept - moments.mean(train)[part] @ probe.coefficients
@@ -156,7 +156,7 @@ def _items(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def _outer(
-    moments: Moments, folds: int, k: int, quality: np.ndarray, width: int, plan: EvaluationPlan
+    moments: FoldMoments, folds: int, k: int, quality: np.ndarray, width: int, plan: EvaluationPlan
 ) -> dict[str, pd.DataFrame]:
     """Everything that fold k is predicted by, learnt from the other folds; then the predictions."""
     import pandas as pd
@@ -186,7 +186,7 @@ def _outer(
 class _Learnt:
     """What the rows of some folds say: turns ensembles into maps from shifted features to scores."""
 
-    def __init__(self, moments: Moments, train: Sequence[int]):
+    def __init__(self, moments: FoldMoments, train: Sequence[int]):
         self.moments, self.train = moments, train
         self.scatter, self.toward = moments.scatter(train), moments.toward(train)
         self.mean, self.count = moments.mean(train), moments.count(train)
@@ -211,7 +211,9 @@ class _Learnt:
         return (back, probe.intercept - self.mean @ back), dict(zip(subset, given.tolist(), strict=True))
 
 
-def _predicted(moments: Moments, k: int, maps: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Iterator[pd.DataFrame]:
+def _predicted(
+    moments: FoldMoments, k: int, maps: Mapping[str, tuple[np.ndarray, np.ndarray]]
+) -> Iterator[pd.DataFrame]:
     """What each map gets right of the rows of a fold, block by block."""
     import pandas as pd
 
@@ -227,7 +229,7 @@ def _predicted(moments: Moments, k: int, maps: Mapping[str, tuple[np.ndarray, np
 
 
 def _best_lambda(
-    moments: Moments,
+    moments: FoldMoments,
     folds: int,
     k: int,
     quality: np.ndarray,

@@ -18,7 +18,7 @@ from helpers.groups import READOUTS
 from helpers.inputs import read
 from helpers.report.building import build
 from helpers.report.sentences import not_read_in_words
-from helpers.report.steps import Progress
+from helpers.report.steps import StepProgress
 
 __all__ = ["Bar", "add_apply_options", "add_report_options", "run_apply", "run_report", "spelling"]
 
@@ -154,7 +154,7 @@ class Bar:
     def __init__(self) -> None:
         from tqdm import tqdm
 
-        self.now = Progress("reading", "running")
+        self.now = StepProgress("reading", "running")
         self.began = self.since = time.monotonic()
         self.over = threading.Event()
         form = "report |{bar:20}| {elapsed}{postfix}"
@@ -169,7 +169,7 @@ class Bar:
         self.over.set()
         self.bar.close()
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: StepProgress) -> None:
         if progress.state not in ("running", "waiting"):
             return
         self.now, self.since = progress, time.monotonic()

@@ -16,7 +16,7 @@ from helpers.arrays import unit_rows
 from helpers.ensembles.projection import leading_eigenvectors
 from helpers.ensembles.representations import Representations
 
-__all__ = ["Moments", "Probe", "fit_probe", "leading_axes", "linear_cka"]
+__all__ = ["FoldMoments", "Probe", "fit_probe", "leading_axes", "linear_cka"]
 
 EXACT = 1536  # features up to which all principal axes come from one dense decomposition
 GROWTH = 2e-3
@@ -31,7 +31,7 @@ class Probe(NamedTuple):
     penalty: float
 
 
-class Moments:
+class FoldMoments:
     """Counts, sums and inner products of all features, and of features with targets, fold by fold.
 
     Parameters

@@ -17,14 +17,14 @@ from helpers.report.recipes import PLAIN
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["gains", "scores"]
+__all__ = ["gains_of_ensembles", "score_spaces"]
 
 BLOCKS = 1000
 RESAMPLES = 1999
 DRAWN = 1 << 21
 
 
-def scores(
+def score_spaces(
     evaluation: TargetEvaluation, *, confidence_level: float = CONFIDENCE_LEVEL, rng: int | np.random.Generator = 0
 ) -> pd.DataFrame:
     """The score of every single embedding, of the best single one and of every ensemble, with its interval.
@@ -66,7 +66,7 @@ def scores(
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
 
 
-def gains(
+def gains_of_ensembles(
     evaluation: TargetEvaluation,
     against: Sequence[str] = (BEST, PLAIN),
     *,

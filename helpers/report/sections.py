@@ -68,7 +68,7 @@ python -m helpers apply {folder}/ensemble new_embeddings/ --out combined.npy{poo
 ```
 
 ```python
-ensemble = helpers.ensembles.load("{folder}/ensemble")
+ensemble = helpers.ensembles.load_ensemble("{folder}/ensemble")
 combined = ensemble.transform({{{names}}})
 ```
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from helpers.report.evaluation import TargetEvaluation
 
-__all__ = ["Progress", "Steps", "expected_seconds"]
+__all__ = ["StepProgress", "Steps", "expected_seconds"]
 
 
-class Progress(NamedTuple):
+class StepProgress(NamedTuple):
     """What a report is at.
 
     ``state`` is ``"running"``, ``"done"``, ``"kept"`` (the step was done before) or ``"waiting"``, in which case
@@ -46,7 +46,7 @@ class Steps:
     expected
         Name of each step → seconds that it is expected to take.
     progress
-        Called with a :class:`Progress` when a step begins, when it ends, and when it was kept.
+        Called with a :class:`StepProgress` when a step begins, when it ends, and when it was kept.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class Steps:
         folder: str | os.PathLike[str] | None = None,
         digest: str = "",
         expected: Mapping[str, float] | None = None,
-        progress: Callable[[Progress], object] | None = None,
+        progress: Callable[[StepProgress], object] | None = None,
     ):
         self.folder = None if folder is None else Path(folder)
         self.key = hashlib.sha256(f"{digest} {_code()}".encode()).hexdigest()[:16]
@@ -99,7 +99,7 @@ class Steps:
 
     def _tell(self, what: str, state: str) -> None:
         if self.progress is not None:
-            self.progress(Progress(what, state, self.remaining()))
+            self.progress(StepProgress(what, state, self.remaining()))
 
 
 def expected_seconds(n: int, widths: Sequence[int], kind: str | None, folds: int, n_objects: int) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.arrays import integer_seed
 from helpers.inference import Claim
-from helpers.studies.combining import MEASURES, AboutMethods, Tuned, baselines
+from helpers.studies.combining import MEASURES, AboutMethods, Tuned, baseline_methods
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,7 +113,7 @@ def aligning_methods(
         "linear_autoencoder": (SharedLinearAutoencoder, {}, ridge),
         "autoencoder": (SharedAutoencoder, {"random_state": integer_seed(rng)}, {}),
     }
-    out = baselines(width, n_train)
+    out = baseline_methods(width, n_train)
     out["mean_standardized"] = Tuned(MeanOfLayers(normalize="standardize", align="pad"))
     out |= {f"qp_{name}": Tuned(QP(similarity=rule, align="pad"), lam) for name, rule in measures.items()}
     for name, (make, options, grid) in aligned.items():

@@ -28,13 +28,13 @@ __all__ = [
     "Comparison",
     "Tuned",
     "angular_cosine",
-    "baselines",
-    "compare",
-    "compare_all",
-    "deciding",
+    "baseline_methods",
+    "compare_methods",
+    "compare_methods_by_experiment",
+    "deciding_findings",
     "draw_differences",
     "findings",
-    "over_experiments",
+    "differences_over_experiments",
 ]
 
 
@@ -66,12 +66,12 @@ class AboutMethods(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What :func:`compare` found.
+    """What :func:`compare_methods` found.
 
     Attributes
     ----------
     table : DataFrame
-        A row for each single model, reference and method; see :func:`compare`.
+        A row for each single model, reference and method; see :func:`compare_methods`.
     correct : DataFrame
         Whether the class of each test client (rows) is predicted, by each of them (columns).
     curves : DataFrame
@@ -109,7 +109,7 @@ MEASURES: dict[str, Any] = {
 """The similarities of the published weights; that of the angle is its cosine."""
 
 
-def baselines(width: int, n_train: int | None) -> dict[str, Tuned]:
+def baseline_methods(width: int, n_train: int | None) -> dict[str, Tuned]:
     """What every method of that width is held against; fewer axes where there are fewer training rows."""
     from helpers.ensembles import ConcatPCA, MeanOfLayers
 
@@ -120,7 +120,7 @@ def baselines(width: int, n_train: int | None) -> dict[str, Tuned]:
     }
 
 
-def compare(
+def compare_methods(
     representations: Mapping[str, Any],
     target: pd.Series,
     split: pd.Series,
@@ -248,14 +248,14 @@ def compare(
     return Comparison(table, correct, pd.DataFrame(curves), ensembles)
 
 
-def compare_all(
+def compare_methods_by_experiment(
     sweep: Sweep,
     methods: Callable[..., Mapping[str, Tuned]],
     *,
     experiments: Iterable[int] | None = None,
     **options: Any,
 ) -> Comparison:
-    """:func:`compare` for each experiment of a sweep; experiments with one finished model only are left out.
+    """:func:`compare_methods` for each experiment of a sweep; experiments with one finished model only are left out.
 
     Parameters
     ----------
@@ -263,7 +263,7 @@ def compare_all(
         Sweep that :func:`helpers.studies.sweep.read_sweep` gives; or any object with ``embeddings``, ``target`` and
         ``split`` like those.
     methods, options
-        Arguments of :func:`compare`.
+        Arguments of :func:`compare_methods`.
     experiments
         Numbers of the experiments; all by default.
 
@@ -286,7 +286,7 @@ def compare_all(
         models = {str(model): x for (e, model), x in sweep.embeddings.items() if e == number}
         if len(models) < 2:
             continue
-        found = compare(models, sweep.target[number], sweep.split[number], methods, **options)
+        found = compare_methods(models, sweep.target[number], sweep.split[number], methods, **options)
         tables[number], correct[number], curves[number] = found.table, found.correct, found.curves
         ensembles |= {(number, name): ensemble for name, ensemble in found.ensembles.items()}
     if not tables:
@@ -298,7 +298,7 @@ def compare_all(
     return Comparison(together(tables), pd.concat(correct, names=["experiment"]), together(curves), ensembles)
 
 
-def over_experiments(
+def differences_over_experiments(
     table: pd.DataFrame, against: str = "best", *, confidence_level: float = 0.95, n_resamples: int = 9999, rng: int = 0
 ) -> pd.DataFrame:
     """Each method against one of them, with experiments as units.
@@ -306,8 +306,8 @@ def over_experiments(
     Parameters
     ----------
     table
-        Table with ``experiment``, ``method`` and ``accuracy``, as :func:`compare_all` gives it; single models are left
-        out, and methods that are missing in an experiment.
+        Table with ``experiment``, ``method`` and ``accuracy``, as :func:`compare_methods_by_experiment` gives it;
+        single models are left out, and methods that are missing in an experiment.
     against
         A method or reference.
     confidence_level, n_resamples, rng
@@ -329,10 +329,10 @@ def over_experiments(
     Examples
     --------
     >>> import pandas as pd
-    >>> from helpers.studies.combining import over_experiments
+    >>> from helpers.studies.combining import differences_over_experiments
     >>> rows = [(e, m, a) for e in range(8) for m, a in (("best", 0.5 + 0.01 * e), ("new", 0.52 + 0.01 * e))]
     >>> table = pd.DataFrame(rows, columns=["experiment", "method", "accuracy"])
-    >>> over_experiments(table).loc["new", ["difference", "win_rate"]].round(3).tolist()
+    >>> differences_over_experiments(table).loc["new", ["difference", "win_rate"]].round(3).tolist()
     [0.02, 1.0]
     """
     import pandas as pd
@@ -364,14 +364,14 @@ def findings(
     Parameters
     ----------
     table
-        Table with ``experiment``, ``method`` and a column of accuracies, as :func:`compare_all` gives it; single models
-        are left out.
+        Table with ``experiment``, ``method`` and a column of accuracies, as :func:`compare_methods_by_experiment` gives
+        it; single models are left out.
     claims
         Key → claim.
     classifier
         The column of accuracies. A claim is asked of the experiments in which both methods have one.
     confidence_level, n_resamples, rng
-        Confidence level, number of resamples, and seed or generator, as of :func:`over_experiments`.
+        Confidence level, number of resamples, and seed or generator, as of :func:`differences_over_experiments`.
 
     Returns
     -------
@@ -417,7 +417,7 @@ def findings(
     return found
 
 
-def deciding(found: Mapping[str, Mapping[str, Finding]]) -> tuple[dict[str, Finding], dict[str, str]]:
+def deciding_findings(found: Mapping[str, Mapping[str, Finding]]) -> tuple[dict[str, Finding], dict[str, str]]:
     """Of each claim the finding that decides: by the first scorer that has scored as many experiments as any other.
 
     Parameters
@@ -433,9 +433,9 @@ def deciding(found: Mapping[str, Mapping[str, Finding]]) -> tuple[dict[str, Find
     Examples
     --------
     >>> from helpers.inference import Finding
-    >>> from helpers.studies.combining import deciding
+    >>> from helpers.studies.combining import deciding_findings
     >>> few, many = Finding(1.0, 0.0, 2.0, 3, "experiments"), Finding(1.0, 0.5, 1.5, 17, "experiments")
-    >>> deciding({"slow": {"a": few, "b": many}, "fast": {"a": many, "b": many}})[1]
+    >>> deciding_findings({"slow": {"a": few, "b": many}, "fast": {"a": many, "b": many}})[1]
     {'a': 'fast', 'b': 'slow'}
     """
     chosen, by = {}, {}
@@ -455,7 +455,7 @@ def draw_differences(
     Parameters
     ----------
     table, against
-        Arguments of :func:`over_experiments`.
+        Arguments of :func:`differences_over_experiments`.
     names
         The methods to show, from top to bottom, and what they are called; all by default.
     ax
@@ -470,7 +470,7 @@ def draw_differences(
     from helpers.book.style import INK
 
     ax = plt.gca() if ax is None else ax
-    found, wide = over_experiments(table, against), _wide(table)
+    found, wide = differences_over_experiments(table, against), _wide(table)
     names = {name: name for name in found.index} if names is None else names
     shown = [name for name in names if name in found.index]
     for y, name in enumerate(reversed(shown)):

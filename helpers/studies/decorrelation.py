@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from helpers.inference import Finding
 
-__all__ = ["CLAIMS", "HALVED", "designs", "findings", "front", "pair"]
+__all__ = ["CLAIMS", "HALVED", "map_settings", "findings", "score_maps", "choose_pair"]
 
 
 HALVED = ("", "same", "other")
-"""Whose clients train the classifiers of :func:`front`."""
+"""Whose clients train the classifiers of :func:`score_maps`."""
 
 _MADE = {
     "side": "less",
@@ -38,12 +38,12 @@ CLAIMS = {
 """What the published study claims of a map that only lowers dependence."""
 
 
-def designs(
+def map_settings(
     mus: Sequence[float],
     penalties: Sequence[str] = ("modified_distance_correlation",),
     others: Sequence[float] | None = None,
 ) -> list[dict]:
-    """Settings of maps for :func:`front`: each penalty alone, as published, then with something kept at each μ.
+    """Settings of maps for :func:`score_maps`: each penalty alone, as published, then with something kept at each μ.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def designs(
 
     Examples
     --------
-    >>> from helpers.studies.decorrelation import designs
-    >>> [(one["keep"], one["mu"]) for one in designs([0.5])]
+    >>> from helpers.studies.decorrelation import map_settings
+    >>> [(one["keep"], one["mu"]) for one in map_settings([0.5])]
     [('nothing', 0.0), ('reconstruction', 0.5), ('reconstruction', inf), ('labels', 0.5), ('labels', inf)]
     """
     out = [{"penalty": penalty, "keep": "nothing", "mu": 0.0} for penalty in penalties]
@@ -83,8 +83,8 @@ def findings(
     Parameters
     ----------
     table
-        Of :func:`front`, with a column ``experiment``; the rows of X as it is and of the map that keeps nothing are
-        compared.
+        Of :func:`score_maps`, with a column ``experiment``; the rows of X as it is and of the map that keeps nothing
+        are compared.
     penalty, dependence
         The map, and the measure of its dependence on Y; a constant X′ depends on nothing.
     classifier
@@ -127,7 +127,7 @@ def findings(
     }
 
 
-def pair(
+def choose_pair(
     models: Mapping[Any, Any],
     target: pd.Series,
     split: pd.Series,
@@ -153,7 +153,7 @@ def pair(
     return second, best
 
 
-def front(
+def score_maps(
     x: Any,
     y: Any,
     target: pd.Series,
@@ -210,12 +210,12 @@ def front(
     Examples
     --------
     >>> import pandas as pd
-    >>> from helpers.studies.decorrelation import front
+    >>> from helpers.studies.decorrelation import score_maps
     >>> rng = np.random.default_rng(0)
     >>> target = pd.Series(rng.integers(0, 2, 120))
     >>> split = pd.Series(["train", "validation", "test"] * 40)
     >>> x, y = target.to_numpy()[:, None] + rng.normal(size=(2, 120, 3))
-    >>> found = front(x, y, target, split, settings=[{"mu": 0.0}], classifier="logistic", epochs=2)
+    >>> found = score_maps(x, y, target, split, settings=[{"mu": 0.0}], classifier="logistic", epochs=2)
     >>> found["penalty"].tolist()
     ['none', 'modified_distance_correlation']
     """

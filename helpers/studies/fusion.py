@@ -31,10 +31,10 @@ __all__ = [
     "PUBLISHED",
     "findings",
     "findings_in_cells",
-    "methods",
-    "recorded",
+    "fusion_methods",
+    "recorded_scores",
     "score_methods",
-    "scores",
+    "method_scores",
 ]
 
 PUBLISHED = ("last_layer", "best_layer", "qp_weighted", "qp_pca", "cluster_pca", "greedy", "qp_masked")
@@ -140,7 +140,7 @@ class Fusion(NamedTuple):
     representations: Mapping[str, Any]
 
 
-def methods(
+def fusion_methods(
     n_layers: int,
     *,
     lambdas: Sequence[float] = (0.02, 0.05, 0.1, 0.2, 0.5),
@@ -176,8 +176,8 @@ def methods(
 
     Examples
     --------
-    >>> from helpers.studies.fusion import methods
-    >>> methods(3, lambdas=[0.1])["greedy"].grid
+    >>> from helpers.studies.fusion import fusion_methods
+    >>> fusion_methods(3, lambdas=[0.1])["greedy"].grid
     {'k': [2, 3], 'lam': [0.1]}
     """
     from helpers import ensembles as e
@@ -212,7 +212,7 @@ def score_methods(
     encode: Callable[[list[str]], Mapping[str, Any]],
     task: Any,
     *,
-    methods: Callable[[int], Mapping[str, Method]] = methods,
+    methods: Callable[[int], Mapping[str, Method]] = fusion_methods,
     n_fit: int = 2000,
     n_resamples: int = 1000,
     confidence_level: float = 0.95,
@@ -229,7 +229,7 @@ def score_methods(
         A task of :func:`helpers.tasks.load_tasks`, or another that :func:`helpers.tasks.evaluate_task` takes and
         that has the splits ``"train"``, ``"validation"`` and ``"test"``.
     methods
-        From the number of representations to methods by name: :func:`methods`, or that with other grids by
+        From the number of representations to methods by name: :func:`fusion_methods`, or that with other grids by
         ``functools.partial``; ``last_layer`` and ``best_layer`` have to be among them.
     n_fit
         Training texts, drawn at random, from which similarities, means and principal axes are learnt; all if fewer.
@@ -426,7 +426,7 @@ def _chosen(ensemble: Any, grid: Mapping[str, Sequence]) -> dict[str, Any]:
     return chosen | ({"layer": ensemble.used_[0]} if len(ensemble.used_) == 1 else {})
 
 
-def recorded(table: str = "results/fusion.csv", draws: str = "results/fusion_draws.parquet") -> pd.DataFrame:
+def recorded_scores(table: str = "results/fusion.csv", draws: str = "results/fusion_draws.parquet") -> pd.DataFrame:
     """The recorded table of this experiment, over encoders and tasks, with its draws.
 
     Parameters
@@ -448,7 +448,7 @@ def recorded(table: str = "results/fusion.csv", draws: str = "results/fusion_dra
     )
 
 
-def scores(table: pd.DataFrame, kind: str | Sequence[str] = "published", *, split: str = "test") -> pd.DataFrame:
+def method_scores(table: pd.DataFrame, kind: str | Sequence[str] = "published", *, split: str = "test") -> pd.DataFrame:
     """Cells × methods: the scores of a tidy table, as :mod:`helpers.inference` takes them.
 
     Parameters
@@ -479,8 +479,8 @@ def findings(
     Parameters
     ----------
     table
-        As for :func:`scores`, with a row of every method of :data:`PUBLISHED` in every cell, and with the columns
-        ``type`` and, for the error of a score, ``draws``. Cells of the type ``"PairClassification"`` are the
+        As for :func:`method_scores`, with a row of every method of :data:`PUBLISHED` in every cell, and with the
+        columns ``type`` and, for the error of a score, ``draws``. Cells of the type ``"PairClassification"`` are the
         duplicates; encoders with a representation called ``"pooler"`` are those of the claim about the pooler.
     confidence_level
         Of the intervals.
@@ -507,7 +507,7 @@ def findings(
     from helpers.inference import absent
     from helpers.metrics import average_ranks
 
-    wide = scores(table).reindex(columns=list(PUBLISHED))
+    wide = method_scores(table).reindex(columns=list(PUBLISHED))
     if wide.isna().any(axis=None):
         cell, name = wide.isna().stack().idxmax()[:2], wide.columns[wide.isna().any()][0]
         raise ValueError(f"table has no test score of {name} in every cell; the first gap is at {cell}")

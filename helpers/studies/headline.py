@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from helpers.studies.combining import Tuned
 
-__all__ = ["METHODS", "difference_by", "differences_agree", "headline"]
+__all__ = ["METHODS", "difference_by_classifier", "difference_agreement", "score_by_classifiers"]
 
 METHODS = (
     "best",
@@ -32,10 +32,11 @@ METHODS = (
     "procrustes_qp",
     "qp_agreement",
 )
-"""What the claims compare: names of :func:`helpers.studies.combining.compare`, and ``qp_agreement``, see below."""
+"""What the claims compare: names of :func:`helpers.studies.combining.compare_methods`, and ``qp_agreement``, see
+below."""
 
 
-def headline(
+def score_by_classifiers(
     representations: Mapping[str, Any],
     target: pd.Series,
     split: pd.Series,
@@ -51,13 +52,13 @@ def headline(
 ) -> pd.DataFrame:
     """Combinations of the embeddings of one experiment, each scored on the test clients by several scorers.
 
-    Fits and choices are those of :func:`helpers.studies.combining.compare` with ``classifier="fast"``, so that every
-    scorer judges the same representation and none of them takes part in making it.
+    Fits and choices are those of :func:`helpers.studies.combining.compare_methods` with ``classifier="fast"``, so that
+    every scorer judges the same representation and none of them takes part in making it.
 
     Parameters
     ----------
     representations, target, split
-        Arguments of :func:`helpers.studies.combining.compare`.
+        Arguments of :func:`helpers.studies.combining.compare_methods`.
     methods
         Names of the methods: ``best``, the single model of highest validation accuracy, ``concat``, all columns side by
         side, methods of :func:`helpers.studies.replacing.replacing_methods` and
@@ -89,26 +90,26 @@ def headline(
     Examples
     --------
     >>> import numpy as np, pandas as pd
-    >>> from helpers.studies.headline import headline
+    >>> from helpers.studies.headline import score_by_classifiers
     >>> rng = np.random.default_rng(0)
     >>> target = pd.Series(rng.integers(0, 2, 120))
     >>> split = pd.Series(["train", "validation", "test"] * 40)
     >>> models = {name: target.to_numpy()[:, None] + rng.normal(size=(120, 3)) for name in "ab"}
     >>> asked = {"methods": ["best", "concat", "mean"], "classifiers": ["logistic", "lightgbm"]}
-    >>> found = headline(models, target, split, **asked)
+    >>> found = score_by_classifiers(models, target, split, **asked)
     >>> found["width"].tolist()
     [3, 6, 3]
     """
     import pandas as pd
 
     from helpers.clients.scoring import score
-    from helpers.studies.combining import aligned_rows, compare
+    from helpers.studies.combining import aligned_rows, compare_methods
 
     seed = integer_seed(rng)
     if unknown := [name for name in classifiers if name not in CLASSIFIERS]:
         raise ValueError(f"classifiers has {unknown[0]!r}; it can have {', '.join(map(repr, CLASSIFIERS))}")
     few = partial(_tuned, methods=methods, ps=ps, alphas=alphas, lambdas=lambdas)
-    found = compare(
+    found = compare_methods(
         representations, target, split, few, classifier="fast", selection_classifier=selection_classifier, rng=seed
     )
     target = target[target.notna()]
@@ -138,41 +139,41 @@ def headline(
     return pd.DataFrame(rows)
 
 
-def difference_by(table: pd.DataFrame, first: str, second: str, **options: Any) -> pd.DataFrame:
+def difference_by_classifier(table: pd.DataFrame, first: str, second: str, **options: Any) -> pd.DataFrame:
     """The difference of two methods in accuracy by each scorer, over the experiments in which it has scored both.
 
     Parameters
     ----------
     table
-        Table of :func:`headline` with a column ``experiment``.
+        Table of :func:`score_by_classifiers` with a column ``experiment``.
     first, second
         Methods.
     options
-        Arguments of :func:`helpers.studies.combining.over_experiments`.
+        Arguments of :func:`helpers.studies.combining.differences_over_experiments`.
 
     Returns
     -------
     DataFrame
-        A row for each scorer: what :func:`helpers.studies.combining.over_experiments` says of the first against the
-        second; NaN, and ``n`` 0, where no experiment has both.
+        A row for each scorer: what :func:`helpers.studies.combining.differences_over_experiments` says of the first
+        against the second; NaN, and ``n`` 0, where no experiment has both.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from helpers.studies.headline import difference_by
+    >>> from helpers.studies.headline import difference_by_classifier
     >>> rows = [(e, m, 0.5 + d + 0.01 * e) for e in range(5) for m, d in (("best", 0.0), ("mean", 0.02))]
     >>> table = pd.DataFrame(rows, columns=["experiment", "method", "fast"])
-    >>> difference_by(table, "mean", "best").loc["fast", ["difference", "n"]].round(3).tolist()
+    >>> difference_by_classifier(table, "mean", "best").loc["fast", ["difference", "n"]].round(3).tolist()
     [0.02, 5.0]
     """
     import pandas as pd
 
-    from helpers.studies.combining import over_experiments
+    from helpers.studies.combining import differences_over_experiments
 
     rows = {}
     for classifier in (name for name in CLASSIFIERS if name in table):
         pair = _pair(table, first, second, classifier)
-        found = over_experiments(pair, second, **options).loc[first] if len(pair) else pd.Series({"n": 0})
+        found = differences_over_experiments(pair, second, **options).loc[first] if len(pair) else pd.Series({"n": 0})
         rows[classifier] = found
     out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("classifier")
     return out.reindex(columns=list(dict.fromkeys(["difference", "ci_low", "ci_high", "p", *out]))).astype({"n": int})
@@ -187,7 +188,7 @@ def _pair(table: pd.DataFrame, first: str, second: str, classifier: str) -> pd.D
     return rows.assign(accuracy=rows[classifier])
 
 
-def differences_agree(
+def difference_agreement(
     table: pd.DataFrame,
     against: str = "best",
     *,
@@ -201,8 +202,8 @@ def differences_agree(
     Parameters
     ----------
     table
-        Table of :func:`headline` with a column ``experiment``; rows that one of the classifiers has not scored are left
-        out.
+        Table of :func:`score_by_classifiers` with a column ``experiment``; rows that one of the classifiers has not
+        scored are left out.
     against
         A method that every experiment has.
     reference
@@ -228,10 +229,10 @@ def differences_agree(
     Examples
     --------
     >>> import pandas as pd
-    >>> from helpers.studies.headline import differences_agree
+    >>> from helpers.studies.headline import difference_agreement
     >>> rows = [(e, m, 0.5 + d, 0.6 + 2 * d) for e in range(3) for m, d in (("best", 0), ("a", 0.01 * e), ("b", -0.02))]
     >>> table = pd.DataFrame(rows, columns=["experiment", "method", "fast", "lightautoml"])
-    >>> differences_agree(table, n_resamples=99).loc["fast", ["correlation", "same_sign"]].round(6).tolist()
+    >>> difference_agreement(table, n_resamples=99).loc["fast", ["correlation", "same_sign"]].round(6).tolist()
     [1.0, 1.0]
     """
     import pandas as pd
@@ -310,9 +311,9 @@ def _by_agreement(arrays: Mapping[str, np.ndarray], train: np.ndarray) -> np.nda
     """The weighted sum of models by their agreement with each other."""
     from helpers.ensembles import QP
     from helpers.similarity import similarity_matrix
-    from helpers.studies.label_free import qualities, unit_range
+    from helpers.studies.label_free import quality_table, unit_range
 
     seen = {name: x[train] for name, x in arrays.items()}
     similarity = similarity_matrix(seen, "cka", progress=False).to_numpy()
-    quality = qualities(seen, ["agreement"], similarity=similarity)["agreement"].to_numpy()
+    quality = quality_table(seen, ["agreement"], similarity=similarity)["agreement"].to_numpy()
     return QP(1.0, align="pad").fit(seen, quality=unit_range(quality), similarity=similarity).transform(arrays)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 __all__ = [
     "FURTHER",
     "PUBLISHED",
-    "Study",
-    "against",
+    "QualityStudy",
+    "differences_to",
     "claims",
     "findings",
-    "halves",
-    "qualities",
+    "split_histories",
+    "quality_table",
     "weigh_models",
     "views_of",
     "with_views",
@@ -49,7 +49,7 @@ FURTHER = (
 """Those that it does not have."""
 
 
-class Study(NamedTuple):
+class QualityStudy(NamedTuple):
     """What :func:`weigh_models` found about one experiment.
 
     Attributes
@@ -66,7 +66,7 @@ class Study(NamedTuple):
     methods: pd.DataFrame
 
 
-def qualities(
+def quality_table(
     models: Mapping[Any, Any],
     names: Sequence[str] = PUBLISHED + FURTHER,
     *,
@@ -102,9 +102,9 @@ def qualities(
     Examples
     --------
     >>> import numpy as np
-    >>> from helpers.studies.label_free import qualities
+    >>> from helpers.studies.label_free import quality_table
     >>> rng = np.random.default_rng(0)
-    >>> found = qualities({"a": rng.normal(size=(50, 4)), "b": rng.normal(size=(50, 1)) * np.ones(4)}, ["rankme"])
+    >>> found = quality_table({"a": rng.normal(size=(50, 4)), "b": rng.normal(size=(50, 1)) * np.ones(4)}, ["rankme"])
     >>> found.round(1)["rankme"].to_dict()
     {'a': 4.0, 'b': 1.0}
     """
@@ -149,7 +149,7 @@ def weigh_models(
     combine: Sequence[str] = ("sum", "concat"),
     classifier: str = "fast",
     rng: int | np.random.Generator = 0,
-) -> Study:
+) -> QualityStudy:
     r"""All weightings of one experiment: the quadratic program with each quality, and what it is measured against.
 
     Qualities and the similarity S (linear CKA) are taken from the training clients without their labels, and the
@@ -163,9 +163,9 @@ def weigh_models(
     target, split
         Class of each client, and whether it is for training, validation or test: see :func:`helpers.clients.score`.
     names
-        Names of the qualities; see :func:`qualities`.
+        Names of the qualities; see :func:`quality_table`.
     views
-        Views of the training clients, in their order, as for :func:`qualities`.
+        Views of the training clients, in their order, as for :func:`quality_table`.
     extra : DataFrame, optional
         Further qualities: a row per model, a column per quality, larger is better.
     lam
@@ -219,7 +219,7 @@ def weigh_models(
     seen = {name: x[train] for name, x in arrays.items()}
     s = _similarity(seen)
     views = None if views is None else {str(name): view for name, view in views.items()}
-    found = qualities(seen, names, views=views, similarity=s, rng=seed)
+    found = quality_table(seen, names, views=views, similarity=s, rng=seed)
     if extra is not None:
         found = found.join(extra.set_axis(extra.index.map(str), axis=0))
         names = [*names, *extra]
@@ -241,7 +241,7 @@ def weigh_models(
             for other in lambdas:
                 if other != lam:
                     made.add_weighted(quality, unit_range(q), "unit", other, sums)
-    return Study(rated.reset_index(), pd.DataFrame(made.rows))
+    return QualityStudy(rated.reset_index(), pd.DataFrame(made.rows))
 
 
 def _rated(found: pd.DataFrame, scored: Mapping[str, Mapping], seed: Any) -> pd.DataFrame:
@@ -304,7 +304,7 @@ class _Methods:
             self.add(quality, way, scale, float(lam), self.accuracy(combined), combined.shape[1], weights)
 
 
-def against(
+def differences_to(
     methods: pd.DataFrame,
     reference: Mapping[str, Any],
     *,
@@ -427,7 +427,7 @@ def findings(
     claims
         Key → claim, keys are qualities.
     by, confidence_level, n_resamples, rng
-        Arguments of :func:`against`.
+        Arguments of :func:`differences_to`.
 
     Returns
     -------
@@ -447,7 +447,7 @@ def findings(
     return found
 
 
-def halves(clients: Clients, *, rng: int | np.random.Generator = 0) -> tuple[Clients, Clients]:
+def split_histories(clients: Clients, *, rng: int | np.random.Generator = 0) -> tuple[Clients, Clients]:
     """Each client's events cut in two at random: two views of everyone.
 
     Parameters
@@ -465,9 +465,9 @@ def halves(clients: Clients, *, rng: int | np.random.Generator = 0) -> tuple[Cli
     Examples
     --------
     >>> from helpers.clients import simulate
-    >>> from helpers.studies.label_free import halves
+    >>> from helpers.studies.label_free import split_histories
     >>> clients = simulate(10, rng=0)
-    >>> first, second = halves(clients)
+    >>> first, second = split_histories(clients)
     >>> len(first.events) + len(second.events) == len(clients.events)
     True
     """
@@ -510,7 +510,7 @@ def with_views(
     from helpers.clients.data import Clients
 
     n, known = len(clients), pd.Index(clients.target.index)
-    three = [clients, *halves(clients, rng=halves_rng)]
+    three = [clients, *split_histories(clients, rng=halves_rng)]
     # Halves follow as clients of their own, of no part that is trained on.
     events = pd.concat(
         [one.events.assign(client=known.get_indexer(one.events["client"]) + i * n) for i, one in enumerate(three)],
@@ -555,13 +555,13 @@ def views_of(
     ValueError
         If the clients are not those of the sweep.
     """
-    from helpers.clients import load
+    from helpers.clients import load_clients
     from helpers.clients.coles import SPACE
     from helpers.clients.data import Clients
 
     seed = integer_seed(rng)
     population = [seed, experiment] if source == "simulated" else seed
-    clients = load(source, n_clients=n_clients or None, rng=population, **(options or {}))
+    clients = load_clients(source, n_clients=n_clients or None, rng=population, **(options or {}))
     parts = sweep.split[experiment]
     if not parts.index.equals(clients.target.index):
         raise ValueError(f"the clients of {source!r} are not those of experiment {experiment} of the sweep")

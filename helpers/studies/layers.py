@@ -20,24 +20,24 @@ from helpers.similarity import MEASURES, rtd, rtd_matrix, similarity_matrices
 __all__ = [
     "CLAIMS",
     "VIEWS",
-    "Study",
+    "LayerStudy",
     "measure_agreement",
     "block_fit",
     "block_name",
     "block_test",
-    "blocks",
+    "rank_partitions",
     "blocks_finding",
-    "claimed",
-    "contiguous",
-    "cut",
-    "drift",
-    "ends",
+    "claimed_partitions",
+    "contiguous_partitions",
+    "cut_tree",
+    "drifting_layers",
+    "rank_ends",
     "findings",
-    "interval",
+    "basic_interval",
     "as_similarities",
     "pooler_finding",
     "compare_layers",
-    "tidy",
+    "similarity_rows",
 ]
 
 #: The measures that are laid side by side: the four of the original study, and the one that it skipped.
@@ -80,7 +80,7 @@ CLAIMS = {
 """What the published study claims of the layers of its encoders."""
 
 
-class Study(NamedTuple):
+class LayerStudy(NamedTuple):
     """Five measures between all layers of one encoder.
 
     ``matrices``: measure → ``DataFrame`` (L, L). ``draws``: measure → array (R, L, L) that moves about its own mean as
@@ -92,10 +92,10 @@ class Study(NamedTuple):
     draws: dict[str, np.ndarray]
     chance: dict[str, Any]
 
-    def of(self, names: Sequence[str]) -> Study:
+    def of(self, names: Sequence[str]) -> LayerStudy:
         """The same of some of the layers."""
         at = [list(next(iter(self.matrices.values())).index).index(name) for name in names]
-        return Study(
+        return LayerStudy(
             {name: matrix.iloc[at, at] for name, matrix in self.matrices.items()},
             {name: draws[:, at][:, :, at] for name, draws in self.draws.items()},
             {name: matrix.iloc[at, at] for name, matrix in self.chance.items()},
@@ -110,7 +110,7 @@ def compare_layers(
     rtd_trials: int = 6,
     halves: int = 20,
     rng: int | np.random.Generator = 0,
-) -> Study:
+) -> LayerStudy:
     """CKA, RSA, Jaccard, distance correlation and RTD between all layers, how sure they are, and what chance gives.
 
     Parameters
@@ -180,13 +180,13 @@ def compare_layers(
     for i, j in itertools.combinations_with_replacement(range(size), 2):
         apart[i, j] = apart[j, i] = rtd(arrays[names[i]], arrays[names[j]][order], **options, rng=at)
     chance["rtd"] = pd.DataFrame(apart, names, names)
-    return Study(full, draws, chance)
+    return LayerStudy(full, draws, chance)
 
 
-def interval(value: float, draws: Sequence[float], confidence_level: float = 0.95) -> tuple[float, float]:
+def basic_interval(value: float, draws: Sequence[float], confidence_level: float = 0.95) -> tuple[float, float]:
     """The value with the deviations of ``draws`` from their own mean around it, turned as in the basic bootstrap.
 
-    >>> [round(end, 6) for end in interval(1.0, [0.4, 0.5, 0.6], confidence_level=1.0)]
+    >>> [round(end, 6) for end in basic_interval(1.0, [0.4, 0.5, 0.6], confidence_level=1.0)]
     [0.9, 1.1]
     """
     moved = np.asarray(draws, dtype=float) - np.mean(draws)
@@ -194,7 +194,7 @@ def interval(value: float, draws: Sequence[float], confidence_level: float = 0.9
     return float(value - high), float(value - low)
 
 
-def tidy(found: Study) -> Any:
+def similarity_rows(found: LayerStudy) -> Any:
     """A row for each measure and pair of layers: ``measure, layer_a, layer_b, value, ci_low, ci_high, chance``."""
     import pandas as pd
 
@@ -202,14 +202,14 @@ def tidy(found: Study) -> Any:
     for name, matrix in found.matrices.items():
         for i, j in itertools.combinations(range(len(matrix)), 2):
             value = float(matrix.iat[i, j])
-            low, high = interval(value, found.draws[name][:, i, j])
+            low, high = basic_interval(value, found.draws[name][:, i, j])
             chance = float(found.chance[name].iat[i, j])
             rows.append((name, matrix.index[i], matrix.index[j], value, low, high, chance))
     return pd.DataFrame(rows, columns=["measure", "layer_a", "layer_b", "value", "ci_low", "ci_high", "chance"])
 
 
 def measure_agreement(
-    found: Study, measures: Sequence[str] = VIEWS, *, n_permutations: int = 999, rng: int | np.random.Generator = 0
+    found: LayerStudy, measures: Sequence[str] = VIEWS, *, n_permutations: int = 999, rng: int | np.random.Generator = 0
 ) -> Any:
     """How alike two measures order the pairs of layers: Spearman's correlation of the entries above the diagonals.
 
@@ -259,7 +259,7 @@ def measure_agreement(
         moved = [sign * _over_pairs(x, y) for x, y in zip(found.draws[a], found.draws[b], strict=True)]
         orders = (rng.permutation(size) for _ in range(check_count(n_permutations, "n_permutations")))
         null = np.array([_over_pairs(full[a], full[b][np.ix_(order, order)]) for order in orders])
-        low, high = interval(value, moved)
+        low, high = basic_interval(value, moved)
         rows.append(
             {
                 "measure_a": a,
@@ -275,10 +275,10 @@ def measure_agreement(
     return pd.DataFrame(rows)
 
 
-def contiguous(size: int, count: int) -> np.ndarray:
+def contiguous_partitions(size: int, count: int) -> np.ndarray:
     """All ways to cut ``size`` layers into ``count`` blocks of neighbours: labels of shape (ways, size).
 
-    >>> contiguous(3, 2).tolist()
+    >>> contiguous_partitions(3, 2).tolist()
     [[0, 1, 1], [0, 0, 1]]
     """
     count = check_count(count, "count", most=size, why=f"({size} layers)")
@@ -308,11 +308,11 @@ def block_test(similarity: Any, groups: Sequence[int], *, beyond_depth: bool = F
     [1.0, 0.5]
     """
     matrix, fit = np.asarray(similarity, float), block_fit(similarity, groups, beyond_depth=beyond_depth)
-    fits = _fits(matrix, contiguous(len(groups), len(set(groups))), beyond_depth)
+    fits = _fits(matrix, contiguous_partitions(len(groups), len(set(groups))), beyond_depth)
     return fit, float(np.mean(~(fits < fit - 1e-12)))
 
 
-def as_similarities(found: Study, measure: str) -> tuple[np.ndarray, np.ndarray]:
+def as_similarities(found: LayerStudy, measure: str) -> tuple[np.ndarray, np.ndarray]:
     """The matrix and its draws as similarities: of a distance the share by which it lies below its chance level."""
     matrix, draws, chance = found.matrices[measure].to_numpy(), found.draws[measure], found.chance[measure].to_numpy()
     return (
@@ -320,7 +320,7 @@ def as_similarities(found: Study, measure: str) -> tuple[np.ndarray, np.ndarray]
     )
 
 
-def blocks(found: Study, partitions: Mapping[str, Sequence[int]], measures: Sequence[str] = VIEWS) -> Any:
+def rank_partitions(found: LayerStudy, partitions: Mapping[str, Sequence[int]], measures: Sequence[str] = VIEWS) -> Any:
     """Claimed partitions of the layers against all contiguous ones of as many blocks.
 
     Parameters
@@ -343,10 +343,10 @@ def blocks(found: Study, partitions: Mapping[str, Sequence[int]], measures: Sequ
     Examples
     --------
     >>> import numpy as np
-    >>> from helpers.studies.layers import blocks, compare_layers
+    >>> from helpers.studies.layers import rank_partitions, compare_layers
     >>> x, y = np.random.default_rng(0).normal(size=(2, 60, 4))
     >>> found = compare_layers({"a": x, "b": x + y / 5, "c": y}, k=5, rtd_batch=20, rtd_trials=2, halves=3)
-    >>> blocks(found, {"the last apart": [0, 0, 1]}, ["cka"])[["best", "tree"]].values.tolist()
+    >>> rank_partitions(found, {"the last apart": [0, 0, 1]}, ["cka"])[["best", "tree"]].values.tolist()
     [['[0–1] [2]', '[0–1] [2]']]
     """
     import pandas as pd
@@ -360,29 +360,29 @@ def blocks(found: Study, partitions: Mapping[str, Sequence[int]], measures: Sequ
             often = np.mean([block_test(draw, groups, beyond_depth=beyond)[1] <= 0.05 for draw in draws])
             row |= {f"fit{suffix}": fit, f"p{suffix}": share, f"support{suffix}": float(often)}
         count = len(set(groups))
-        ways = contiguous(len(groups), count)
-        tree = block_name(cut(matrix, count))
+        ways = contiguous_partitions(len(groups), count)
+        tree = block_name(cut_tree(matrix, count))
         row["best"] = block_name(ways[int(np.argmax(_fits(matrix, ways, False)))])
         row["tree"] = tree
-        row["tree_support"] = float(np.mean([block_name(cut(draw, count)) == tree for draw in draws]))
+        row["tree_support"] = float(np.mean([block_name(cut_tree(draw, count)) == tree for draw in draws]))
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def claimed(size: int) -> dict[str, list[int]]:
+def claimed_partitions(size: int) -> dict[str, list[int]]:
     """What the original study says of the layers 0 to ``size`` - 1 of an encoder, as partitions.
 
     Popov (2025): the central layers form a block, the embedding layer and the last one stand apart; BERT, whose 12
     layers follow the embedding layer, falls into four blocks.
 
-    >>> {name: block_name(groups) for name, groups in claimed(13).items()}
+    >>> {name: block_name(groups) for name, groups in claimed_partitions(13).items()}
     {'centre and two ends': '[0] [1–11] [12]', 'four blocks': '[0] [1–3] [4–8] [9–12]'}
     """
     out = {"centre and two ends": [0, *[1] * (size - 2), 2]}
     return out | ({"four blocks": [0, *[1] * 3, *[2] * 5, *[3] * 4]} if size == 13 else {})
 
 
-def ends(found: Study, measures: Sequence[str] = VIEWS) -> Any:
+def rank_ends(found: LayerStudy, measures: Sequence[str] = VIEWS) -> Any:
     """Whether the first and the last layer stand apart: their steps to the next layer among all steps.
 
     Returns
@@ -395,11 +395,11 @@ def ends(found: Study, measures: Sequence[str] = VIEWS) -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> from helpers.studies.layers import ends, compare_layers
+    >>> from helpers.studies.layers import rank_ends, compare_layers
     >>> x, y = np.random.default_rng(0).normal(size=(2, 60, 4))
     >>> layers = {"a": x, "b": x + y / 9, "c": x + y / 5, "d": x + y / 3, "e": y}
     >>> found = compare_layers(layers, k=5, rtd_batch=20, rtd_trials=2, halves=3)
-    >>> ends(found, ["cka"])[["layer", "rank"]].values.tolist()
+    >>> rank_ends(found, ["cka"])[["layer", "rank"]].values.tolist()
     [['a', 3], ['e', 1]]
     """
     import pandas as pd
@@ -423,7 +423,7 @@ def findings(pairs: Any, agreements: Any, n_objects: Mapping[Any, int]) -> dict[
     Parameters
     ----------
     pairs
-        Of :func:`tidy`, with a column ``run`` that names the encoder (and the corpus); CKA is what is read.
+        Of :func:`similarity_rows`, with a column ``run`` that names the encoder (and the corpus); CKA is what is read.
     agreements
         Of :func:`measure_agreement`, with the same column; RTD is left out.
     n_objects
@@ -455,7 +455,7 @@ def findings(pairs: Any, agreements: Any, n_objects: Mapping[Any, int]) -> dict[
     return {key: weakest(CLAIMS[key], found) for key, found in parts.items() if found}
 
 
-def blocks_finding(found: Study, n_objects: int, groups: Sequence[int]) -> Finding:
+def blocks_finding(found: LayerStudy, n_objects: int, groups: Sequence[int]) -> Finding:
     """Whether claimed blocks fit better than all but one in twenty of the partitions into as many contiguous blocks.
 
     Parameters
@@ -467,7 +467,7 @@ def blocks_finding(found: Study, n_objects: int, groups: Sequence[int]) -> Findi
     groups
         Labels of the layers.
     """
-    ways = contiguous(len(groups), len(set(groups)))
+    ways = contiguous_partitions(len(groups), len(set(groups)))
 
     def lead(matrix: np.ndarray) -> float:
         return block_fit(matrix, groups) - float(np.nanquantile(_fits(matrix, ways, False), 0.95, method="higher"))
@@ -475,7 +475,7 @@ def blocks_finding(found: Study, n_objects: int, groups: Sequence[int]) -> Findi
     return _drawn_finding(lead, found, n_objects)
 
 
-def pooler_finding(found: Study, n_objects: int) -> Finding:
+def pooler_finding(found: LayerStudy, n_objects: int) -> Finding:
     """How far above the cut into four groups the last representation joins the tree of all.
 
     Parameters
@@ -504,11 +504,11 @@ def pooler_finding(found: Study, n_objects: int) -> Finding:
     return _drawn_finding(height, found, n_objects)
 
 
-def _drawn_finding(statistic: Any, found: Study, n_objects: int) -> Finding:
+def _drawn_finding(statistic: Any, found: LayerStudy, n_objects: int) -> Finding:
     """A statistic of the CKA matrix with the interval that its draws give."""
     matrix, draws = as_similarities(found, "cka")
     value = statistic(matrix)
-    return _finding((value, *interval(value, [statistic(draw) for draw in draws])), n_objects)
+    return _finding((value, *basic_interval(value, [statistic(draw) for draw in draws])), n_objects)
 
 
 def _finding(bounds: Any, n_objects: int) -> Finding:
@@ -538,10 +538,10 @@ def _centre_gap(bounds: Mapping[tuple[int, int], np.ndarray], last: int) -> np.n
     return np.mean(gaps, axis=0)
 
 
-def cut(similarity: Any, count: int) -> np.ndarray:
+def cut_tree(similarity: Any, count: int) -> np.ndarray:
     """Blocks by average linkage of 1 - similarity, cut into ``count`` and numbered in order of appearance.
 
-    >>> cut([[1.0, 0.1, 0.9], [0.1, 1.0, 0.2], [0.9, 0.2, 1.0]], 2).tolist()
+    >>> cut_tree([[1.0, 0.1, 0.9], [0.1, 1.0, 0.2], [0.9, 0.2, 1.0]], 2).tolist()
     [0, 1, 0]
     """
     from scipy.cluster.hierarchy import cut_tree, linkage
@@ -567,12 +567,12 @@ def block_name(groups: Sequence[int]) -> str:
     return " ".join(parts)
 
 
-def drift(x: Any, steps: int, keep: float, rng: int | np.random.Generator = 0) -> dict[str, np.ndarray]:
+def drifting_layers(x: Any, steps: int, keep: float, rng: int | np.random.Generator = 0) -> dict[str, np.ndarray]:
     """Layers with nothing but a steady drift: each keeps the share ``keep`` of the variance of the one before.
 
     The rest comes from the rows of ``x`` in random order, which have the same spectrum and know nothing of the objects.
 
-    >>> [z.shape for z in drift(np.eye(4), 2, 0.5).values()]
+    >>> [z.shape for z in drifting_layers(np.eye(4), 2, 0.5).values()]
     [(4, 4), (4, 4), (4, 4)]
     """
     if not 0 <= keep <= 1:

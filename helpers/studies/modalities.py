@@ -12,7 +12,7 @@ import numpy as np
 
 from helpers.arrays import integer_seed
 from helpers.clients.modalities import KINDS, Modalities, ceilings, embed_graph, embed_texts, make_modalities
-from helpers.studies.combining import Scored, Tuned, compare
+from helpers.studies.combining import Scored, Tuned, compare_methods
 from helpers.studies.comparing import paired_table
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def compare_sets(
     lambdas, steps
         Values of λ of the QP and of p of the replacement, of which validation accuracy chooses.
     classifier, selection_classifier, rng, known
-        Arguments of :func:`helpers.studies.combining.compare`, which does the work.
+        Arguments of :func:`helpers.studies.combining.compare_methods`, which does the work.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def compare_sets(
         total = sum(x.shape[1] for x in here.values())
         methods = partial(_methods, min(width, total), lambdas, steps)
         options = {"classifier": classifier, "selection_classifier": selection_classifier, "rng": seed, "known": known}
-        found = compare(here, target, split, methods, n_resamples=2, **options)
+        found = compare_methods(here, target, split, methods, n_resamples=2, **options)
         table = found.table.set_index("method", drop=False)
         quality |= table.loc[table["kind"] == "single", "validation"].to_dict()
         for method, key in {name: NAMES.get(name, name) for name in METHODS}.items():

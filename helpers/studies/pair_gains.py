@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from helpers.studies.sweep import Sweep
 
-__all__ = ["COMBINATIONS", "SLOW", "combine", "pair_gains", "pair_measures", "measure_pairs"]
+__all__ = ["COMBINATIONS", "SLOW", "combine_pair", "pair_gains", "pair_measures", "measure_pairs"]
 
 COMBINATIONS = ("concatenation", "sum", "product")
 
@@ -31,7 +31,7 @@ SLOW = ("rtd", "rtd_lite", "geometry_score", "imd")
 OPTIONS = {"rtd": {"trials": 4, "batch": 150}}
 
 
-def combine(x: Any, y: Any, how: str = "concatenation", *, train: Any = None) -> np.ndarray:
+def combine_pair(x: Any, y: Any, how: str = "concatenation", *, train: Any = None) -> np.ndarray:
     """One representation of two.
 
     Parameters
@@ -61,8 +61,8 @@ def combine(x: Any, y: Any, how: str = "concatenation", *, train: Any = None) ->
 
     Examples
     --------
-    >>> from helpers.studies.pair_gains import combine
-    >>> combine([[1.0], [3.0]], [[0.0, 5.0], [2.0, 5.0]], "sum").tolist()
+    >>> from helpers.studies.pair_gains import combine_pair
+    >>> combine_pair([[1.0], [3.0]], [[0.0, 5.0], [2.0, 5.0]], "sum").tolist()
     [[-2.0, 0.0], [2.0, 0.0]]
     """
     if how not in COMBINATIONS:
@@ -301,7 +301,7 @@ def _correct(job, train, target, split, **options) -> np.ndarray:
     """Whether each test client's class is predicted, from one representation or from two combined."""
     from helpers.clients.scoring import score
 
-    x = job[0] if len(job) == 1 else combine(*job, train=train)
+    x = job[0] if len(job) == 1 else combine_pair(*job, train=train)
     return score(x, target, split, **options).correct.to_numpy(dtype=float)
 
 

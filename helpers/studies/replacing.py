@@ -8,7 +8,7 @@ import numpy as np
 
 from helpers.arrays import integer_seed
 from helpers.inference import Claim
-from helpers.studies.combining import AboutMethods, Tuned, baselines
+from helpers.studies.combining import AboutMethods, Tuned, baseline_methods
 
 __all__ = ["CLAIMS", "replacing_methods"]
 
@@ -110,7 +110,7 @@ def replacing_methods(
 
     seed = integer_seed(rng)
     grid = {"p": list(ps)}
-    return baselines(width, n_train) | {
+    return baseline_methods(width, n_train) | {
         "replacement": Tuned(GreedyReplacement()),
         "replacement_inverse": Tuned(GreedyReplacement(gain="inverse")),
         "replacement_tuned": Tuned(GreedyReplacement(), grid, path=True),

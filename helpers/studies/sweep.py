@@ -12,24 +12,22 @@ from helpers.arrays import integer_seed
 from helpers.book.runs import Run, execute_all, grid, parameters_of, results
 from helpers.clients.coles import Embedded
 from helpers.clients.scoring import score_splits
+from helpers.locations import ROOT
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-__all__ = ["IN_WORKER", "ROOT", "WORKER", "Sweep", "read_sweep", "save_run", "score_runs", "sweep_runs", "train_sweep"]
+__all__ = ["IN_WORKER", "WORKER", "Sweep", "read_sweep", "save_run", "score_runs", "sweep_runs", "train_sweep"]
 
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-WORKER = ROOT / "notebooks" / "runs" / "coles.ipynb"
+WORKER = (ROOT or Path()) / "notebooks" / "runs" / "coles.ipynb"
 
 
 IN_WORKER = (
     "helpers.clients.coles:embed",
     "helpers.clients.coles:draw",
-    "helpers.clients:load",
+    "helpers.clients:load_clients",
     "helpers.clients:split",
 )
 """What the worker does: named here so that the key of a chapter that sweeps covers it."""

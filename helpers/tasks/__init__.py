@@ -9,7 +9,7 @@ sets, or the hub. :func:`texts` says what has to be encoded, :func:`evaluate_tas
 :meth:`TaskScore.bootstrap` says how far the score would move with other test items.
 """
 
-from helpers.tasks.evaluation import TaskScore, digest, evaluate_task, texts
+from helpers.tasks.evaluation import TaskScore, digest_of_task, evaluate_task, texts
 from helpers.tasks.sources import describe_tasks, load_tasks, task_names
 
-__all__ = ["TaskScore", "describe_tasks", "digest", "evaluate_task", "load_tasks", "task_names", "texts"]
+__all__ = ["TaskScore", "describe_tasks", "digest_of_task", "evaluate_task", "load_tasks", "task_names", "texts"]

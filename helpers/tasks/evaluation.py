@@ -18,7 +18,7 @@ from helpers.metrics import average_precision, ndcg_of_ranking, spearman, top_k
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
-__all__ = ["TaskScore", "digest", "evaluate_task", "texts"]
+__all__ = ["TaskScore", "digest_of_task", "evaluate_task", "texts"]
 
 Encode = Callable[[list[str]], Any] | Mapping[str, Any] | np.ndarray
 
@@ -465,7 +465,7 @@ def overview(task: Any) -> dict[str, Any]:
     }
 
 
-def digest(task: Any) -> str:
+def digest_of_task(task: Any) -> str:
     """SHA-256 of the data of a task: what stands in its splits, in their order.
 
     Parameters

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from helpers.text.prose import prose_of
-from helpers.text.sources import docstrings, installed, library_version, read_source, sources
+from helpers.text.sources import docstrings, has_sources, library_version, read_source, sources
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +108,7 @@ def documentation(
     if missing not in ("error", "skip"):
         raise ValueError(f"missing is {missing!r}; it is 'error' or 'skip'")
     names = list(dict.fromkeys([libraries] if isinstance(libraries, str) else libraries))
-    absent = [name for name in names if not installed(name)]
+    absent = [name for name in names if not has_sources(name)]
     if absent and missing == "error":
         raise ModuleNotFoundError(
             f"the documentation corpus reads {', '.join(absent)}, not installed here; install what is missing, "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-__all__ = ["digest", "read_hub", "read_texts", "sentences"]
+__all__ = ["digest_of_texts", "read_hub", "read_texts", "sentences"]
 
 
 def sentences(
@@ -92,16 +92,16 @@ def sentences(
     return [distinct[i] for i in generator(rng).permutation(len(distinct))[: int(n)]]
 
 
-def digest(texts: pd.DataFrame | Iterable[str]) -> str:
+def digest_of_texts(texts: pd.DataFrame | Iterable[str]) -> str:
     """The SHA-256, as 64 hexadecimal digits, of a table of strings or of a sequence of texts.
 
     Two corpora have one digest exactly if every text (and every other column) is the same, in the same order.
 
     Examples
     --------
-    >>> digest(["One.", "Two."])[:12]
+    >>> digest_of_texts(["One.", "Two."])[:12]
     'df43c64fc53e'
-    >>> digest(["One.", "Two."]) == digest(["One. Two."])
+    >>> digest_of_texts(["One.", "Two."]) == digest_of_texts(["One. Two."])
     False
     """
     if isinstance(texts, str):

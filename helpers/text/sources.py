@@ -18,7 +18,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["docstrings", "installed", "library_version", "read_source", "sources"]
+__all__ = ["docstrings", "has_sources", "library_version", "read_source", "sources"]
 
 
 def _distribution(library: str) -> metadata.Distribution:
@@ -26,7 +26,7 @@ def _distribution(library: str) -> metadata.Distribution:
     return metadata.distribution({"sklearn": "scikit-learn"}.get(library, library))
 
 
-def installed(library: str) -> bool:
+def has_sources(library: str) -> bool:
     """Whether there are sources of a library to read."""
     if library == "python":
         return True

@@ -26,7 +26,7 @@ def make_modalities(
     Parameters
     ----------
     clients
-        Clients as :func:`helpers.clients.load` gives them; those with a latent truth get drawn modalities.
+        Clients as :func:`helpers.clients.load_clients` gives them; those with a latent truth get drawn modalities.
     messages, payments, strength
         Numbers of the model of simulated clients: see :func:`~helpers.clients.modalities.write_messages` and
         :func:`~helpers.clients.modalities.make_payments`. A mapping gives ``text`` and ``graph`` their own strength.
