@@ -157,8 +157,8 @@ def unit_rows(x: Array, *, zero: str = "keep", name: str = "x") -> Array:
     Returns
     -------
     ndarray or tensor
-        In the shape, the dtype and on the device of ``x``. Rows so short or so long that the square of their length
-        leaves the range of the dtype are divided by their largest entry first, so that they too get length 1.
+        Unit rows in the shape, the dtype and on the device of ``x``. Rows so short or so long that the square of their
+        length leaves the range of the dtype are divided by their largest entry first, so that they too get length 1.
 
     Raises
     ------

@@ -159,7 +159,7 @@ def spearman(x: Any, y: Any, *, counts: Any = None, undefined: float = np.nan) -
     Raises
     ------
     ValueError
-        As :func:`pearson`.
+        In the same cases as :func:`pearson`.
 
     Notes
     -----

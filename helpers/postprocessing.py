@@ -138,8 +138,8 @@ def principal_axes(x: Any, *, width: int | None = None, centred: bool = True) ->
     Returns
     -------
     Affine
-        With all axes a rotation, which keeps distances and, of centred rows, cosines; with fewer of them the best
-        approximation by so few coordinates.
+        Map that with all axes is a rotation, which keeps distances and, of centred rows, cosines; with fewer of them
+        the best approximation by so few coordinates.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def all_but_the_top(x: Any, n_removed: int = 1, *, width: int | None = None) -> 
     Raises
     ------
     TypeError, ValueError
-        As :func:`principal_axes`; if ``n_removed`` is not a whole number of at least 0.
+        In the same cases as :func:`principal_axes`; if ``n_removed`` is not a whole number of at least 0.
 
     Notes
     -----
@@ -224,7 +224,7 @@ def whitening(x: Any, *, power: float = 1.0, width: int | None = None) -> Affine
     Raises
     ------
     TypeError, ValueError
-        As :func:`principal_axes`; if ``power`` is not a finite number.
+        In the same cases as :func:`principal_axes`; if ``power`` is not a finite number.
 
     Notes
     -----

@@ -86,9 +86,9 @@ def test_every_ensemble_gives_the_same_in_another_process(tmp_path):
         fitted(ensemble).save(tmp_path / str(i))
     code = f"""
 import numpy as np
-from helpers.ensembles import load
+from helpers.ensembles import load_ensemble
 new = dict(zip({NAMES!r}, np.load("new.npz").values(), strict=True))
-np.savez("out.npz", *(load(str(i)).transform(new) for i in range({len(ALL)})))
+np.savez("out.npz", *(load_ensemble(str(i)).transform(new) for i in range({len(ALL)})))
 """
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
     with np.load(tmp_path / "out.npz") as out:

@@ -22,17 +22,17 @@ def show_claims(judged: pd.DataFrame, chapter: str, *, detail: bool = False) -> 
     Parameters
     ----------
     judged
-        Of :func:`helpers.inference.judge`; of several studies one below the other, by ``pandas.concat``. Only one of
-        them may be about the kind of models on which the claims were made.
+        Table from :func:`helpers.inference.judge`; of several studies one below the other, by ``pandas.concat``. Only
+        one of them may be about the kind of models on which the claims were made.
     chapter
         First part of the names under which everything is glued.
     detail
-        As for :func:`helpers.inference.claims_table`.
+        Same meaning as in :func:`helpers.inference.claims_table`.
 
     Returns
     -------
     Styler
-        With columns of text to the left and nothing cut off.
+        Table with columns of text to the left and nothing cut off.
 
     Raises
     ------

@@ -28,9 +28,9 @@ class Plan:
     Attributes
     ----------
     path : Path
-        The file.
+        File of the plan.
     notebook : Path
-        The worker.
+        Worker notebook that the runs execute.
     points : list of dict
         Values of the grid, one dict a run.
     parameters : dict
@@ -38,7 +38,7 @@ class Plan:
     resources : dict
         What one run occupies, such as ``{"GPU": 0.5}``.
     tables : dict of str to Table
-        Where the rows go, by the names that the worker keeps them by.
+        Recorded tables that take the rows, by the names under which the worker keeps them.
     """
 
     path: Path
@@ -87,7 +87,7 @@ class Plan:
         Raises
         ------
         ValueError
-            As :meth:`helpers.book.records.Table.as_written`.
+            In the same cases as :meth:`helpers.book.records.Table.as_written`.
         """
         for table in self.tables.values():
             self._explained(lambda table=table: table.as_written(_kept(run, table)))
@@ -98,12 +98,12 @@ class Plan:
         Returns
         -------
         dict of str to Merged
-            By the path of the table; empty if no run is done.
+            What was merged, by the path of the table; empty if no run is done.
 
         Raises
         ------
         ValueError
-            As :func:`helpers.book.records.merge_rows`.
+            In the same cases as :func:`helpers.book.records.merge_rows`.
         """
         done = [run for run in runs if run.is_done()] if self.tables else []
         found = {}

@@ -35,7 +35,7 @@ def versions(*packages: str, known: Mapping[str, str] | None = None) -> str:
     Parameters
     ----------
     packages
-        Their names.
+        Names of the packages, as they are imported or distributed.
     known
         Versions by name, as :func:`installed_versions` gives them; by default of what is installed now.
 
@@ -110,7 +110,7 @@ def with_provenance(rows: pd.DataFrame, made: Mapping[str, Any], packages: Seque
     made
         What :func:`provenance` said of the run.
     packages
-        Those whose versions decide the values.
+        Names of the packages whose versions decide the values.
 
     Raises
     ------
@@ -142,7 +142,7 @@ class Table:
     name : str
         Name by which the worker keeps the rows (see :func:`helpers.book.rows.keep_rows`).
     file : Path
-        Where it lies; the ending, ``.csv`` or ``.parquet``, is its format.
+        Path of the table; the ending, ``.csv`` or ``.parquet``, is its format.
     key : tuple of str
         Columns that tell any two rows of the table apart.
     replace : tuple of str

@@ -61,7 +61,7 @@ def in_front(rows: pd.DataFrame, **about: Any) -> pd.DataFrame:
     Parameters
     ----------
     rows
-        One table.
+        Table that gets the columns.
     about
         Values by column, such as sizes, a seed, a source; a list becomes its items with spaces between them.
 

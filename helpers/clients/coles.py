@@ -191,8 +191,8 @@ def embed(
     rng
         Seed of weights, slices, batches and noise.
     folder
-        Where the training is kept as it goes (see :class:`helpers.training.Checkpoints`), so that the same call goes on
-        after a kill, to the same embeddings; None: nowhere.
+        Folder in which the training is kept as it goes (see :class:`helpers.training.Checkpoints`), so that the same
+        call goes on after a kill, to the same embeddings; None: nowhere.
 
     Raises
     ------

@@ -140,7 +140,7 @@ def score_splits(
     Raises
     ------
     ValueError
-        As :func:`score`.
+        In the same cases as :func:`score`.
 
     Examples
     --------

@@ -30,9 +30,9 @@ def mask(
     ids
         Tokens, any shape.
     draws
-        As many uniform numbers in [0, 1): a token is chosen where its number is below ``rate``.
+        Uniform numbers, one for each token, in [0, 1): a token is chosen where its number is below ``rate``.
     swaps
-        As many tokens, to stand where a random one does.
+        Random tokens, one for each token, of which some replace it.
     rate
         Share of the tokens to be chosen.
     mask_id

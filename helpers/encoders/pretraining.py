@@ -135,7 +135,7 @@ def held_out_loss(
     Parameters
     ----------
     folder
-        As :func:`pretrain` leaves it.
+        What :func:`pretrain` leaves.
     table
         The corpus, if it is not :func:`helpers.encoders.recipes.read_corpus` of the recipe.
     sequences

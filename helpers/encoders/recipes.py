@@ -46,7 +46,7 @@ class Recipe:
         Type in which linear layers multiply, forward and backward: ``"float32"``, or ``"bfloat16"`` (sums and
         everything else stay in single precision), which is half as fast again on processors that have it.
     positions
-        Where training begins: ``"neighbours"``, some heads look at the tokens beside
+        Weights from which training starts: ``"neighbours"``, some heads look at the tokens beside
         (:func:`helpers.encoders.growing.start_with_local_attention`), or ``"random"``, all heads look anywhere, and
         much of a short training goes by until they find the neighbours.
     libraries

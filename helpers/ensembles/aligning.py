@@ -30,13 +30,14 @@ class Aligned(Ensemble):
     Parameters
     ----------
     width
-        Of the common space; ``None`` for the width of the widest representation. How narrower and wider ones enter is
-        said by each method.
+        Width of the common space; ``None`` for the width of the widest representation. How narrower and wider ones
+        enter is said by each method.
     mix
         The weights: ``"mean"``, all equal; ``"qp"``, those of :class:`helpers.ensembles.QP`. The maps are learnt from
         all representations alike.
     lam, quality, similarity
-        Of the QP; not used by the mean. See :class:`Ensemble`; similarities are those before the alignment.
+        Parameters of the QP, not used by the mean, as in :class:`Ensemble`; similarities are those before the
+        alignment.
 
     Attributes
     ----------
@@ -188,12 +189,12 @@ class OrthogonalProcrustes(_Rotated):
         Name of the representation that stays; ``None`` for the most central one, whose sum of
         :math:`\|X_i^\top X_j\|_*` over the others, which is the similarity after the best rotation, is highest.
     width, mix, lam, quality, similarity
-        See :class:`Aligned`.
+        Same meaning as in :class:`Aligned`.
 
     Attributes
     ----------
     maps_, means_, weights_
-        See :class:`Aligned`.
+        Same meaning as in :class:`Aligned`.
     reference_ : str
 
     Raises
@@ -256,7 +257,7 @@ class GeneralizedProcrustes(_Rotated):
     Parameters
     ----------
     width, mix, lam, quality, similarity
-        See :class:`Aligned`.
+        Same meaning as in :class:`Aligned`.
     tol
         Stop when a round lowers the objective by less than this share of the total variance.
     max_iter
@@ -265,7 +266,7 @@ class GeneralizedProcrustes(_Rotated):
     Attributes
     ----------
     maps_, means_, weights_
-        See :class:`Aligned`.
+        Same meaning as in :class:`Aligned`.
     objective_ : ndarray
         The mean over the rows of Σ_i ‖x_i Q_i - m‖², at the start and after each round; total variance is L ``width``.
     converged_ : bool
@@ -373,12 +374,13 @@ class MultisetCCA(_Ridged):
     ridge
         r ≥ 0. At 0 it is the classical method, which needs more rows than features and follows noise.
     mix, lam, quality, similarity
-        See :class:`Aligned`.
+        Same meaning as in :class:`Aligned`.
 
     Attributes
     ----------
     maps_, means_, weights_
-        See :class:`Aligned`; scaled so that the mean variance of the variates of a coordinate is 1 (ridge included).
+        Same meaning as in :class:`Aligned`; scaled so that the mean variance of the variates of a coordinate is 1
+        (ridge included).
     correlations_ : ndarray of shape (width,)
         (ϱ - 1) / (L - 1), descending: the mean correlation of two variates; with two representations and r = 0 the
         canonical correlation.
@@ -443,17 +445,17 @@ class SharedLinearAutoencoder(_Ridged):
     Parameters
     ----------
     width
-        Of the code, at most the number of all features; ``None`` for the width of the widest representation.
+        Width of the code, at most the number of all features; ``None`` for the width of the widest representation.
         Representations of any widths go in as they are.
     ridge
         r ≥ 0.
     mix, lam, quality, similarity
-        See :class:`Aligned`.
+        Same meaning as in :class:`Aligned`.
 
     Attributes
     ----------
     maps_, means_, weights_
-        See :class:`Aligned`.
+        Same meaning as in :class:`Aligned`.
     decoder_ : ndarray of shape (width, P)
         Rebuilds all representations side by side, centred and scaled, from a code.
     loss_ : float

@@ -39,7 +39,7 @@ def apply(
     folder
         Folder of a saved ensemble, as :func:`helpers.ensembles.load_ensemble` takes it.
     source, **reading
-        As :func:`helpers.inputs.read` takes them.
+        Arguments of :func:`helpers.inputs.read`.
     out
         A file such as ``combined.npy``; beside it ``combined.ids.txt`` with an id (or number of row) a line if rows
         were aligned by ids or left out. Files appear as wholes.
@@ -113,7 +113,7 @@ def write_transformed(
     ensemble
         A fitted ensemble.
     representations
-        As ``ensemble.transform`` takes them.
+        Representations that ``ensemble.transform`` accepts.
     out
         The file; it appears as a whole, in the place of one that is there.
     done

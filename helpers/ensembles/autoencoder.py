@@ -23,21 +23,21 @@ class SharedAutoencoder(Aligned):
     Parameters
     ----------
     width
-        As for :class:`SharedLinearAutoencoder`.
+        Width of the code, as for :class:`SharedLinearAutoencoder`.
     hidden
         Units of the hidden layer of each encoder; 0 leaves the encoders linear.
     ridge
-        Of the linear solution at the start.
+        Ridge of the linear solution with which training starts.
     held_out
         Share of the rows of ``fit``, drawn at random, that only say when to stop.
     epochs, patience
         At most so many; stop after so many without a new best.
     learning_rate, weight_decay, batch
-        Of AdamW.
+        Step size, weight decay and rows per batch of AdamW.
     random_state
         Seed or generator of the held-out rows, the hidden layer at the start and the batches.
     mix, lam, quality, similarity
-        See :class:`Aligned`.
+        Same meaning as in :class:`Aligned`.
 
     Attributes
     ----------

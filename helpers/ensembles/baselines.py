@@ -34,7 +34,7 @@ class LastLayer(Ensemble):
     Parameters
     ----------
     normalize
-        See :class:`Ensemble`.
+        Same meaning as in :class:`Ensemble`.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class WhitenedLast(Ensemble):
     whiten
         0 centres and rotates; 1 makes the covariance of the rows of ``fit`` the identity.
     width
-        See :class:`Ensemble`; small widths drop the directions of least variance.
+        Same meaning as in :class:`Ensemble`; small widths drop the directions of least variance.
 
     Notes
     -----
@@ -107,7 +107,7 @@ class BestLayer(Ensemble):
     Parameters
     ----------
     quality, normalize
-        See :class:`Ensemble`.
+        Same meaning as in :class:`Ensemble`.
 
     Examples
     --------
@@ -135,7 +135,7 @@ class BestUnsupervised(BestLayer):
     quality
         ``"rankme"``, ``"stable_rank"``, ``"isotropy"`` or a function ``f(x, y)`` that is given ``y=None``.
     normalize
-        See :class:`Ensemble`.
+        Same meaning as in :class:`Ensemble`.
 
     Examples
     --------
@@ -161,7 +161,7 @@ class MeanOfLayers(Ensemble):
     last
         How many of the last representations; ``None`` for all.
     normalize, align
-        See :class:`Ensemble`.
+        Same meaning as in :class:`Ensemble`.
 
     Examples
     --------
@@ -207,7 +207,7 @@ class ConcatPCA(Ensemble):
     Parameters
     ----------
     width, whiten, normalize
-        See :class:`Ensemble`.
+        Same meaning as in :class:`Ensemble`.
 
     Notes
     -----

@@ -45,7 +45,7 @@ def distance_correlation_loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     x, y : tensor of shape (n, p) and (n, q), n ≥ 2
-        Of one floating type, in which everything is computed.
+        Rows of the same objects, of one floating type, in which everything is computed.
 
     Returns
     -------
@@ -149,7 +149,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     mu
         μ ≥ 0; ``math.inf`` minimises ℓ alone.
     width
-        Of f(X); that of X if None.
+        Width of f(X); that of X if None.
     hidden
         Widths of the hidden layers (of f, and in reverse of what reconstructs), with ReLU between.
     epochs, patience
@@ -159,13 +159,14 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Rows of a mini-batch. d of a batch stands for d of all rows: an unbiased measure allows small batches, a biased
         one is lowered partly by fitting the noise of the batch.
     learning_rate
-        Of Adam.
+        Step size of Adam.
     validation
         Share of the rows that validates, drawn by ``random_state``, unless ``fit`` is given validation rows.
     random_state
-        Of weights, batches and the draw: on one machine with one number of threads the result is the same each time.
+        Seed or generator of weights, batches and the draw: on one machine with one number of threads the result is the
+        same each time.
     device
-        Of torch.
+        Device of torch on which the map is trained.
 
     Attributes
     ----------
@@ -174,12 +175,12 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     center_, scale_ : ndarray of shape (p,)
         Mean and standard deviation of X, by which it is standardised (1 for constant features).
     history_ : list of dict
-        For each pass ``epoch``, and on the validation rows ``dependence``, ``kept`` (ℓ, NaN if nothing is kept) and
-        ``objective``.
+        One entry for each pass: ``epoch``, and on the validation rows ``dependence``, ``kept`` (ℓ, NaN if nothing is
+        kept) and ``objective``.
     best_epoch_ : int
-        Of the weights that are kept; 0 is before any training.
+        Pass whose weights are kept; 0 is before any training.
     classes_ : ndarray
-        Of the labels, if they are kept.
+        Classes of the labels, if labels are kept.
 
     Notes
     -----
@@ -235,7 +236,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         x, y : array_like of shape (n, p) and (n, q)
             The representation to change and the one that it shall depend on less, of the same objects.
         labels : array_like of shape (n,)
-            For ``keep="labels"``.
+            Labels of the rows, required for ``keep="labels"``.
         validation : tuple of arrays, optional
             (x, y) or (x, y, labels) of the rows by which training is stopped; none of them is trained on.
 

@@ -24,7 +24,7 @@ class Greedy(Penalised):
     k
         How many, from 1 to L.
     lam, quality, similarity, normalize, align
-        As :class:`QP`.
+        Same meaning as in :class:`QP`.
 
     Attributes
     ----------

@@ -25,12 +25,12 @@ class QP(Penalised):
         λ ≥ 0. At 0 all weight is on the best representation. Qualities of layers differ by about 0.1 and similarities
         by a few times as much: the default weighs the two about alike; choose it by :func:`select` on validation data.
     quality, similarity, normalize, align
-        See :class:`Ensemble`. S may be any symmetric matrix.
+        Same meaning as in :class:`Ensemble`. S may be any symmetric matrix.
 
     Attributes
     ----------
     value_ : float
-        The maximum.
+        Maximum of the program.
     gap_ : float
         Proven: no weights are better by more than this. Rounding where the problem is concave (S positive semidefinite
         on sum-zero vectors, as CKA is); about 1e-6 of the range of its entries where it is not, up to 32
@@ -100,7 +100,7 @@ class MaskedQP(QP):
     Parameters
     ----------
     lam, quality, similarity, normalize, align
-        As :class:`QP`.
+        Same meaning as in :class:`QP`.
     solver
         ``"global"``, or ``"slsqp"``: the local maximum that SciPy's sequential least squares reaches from equal weights
         (``gap_`` then says by how much it may be missed).
@@ -110,7 +110,7 @@ class MaskedQP(QP):
     Attributes
     ----------
     value_, gap_, concave_
-        As :class:`QP`.
+        Same meaning as in :class:`QP`.
 
     Examples
     --------
@@ -157,9 +157,9 @@ class QPSelectionPCA(QP):
     Parameters
     ----------
     lam, quality, similarity, normalize, align
-        As :class:`QP`.
+        Same meaning as in :class:`QP`.
     width, whiten
-        See :class:`Ensemble`.
+        Same meaning as in :class:`Ensemble`.
     epsilon
         Weights below it become 0; the others stay as they are.
     combine
@@ -168,7 +168,7 @@ class QPSelectionPCA(QP):
     Attributes
     ----------
     value_, gap_, concave_
-        As :class:`QP`, before the selection.
+        Same meaning as in :class:`QP`, before the selection.
 
     Examples
     --------
@@ -229,9 +229,9 @@ class ClusterPCA(QP):
     n_clusters
         K, from 1 to L.
     lam, quality, similarity, normalize, align
-        As :class:`QP`, whose weights are used. Without quality all weights are equal.
+        Same meaning as in :class:`QP`, whose weights are used. Without quality all weights are equal.
     width, whiten
-        See :class:`Ensemble`.
+        Same meaning as in :class:`Ensemble`.
     linkage
         ``"average"``, ``"complete"`` or ``"single"``, of the distances (S_ii + S_jj) / 2 - S_ij, which are 1 - S_ij for
         similarities with S_ii = 1 (negative ones count as 0).
@@ -241,7 +241,7 @@ class ClusterPCA(QP):
     groups_ : ndarray of int, shape (L,)
         The group of each representation, numbered in order of appearance. A group without weight has no part.
     linkage_ : ndarray of shape (L - 1, 4)
-        For ``scipy.cluster.hierarchy.dendrogram``.
+        Tree of the representations, for ``scipy.cluster.hierarchy.dendrogram``.
 
     Examples
     --------

@@ -162,7 +162,7 @@ class GreedyReplacement(_Replacement):
     Parameters
     ----------
     p
-        In (0, 1]: how much of the width one step may replace.
+        Share of the width, in (0, 1], that one step may replace.
     gain
         ``"complement"``: g = 1 - CKA, in [0, 1]. ``"inverse"``: g = 1 / CKA, which is at least 1, so that every step
         replaces at least a share p, and a candidate that has little in common with the current one everything.
@@ -179,12 +179,13 @@ class GreedyReplacement(_Replacement):
         One row for each step: ``candidate``, its ``cka`` with the representation as it was then, ``gain``, ``score``
         (here the gain), and how many coordinates were ``replaced``.
     origins_ : DataFrame
-        For each position of the result the ``representation`` and the ``coordinate`` in it.
+        One row for each position of the result: the ``representation`` and the ``coordinate`` in it.
     start_ : str
     weights_ : Series
         The share of the positions that each representation has.
     means_, scales_ : list of ndarray, ndarray
-        Of each representation; the result at a position is (x - mean) / scale of its origin.
+        Mean and scale of each feature of each representation; the result at a position is (x - mean) / scale of its
+        origin.
 
     Raises
     ------
@@ -241,28 +242,28 @@ class QualityReplacement(_Replacement):
     alpha
         α in [0, 1]: 0 scores by quality alone, 1 by gain alone.
     p, gain, steps
-        As in :class:`GreedyReplacement`.
+        Same meaning as in :class:`GreedyReplacement`.
     quality
-        See :class:`Ensemble`; for instance accuracies on validation data, given to ``fit``. They are taken as they
-        are, so they should be of the size of gains: numbers between 0 and 1.
+        Same meaning as in :class:`Ensemble`; for instance accuracies on validation data, given to ``fit``. They are
+        taken as they are, so they should be of the size of gains: numbers between 0 and 1.
     importance
         ``"lightgbm"``: the total gain of the splits on a coordinate in boosted trees that learn ``y``; without ``y``
         the variance, as in :class:`GreedyReplacement`. Or ``"variance"``, or a function ``f(x, y)`` that gives one
         finite number for each column of x.
     random_state
-        Of the trees.
+        Seed or generator of the trees.
 
     Attributes
     ----------
     steps_, origins_, start_, weights_, means_, scales_
-        As in :class:`GreedyReplacement`; ``score`` in ``steps_`` is s.
+        Same meaning as in :class:`GreedyReplacement`; ``score`` in ``steps_`` is s.
     quality_ : ndarray of shape (L,)
 
     Raises
     ------
     TypeError, ValueError
-        In ``fit``: as :class:`GreedyReplacement`; if there is no quality or it does not fit the representations, or
-        ``y`` has another number of rows, is missing somewhere or has one value only.
+        In ``fit``: in the same cases as :class:`GreedyReplacement`; if there is no quality or it does not fit the
+        representations, or ``y`` has another number of rows, is missing somewhere or has one value only.
 
     Notes
     -----
@@ -349,9 +350,11 @@ def importances(x: Any, y: Any, *, trees: int = 50, rng: int | np.random.Generat
     y : array_like of shape (n,)
         Numbers with a fractional part are regressed, everything else is classified.
     trees
-        For each class. They have at most 15 leaves, learning rate 0.1, and see half of the coordinates each.
+        Number of trees for each class. They have at most 15 leaves, learning rate 0.1, and see half of the coordinates
+        each.
     rng
-        Of the choice of those halves. One thread and fixed order: the same input gives the same numbers.
+        Seed or generator of the choice of those halves. One thread and fixed order: the same input gives the same
+        numbers.
 
     Returns
     -------

@@ -42,13 +42,13 @@ def save_ensemble(
     overwrite
         Replace a saved ensemble that is there. Any other folder that is not empty is never touched.
     digest
-        Of the data it was fitted on, such as ``Inputs.digest``. By default what ``fit`` took of evenly spaced rows, see
-        :meth:`helpers.ensembles.Representations.digest`.
+        Digest of the data that it was fitted on, such as ``Inputs.digest``. By default what ``fit`` took of evenly
+        spaced rows, see :meth:`helpers.ensembles.Representations.digest`.
 
     Returns
     -------
     pathlib.Path
-        The folder.
+        Folder that was written.
 
     Raises
     ------

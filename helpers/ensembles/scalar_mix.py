@@ -33,11 +33,11 @@ class ScalarMix(Ensemble):
     max_rows
         Weights are learnt from all rows (or pairs), or from so many drawn at random.
     max_iter
-        Of L-BFGS.
+        Maximum number of iterations of L-BFGS.
     random_state
         Seed or generator for that draw.
     normalize, align
-        See :class:`Ensemble`. Widths must be equal, or ``align="pad"``.
+        Same meaning as in :class:`Ensemble`. Widths must be equal, or ``align="pad"``.
 
     Attributes
     ----------

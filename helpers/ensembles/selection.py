@@ -41,13 +41,13 @@ def select(
     estimator
         An unfitted ensemble; it is cloned.
     grid
-        For each parameter its values, as in ``sklearn.model_selection.ParameterGrid``, but with the last parameter
-        varying fastest; a list of grids is tried one after the other.
+        Values of each parameter, as in ``sklearn.model_selection.ParameterGrid``, but with the last parameter varying
+        fastest; a list of grids is tried one after the other.
     score
         ``score(fitted) -> float``, larger is better, on rows that ``fit`` does not see: transform the validation
         representations and evaluate them.
     representations, y, quality, similarity
-        For ``fit``. Qualities and similarities that are given by a rule are computed once for all candidates.
+        Arguments of ``fit``. Qualities and similarities that are given by a rule are computed once for all candidates.
 
     Returns
     -------

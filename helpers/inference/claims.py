@@ -125,7 +125,7 @@ class Finding(NamedTuple):
         Two-sided p-value of the null of the claim (of an equality: of the nearer end of the margin). NaN: that of
         :func:`p_from_interval`.
     p_effect : float
-        Likewise of the claimed effect.
+        Two-sided p-value of the hypothesis that the effect is the claimed one.
     why : str
         Why there is no finding.
     """
@@ -172,11 +172,11 @@ def p_from_interval(
     estimate, low, high
         An estimate and its confidence interval.
     value
-        The hypothesis.
+        Value of the effect under the hypothesis.
     n
         Number of units that were resampled; None if the interval allows for their number already.
     confidence_level
-        Of the interval.
+        Confidence level of the interval.
 
     Returns
     -------
@@ -218,7 +218,7 @@ def detectable_effect(low: float, high: float, *, confidence_level: float = 0.95
     low, high
         Limits of an interval.
     confidence_level
-        Of the interval, and of the test, before any correction.
+        Confidence level of the interval and the test, before any correction.
     power
         Share of the studies that find it.
 
@@ -246,14 +246,14 @@ def weakest(claim: Claim, parts: Iterable[Finding], *, spare: int = 0, confidenc
     spare
         How many of them may be exceptions, for "almost all".
     confidence_level
-        Of the intervals.
+        Confidence level of the intervals.
 
     Returns
     -------
     Finding
-        Its estimate is that of the weakest part (the weakest but ``spare``). Its limit on the side of the null is that
-        of the weakest, uncorrected, because all parts have to be beyond the null together; its other limit allows for
-        the choice of the weakest among m, which makes the limit of each the 1 - α / m one.
+        Finding whose estimate is that of the weakest part (the weakest but ``spare``). Its limit on the side of the
+        null is that of the weakest, uncorrected, because all parts have to be beyond the null together; its other limit
+        allows for the choice of the weakest among m, which makes the limit of each the 1 - α / m one.
 
     Raises
     ------
@@ -329,7 +329,7 @@ def judge(
         Whether these are of another kind than those of the claims: then the question is not whether a claim holds
         where it was made but whether it transfers.
     confidence_level
-        Of the intervals of the findings; 1 - α of the tests.
+        Confidence level of the intervals of the findings; 1 - α of the tests.
 
     Returns
     -------
@@ -409,7 +409,7 @@ def paired_finding(
     units
         What the units are: experiments, tasks, pairs.
     confidence_level, n_resamples, rng
-        As for :func:`paired`.
+        Same meaning as in :func:`paired`.
 
     Returns
     -------
@@ -418,7 +418,7 @@ def paired_finding(
     Raises
     ------
     TypeError, ValueError
-        As :func:`paired`.
+        In the same cases as :func:`paired`.
 
     Examples
     --------
@@ -450,7 +450,7 @@ def share_finding(claim: Claim, successes: int, n: int, units: str, *, confidenc
     units
         What they are.
     confidence_level
-        Of the interval.
+        Confidence level of the interval.
 
     Returns
     -------
@@ -478,7 +478,7 @@ def claims_table(judged: pd.DataFrame, *, detail: bool = False) -> pd.DataFrame:
     Parameters
     ----------
     judged
-        Of :func:`judge`; of several studies one below the other, by ``pandas.concat``.
+        Table from :func:`judge`; of several studies one below the other, by ``pandas.concat``.
     detail
         Whether to add the smallest effect that such a study finds in 80 % of the cases: its distance from the null.
 

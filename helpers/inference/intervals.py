@@ -51,7 +51,7 @@ def interval(
     groups : array_like of shape (n,), optional
         Labels; whole groups are drawn instead of items, because items of one group are not independent.
     estimate
-        For draws only: the statistic of the data from which they were drawn; their mean if not given.
+        With draws only: the statistic of the data from which they were drawn; their mean if not given.
     confidence_level
         Confidence level, between 0 and 1.
     method
@@ -143,7 +143,7 @@ def format_interval(
     row
         A row of a DataFrame, or a mapping.
     value, limits
-        Its columns.
+        Columns of the value and of its two limits.
     scale
         All three are multiplied by it: 100 for points or percent.
     spec

@@ -74,7 +74,7 @@ def paired(
         ``"sign-flip"``: exact below 2 ** n ≤ resamples; assumes only that without a difference d and -d are equally
         likely. ``"bootstrap"``: twice the smaller share of resampled differences on one side of 0.
     confidence_level, n_resamples, rng
-        As in :func:`interval`.
+        Same meaning as in :func:`interval`.
 
     Returns
     -------

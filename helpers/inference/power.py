@@ -32,7 +32,7 @@ def power(
     Parameters
     ----------
     table, missing
-        As in :func:`friedman`.
+        Same meaning as in :func:`friedman`.
     sizes
         Numbers of cells, each at least 2.
     test
@@ -49,7 +49,7 @@ def power(
     Raises
     ------
     TypeError, ValueError
-        As :func:`nemenyi`; also if a size is below 2.
+        In the same cases as :func:`nemenyi`; also if a size is below 2.
 
     Notes
     -----

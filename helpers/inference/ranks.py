@@ -103,7 +103,7 @@ def bootstrap_mean_ranks(
     Parameters
     ----------
     table, missing
-        As in :func:`ranks`.
+        Same meaning as in :func:`ranks`.
     by
         What is drawn: ``None`` cells, one by one. The name of a level of the index, or labels of shape (cells,): whole
         groups of cells. A list of names of levels: every level is drawn by itself, and a cell counts as often as the
@@ -121,7 +121,7 @@ def bootstrap_mean_ranks(
     Raises
     ------
     TypeError, ValueError
-        As :func:`ranks`; also if ``by`` does not name a level, or fewer than 2 groups can be drawn.
+        In the same cases as :func:`ranks`; also if ``by`` does not name a level, or fewer than 2 groups can be drawn.
 
     Examples
     --------
@@ -166,7 +166,8 @@ def friedman(table: Any, *, missing: str = "raise") -> Friedman:
     Raises
     ------
     TypeError, ValueError
-        As :func:`ranks`; also for fewer than 3 methods or 2 cells, or if all methods tie in every cell.
+        In the same cases as :func:`ranks`; also for fewer than 3 methods or 2 cells, or if all methods tie in every
+        cell.
 
     Notes
     -----
@@ -206,7 +207,7 @@ def nemenyi(table: Any, *, confidence_level: float = 0.95, missing: str = "raise
     Parameters
     ----------
     table, missing
-        As in :func:`friedman`, but 2 methods are enough.
+        Same meaning as in :func:`friedman`, but 2 methods are enough.
     confidence_level
         1 - α, the probability that no pair of equal methods is told apart.
 
@@ -219,7 +220,7 @@ def nemenyi(table: Any, *, confidence_level: float = 0.95, missing: str = "raise
     Raises
     ------
     TypeError, ValueError
-        As :func:`ranks`; also for fewer than 2 cells or a level outside (0, 1).
+        In the same cases as :func:`ranks`; also for fewer than 2 cells or a level outside (0, 1).
 
     Notes
     -----
@@ -284,13 +285,13 @@ def critical_difference_diagram(
     Parameters
     ----------
     table, confidence_level, missing
-        As in :func:`nemenyi`.
+        Same meaning as in :func:`nemenyi`.
     ax
         Axes to draw on, given over to the diagram; a new figure of fitting height by default.
     labels
         What to write for a method in place of its name.
     width
-        Of the new figure, in inches.
+        Width of the new figure, in inches.
 
     Returns
     -------

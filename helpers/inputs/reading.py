@@ -41,7 +41,7 @@ class Inputs:
     labels, groups : numpy.ndarray of shape (n,), or None
         Whole numbers if all are (and half as many values as objects at most), else numbers if all are, else strings.
     texts : numpy.ndarray of shape (n,), or None
-        Strings.
+        Texts of the rows, as strings.
     pairs : pandas.DataFrame, or None
         ``left`` and ``right``, row numbers of ``representations``, and ``score``.
     qrels : pandas.DataFrame, or None
@@ -49,8 +49,8 @@ class Inputs:
     losses : pandas.DataFrame
         Each row that costs an object or has no partner: ``input``, ``id`` (or number of the row) and ``reason``.
     findings : pandas.DataFrame
-        For each representation: ``file``; ``rows`` there, ``lost`` of them and how many have ``missing`` (NaN or
-        infinite) entries; and of the n that are left: ``width``, ``dtype`` as stored, ``constant_columns`` and which
+        One row for each representation: ``file``; ``rows`` there, ``lost`` of them and how many have ``missing`` (NaN
+        or infinite) entries; and of the n that are left: ``width``, ``dtype`` as stored, ``constant_columns`` and which
         these are (``constant``), ``zero_columns``, ``zero_rows``, ``duplicates`` (rows equal to an earlier one),
         ``norm_mean`` and ``norm_std``.
     ignored : pandas.DataFrame
@@ -132,7 +132,7 @@ def read(
         listed in ``ignored``. So are files of a folder that cannot be read; where a file was asked for, this is an
         error.
     names
-        Which representations, in which order; all by default.
+        Names of the representations to read, in this order; all by default.
     ids
         What aligns rows: the name of a column or of an array of ids, or a file that gives ids to arrays without them.
         The objects kept are those that all inputs have, in the order of the first. By default a column or array called

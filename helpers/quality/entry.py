@@ -82,8 +82,8 @@ class Quality:
         Returns
         -------
         ndarray of shape (n_draws,)
-            In ascending order, as :meth:`value` gives them: the first and the last are limits that noise leaves with
-            probability 2 / (n_draws + 1).
+            Values in ascending order, as :meth:`value` gives them: the first and the last are limits that noise leaves
+            with probability 2 / (n_draws + 1).
 
         Examples
         --------

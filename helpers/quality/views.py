@@ -86,7 +86,8 @@ def lidar(views: Any, *, delta: float = 1e-4, epsilon: float = 1e-7) -> float:
     Raises
     ------
     TypeError, ValueError
-        As :func:`alignment`, but for zero rows; if all objects have the same mean; if δ is not above 0.
+        In the same cases as :func:`alignment`, but for zero rows; if all objects have the same mean; if δ is not above
+        0.
 
     Notes
     -----

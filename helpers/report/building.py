@@ -97,8 +97,8 @@ def build(
         Called with a :class:`helpers.report.StepProgress` at the beginning and the end of each step, and when the
         report waits for another process.
     folder
-        Where steps are kept, so that the same call goes on where it was stopped, and where the report is saved in the
-        end; nothing is written by default.
+        Folder in which steps are kept, so that the same call goes on where it was stopped, and where the report is
+        saved in the end; nothing is written by default.
     overwrite
         Whether to replace a report that is in the folder.
     **reading
@@ -114,8 +114,8 @@ def build(
     FileExistsError
         If the folder holds a finished report, the unfinished report of another call, or other files.
     FileNotFoundError, TypeError, ValueError
-        As :func:`helpers.inputs.read` and the functions of :mod:`helpers.report`; if there are fewer than two
-        embeddings, or an argument of reading is given with inputs that were read.
+        In the same cases as :func:`helpers.inputs.read` and the functions of :mod:`helpers.report`; if there are fewer
+        than two embeddings, or an argument of reading is given with inputs that were read.
 
     Notes
     -----

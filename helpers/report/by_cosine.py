@@ -37,11 +37,11 @@ def evaluate_by_pairs(representations: Mapping[str, Any], pairs: Any, given: Any
     representations
         Name → array of shape (n, p).
     pairs : array_like of shape (m, 2)
-        Row numbers.
+        Row numbers of the two objects of each pair.
     given : array_like of shape (m,)
         The score of each pair.
     **options
-        Those of :class:`helpers.report.EvaluationPlan`.
+        Fields of :class:`helpers.report.EvaluationPlan`.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def evaluate_by_qrels(representations: Mapping[str, Any], qrels: Any, **options:
         ``query`` and ``document``, row numbers, and ``relevance`` (0 is irrelevant). Every object that is nobody's
         query is searched; if a query is also a document of another one, all objects but the query itself are.
     **options
-        Those of :class:`helpers.report.EvaluationPlan`.
+        Fields of :class:`helpers.report.EvaluationPlan`.
 
     Returns
     -------

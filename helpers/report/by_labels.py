@@ -47,7 +47,7 @@ def evaluate_by_labels(
         Rows that are not independent of each other have one number here and stay in one fold. Rows that are equal in
         all embeddings always do.
     **options
-        Those of :class:`helpers.report.EvaluationPlan`. There are fewer folds than asked for where a class has fewer
+        Fields of :class:`helpers.report.EvaluationPlan`. There are fewer folds than asked for where a class has fewer
         members, which ``notes`` say; classes with fewer than 3 members are left out. Of the λ, each fitted without one
         more fold, the best on that fold is taken.
 

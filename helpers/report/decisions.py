@@ -76,12 +76,12 @@ def decide(
     names
         All embeddings, in order.
     found
-        As :func:`helpers.report.find_redundant` gives it.
+        What :func:`helpers.report.find_redundant` gives.
     target
-        As :func:`helpers.report.target_kind` gives it.
+        What :func:`helpers.report.target_kind` gives.
     evaluation, scores, gains
-        As :func:`helpers.report.evaluate_target`, :func:`helpers.report.scores` and :func:`helpers.report.gains` give
-        them; none of them without a target.
+        What :func:`helpers.report.evaluate_target`, :func:`helpers.report.score_spaces` and
+        :func:`helpers.report.gains_of_ensembles` give; none of them without a target.
 
     Examples
     --------
@@ -130,13 +130,13 @@ def fit_chosen(
     representations
         Name → array of shape (n, p).
     groups
-        As :func:`helpers.report.redundancy_groups` gives them.
+        What :func:`helpers.report.redundancy_groups` gives.
     label
         Name of the ensemble; concatenation + PCA by default.
     evaluation
-        As :func:`helpers.report.evaluate_target` gives it.
+        What :func:`helpers.report.evaluate_target` gives.
     width, normalize, allow_sums
-        As in :class:`helpers.report.EvaluationPlan`.
+        Same meaning as in :class:`helpers.report.EvaluationPlan`.
     """
     everything = Representations(dict(representations))
     names, widths, n = everything.names, everything.widths, len(everything)
@@ -172,7 +172,7 @@ def cost_table(
     names, widths
         Names of the embeddings and their numbers of features.
     recipes
-        For each ensemble the embeddings that it reads and its width.
+        Embeddings that each ensemble reads, and its width.
     itemsize
         Bytes of a number: 4 for float32.
     """

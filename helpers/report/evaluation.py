@@ -37,12 +37,12 @@ class TargetEvaluation:
     groups : ndarray of shape (items,)
         Items with one number are not independent of each other.
     folds : DataFrame
-        For each fold the single embedding that its training part chose (``best single``), ``lambda``, the quality of
-        each embedding there (``quality of NAME``), and ``items``.
+        One row for each fold: the single embedding that its training part chose (``best single``), ``lambda``, the
+        quality of each embedding there (``quality of NAME``), and ``items``.
     weights : DataFrame
         Rows (method, fold), a column for each embedding.
     target : ndarray or None
-        For pairs: their scores and folds, (items, 2).
+        Scores and folds of pairs, (items, 2); ``None`` for other targets.
     notes : list of str
         What had to be done differently from what was asked for.
     """
@@ -69,7 +69,7 @@ class EvaluationPlan:
     Attributes
     ----------
     groups
-        As :func:`helpers.report.redundancy_groups` gives them; each embedding for itself by default.
+        What :func:`helpers.report.redundancy_groups` gives; each embedding for itself by default.
     width
         Features of each ensemble; by default as many as the widest embedding has.
     folds
@@ -77,7 +77,7 @@ class EvaluationPlan:
     lambdas
         Similarity penalties λ of quadratic programs to choose among, in the training part of each fold.
     normalize, allow_sums
-        As in :func:`helpers.report.recipes.candidate_ensembles`.
+        Same meaning as in :func:`helpers.report.recipes.candidate_ensembles`.
     rng
         Seed for the fold of each item.
     step

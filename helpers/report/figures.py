@@ -61,7 +61,7 @@ def draw_dendrogram(table: pd.DataFrame) -> Figure:
 
 
 def draw_scores(scores: pd.DataFrame, metric: str) -> Figure:
-    """The table of :func:`helpers.report.scores`: points with intervals, and the chance level."""
+    """The table of :func:`helpers.report.score_spaces`: points with intervals, and the chance level."""
     import seaborn as sns
 
     blue, orange, *_ = sns.color_palette("colorblind")

@@ -143,7 +143,7 @@ def fit_probe(
     counts
         Rows of each class.
     numbers
-        Of numeric targets: how many, their sum, their sum of squares.
+        Number, sum and sum of squares of numeric targets.
     """
     from scipy.linalg import cho_factor, cho_solve
 

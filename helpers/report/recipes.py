@@ -38,7 +38,7 @@ def candidate_ensembles(
     names, widths, quality
         Names of the embeddings, their numbers of features, and how good each is on training items.
     groups
-        As :func:`helpers.report.redundancy_groups` gives them: *one of each group* takes the best member of each.
+        What :func:`helpers.report.redundancy_groups` gives: *one of each group* takes the best member of each.
     width
         Features of the result; less where fewer go in.
     lam

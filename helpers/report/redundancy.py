@@ -56,7 +56,7 @@ def find_redundant(
     Parameters
     ----------
     representations, table
-        As given to, and as found by, :func:`pairwise_similarity`, with all four measures.
+        What :func:`pairwise_similarity` was given, and what it found, with all four measures.
     same_model
         Names of two embeddings from one model trained twice (two seeds), or none.
     threshold

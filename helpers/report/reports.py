@@ -68,15 +68,15 @@ class Report:
         ``read`` (what was odd about the files), ``not_read`` (files, arrays and columns, and why), ``left_out`` (rows,
         and why), ``spaces`` (:func:`helpers.report.describe_spaces`), ``similarity``
         (:func:`helpers.report.pairwise_similarity`), ``redundant`` (:func:`helpers.report.find_redundant`),
-        ``quality`` (:func:`helpers.report.scores`; without a target the qualities that need none), ``gains``
-        (:func:`helpers.report.gains`; empty without a target), ``weights`` of the ensembles, means over the folds, and
-        ``cost`` (:func:`helpers.report.cost_table`).
+        ``quality`` (:func:`helpers.report.score_spaces`; without a target the qualities that need none), ``gains``
+        (:func:`helpers.report.gains_of_ensembles`; empty without a target), ``weights`` of the ensembles, means over
+        the folds, and ``cost`` (:func:`helpers.report.cost_table`).
     evaluation : helpers.report.TargetEvaluation or None
         Scores of held-out items; ``None`` without a target.
     decisions : helpers.report.Decisions
         Which embeddings can go, which ensemble is kept, and what to use.
     sentences : dict of str to str
-        What is said under ``input``, ``redundancy``, ``quality`` and ``verdict``, in Markdown.
+        Text under ``input``, ``redundancy``, ``quality`` and ``verdict``, in Markdown.
     ensemble : helpers.ensembles.Ensemble
         The ensemble ``decisions.ensemble``, fitted on all objects.
     title : str
@@ -84,7 +84,7 @@ class Report:
     about : dict of str to str
         How the report was made.
     folder : pathlib.Path or None
-        Where it was saved.
+        Folder in which it was saved.
 
     Examples
     --------
@@ -182,7 +182,7 @@ class Report:
         Returns
         -------
         pathlib.Path
-            The page.
+            Path of the page.
 
         Raises
         ------

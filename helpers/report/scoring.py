@@ -32,7 +32,7 @@ def score_spaces(
     Parameters
     ----------
     evaluation
-        As :func:`evaluate_by_labels`, :func:`evaluate_by_pairs` or :func:`evaluate_by_qrels` gives it.
+        What :func:`evaluate_by_labels`, :func:`evaluate_by_pairs` or :func:`evaluate_by_qrels` gives.
     confidence_level
         Coverage of each interval.
     rng
@@ -78,7 +78,7 @@ def gains_of_ensembles(
     Parameters
     ----------
     evaluation
-        As :func:`evaluate_by_labels`, :func:`evaluate_by_pairs` or :func:`evaluate_by_qrels` gives it.
+        What :func:`evaluate_by_labels`, :func:`evaluate_by_pairs` or :func:`evaluate_by_qrels` gives.
     against
         Columns of its items: the methods to compare with.
     confidence_level

@@ -44,7 +44,7 @@ def input_in_words(inputs: Any, target: str | None) -> str:
     inputs : helpers.inputs.Inputs
         What was read.
     target
-        As :func:`helpers.report.target_kind` gives it.
+        What :func:`helpers.report.target_kind` gives.
     """
     lost = f"; {len(inputs.losses)} rows were left out." if len(inputs.losses) else "."
     if len(inputs.ignored):
@@ -96,7 +96,7 @@ def redundancy_in_words(names: Sequence[str], found: pd.DataFrame, same_model: S
     names
         All embeddings, in order.
     found, same_model, threshold
-        As :func:`helpers.report.find_redundant` gives and takes them.
+        What :func:`helpers.report.find_redundant` gives and takes.
     """
     rule = (
         f"at least as similar as {same_model[0]} and {same_model[1]}, one model trained twice"
@@ -169,10 +169,10 @@ def verdict_in_words(
     Parameters
     ----------
     evaluation, scores, gains
-        As :func:`helpers.report.evaluate_target`, :func:`helpers.report.scores` and :func:`helpers.report.gains` give
-        them.
+        What :func:`helpers.report.evaluate_target`, :func:`helpers.report.score_spaces` and
+        :func:`helpers.report.gains_of_ensembles` give.
     decisions
-        As :func:`helpers.report.decide` gives them for these.
+        What :func:`helpers.report.decide` gives for these.
     """
     label = decisions.ensemble
     value = scores.loc[label]

@@ -127,7 +127,7 @@ def pairwise_similarity(
     Raises
     ------
     KeyError, TypeError, ValueError
-        As :func:`helpers.similarity.similarity_matrices`; if there are fewer than two embeddings.
+        In the same cases as :func:`helpers.similarity.similarity_matrices`; if there are fewer than two embeddings.
 
     Examples
     --------

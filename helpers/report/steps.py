@@ -39,7 +39,7 @@ class Steps:
     Parameters
     ----------
     folder
-        Where results are kept; ``None`` keeps nothing.
+        Folder in which results are kept; ``None`` keeps nothing.
     digest
         Digest of the input and of all settings: results of another digest are not used, and neither are those of
         another version of this package's code.
@@ -112,7 +112,7 @@ def expected_seconds(n: int, widths: Sequence[int], kind: str | None, folds: int
     kind
         ``"labels"``, ``"pairs"``, ``"qrels"`` or ``None``.
     folds, n_objects
-        As for the functions that do it.
+        Number of folds, and of objects on which embeddings are compared.
     """
     few, total, size = min(n, n_objects), sum(widths) / 1000, len(widths)
     out = {

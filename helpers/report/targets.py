@@ -30,7 +30,7 @@ def evaluate_target(inputs: Any, **options: Any) -> TargetEvaluation | None:
         in one fold; alone they are qrels: the members of the group of an object are relevant to it, for at most
         1000 objects, among at most 10 000, both drawn at random, which ``notes`` say.
     **options
-        Those of :class:`helpers.report.EvaluationPlan`.
+        Fields of :class:`helpers.report.EvaluationPlan`.
     """
     kind = target_kind(inputs)
     if kind == "labels":

@@ -77,8 +77,8 @@ def svcca(x: Any, y: Any, *, keep: float = 0.99, components: int | None = None) 
     keep
         Share of the variance that the components kept on each side must reach, in (0, 1].
     components
-        In place of ``keep``, how many components to take on each side. With 1 the value is the absolute correlation
-        of the two first principal components.
+        Number of components to take on each side, instead of ``keep``. With 1 the value is the absolute correlation of
+        the two first principal components.
 
     Returns
     -------

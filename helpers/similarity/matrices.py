@@ -135,7 +135,7 @@ def similarity_matrices(
     Parameters
     ----------
     representations, max_memory, block_rows, progress, scheduler, checkpoint
-        As in :func:`similarity_matrix`.
+        Same meaning as in :func:`similarity_matrix`.
     measures
         Names of :data:`~helpers.similarity.registry.MEASURES`.
     options
@@ -144,12 +144,12 @@ def similarity_matrices(
     Returns
     -------
     dict of str to DataFrame
-        For every measure its matrix, as :func:`similarity_matrix` gives it.
+        Matrix of every measure, as :func:`similarity_matrix` gives it.
 
     Raises
     ------
     KeyError, TypeError, ValueError
-        As :func:`similarity_matrix`; if ``options`` names a measure that is not asked for.
+        In the same cases as :func:`similarity_matrix`; if ``options`` names a measure that is not asked for.
 
     Examples
     --------
@@ -247,7 +247,7 @@ def compare(
     Raises
     ------
     KeyError, TypeError, ValueError
-        As the measures themselves; if ``interval`` is unknown, or "permutation" without permutations.
+        If the measures raise them; if ``interval`` is unknown, or "permutation" without permutations.
 
     Notes
     -----

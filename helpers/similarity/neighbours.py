@@ -78,7 +78,7 @@ def mutual_knn(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
     Parameters
     ----------
     x, y, k, metric
-        As in :func:`jaccard`.
+        Same meaning as in :func:`jaccard`.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def mutual_knn(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> float:
     Raises
     ------
     ValueError
-        As :func:`jaccard`.
+        In the same cases as :func:`jaccard`.
 
     Notes
     -----
@@ -118,7 +118,7 @@ def rank_similarity(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> f
     Parameters
     ----------
     x, y, k, metric
-        As in :func:`jaccard`.
+        Same meaning as in :func:`jaccard`.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def rank_similarity(x: Any, y: Any, *, k: int = 10, metric: str = "cosine") -> f
     Raises
     ------
     ValueError
-        As :func:`jaccard`.
+        In the same cases as :func:`jaccard`.
 
     Notes
     -----
@@ -154,7 +154,7 @@ def second_order_cosine(x: Any, y: Any, *, k: int = 10, metric: str = "cosine", 
     Parameters
     ----------
     x, y, k, metric
-        As in :func:`jaccard`; ``metric`` finds the neighbours and measures the distances to them.
+        Same meaning as in :func:`jaccard`; ``metric`` finds the neighbours and measures the distances to them.
     of
         ``"distance"`` compares vectors of distances, ``"similarity"`` vectors of similarities 1 - distance, as in the
         paper (for ``"cosine"`` and ``"correlation"`` only).
@@ -168,7 +168,8 @@ def second_order_cosine(x: Any, y: Any, *, k: int = 10, metric: str = "cosine", 
     Raises
     ------
     ValueError
-        As :func:`jaccard`; if ``of`` is neither of the two, or ``"similarity"`` with the Euclidean metric.
+        In the same cases as :func:`jaccard`; if ``of`` is neither of the two, or ``"similarity"`` with the Euclidean
+        metric.
 
     Notes
     -----
@@ -195,7 +196,7 @@ def nearest(x: Any, k: int, metric: str = "cosine") -> np.ndarray:
     x
         Representation of shape (n, p).
     k, metric
-        As in :func:`jaccard`.
+        Same meaning as in :func:`jaccard`.
 
     Returns
     -------
@@ -205,7 +206,7 @@ def nearest(x: Any, k: int, metric: str = "cosine") -> np.ndarray:
     Raises
     ------
     TypeError, ValueError
-        As :func:`jaccard`.
+        In the same cases as :func:`jaccard`.
 
     Examples
     --------

@@ -44,7 +44,7 @@ class Measure:
     symmetric
         Whether x and y may be exchanged.
     invariances
-        Which of :data:`INVARIANCES` change nothing, whichever of the two representations they are applied to.
+        Those of :data:`INVARIANCES` that change nothing, whichever of the two representations they are applied to.
     stochastic
         Whether the measure takes a seed or generator ``rng``.
     cost
@@ -52,9 +52,9 @@ class Measure:
     reference
         Key of the source in the bibliography.
     summary
-        One line.
+        Summary in one line.
     module
-        Where the function lives.
+        Module in which the function is defined.
     streamed
         Whether one pass over blocks of pairs of objects serves all pairs of representations: the module then declares
         in its ``STREAMED`` what the pass must gather and how the measure follows.

@@ -96,7 +96,7 @@ def mantel_test(
     Parameters
     ----------
     x, y, distance, compare
-        As in :func:`rsa`.
+        Same meaning as in :func:`rsa`.
     alternative
         ``"greater"``, ``"less"`` or ``"two-sided"`` (larger in absolute value).
     n_permutations
@@ -113,7 +113,7 @@ def mantel_test(
     Raises
     ------
     ValueError
-        As :func:`rsa`; if ``alternative`` is none of the three; if ``n_permutations`` < 1.
+        In the same cases as :func:`rsa`; if ``alternative`` is none of the three; if ``n_permutations`` < 1.
 
     Notes
     -----
@@ -153,7 +153,7 @@ def rsm_norm_difference(x: Any, y: Any, *, distance: str = "euclidean", norm: st
     x, y
         Representations of shape (n, p) and (n, q). Distances of float32 are computed in float32.
     distance
-        As in :func:`rsa`.
+        Same meaning as in :func:`rsa`.
     norm
         ``"frobenius"``, the root of the sum of squares over all n² ordered pairs, or ``"spectral"``, the largest
         singular value (which is what the ReSi benchmark computes).

@@ -110,7 +110,8 @@ def procrustes_normalized(x: Any, y: Any, *, centre: bool = True, alpha: float =
     Raises
     ------
     ValueError
-        As :func:`procrustes`, and if a representation is constant (without ``centre``: all zero): it has no shape.
+        In the same cases as :func:`procrustes`, and if a representation is constant (without ``centre``: all zero): it
+        has no shape.
 
     References
     ----------
@@ -144,7 +145,8 @@ def angular_shape(x: Any, y: Any, *, centre: bool = True, alpha: float = 1.0) ->
     Raises
     ------
     ValueError
-        As :func:`procrustes`, and if a representation is constant (without ``centre``: all zero): it has no shape.
+        In the same cases as :func:`procrustes`, and if a representation is constant (without ``centre``: all zero): it
+        has no shape.
 
     Notes
     -----
@@ -187,7 +189,8 @@ def permutation_procrustes(x: Any, y: Any, *, centre: bool = False, angular: boo
     Raises
     ------
     ValueError
-        As :func:`procrustes`; with ``angular`` also if a representation is all zero (with ``centre``: constant).
+        In the same cases as :func:`procrustes`; with ``angular`` also if a representation is all zero (with ``centre``:
+        constant).
 
     Notes
     -----
@@ -229,7 +232,8 @@ def aligned_cosine(x: Any, y: Any, *, alignment: str = "orthogonal", centre: boo
     Raises
     ------
     ValueError
-        As :func:`procrustes`, and if no object has a direction in both, or ``alignment`` is not known.
+        In the same cases as :func:`procrustes`, and if no object has a direction in both, or ``alignment`` is not
+        known.
 
     Notes
     -----

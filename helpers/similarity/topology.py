@@ -149,7 +149,7 @@ def cross_barcode(
     batch
         Points in the subset, drawn as the first of :func:`rtd`; ``None`` takes all.
     normalize, quantile, distance, rng
-        As in :func:`rtd`.
+        Same meaning as in :func:`rtd`.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def cross_barcode(
     Raises
     ------
     TypeError, ValueError
-        As :func:`rtd`, and if ``dimension`` is neither 0 nor 1.
+        In the same cases as :func:`rtd`, and if ``dimension`` is neither 0 nor 1.
 
     References
     ----------
@@ -210,7 +210,7 @@ def rtd_matrix(
     representations
         Name → array_like or tensor of shape (n, p), the rows of all being the same n objects.
     trials, batch, normalize, quantile, distance, rng, n_jobs
-        As in :func:`rtd`.
+        Same meaning as in :func:`rtd`.
     checkpoint
         A file that receives each value as it is computed. Called again with the same file, representations and options,
         the function goes on where it was stopped; a file of others is refused.
@@ -225,8 +225,8 @@ def rtd_matrix(
     Raises
     ------
     TypeError, ValueError
-        As :func:`rtd`, the representation named; if there are fewer than two; if ``checkpoint`` is of other
-        representations or options.
+        In the same cases as :func:`rtd`, the representation named; if there are fewer than two; if ``checkpoint`` is of
+        other representations or options.
 
     Notes
     -----
@@ -322,7 +322,7 @@ def rtd_lite(
         ``"xy"``: T(r_x) - T(min(r_x, r_y)), where T is the total length of the minimum spanning tree; ``"yx"``:
         T(r_y) - T(min(r_x, r_y)); ``"both"``: the mean of the two.
     normalize, quantile, distance
-        As in :func:`rtd`, of the distances of all points.
+        Same meaning as in :func:`rtd`, of the distances of all points.
     max_memory
         Bytes for blocks of distances. If all of them fit, each is computed once, else three or four times.
 
@@ -333,7 +333,7 @@ def rtd_lite(
     Raises
     ------
     TypeError, ValueError
-        As :func:`rtd`.
+        In the same cases as :func:`rtd`.
 
     Notes
     -----
@@ -373,7 +373,7 @@ def rtd_lite_barcode(
     Parameters
     ----------
     x, y, normalize, quantile, distance, max_memory
-        As in :func:`rtd_lite`.
+        Same meaning as in :func:`rtd_lite`.
 
     Returns
     -------
@@ -384,7 +384,7 @@ def rtd_lite_barcode(
     Raises
     ------
     TypeError, ValueError
-        As :func:`rtd`.
+        In the same cases as :func:`rtd`.
 
     Notes
     -----

@@ -52,9 +52,9 @@ class AboutMethods(NamedTuple):
     Attributes
     ----------
     first, second : str
-        The methods.
+        Names of the two methods.
     claim : Claim
-        In points (0.01 of accuracy is one); of a share from 0 to 1.
+        Claim about the difference in points (0.01 of accuracy is one), or about a share from 0 to 1.
     share : bool
         Whether it is about the share of the experiments that the first wins.
     """
@@ -159,8 +159,8 @@ def compare_methods(
     Returns
     -------
     Comparison
-        Its table has ``method``; ``kind``: ``"single"``, ``"reference"`` (``best``: the single model of highest
-        validation accuracy; ``best_on_test``, which nobody can choose; ``concat`` of all at full width) or
+        Comparison whose table has ``method``; ``kind``: ``"single"``, ``"reference"`` (``best``: the single model of
+        highest validation accuracy; ``best_on_test``, which nobody can choose; ``concat`` of all at full width) or
         ``"method"``; ``width``; ``validation`` and test ``accuracy``; ``chosen`` parameters as JSON; ``weights`` of the
         representations; ``diff_best`` and ``diff_concat_pca`` with ``_ci_low`` and ``_ci_high``: the difference in test
         accuracy to the best single model and to concatenation with PCA, if that is among the methods.

@@ -50,8 +50,8 @@ def map_settings(
     mus
         Prices of what is kept.
     penalties
-        Names in :data:`PENALTIES`. The first is tried with reconstruction and with labels, and both of these without
-        any penalty; the others with labels.
+        Names in :data:`helpers.ensembles.decorrelation.PENALTIES`. The first is tried with reconstruction and with
+        labels, and both of these without any penalty; the others with labels.
     others
         Prices at which these others keep labels; the first of ``mus`` by default.
 
@@ -83,19 +83,19 @@ def findings(
     Parameters
     ----------
     table
-        Of :func:`score_maps`, with a column ``experiment``; the rows of X as it is and of the map that keeps nothing
-        are compared.
+        Table from :func:`score_maps`, with a column ``experiment``; the rows of X as it is and of the map that keeps
+        nothing are compared.
     penalty, dependence
         The map, and the measure of its dependence on Y; a constant X′ depends on nothing.
     classifier
         One of the further scorers of the table; its main one if empty. Experiments that it has not scored are left out.
     confidence_level, n_resamples, rng
-        As for :func:`helpers.inference.paired_finding`.
+        Same meaning as in :func:`helpers.inference.paired_finding`.
 
     Returns
     -------
     dict of str to Finding
-        With experiments as units.
+        Findings with experiments as units, by the key of the claim.
 
     Raises
     ------
@@ -173,20 +173,21 @@ def score_maps(
     Parameters
     ----------
     x, y : DataFrame or array of shape (clients, p) and (clients, q)
-        In the order of ``target``.
+        Embeddings of the clients, in the order of ``target``.
     target, split
-        As :func:`helpers.clients.score` takes them. Maps are trained on the training clients, stopped by the
-        validation clients, and everything is reported on the test clients, whose targets no map sees.
+        Classes and parts of the clients, as :func:`helpers.clients.score` takes them. Maps are trained on the training
+        clients, stopped by the validation clients, and everything is reported on the test clients, whose targets no map
+        sees.
     settings
-        Of each map: parameters of :class:`Decorrelator`.
+        Parameters of :class:`Decorrelator`, one mapping for each map.
     measures
-        Of :mod:`helpers.similarity`, with which the dependence on the test clients is reported.
+        Measures of :mod:`helpers.similarity` with which the dependence on the test clients is reported.
     measured
         On so many of them, drawn by ``rng``, if there are more.
     classifier, rng
-        Of the accuracies; ``rng`` also of the maps and of the halves.
+        Classifier that scores, and seed or generator of the scores, the maps and the halves.
     also
-        Further scorers.
+        Further classifiers that score the same representations.
     halved
         Empty: maps and classifiers learn from all training clients. ``"other"``: maps from a random half of them,
         classifiers from the other half, so that no classifier learns from clients whose X′ the map has fitted already.

@@ -49,7 +49,7 @@ class Duplicates(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A claim about one treatment of one representation against another row of :func:`experiment`.
+    """A claim about one treatment of one representation against another row of :func:`score_treatments`.
 
     ``against`` is ``"raw"``, ``"centred"`` (of the same representation) or ``"qp"`` (the raw weighted sum).
     """
@@ -103,7 +103,7 @@ part, and no yardstick for others.
 
 
 def findings(table: pd.DataFrame) -> dict[str, Finding]:
-    """What tables of :func:`experiment` say of :data:`CLAIMS`, for :func:`helpers.inference.judge`.
+    """What tables of :func:`score_treatments` say of :data:`CLAIMS`, for :func:`helpers.inference.judge`.
 
     Parameters
     ----------
@@ -113,8 +113,8 @@ def findings(table: pd.DataFrame) -> dict[str, Finding]:
     Returns
     -------
     dict of str to Finding
-        In points, with pairs as units: the mean over the encoders of the table. Its limits are the means of theirs,
-        which is right if their errors move together, as they do on the same pairs, and too wide if they do not.
+        Findings in points, with pairs as units: the mean over the encoders of the table. Its limits are the means of
+        theirs, which is right if their errors move together, as they do on the same pairs, and too wide if they do not.
     """
     from helpers.inference import absent
 
@@ -261,16 +261,15 @@ def score_treatments(
     Returns
     -------
     Duplicates
-        Its ``table`` has a row for each ``representation``, ``treatment`` and ``metric``. Representations are the
+        Scores: ``table`` has a row for each ``representation``, ``treatment`` and ``metric``. Representations are the
         layers (four treatments, by cosine) and those of ``FUSED``: the last layer, the best by validation, the mean of
         all, the weighted sum of the quadratic program, and its kept layers times the root of their weights, side by
         side. The latter with ``"pca"``, which keeps as many axes as a layer has features, is the published variant.
         Metrics are the average precision by ``cosine`` and by ``euclidean`` distance, and ``max_ap``, the largest over
         MTEB's four similarities. Other columns: ``score`` with ``ci_low`` and ``ci_high``; paired differences
         ``diff_raw``, ``diff_centred`` (of the same representation) and ``diff_qp`` (of the raw weighted sum), each with
-        ``_ci_low``, ``_ci_high``, ``_p``; ``mean_cosine`` and ``rankme`` of the treated test texts, at
-        most 2000 of them; ``width``; of layers the ``weight`` in the quadratic program; ``n_pairs``, ``n_fit``,
-        ``best_layer``.
+        ``_ci_low``, ``_ci_high``, ``_p``; ``mean_cosine`` and ``rankme`` of the treated test texts, at most 2000 of
+        them; ``width``; of layers the ``weight`` in the quadratic program; ``n_pairs``, ``n_fit``, ``best_layer``.
 
     Raises
     ------

@@ -126,7 +126,7 @@ class Fusion(NamedTuple):
     ensembles : dict
         The fitted ensemble of each layer and method.
     searches : dict
-        Of each method with a grid the candidates and their validation scores.
+        Candidates of each method with a grid, and their validation scores.
     representations
         What ``encode`` returned.
     """
@@ -161,7 +161,7 @@ def fusion_methods(
     n_selected
         Values of k of ``greedy``; likewise.
     rng
-        Of the rows from which ``scalar_mix`` learns, if there are more than 1000.
+        Seed or generator of the choice of the rows from which ``scalar_mix`` learns, if there are more than 1000.
 
     Returns
     -------
@@ -223,14 +223,14 @@ def score_methods(
     Parameters
     ----------
     encode
-        From texts to representations by name, of which the last one is what is used by default: mostly
+        Function from texts to representations by name, of which the last one is what is used by default: mostly
         ``functools.partial(helpers.encoders.extraction.extract, model)``. Called once, with all texts.
     task
         A task of :func:`helpers.tasks.load_tasks`, or another that :func:`helpers.tasks.evaluate_task` takes and
         that has the splits ``"train"``, ``"validation"`` and ``"test"``.
     methods
-        From the number of representations to methods by name: :func:`fusion_methods`, or that with other grids by
-        ``functools.partial``; ``last_layer`` and ``best_layer`` have to be among them.
+        Function from the number of representations to methods by name: :func:`fusion_methods`, or that with other grids
+        by ``functools.partial``; ``last_layer`` and ``best_layer`` have to be among them.
     n_fit
         Training texts, drawn at random, from which similarities, means and principal axes are learnt; all if fewer.
     n_resamples, confidence_level, rng
@@ -454,7 +454,7 @@ def method_scores(table: pd.DataFrame, kind: str | Sequence[str] = "published", 
     Parameters
     ----------
     table
-        With the columns ``encoder``, ``task``, ``representation``, ``kind``, ``split`` and ``score``.
+        Table with the columns ``encoder``, ``task``, ``representation``, ``kind``, ``split`` and ``score``.
     kind
         ``"published"``, ``"extra"``, ``"layer"`` or several of them.
     split
@@ -479,11 +479,11 @@ def findings(
     Parameters
     ----------
     table
-        As for :func:`method_scores`, with a row of every method of :data:`PUBLISHED` in every cell, and with the
+        Table as for :func:`method_scores`, with a row of every method of :data:`PUBLISHED` in every cell, and with the
         columns ``type`` and, for the error of a score, ``draws``. Cells of the type ``"PairClassification"`` are the
         duplicates; encoders with a representation called ``"pooler"`` are those of the claim about the pooler.
     confidence_level
-        Of the intervals.
+        Confidence level of the intervals.
     n_resamples, rng
         How many; seed or generator. A resample draws the encoders, the tasks (independently: the pigeonhole bootstrap)
         and the items of each cell.
@@ -491,7 +491,7 @@ def findings(
     Returns
     -------
     dict of str to Finding
-        With tasks as units.
+        Findings with tasks as units, by the key of the claim.
 
     Raises
     ------
@@ -559,13 +559,13 @@ def findings_in_cells(
         Index (model, task), a column for each method of :data:`PUBLISHED`; where the best layer is missing (NaN), the
         default was the pooler.
     confidence_level, n_resamples, rng
-        As for :func:`helpers.inference.paired`.
+        Same meaning as in :func:`helpers.inference.paired`.
 
     Returns
     -------
     dict of str to Finding
-        With cells as units: flipping the signs of the differences of two methods asks whether they differ in these
-        cells, not in others.
+        Findings with cells as units: flipping the signs of the differences of two methods asks whether they differ in
+        these cells, not in others.
     """
     from helpers.inference import paired_finding, ranks
 

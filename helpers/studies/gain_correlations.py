@@ -449,7 +449,8 @@ def detection_power(
     Raises
     ------
     KeyError, ValueError
-        As :func:`gain_correlations`; also if ``models`` is out of range or a correlation not inside (-1, 1).
+        In the same cases as :func:`gain_correlations`; also if ``models`` is out of range or a correlation not inside
+        (-1, 1).
 
     Notes
     -----

@@ -147,7 +147,7 @@ def difference_by_classifier(table: pd.DataFrame, first: str, second: str, **opt
     table
         Table of :func:`score_by_classifiers` with a column ``experiment``.
     first, second
-        Methods.
+        Names of the two methods.
     options
         Arguments of :func:`helpers.studies.combining.differences_over_experiments`.
 

@@ -133,7 +133,7 @@ def compare_layers(
     Raises
     ------
     TypeError, ValueError
-        As the measures; if a count is too small.
+        If the measures raise them, or a count is too small.
 
     Notes
     -----
@@ -216,11 +216,11 @@ def measure_agreement(
     Parameters
     ----------
     found
-        From :func:`compare_layers`.
+        Result of :func:`compare_layers`.
     measures
-        Which; distances count with the sign turned.
+        Names of the measures; distances count with the sign turned.
     n_permutations
-        Of the test.
+        Number of permutations of the test.
     rng
         Seed or generator.
 
@@ -326,11 +326,11 @@ def rank_partitions(found: LayerStudy, partitions: Mapping[str, Sequence[int]], 
     Parameters
     ----------
     found
-        From :func:`compare_layers`.
+        Result of :func:`compare_layers`.
     partitions
         Name → labels of the layers.
     measures
-        Which.
+        Names of the measures.
 
     Returns
     -------
@@ -423,17 +423,18 @@ def findings(pairs: Any, agreements: Any, n_objects: Mapping[Any, int]) -> dict[
     Parameters
     ----------
     pairs
-        Of :func:`similarity_rows`, with a column ``run`` that names the encoder (and the corpus); CKA is what is read.
+        Table from :func:`similarity_rows`, with a column ``run`` that names the encoder (and the corpus); CKA is what
+        is read.
     agreements
-        Of :func:`measure_agreement`, with the same column; RTD is left out.
+        Table from :func:`measure_agreement`, with the same column; RTD is left out.
     n_objects
         Run → number of objects.
 
     Returns
     -------
     dict of str to Finding
-        Of the claims about every encoder: a claim about all of them is as good as the weakest comparison in any. A
-        difference of two similarities has the limits that it has if both err together, at worst.
+        Findings about the claims about every encoder: a claim about all of them is as good as the weakest comparison in
+        any. A difference of two similarities has the limits that it has if both err together, at worst.
     """
     from helpers.inference import weakest
 
@@ -461,7 +462,7 @@ def blocks_finding(found: LayerStudy, n_objects: int, groups: Sequence[int]) -> 
     Parameters
     ----------
     found
-        From :func:`compare_layers`, of the encoder that the claim is about.
+        Result of :func:`compare_layers` for the encoder that the claim is about.
     n_objects
         How many objects the layers represent.
     groups
@@ -481,14 +482,14 @@ def pooler_finding(found: LayerStudy, n_objects: int) -> Finding:
     Parameters
     ----------
     found
-        From :func:`compare_layers`, with the pooler as its last representation.
+        Result of :func:`compare_layers`, with the pooler as its last representation.
     n_objects
         How many objects they represent.
 
     Returns
     -------
     Finding
-        In 1 - CKA; above zero the pooler is a group of its own when the tree is cut into four.
+        Finding in 1 - CKA; above zero the pooler is a group of its own when the tree is cut into four.
     """
     from scipy.cluster.hierarchy import linkage
 

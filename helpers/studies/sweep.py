@@ -61,18 +61,18 @@ def sweep_runs(
     Parameters
     ----------
     experiments, models
-        Their numbers, or how many.
+        Numbers of the experiments and of the models, or how many there are.
     out
         Name of the sweep: its notebooks go to ``_build/runs/NAME``, its embeddings to ``_build/embeddings/NAME``.
     parameters
-        Of the worker ``notebooks/runs/coles.ipynb``, the same for all runs. Those that are what the worker does by
-        default are left out, so that a chapter that names them and one that does not share their runs.
+        Parameters of the worker ``notebooks/runs/coles.ipynb``, the same for all runs. Those that are what the worker
+        does by default are left out, so that a chapter that names them and one that does not share their runs.
 
     Returns
     -------
     list of Run
-        The same as of ``python -m helpers sweep`` with a plan of the name ``out`` that names what is not the default,
-        so that neither repeats the other.
+        The same runs as those of ``python -m helpers sweep`` with a plan of the name ``out`` that names what is not the
+        default, so that neither repeats the other.
 
     Examples
     --------
@@ -107,11 +107,11 @@ def train_sweep(
     Parameters
     ----------
     experiments, models, out, parameters
-        As for :func:`sweep_runs`.
+        Same meaning as in :func:`sweep_runs`.
     n_jobs
         Runs at a time; as many as there are cores, at most 4, if 0.
     scheduler
-        Of Dask, as for :func:`helpers.book.runs.execute_all`.
+        Scheduler of Dask, as for :func:`helpers.book.runs.execute_all`.
 
     Returns
     -------
@@ -148,9 +148,9 @@ def save_run(
     embedded
         What :func:`helpers.clients.coles.embed` gave. None removes what an earlier run of these numbers left.
     split, target
-        Of all clients.
+        Parts and classes of all clients.
     experiment, model, out
-        Which run of which sweep.
+        Numbers of the experiment and the model, and name of the sweep.
     about
         What else to record: settings, seeds.
 
@@ -191,7 +191,7 @@ def read_sweep(
     Parameters
     ----------
     out
-        Its name, or a folder of such files.
+        Name of the sweep, or a folder of such files.
     only
         What :func:`train_sweep` returned: runs that are not in it, or that failed, are left out. All files by default.
     experiments
@@ -266,15 +266,16 @@ def score_runs(
     Parameters
     ----------
     sweep
-        Of :func:`helpers.studies.sweep.read_sweep`.
+        Sweep from :func:`helpers.studies.sweep.read_sweep`.
     classifier, rng, timeout, threads
-        As for :func:`helpers.clients.score`.
+        Same meaning as in :func:`helpers.clients.score`.
     on
         Parts to score on, by one classifier.
     runs
-        Which ones, as (experiment, model); all by default.
+        Runs to score, as (experiment, model); all by default.
     confidence_level
-        Of Wilson's interval over the clients of the part. It speaks of other clients, not of another training.
+        Confidence level of Wilson's interval over the clients of the part. It speaks of other clients, not of another
+        training.
 
     Returns
     -------

@@ -76,7 +76,7 @@ class TaskScore:
         Returns
         -------
         numpy.ndarray of shape (n,)
-            Where a sample of pairs has no score, because all its labels are equal, NaN.
+            Scores of the samples; NaN for a sample of pairs without a score, because all its labels are equal.
 
         Examples
         --------
@@ -481,7 +481,7 @@ def digest_of_task(task: Any) -> str:
     Raises
     ------
     TypeError, ValueError
-        As :func:`evaluate_task`, if it is no such task or has no split ``"test"``.
+        In the same cases as :func:`evaluate_task`, if it is no such task or has no split ``"test"``.
 
     Examples
     --------

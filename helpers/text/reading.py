@@ -54,7 +54,7 @@ def sentences(
         are taken: from a capital letter to a full stop, question or exclamation mark, without code, formulas or
         addresses. Texts from any other source are taken as they are.
     libraries, missing, cache
-        Which libraries are read, what to do without one, and where the corpus is kept, as in
+        Libraries to read, what to do without one, and folder in which the corpus is kept, as in
         :func:`~helpers.text.documentation`.
 
     Raises

@@ -41,7 +41,7 @@ def shuffled(
     Parameters
     ----------
     n
-        Rows.
+        Number of rows.
     size
         Rows of a batch; the last of an epoch may have fewer.
     collate
@@ -134,7 +134,7 @@ def bucketed(
     Parameters
     ----------
     lengths, tokens, multiple
-        As for :func:`buckets`.
+        Same meaning as in :func:`buckets`.
     collate
         What makes a batch of an array of row numbers and a generator of its own; None: the batch is the row numbers.
 

@@ -84,7 +84,7 @@ def train(
         Seed or generator for the order of the data and, while this lasts, for torch. None: torch's random state is
         used, and left, as it is.
     folder
-        Where to keep checkpoints and the log; None: nowhere, at no cost.
+        Folder for checkpoints and the log; None keeps neither, at no cost.
     log
         How often rows are logged, who is told, and whether a bar is shown.
 

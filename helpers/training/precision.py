@@ -44,7 +44,7 @@ def bfloat16_products(model: torch.nn.Module):
     Parameters
     ----------
     model
-        Whose layers of the class :class:`torch.nn.Linear` itself are changed; subclasses are left alone.
+        Model whose layers of the class :class:`torch.nn.Linear` itself are changed; subclasses are left alone.
 
     Examples
     --------

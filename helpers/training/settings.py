@@ -190,10 +190,10 @@ class Trained:
     done
         Whether it has come to its end; if not, the same call goes on.
     stopped
-        By what: ``"steps"``, ``"epochs"``, ``"tokens"`` or ``"minutes"``, the budget that ended; ``"patience"``; for
-        one to go on with, ``"pause"`` or ``"signal"``.
+        What stopped it: ``"steps"``, ``"epochs"``, ``"tokens"`` or ``"minutes"``, the budget that ended;
+        ``"patience"``; for one to go on with, ``"pause"`` or ``"signal"``.
     step, epoch, batch, tokens, minutes, cpu_minutes
-        As of :class:`Progress`, over all sittings.
+        Totals over all sittings, in the units of :class:`Progress`.
     resumed_at
         The step at which this call went on; 0 if it began.
     precision

@@ -27,7 +27,7 @@ class Modalities:
         ``payer``, ``payee`` (clients, never the same) and ``payments`` (how many, or how strong the link is), one row
         for each pair that has any; None where the source allows none.
     origin : dict
-        For ``"text"`` and ``"graph"`` one sentence: how it was made, or why it is absent.
+        One sentence for ``"text"`` and one for ``"graph"``: how it was made, or why it is absent.
     messages : DataFrame or None
         Each message of simulated clients with its client, topic, style and category.
     activity : Series or None

@@ -88,7 +88,7 @@ def write_messages(
     Parameters
     ----------
     clients
-        Simulated clients.
+        Simulated clients, with their latent truth.
     messages
         Fewest and most messages of a client, each number in between equally likely.
     strength
