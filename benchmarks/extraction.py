@@ -101,7 +101,7 @@ def main() -> None:
     dtype = "float32" if device == "cpu" else "float16"
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        given = arguments.model or ("gte-small" if isinstance(extraction.resolve("gte-small"), Path) else None)
+        given = arguments.model or ("gte-small" if isinstance(extraction.resolve_model("gte-small"), Path) else None)
         model = given or random_bert(Path(scratch) / "model", texts)
         encoder = extraction._Encoder(extraction._folder(model, None), dtype, device)
         extraction._Encoder = lambda *_: encoder  # the loop has its model loaded too

@@ -136,7 +136,7 @@ def test_no_modules_import_each_other_in_a_circle_lazy_imports_included():
 @pytest.mark.parametrize(
     "module, source",
     [
-        ("helpers.similarity.cka", "from helpers.studies.fusion import methods"),
+        ("helpers.similarity.cka", "from helpers.studies.fusion import score_methods"),
         ("helpers.similarity.cka", "def f():\n    from helpers.book import runs"),
         ("helpers.book.runs", "import helpers.studies.fusion"),
         ("helpers.quality", "from helpers.similarity._distances import points"),

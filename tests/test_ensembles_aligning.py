@@ -21,7 +21,7 @@ from helpers.ensembles import (
     Representations,
     SharedAutoencoder,
     SharedLinearAutoencoder,
-    load,
+    load_ensemble,
 )
 from helpers.similarity.cca import cca
 
@@ -286,7 +286,7 @@ def test_rows_are_transformed_one_by_one(estimator):
 def test_a_saved_alignment_comes_back(estimator, tmp_path):
     layers = {name: x.astype(np.float32) for name, x in mixed_widths().items()}
     fitted = clone(estimator).fit(layers)
-    loaded = load(fitted.save(tmp_path / "a"))
+    loaded = load_ensemble(fitted.save(tmp_path / "a"))
     out = loaded.transform(layers)
     assert out.dtype == np.float32 and np.array_equal(out, fitted.transform(layers))
     assert not any(path.suffix in (".pkl", ".pt") for path in (tmp_path / "a").iterdir())

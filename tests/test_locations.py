@@ -37,7 +37,7 @@ def test_data_sets_are_read_from_a_folder_that_has_them(tmp_path, monkeypatch):
 
 def test_a_variable_in_a_path_stands_for_its_folder_wherever_a_path_is_taken(tmp_path, monkeypatch):
     from helpers.book import fingerprint
-    from helpers.clients import load
+    from helpers.clients import load_clients
     from helpers.encoders.extraction import resolve_model
     from helpers.tasks import task_names
     from helpers.text import read_texts
@@ -50,7 +50,7 @@ def test_a_variable_in_a_path_stands_for_its_folder_wherever_a_path_is_taken(tmp
     assert resolve_model("${MINE}/model") == tmp_path / "model"
     assert "STSBenchmark" in task_names("$MINE")
     (tmp_path / "t.csv").write_text("client,time,category,amount\n" + "1,2024-01-01,a,1\n" * 10)
-    assert len(load("$MINE/t.csv")) == 1
+    assert len(load_clients("$MINE/t.csv")) == 1
     keys = []
     for text in ("One sentence.\n", "Another one.\n"):
         (tmp_path / "a.txt").write_text(text)
