@@ -67,7 +67,7 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
 
     run = commands.add_parser("run", help="execute chapters, all by default; those that are up to date are kept")
     run.add_argument(
-        "chapters", nargs="*", type=Path, metavar="CHAPTER", help="notebooks/01_measures.ipynb, or 01_measures"
+        "chapters", nargs="*", type=Path, metavar="CHAPTER", help="a notebook or its name, such as 01_measures"
     )
     run.add_argument("--profile", default="pocket", help="pocket (default), paper, or a folder of parameter files")
     run.add_argument(
@@ -77,11 +77,18 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
         action="append",
         default=[],
         metavar=("NAME", "VALUE"),
-        help="overrides the profile",
+        help="set one parameter; overrides the profile",
     )
     run.add_argument("-f", "--file", type=Path, help="YAML file of parameters; overrides the profile")
     run.add_argument("-o", "--out", type=Path, default=EXECUTED, help="folder of the executed copies")
-    run.add_argument("--resource", nargs=2, action="append", default=[], metavar=("NAME", "AMOUNT"), help="GPU 0.5")
+    run.add_argument(
+        "--resource",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "AMOUNT"),
+        help="share of a resource that each run takes, such as GPU 0.5",
+    )
     run.add_argument("--dry-run", action="store_true", help="only say what would run, and with which parameters")
     run.add_argument("--record", action="store_true", help="write seconds and memory to data/results/chapters.csv")
 
@@ -91,7 +98,7 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
 
     for command in (run, sweep):
         command.add_argument(
-            "-j", "--jobs", dest="n_jobs", type=int, default=os.cpu_count() or 1, help="runs at a time"
+            "-j", "--jobs", dest="n_jobs", type=int, default=os.cpu_count() or 1, help="number of runs at a time"
         )
         command.add_argument("--retries", type=int, default=0, help="how often a failed run is started again")
         command.add_argument("--force", action="store_true", help="execute also what is up to date")
@@ -104,8 +111,8 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
 
     new = commands.add_parser("new", help="begin a chapter: notebook, study, worker, plan, profiles, test, entries")
     new.add_argument("what", choices=("chapter",), help="what to begin")
-    new.add_argument("name", metavar="NAME", help="of the notebook: a number and what it is about, such as 16_hubs")
-    new.add_argument("--title", default="", help="of the page (default: made of the name)")
+    new.add_argument("name", metavar="NAME", help="name of the notebook: number and topic, such as 16_hubs")
+    new.add_argument("--title", default="", help="title of the page (default: made from the name)")
     new.add_argument("--part", default="", help="beginning of the caption of its part (default: the last part)")
 
     apply = commands.add_parser("apply", help="combine new rows of embeddings by a saved ensemble, or map them")

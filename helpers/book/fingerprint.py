@@ -3,7 +3,7 @@
 The key of a run covers the notebook's code, its parameters (a file that a parameter names counts by its contents), the
 functions, classes and constants of this package that the code reaches, the files under ``data/`` that any of this code
 names, and the versions of the libraries that it imports. Prose, comments and formatting of the package, and helpers
-that the chapter does not reach do not enter, so that mending them costs no new run.
+that the chapter does not reach do not enter, so that correcting them costs no new run.
 
 The code is read, never imported. What is reached is found by following names:
 

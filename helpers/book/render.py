@@ -67,7 +67,7 @@ def profile(name: str | Path, root: Path = ROOT) -> dict[str, dict]:
 
 
 def graft(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
-    """Present prose with earlier outputs: a mended typo costs no new run.
+    """Present prose with earlier outputs: a corrected typo costs no new run.
 
     Both notebooks have the same code cells, except the one papermill injects, which is kept so that a reader sees the
     parameters of the run.

@@ -92,7 +92,7 @@ def need_distinct(roles: Mapping[str, str], where: str) -> None:
 
 
 class Checks:
-    """Counts what is found, refuses what is to be refused, and remembers which rows are left."""
+    """Counts what is found, raises what the options raise, and remembers which rows are left."""
 
     def __init__(self, table: pd.DataFrame, where: str):
         self.n, self.where = len(table), where

@@ -63,7 +63,7 @@ def read(
         If a file does not exist.
     ValueError
         If an option is unknown or has a value that is not accepted, a column is missing or named for two things, a
-        value cannot be read or can be read in two ways, or something is found that is to be refused; the message names
+        value cannot be read or can be read in two ways, or something is found that an option raises; the message names
         the option, or the file, the line and the column. Also if nothing is left, if no client of the targets has
         events, if there are more classes than half of the clients, or if all classes are too small.
     TypeError

@@ -74,8 +74,8 @@ def sentence_pairs(modules: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of int, shape (pairs, 3)
-        First paragraph, second paragraph, and 0 where the second follows the first in one module, 1 where it is a
-        stranger (as ``transformers`` counts). Every module of two paragraphs or more takes part, and no paragraph is
+        First paragraph, second paragraph, and 0 where the second follows the first in one module, 1 where it is
+        unrelated (as ``transformers`` counts). Every module of two paragraphs or more takes part, and no paragraph is
         the first of two pairs.
     """
     import numpy as np

@@ -115,7 +115,7 @@ def write_transformed(
     representations
         Representations that ``ensemble.transform`` accepts.
     out
-        The file; it appears as a whole, in the place of one that is there.
+        The file that was written; it appears as a whole, and replaces one that is there.
     done
         Called with the number of rows of each block that was written.
     """

@@ -56,7 +56,7 @@ def distance_correlation_loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     Notes
     -----
     O(n² (p + q)) time and several n × n matrices. The value of a batch is *not* that of all rows: it is biased upwards,
-    the more so the smaller the batch, which :func:`modified_distance_correlation_loss` mends.
+    the more so the smaller the batch, which :func:`modified_distance_correlation_loss` corrects.
 
     Examples
     --------

@@ -237,7 +237,7 @@ def _check_free(folder: Path, overwrite: bool) -> None:
 
 
 def _replace(draft: Path, folder: Path, overwrite: bool) -> None:
-    """Put the draft in the place of the folder."""
+    """Replace the folder by the draft."""
     _check_free(folder, overwrite)
     if not folder.exists():
         draft.rename(folder)

@@ -12,7 +12,7 @@ estimate of that number with its interval. The rule:
 
 The p-values of both tests are corrected by Holm's method for all claims that are asked of the same data. So of a
 published value the side is judged, because the value is an estimate itself, and a note says if the size is another; an
-effect that is surely too small to count is no reproduction.
+effect that is significantly too small to count is no reproduction.
 
 Why so. A result without significance refutes nothing: it may come from a study too small to tell. To refute takes what
 to confirm takes, an interval that excludes something and a test that agrees, only of the claimed effect in place of the
@@ -105,7 +105,7 @@ class Claim(NamedTuple):
 
     @property
     def effect(self) -> float:
-        """The claimed effect: a finding that surely falls short of it contradicts the claim."""
+        """The claimed effect: a finding that falls significantly short of it contradicts the claim."""
         stated = [value for value in (self.smallest, self.published) if not math.isnan(value)]
         return stated[0] if stated else self.null
 

@@ -153,7 +153,7 @@ def read(
         :func:`helpers.encoders.extraction.extract`, with mean pooling: the ``"last"`` layer, called by the last
         part of the name of the model, or ``"all"``, called ``model/layer 0`` and so on. They come after the
         embeddings of ``source``.
-        Without ``text`` the texts are those that ``pairs`` or ``qrels`` hold in the place of ids.
+        Without ``text`` the texts are those that ``pairs`` or ``qrels`` hold instead of ids.
     pool_by
         What makes one object of many items, such as the client of each transaction: a column, a file or an array, as
         for ``labels``. Then the rows of the embeddings are items, the objects are their groups, in ascending order and

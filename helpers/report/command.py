@@ -28,7 +28,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     option = _options(parser, build, read)
     parser.add_argument("inputs", metavar="INPUT", nargs="?", default="", help="folder or file with the embeddings")
     parser.add_argument(
-        "-o", "--out", dest="folder", type=Path, required=True, help="the folder to leave; empty or not there"
+        "-o", "--out", dest="folder", type=Path, required=True, help="folder for the report; empty, or not there yet"
     )
     option("--labels", help="column, file or file:column of labels or numbers to predict")
     option("--pairs", help="table of two ids and a score, instead of labels")
@@ -39,12 +39,16 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     option("--min-class-size", type=int, metavar="N", help="leave out classes with fewer members than N")
     option("--same-model", nargs=2, metavar=("A", "B"), help="two embeddings that are one model trained twice")
     option("--threshold", type=float, help="similarity that counts as redundant (default: {default})")
-    option("--width", type=int, help="of the ensembles (default: of the widest embedding)")
-    option("--folds", type=int, help="of the cross-validation (default: {default})")
-    option("--normalize", type=_none, metavar="{unit,none}", help="rows to length 1 (unit, default), or as they are")
-    option("--allow-sums", action="store_true", help="layers of one model: also ensembles that add them up")
-    option("--sample", dest="n_objects", type=int, metavar="N", help="objects to compare on (default: {default})")
-    option("--seed", dest="rng", type=int, help="of everything that is random (default: {default})")
+    option("--width", type=int, help="width of the ensembles (default: that of the widest embedding)")
+    option("--folds", type=int, help="number of folds of the cross-validation (default: {default})")
+    option(
+        "--normalize", type=_none, metavar="{unit,none}", help="scale rows to length 1 (unit, default), or leave them"
+    )
+    option("--allow-sums", action="store_true", help="for layers of one model: also ensembles that add them")
+    option(
+        "--sample", dest="n_objects", type=int, metavar="N", help="number of objects to compare on (default: {default})"
+    )
+    option("--seed", dest="rng", type=int, help="seed of everything that is random (default: {default})")
     option("--overwrite", action="store_true", help="replace a report that is there")
 
 
@@ -66,9 +70,9 @@ def _add_reading_options(option: Callable[..., None]) -> None:
         choices=("raise", "drop"),
         help="rows with NaN or infinite entries: raise an error (default), or drop",
     )
-    option("--model", dest="models", action="append", help="also encode --text by this model; repeatable")
+    option("--model", dest="models", action="append", help="also encode --text with this model; may be repeated")
     option("--text", help="column of texts, or a file of them")
-    option("--layers", choices=("last", "all"), help="of the models (default: {default})")
+    option("--layers", choices=("last", "all"), help="which layers of the models to read (default: {default})")
     option("--pool-by", metavar="COLUMN", help="rows are items: one object for each value of this column or file")
     option(
         "--readout",

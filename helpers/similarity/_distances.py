@@ -144,7 +144,7 @@ def distance_matrix(of: Points) -> Array:
 
 
 def _squared(of: Points, a: slice, b: slice, near: Array, norms: Array) -> Array:
-    """Squared Euclidean distances of two ranges of rows, mended where they cancelled."""
+    """Squared Euclidean distances of two ranges of rows, computed from differences where they cancelled."""
     xp = array_namespace(near)
     total = norms[a][:, None] + norms[b][None, :]
     out = xp.matmul(near[a, :], near[b, :].T)

@@ -44,7 +44,8 @@ class Measure:
     symmetric
         Whether x and y may be exchanged.
     invariances
-        Those of :data:`INVARIANCES` that change nothing, whichever of the two representations they are applied to.
+        Names in :data:`INVARIANCES` of the maps that change nothing, whichever of the two representations they are
+        applied to.
     stochastic
         Whether the measure takes a seed or generator ``rng``.
     cost

@@ -91,7 +91,7 @@ def mantel_test(
     n_permutations: int = 999,
     rng: int | np.random.Generator = 0,
 ) -> MantelTest:
-    """Permutation test of :func:`rsa`: are the distances more alike than after shuffling the objects of one side?
+    """Permutation test of :func:`rsa`: are the distances more similar than after shuffling the objects of one side?
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ def rtd(
     r"""Representation topology divergence (RTD): the total length of the bars of the R-cross-barcode, exactly.
 
     A **distance** in [0, ∞), 0 for representations with proportional distances. It **grows with the number of
-    points**: values of different ``batch`` do not compare. Symmetric with ``direction="both"``; not a metric.
+    points**: values of different ``batch`` are not comparable. Symmetric with ``direction="both"``; not a metric.
 
     Parameters
     ----------

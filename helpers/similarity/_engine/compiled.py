@@ -133,7 +133,7 @@ def _squared_distance(a, b):
 
 @njit(fastmath=_FIXED, **_compiled)
 def squares(products, left, right, rows, columns, cancelled, diagonal):
-    """Turn a matrix product of prepared rows into squared distances, in place, mended where they cancelled."""
+    """Turn a matrix product of prepared rows into squared distances, from differences where they cancelled."""
     n, m = products.shape
     zero = products.dtype.type(0)
     share = products.dtype.type(cancelled)

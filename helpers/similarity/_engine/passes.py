@@ -82,7 +82,7 @@ def stream(
     checkpoint
         File for the state of the run, written every 30 seconds, read at the start, removed at the end.
     cluster
-        A :class:`helpers.similarity._engine.cluster.Cluster`.
+        Cluster of workers, a :class:`helpers.similarity._engine.cluster.Cluster`.
     """
     kernels = kernels or kernels_for(sources)
     threads = threads_for(kernels, sources[0].shape[0] ** 2 * sum(source.shape[1] for source in sources))

@@ -130,7 +130,7 @@ class Space:
         return [flat[: count * rows * columns].reshape(count, rows, columns) for flat in self.flat]
 
     def block(self, size: int) -> Any:
-        """A square block in the place of the second stack."""
+        """A square block instead of the second stack."""
         return self.flat[1][: size * size].reshape(size, size)
 
 
