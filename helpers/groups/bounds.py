@@ -334,8 +334,7 @@ def order_threshold(k: int | None = None) -> float:
     Returns
     -------
     float
-        1 for one item, √1.25 for two, √1.5 for any number. No smaller factor is enough, see
-        :func:`helpers.studies.group_bounds.simplex`.
+        1 for one item, √1.25 for two, √1.5 for any number. No smaller factor is enough.
 
     Raises
     ------

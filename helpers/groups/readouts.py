@@ -92,7 +92,7 @@ def readout(x: Any, groups: Any, method: str | Callable[..., GroupVectors] = "ce
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
     method
@@ -134,7 +134,7 @@ def centroid(x: Any, groups: Any) -> GroupVectors:
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
 
@@ -183,7 +183,7 @@ def medoid(x: Any, groups: Any) -> GroupVectors:
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
 
@@ -228,7 +228,7 @@ def _central(rows: np.ndarray) -> int:
     for start in range(0, n, step):
         block = square[start : start + step, None] + square - 2 * rows[start : start + step] @ rows.T
         sums[start : start + step] = np.sqrt(np.maximum(block, 0, out=block), out=block).sum(axis=1)
-    # A Gram matrix loses digits of short distances: whoever may still be the first is measured again, from differences.
+    # A Gram matrix loses digits of short distances: what may still be the first is measured again, from differences.
     slack = 2 * n * np.sqrt(4 * (p + 4) * np.finfo(float).eps * square.max())
     near = np.flatnonzero(sums <= sums.min() + slack)
     if len(near) == 1:
@@ -243,7 +243,7 @@ def geometric_median(x: Any, groups: Any, *, tol: float = 1e-8, max_iter: int = 
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
     tol
@@ -374,7 +374,7 @@ def trimmed_mean(x: Any, groups: Any, *, proportiontocut: float = 0.1) -> GroupV
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
     proportiontocut
@@ -426,7 +426,7 @@ def moments(x: Any, groups: Any, *, second: str = "sd") -> GroupVectors:
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
     second
@@ -436,10 +436,9 @@ def moments(x: Any, groups: Any, *, second: str = "sd") -> GroupVectors:
     Returns
     -------
     GroupVectors
-        Of width 2p, or p + p(p + 1)/2. All entries have the unit of the items, so that Euclidean distances add the two
-        parts as they are: with ``"root"`` the squared distance is
-        :math:`|m_1 - m_2|^2 + \lVert S_1^{1/2} - S_2^{1/2} \rVert_F^2`. The divisor is n_g - 1; the spread of a group
-        of one is zero.
+        Vectors of width 2p, or p + p(p + 1)/2. All entries have the unit of the items, so that Euclidean distances add
+        the two parts as they are: with ``"root"`` the squared distance is :math:`|m_1 - m_2|^2 + \lVert S_1^{1/2} -
+        S_2^{1/2} \rVert_F^2`. The divisor is n_g - 1; the spread of a group of one is zero.
 
     Raises
     ------
