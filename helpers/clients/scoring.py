@@ -13,8 +13,9 @@ from helpers.arrays import integer_seed
 if TYPE_CHECKING:
     import pandas as pd
 
+    from helpers.inference import Interval
 
-__all__ = ["CLASSIFIERS", "Score", "score_agreement", "score", "score_splits"]
+__all__ = ["CLASSIFIERS", "Score", "rank_agreement", "score", "score_agreement", "score_splits"]
 
 CLASSIFIERS = ("fast", "logistic", "lightgbm", "lightautoml")
 """``fast`` is the mean of the probabilities of ``logistic`` and ``lightgbm``."""
@@ -233,9 +234,6 @@ def score_agreement(
     """
     import pandas as pd
 
-    from helpers import metrics
-    from helpers.inference import interval
-
     if reference not in scores:
         raise ValueError(f"reference is {reference!r}; the columns are {', '.join(map(repr, scores))}")
     if len(scores) < 3:
@@ -243,24 +241,13 @@ def score_agreement(
     labels = None if groups is None else np.asarray(groups)
     within = scores if labels is None else scores - scores.groupby(labels).transform("mean")
 
-    def spearman(pairs: np.ndarray) -> float:
-        # A resample in which all scores are equal shows no agreement.
-        return metrics.spearman(*pairs.T, undefined=0.0)
-
+    options = {"confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng}
     rows = {}
     for name in scores.columns.drop(reference):
         pairs = within[[name, reference]].to_numpy(dtype=float)
         if np.ptp(pairs, axis=0).min() == 0:
             raise ValueError(f"all scores of {name!r} or of {reference!r} are the same; there is nothing to rank")
-        found = interval(
-            pairs,
-            spearman,
-            groups=labels,
-            confidence_level=confidence_level,
-            method="percentile",
-            n_resamples=n_resamples,
-            rng=rng,
-        )
+        found = rank_agreement(pairs, groups=labels, **options)
         difference = scores[name] - scores[reference]
         rows[name] = {
             "correlation": found.estimate,
@@ -270,6 +257,39 @@ def score_agreement(
             "spread": difference.std(ddof=1),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def rank_agreement(pairs: np.ndarray, *, groups: Sequence | None = None, **options: Any) -> Interval:
+    """Spearman's correlation of two scorers, with its bootstrap interval (percentiles).
+
+    Parameters
+    ----------
+    pairs : ndarray of shape (n, 2)
+        Values of the first and of the second scorer.
+    groups
+        Label of each row, if whole groups are drawn.
+    options
+        Arguments of :func:`helpers.inference.interval`.
+
+    Returns
+    -------
+    Interval
+        Correlation with its limits; in a resample in which all values of a scorer are equal it counts as 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.clients.scoring import rank_agreement
+    >>> round(rank_agreement(np.array([[1.0, 2.0], [2.0, 3.0], [4.0, 9.0]]), n_resamples=20).estimate, 6)
+    1.0
+    """
+    from helpers import metrics
+    from helpers.inference import interval
+
+    def spearman(pairs: np.ndarray) -> float:
+        return metrics.spearman(*pairs.T, undefined=0.0)
+
+    return interval(pairs, spearman, groups=groups, method="percentile", **options)
 
 
 def _aligned(embeddings: Any, target: pd.Series, split: pd.Series) -> tuple[np.ndarray, pd.Series, pd.Series]:

@@ -420,10 +420,7 @@ class MultisetCCA(_Ridged):
         try:
             roots, vectors = eigh(moments.covariance, within, subset_by_index=(features - width, features - 1))
         except LinAlgError as error:
-            raise ValueError(
-                f"ridge is {self.ridge:g} and the features of a representation depend linearly on each other, or there "
-                "are fewer rows than features; a ridge such as 0.1 is needed"
-            ) from error
+            raise _dependent(self.ridge) from error
         self.correlations_ = (roots[::-1] - 1) / (size - 1)
         vectors = vectors[:, ::-1] * np.sqrt(size)
         vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(width)])
@@ -501,10 +498,7 @@ def linear_autoencoder(moments: ScaledMoments, width: int, ridge: float) -> tupl
     try:
         solved = [cho_solve(cho_factor(moments.ridged(i, ridge)), row) for i, row in enumerate(rows)]
     except LinAlgError as error:
-        raise ValueError(
-            f"ridge is {ridge:g} and the features of a representation depend linearly on each other, or there are "
-            "fewer rows than features; a ridge such as 0.1 is needed"
-        ) from error
+        raise _dependent(ridge) from error
     explained = sum(row.T @ solution for row, solution in zip(rows, solved, strict=True))
     axes = eigh((explained + explained.T) / 2, subset_by_index=(features - width, features - 1))[1][:, ::-1]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(width)])
@@ -537,3 +531,10 @@ def _most_central(cross: list[list[np.ndarray]]) -> int:
 def check_not_negative(value: Any, name: str) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < np.inf:
         raise ValueError(f"{name} is {value!r}; a finite number of at least 0 is needed")
+
+
+def _dependent(ridge: float) -> ValueError:
+    return ValueError(
+        f"ridge is {ridge:g} and the features of a representation depend linearly on each other, or there are fewer "
+        "rows than features; a ridge such as 0.1 is needed"
+    )

@@ -238,7 +238,8 @@ def difference_agreement(
     import pandas as pd
 
     from helpers import metrics
-    from helpers.inference import Interval, interval
+    from helpers.clients.scoring import rank_agreement
+    from helpers.inference import Interval
 
     classifiers = [name for name in CLASSIFIERS if name in table]
     if reference not in classifiers:
@@ -254,24 +255,16 @@ def difference_agreement(
     differences = others[classifiers].to_numpy() - base.loc[labels].to_numpy()
     differences = pd.DataFrame(differences.round(9), columns=classifiers)  # equal ones stay equal
 
-    def spearman(pairs: np.ndarray) -> float:
-        # A resample in which all differences are equal shows no agreement.
-        return metrics.spearman(*pairs.T, undefined=0.0)
-
+    options = {"confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng}
     rows = {}
     for name in classifiers:
         if name == reference:
             continue
         pairs = differences[[name, reference]].to_numpy()
-        found = Interval(spearman(pairs), np.nan, np.nan, confidence_level)
         if len(base) > 1:
-            options = {
-                "confidence_level": confidence_level,
-                "method": "percentile",
-                "n_resamples": n_resamples,
-                "rng": rng,
-            }
-            found = interval(pairs, spearman, groups=labels, **options)
+            found = rank_agreement(pairs, groups=labels, **options)
+        else:
+            found = Interval(metrics.spearman(*pairs.T, undefined=0.0), np.nan, np.nan, confidence_level)
         apart = pairs[:, 0] - pairs[:, 1]
         rows[name] = {
             "correlation": found.estimate,
