@@ -97,13 +97,13 @@ def group_distances(x: Any, groups: Any, metric: str = "energy", **options: Any)
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
     metric
         A name of :data:`DISTANCES`.
     **options
-        Those of the function: ``unbiased``, ``bandwidth``, ``n_slices``, ``rng`` …
+        Options of the function: ``unbiased``, ``bandwidth``, ``n_slices``, ``rng`` …
 
     Returns
     -------
@@ -154,7 +154,7 @@ def energy(
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
     unbiased
@@ -214,7 +214,7 @@ def mmd(
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
     bandwidth
@@ -276,7 +276,7 @@ def sliced_wasserstein(
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
     n_slices
@@ -324,7 +324,7 @@ def bures(x: Any, groups: Any) -> GroupDistances:
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
 
@@ -381,7 +381,7 @@ def wasserstein(x: Any, groups: Any) -> GroupDistances:
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
 
