@@ -29,8 +29,8 @@ def add_migrate_options(parser: argparse.ArgumentParser) -> None:
     option("--missing", choices=("raise", "drop"), help="rows with NaN or infinite entries: raise an error, or drop")
     option("--map", choices=("auto", *MAPS), help="kind of map (default: auto, the one that keeps most)")
     option("--k", type=int, help="nearest neighbours that make up search (default: 10)")
-    option("--held-out", type=float, metavar="SHARE", help="of common objects, to judge by (default: 0.2)")
-    option("--seed", dest="rng", type=int, help="of everything that is random (default: 0)")
+    option("--held-out", type=float, metavar="SHARE", help="share of the common objects to judge by (default: 0.2)")
+    option("--seed", dest="rng", type=int, help="seed of everything that is random (default: 0)")
     option("--overwrite", action="store_true", help="replace a migration that is there")
 
 

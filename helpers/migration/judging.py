@@ -57,7 +57,7 @@ def search_kept(new: Any, mapped: Any, *, k: int = 10, n_resamples: int = 999, r
     k
         Neighbours, less than n.
     n_resamples, rng
-        Of the bootstrap over queries, and its seed; the seed also divides the mixed corpus.
+        Number of resamples of the bootstrap over queries, and its seed; the seed also divides the mixed corpus.
 
     Returns
     -------

@@ -163,8 +163,8 @@ class LowRankMap(Map):
     Attributes
     ----------
     matrix_ : ndarray of shape (p, q)
-        Of the full-rank ridge regression, projected on the leading directions of what it explains of the new rows
-        (Izenman, 1975).
+        Matrix of the full-rank ridge regression, projected on the leading directions of what it explains of the new
+        rows (Izenman, 1975).
     rank_, ridge_ : int, float
         What was chosen: by the mean cosine between mapped and new rows.
     """
@@ -219,7 +219,7 @@ class ResidualMap(Map):
     patience
         Epochs without improvement on the held-out fifth before the training stops.
     learning_rate
-        Of AdamW, falling to 0 over the epochs as a cosine.
+        Step size of AdamW, falling to 0 over the epochs as a cosine.
     random_state
         Seed of the start, the order of the rows and the choice of the fifth.
 

@@ -39,7 +39,7 @@ class Migration:
     map : Map
         The map that was chosen, as it was judged.
     name : str
-        Its name in :data:`helpers.migration.MAPS`.
+        Name of the map in :data:`helpers.migration.MAPS`.
     table : pandas.DataFrame
         One row for each map, and first ``old model``, search that stays with the old vectors: ``overlap`` with the new
         model's search among held-out objects, ``ci_low`` and ``ci_high`` of 95 % over objects as queries,
