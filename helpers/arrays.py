@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +16,8 @@ __all__ = [
     "centred",
     "check_alike",
     "check_count",
+    "check_not_negative",
+    "check_number",
     "column_means",
     "generator",
     "integer_seed",
@@ -198,6 +200,22 @@ def check_count(value: Any, name: str, *, least: int = 1, most: int | None = Non
         bounds = f"at least {least}" if most is None else f"between {least} and {most}"
         raise ValueError(f"{name} is {value}; it must be {bounds}{' ' + why if why else ''}")
     return int(value)
+
+
+def check_number(value: Any, name: str, allowed: Callable[[Any], bool], needed: str) -> Any:
+    """``value``, a number that is ``allowed`` (and no flag), or a ``ValueError`` that says what is ``needed``.
+
+    >>> check_number(0.5, "share", lambda share: 0 < share < 1, "a number between 0 and 1")
+    0.5
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not allowed(value):
+        raise ValueError(f"{name} is {value!r}; {needed} is needed")
+    return value
+
+
+def check_not_negative(value: Any, name: str) -> float:
+    """``value`` as a finite float of at least 0, or a ``ValueError`` that says so."""
+    return float(check_number(value, name, lambda number: 0 <= number < np.inf, "a finite number of at least 0"))
 
 
 def generator(rng: int | np.random.Generator) -> np.random.Generator:

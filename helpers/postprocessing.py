@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.arrays import as_matrix, check_count
+from helpers.arrays import as_matrix, check_count, check_number
 
 __all__ = [
     "TREATMENTS",
@@ -239,8 +239,7 @@ def whitening(x: Any, *, power: float = 1.0, width: int | None = None) -> Affine
     >>> abs(whitening(x)(x)).round(6).tolist()
     [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
     """
-    if isinstance(power, bool) or not isinstance(power, (int, float)) or not np.isfinite(power):
-        raise ValueError(f"power is {power!r}; a finite number is needed")
+    check_number(power, "power", np.isfinite, "a finite number")
     x = _rows(x)
     mean = x.mean(axis=0)
     axes, variance = _axes(x - mean, _width(x, width))

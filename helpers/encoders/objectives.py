@@ -28,7 +28,7 @@ def mask(
     Parameters
     ----------
     ids
-        Tokens, any shape.
+        Tokens, in an array of any shape.
     draws
         Uniform numbers, one for each token, in [0, 1): a token is chosen where its number is below ``rate``.
     swaps

@@ -47,7 +47,7 @@ def maximise(q: Any, s: Any, lam: float) -> Solution:
     q : array_like of shape (L,)
     s : array_like of shape (L, L)
     lam
-        λ ≥ 0.
+        Similarity penalty λ ≥ 0.
 
     Returns
     -------

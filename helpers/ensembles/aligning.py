@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.arrays import check_count
+from helpers.arrays import check_count, check_not_negative
 from helpers.ensembles.arguments import as_lambda
 from helpers.ensembles.base import Ensemble
 from helpers.ensembles.programs import QP
@@ -261,7 +261,7 @@ class GeneralizedProcrustes(_Rotated):
     tol
         Stop when a round lowers the objective by less than this share of the total variance.
     max_iter
-        Rounds at most.
+        Maximum number of rounds.
 
     Attributes
     ----------
@@ -445,7 +445,7 @@ class SharedLinearAutoencoder(_Ridged):
         Width of the code, at most the number of all features; ``None`` for the width of the widest representation.
         Representations of any widths go in as they are.
     ridge
-        r ≥ 0.
+        Ridge r ≥ 0.
     mix, lam, quality, similarity
         Same meaning as in :class:`Aligned`.
 
@@ -526,11 +526,6 @@ def _most_central(cross: list[list[np.ndarray]]) -> int:
     """Where the sum of nuclear norms of the cross-covariances with the others is highest."""
     sums = [sum(np.linalg.norm(part, "nuc") for j, part in enumerate(row) if j != i) for i, row in enumerate(cross)]
     return int(np.argmax(sums))
-
-
-def check_not_negative(value: Any, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < np.inf:
-        raise ValueError(f"{name} is {value!r}; a finite number of at least 0 is needed")
 
 
 def _dependent(ridge: float) -> ValueError:

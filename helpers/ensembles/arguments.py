@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from helpers.arrays import check_not_negative
 from helpers.ensembles.representations import Representations
 
 __all__ = ["as_lambda", "as_quality", "as_similarity"]
@@ -15,9 +15,7 @@ __all__ = ["as_lambda", "as_quality", "as_similarity"]
 
 def as_lambda(lam: Any) -> float:
     """``lam`` as a finite float of at least 0."""
-    if isinstance(lam, bool) or not isinstance(lam, (int, float, np.number)) or not 0 <= lam < math.inf:
-        raise ValueError(f"lam is {lam!r}; a finite number of at least 0 is needed (0 ignores the similarity)")
-    return float(lam)
+    return check_not_negative(lam, "lam")
 
 
 def as_quality(quality: Any, representations: Representations, y: Any = None) -> np.ndarray:

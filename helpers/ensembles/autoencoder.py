@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from helpers.arrays import check_count
-from helpers.ensembles.aligning import Aligned, ScaledMoments, check_not_negative, linear_autoencoder
+from helpers.arrays import check_count, check_not_negative, check_number
+from helpers.ensembles.aligning import Aligned, ScaledMoments, linear_autoencoder
 
 __all__ = ["SharedAutoencoder"]
 
@@ -31,7 +31,7 @@ class SharedAutoencoder(Aligned):
     held_out
         Share of the rows of ``fit``, drawn at random, that only say when to stop.
     epochs, patience
-        At most so many; stop after so many without a new best.
+        Maximum number of epochs, and number of epochs without a new best after which training stops.
     learning_rate, weight_decay, batch
         Step size, weight decay and rows per batch of AdamW.
     random_state
@@ -106,8 +106,8 @@ class SharedAutoencoder(Aligned):
             check_not_negative(getattr(self, name), name)
         for name, least in (("hidden", 0), ("epochs", 0), ("patience", 1), ("batch", 1)):
             check_count(getattr(self, name), name, least=least)
-        if isinstance(self.held_out, bool) or not isinstance(self.held_out, (int, float)) or not 0 < self.held_out < 1:
-            raise ValueError(f"held_out is {self.held_out!r}; a share of the rows between 0 and 1 is needed")
+        share = "a share of the rows between 0 and 1"
+        check_number(self.held_out, "held_out", lambda held_out: 0 < held_out < 1, share)
 
     def _align(self, representations, width):
         from helpers.arrays import generator

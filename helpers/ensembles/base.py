@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from helpers.arrays import check_count
+from helpers.arrays import check_count, check_number
 from helpers.ensembles.arguments import as_lambda, as_quality, as_similarity
 from helpers.ensembles.projection import NORMALIZE, Normalizer, streamed_axes
 from helpers.ensembles.representations import Representations
@@ -134,8 +134,8 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if self._projects:
             if self.width is not None:
                 check_count(self.width, "width")
-            if not isinstance(self.whiten, (int, float)) or not 0 <= self.whiten <= 1:
-                raise ValueError(f"whiten is {self.whiten!r}; a number between 0 (not at all) and 1 (fully) is needed")
+            needed = "a number between 0 (not at all) and 1 (fully)"
+            check_number(self.whiten, "whiten", lambda whiten: 0 <= whiten <= 1, needed)
 
     def _quality(self, representations: Representations, y: Any, quality: Any) -> np.ndarray:
         quality = self.quality if quality is None else quality

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from helpers.arrays import as_matrix, check_count, to_numpy
+from helpers.arrays import as_matrix, check_count, check_number, to_numpy
 
 if TYPE_CHECKING:
     import torch
@@ -147,13 +147,13 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         of a linear classifier on f(X) over that of the shares of the classes, so that 1 is what knowing nothing
         achieves.
     mu
-        μ ≥ 0; ``math.inf`` minimises ℓ alone.
+        Weight μ ≥ 0 of what is kept; ``math.inf`` minimises ℓ alone.
     width
         Width of f(X); that of X if None.
     hidden
         Widths of the hidden layers (of f, and in reverse of what reconstructs), with ReLU between.
     epochs, patience
-        At most so many passes; after ``patience`` passes without a better objective on the validation rows training
+        Maximum number of passes; after ``patience`` passes without a better objective on the validation rows training
         stops, and the best pass counts.
     batch
         Rows of a mini-batch. d of a batch stands for d of all rows: an unbiased measure allows small batches, a biased
@@ -310,10 +310,8 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             raise ValueError(f"penalty is {self.penalty!r}; it can be {', '.join(map(repr, PENALTIES))} or a function")
         if self.keep not in KEEP:
             raise ValueError(f"keep is {self.keep!r}; it can be {', '.join(map(repr, KEEP))}")
-        if isinstance(self.mu, bool) or not isinstance(self.mu, (int, float)) or not self.mu >= 0:
-            raise ValueError(
-                f"mu is {self.mu!r}; a number of at least 0 is needed (math.inf keeps, and lowers nothing)"
-            )
+        needed = "a number of at least 0 (math.inf keeps, and lowers nothing)"
+        check_number(self.mu, "mu", lambda mu: mu >= 0, needed)
         if self.keep == "nothing" and self.mu == math.inf:
             raise ValueError("mu is infinite and keep is 'nothing'; there is nothing to minimise")
         for name in ("epochs", "patience"):
@@ -323,10 +321,8 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             check_count(value, "hidden")
         if self.width is not None:
             check_count(self.width, "width")
-        if not isinstance(self.learning_rate, (int, float)) or not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate is {self.learning_rate!r}; a number above 0 is needed")
-        if not isinstance(self.validation, (int, float)) or not 0 < self.validation < 1:
-            raise ValueError(f"validation is {self.validation!r}; a share between 0 and 1 is needed")
+        check_number(self.learning_rate, "learning_rate", lambda rate: 0 < rate < math.inf, "a number above 0")
+        check_number(self.validation, "validation", lambda share: 0 < share < 1, "a share between 0 and 1")
         return self.penalty if callable(self.penalty) else PENALTIES[self.penalty]
 
     def _prepared(self, rows: tuple) -> tuple:

@@ -22,7 +22,7 @@ class Greedy(Penalised):
     Parameters
     ----------
     k
-        How many, from 1 to L.
+        Number of representations to choose, from 1 to L.
     lam, quality, similarity, normalize, align
         Same meaning as in :class:`QP`.
 

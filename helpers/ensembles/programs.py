@@ -227,7 +227,7 @@ class ClusterPCA(QP):
     Parameters
     ----------
     n_clusters
-        K, from 1 to L.
+        Number of clusters K, from 1 to L.
     lam, quality, similarity, normalize, align
         Same meaning as in :class:`QP`, whose weights are used. Without quality all weights are equal.
     width, whiten

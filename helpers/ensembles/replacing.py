@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from helpers.arrays import check_count, integer_seed
+from helpers.arrays import check_count, check_number, integer_seed
 from helpers.ensembles.arguments import as_quality
 from helpers.ensembles.base import Ensemble
 from helpers.ensembles.projection import Normalizer
@@ -134,7 +134,7 @@ class _Replacement(Ensemble):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        _check_number(self.p, "p", "above 0 and at most 1", lambda value: 0 < value <= 1)
+        check_number(self.p, "p", lambda p: 0 < p <= 1, "a number above 0 and at most 1")
         if self.gain not in GAINS:
             raise ValueError(f"gain is {self.gain!r}; it must be one of {GAINS}")
         if self.steps is not None:
@@ -167,8 +167,8 @@ class GreedyReplacement(_Replacement):
         ``"complement"``: g = 1 - CKA, in [0, 1]. ``"inverse"``: g = 1 / CKA, which is at least 1, so that every step
         replaces at least a share p, and a candidate that has little in common with the current one everything.
     steps
-        At most so many; ``None`` for as many as there are other representations, 0 for the start alone. Candidates for
-        this choice come from :meth:`up_to` without a new fit.
+        Maximum number of steps; ``None`` for as many as there are other representations, 0 for the start alone.
+        Candidates for this choice come from :meth:`up_to` without a new fit.
     start
         What the first one is highest in: a quality without labels of :mod:`helpers.quality` by name, or a function
         ``f(x, None) -> float``.
@@ -309,7 +309,7 @@ class QualityReplacement(_Replacement):
 
     def _check_parameters(self):
         super()._check_parameters()
-        _check_number(self.alpha, "alpha", "from 0 to 1", lambda value: 0 <= value <= 1)
+        check_number(self.alpha, "alpha", lambda alpha: 0 <= alpha <= 1, "a number from 0 to 1")
         check_count(self.random_state, "seed", least=0)
         if not callable(self.importance) and self.importance not in ("lightgbm", "variance"):
             raise ValueError(f"importance is {self.importance!r}; it must be 'lightgbm', 'variance' or a function")
@@ -437,8 +437,3 @@ def _checked(values: Any, size: int) -> np.ndarray:
     if values.shape != (size,) or not np.isfinite(values).all():
         raise ValueError(f"importance gave shape {values.shape}; {size} finite numbers, one a column, are needed")
     return values
-
-
-def _check_number(value: Any, name: str, words: str, fine: Callable[[float], bool]) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not fine(value):
-        raise ValueError(f"{name} is {value!r}; a number {words} is needed")

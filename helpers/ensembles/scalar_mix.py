@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.arrays import check_count, generator
+from helpers.arrays import check_count, check_not_negative, generator
 from helpers.ensembles.base import Ensemble
 from helpers.ensembles.projection import Normalizer
 from helpers.ensembles.representations import Representations
@@ -31,7 +31,7 @@ class ScalarMix(Ensemble):
     l2
         Penalty on the head, l2 / (2 m) times its squared norm, of features that are brought to root mean square 1.
     max_rows
-        Weights are learnt from all rows (or pairs), or from so many drawn at random.
+        Maximum number of rows (or pairs) from which weights are learnt; of more than these, a random draw.
     max_iter
         Maximum number of iterations of L-BFGS.
     random_state
@@ -134,8 +134,7 @@ class ScalarMix(Ensemble):
         super()._check_parameters()
         if self.objective not in OBJECTIVES:
             raise ValueError(f"objective is {self.objective!r}; it must be one of {OBJECTIVES}")
-        if isinstance(self.l2, bool) or not isinstance(self.l2, (int, float)) or not 0 <= self.l2 < np.inf:
-            raise ValueError(f"l2 is {self.l2!r}; a finite number of at least 0 is needed")
+        check_not_negative(self.l2, "l2")
         check_count(self.max_iter, "max_iter")
         if self.max_rows is not None:
             check_count(self.max_rows, "max_rows", least=2)

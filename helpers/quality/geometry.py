@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from helpers.arrays import as_matrix, centred, check_count, generator, to_numpy
+from helpers.arrays import as_matrix, centred, check_count, check_number, generator, to_numpy
 from helpers.quality._blocks import unit_blocks
 from helpers.quality.entry import Quality
 
@@ -132,8 +132,7 @@ def uniformity(x: Any, *, t: float = 2.0) -> float:
     >>> round(uniformity(np.array([[2.0, 0.0], [0.0, 1.0]])), 9)  # at a squared distance of 2
     -4.0
     """
-    if not isinstance(t, (int, float)) or not 0 < t < math.inf:
-        raise ValueError(f"t is {t!r}; a number above 0 is needed")
+    check_number(t, "t", lambda t: 0 < t < math.inf, "a number above 0")
     x = as_matrix(x)
     xp = array_namespace(x)
     unit = xp.concat(list(unit_blocks(x)), axis=0)

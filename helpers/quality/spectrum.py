@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from helpers.arrays import as_matrix, centred, check_count, to_numpy
+from helpers.arrays import as_matrix, centred, check_count, check_number, to_numpy
 from helpers.quality._blocks import exponential_entropy, positive, singular_values
 from helpers.quality.entry import Quality
 
@@ -126,8 +126,7 @@ def pseudo_condition_number(x: Any, *, tolerance: float = 1e-6) -> float:
     >>> round(pseudo_condition_number(np.diag([4.0, 2.0, 1.0, 0.0])), 6)
     4.0
     """
-    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance < 1:
-        raise ValueError(f"tolerance is {tolerance!r}; a number of at least 0 and below 1 is needed")
+    check_number(tolerance, "tolerance", lambda value: 0 <= value < 1, "a number of at least 0 and below 1")
     values = singular_values(as_matrix(x, rows=1))
     xp = array_namespace(values)
     largest = float(positive(xp.max(values)))

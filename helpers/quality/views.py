@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.arrays import as_matrix, check_count, generator, to_numpy
+from helpers.arrays import as_matrix, check_count, check_number, generator, to_numpy
 from helpers.quality._blocks import exponential_entropy, unit_blocks
 from helpers.quality.entry import Quality
 
@@ -52,8 +52,7 @@ def alignment(views: Any, *, power: float = 2.0) -> float:
     >>> round(alignment([[[1.0, 0.0]], [[0.0, 3.0]]]), 9)
     2.0
     """
-    if not isinstance(power, (int, float)) or not 0 < power < math.inf:
-        raise ValueError(f"power is {power!r}; a number above 0 is needed")
+    check_number(power, "power", lambda power: 0 < power < math.inf, "a number above 0")
     views = [np.concatenate([to_numpy(block) for block in unit_blocks(view)]) for view in _views(views)]
     pairs = [(a, b) for i, a in enumerate(views) for b in views[i + 1 :]]
     return float(np.mean([np.linalg.norm(a - b, axis=1) ** power for a, b in pairs]))
@@ -155,8 +154,7 @@ def dropout_views(x: Any, *, rate: float = 0.5, count: int = 2, rng: int | np.ra
     >>> dropout_views(np.ones((3, 4)), rate=0).shape
     (2, 3, 4)
     """
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
-        raise ValueError(f"rate is {rate!r}; a number of at least 0 and below 1 is needed")
+    check_number(rate, "rate", lambda rate: 0 <= rate < 1, "a number of at least 0 and below 1")
     x, rng = to_numpy(as_matrix(x, rows=1)), generator(rng)
     draw = rng.random((check_count(count, "count"), *x.shape), dtype=np.float32)
     keep = (draw >= rate) | (draw == draw.max(axis=2, keepdims=True))

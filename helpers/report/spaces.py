@@ -42,7 +42,7 @@ def describe_spaces(
     representations
         Name → array of shape (n, p), memory maps included; all entries finite.
     n_objects
-        All but the counts is of so many objects, drawn at random (all if there are fewer).
+        Number of objects, drawn at random, on which all but the counts is computed (all if there are fewer).
     n_halves
         Number of random halves of these objects; the spread of a value over them gives its interval.
     confidence_level
@@ -107,7 +107,7 @@ def pairwise_similarity(
     measures
         Names of similarities in :data:`helpers.similarity.MEASURES`.
     n_objects
-        Values are those of so many objects, drawn at random (all if there are fewer).
+        Number of objects, drawn at random, on which values are computed (all if there are fewer).
     n_halves
         Number of random halves of these objects. The spread of a value over halves is its standard error for all of
         them, and Student's t with ``n_halves - 1`` degrees of freedom makes the interval.

@@ -48,7 +48,7 @@ def map_settings(
     Parameters
     ----------
     mus
-        Prices of what is kept.
+        Weights μ of what is kept.
     penalties
         Names in :data:`helpers.ensembles.decorrelation.PENALTIES`. The first is tried with reconstruction and with
         labels, and both of these without any penalty; the others with labels.

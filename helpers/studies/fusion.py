@@ -159,7 +159,7 @@ def fusion_methods(
     n_clusters
         Values of K of ``cluster_pca``; those above ``n_layers`` are left out.
     n_selected
-        Values of k of ``greedy``; likewise.
+        Values of k of ``greedy``; those above ``n_layers`` are left out.
     rng
         Seed or generator of the choice of the rows from which ``scalar_mix`` learns, if there are more than 1000.
 

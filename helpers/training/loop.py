@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from helpers.arrays import check_count
+from helpers.arrays import check_count, check_not_negative
 from helpers.training._keeping import Keeper, content_of, keeps_state, load_content, random_states, set_random_states
 from helpers.training.batches import Batches
 from helpers.training.precision import bfloat16_products
@@ -463,8 +463,8 @@ def _budget(**limits: float | None) -> dict[str, float]:
     for name, limit in given.items():
         if name in ("steps", "epochs"):
             check_count(limit, name, least=0)
-        elif isinstance(limit, bool) or not isinstance(limit, (int, float, np.number)) or not 0 <= limit < math.inf:
-            raise ValueError(f"{name} is {limit!r}; a finite number of at least 0 is needed")
+        else:
+            check_not_negative(limit, name)
     return given
 
 

@@ -116,8 +116,8 @@ class Validation:
     every
         Steps between two validations; None: after each epoch. One is made before the first step and one at the end.
     patience
-        Stop after so many validations in a row without a new least loss, and go back to the weights of the least one,
-        also where the budget ends the training. None: validations are only logged.
+        Number of validations in a row without a new least loss after which training stops. It goes back to the weights
+        of the least one, also where the budget ends it. None: validations are only logged.
     """
 
     function: Callable[[], float | Mapping[str, float]]

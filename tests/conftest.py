@@ -1,0 +1,45 @@
+"""Fixtures that several test files share."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def documentation():
+    """The tasks of the documentation of the installed libraries."""
+    from helpers import tasks
+
+    return tasks.load_tasks("documentation", size=96)
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory):
+    """A folder with every public data set, tiny."""
+    from task_data import make_data_folder
+
+    return make_data_folder(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def from_folder(data_folder):
+    """The tasks of that folder."""
+    from helpers import tasks
+
+    return tasks.load_tasks(data_folder)
+
+
+@pytest.fixture
+def read(tmp_path_factory):
+    """:func:`helpers.inputs.read` without progress, its conversions in a folder of the test."""
+    from helpers.inputs import read as read_inputs
+
+    work = tmp_path_factory.mktemp("work")
+    return lambda *args, **options: read_inputs(*args, work=work, progress=False, **options)
+
+
+@pytest.fixture
+def x():
+    """An embedding of a few objects."""
+    from embedding_files import N, P
+
+    return np.random.default_rng(0).normal(size=(N, P))
