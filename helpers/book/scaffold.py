@@ -46,7 +46,7 @@ Two representations of the same objects share half of their directions.
 CKA compares their matrices of inner products."""
 
 BY_HAND = """\
-x, y = {slug}.pair_of_spaces(n_objects, n_features, rng=seed)
+x, y = {slug}.{slug}_spaces(n_objects, n_features, rng=seed)
 a, b = (z - z.mean(axis=0) for z in (x, y))
 together, alone = a.T @ b, (a.T @ a, b.T @ b)
 norms = [np.linalg.norm(product) for product in alone]
@@ -112,10 +112,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["figure", "pair_of_spaces", "table"]
+__all__ = ["figure", "{slug}_spaces", "table"]
 
 
-def pair_of_spaces(
+def {slug}_spaces(
     n: int, p: int, *, common: float = 0.5, rng: int | np.random.Generator = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Two representations of the same objects with some directions in common.
@@ -180,7 +180,7 @@ def table(
     rng = generator(rng)
     rows = {{}}
     for share in shares:
-        x, y = pair_of_spaces(n, p, common=share, rng=rng)
+        x, y = {slug}_spaces(n, p, common=share, rng=rng)
         options = {{"n_permutations": n_resamples, "interval": "subsample", "n_resamples": n_resamples, "rng": rng}}
         row = compare(x, y, ["cka"], **options).iloc[0]
         rows[share] = {{"cka": cka(x, y), **row[["ci_low", "ci_high", "chance"]].to_dict()}}
@@ -251,7 +251,7 @@ def test_the_same_space_is_similar_to_itself_and_independent_ones_are_not_beyond
 
 def test_a_share_beyond_one_is_refused():
     with pytest.raises(ValueError, match="common is 2"):
-        {slug}.pair_of_spaces(10, 2, common=2)
+        {slug}.{slug}_spaces(10, 2, common=2)
 '''
 
 
