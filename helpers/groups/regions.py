@@ -36,7 +36,7 @@ class GroupRegions(NamedTuple):
         Effective number of directions in which the items vary, (tr Σ)² / tr Σ², from 1 to p but for the noise of the
         estimate.
     confidence_level : float
-        Of each ball on its own.
+        Confidence level of each ball on its own.
     """
 
     vectors: np.ndarray
@@ -90,7 +90,7 @@ def group_regions(
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
     readout

@@ -24,7 +24,7 @@ class ShrunkVectors(NamedTuple):
     counts : ndarray of shape (n_groups,), int64
         Numbers of items.
     weights : ndarray of shape (n_groups,), float64
-        Of the group's own mean, from 0 to 1.
+        Weight of the group's own mean, from 0 to 1.
     errors : ndarray of shape (n_groups,), float64
         Expected root mean square distance from the true vector, in the units of the items.
     break_even : float
@@ -46,7 +46,7 @@ def shrink(x: Any, groups: Any, *, classes: Any = None, spread: str = "shared") 
     Parameters
     ----------
     x : array_like of shape (n, p)
-        The items.
+        Vectors of the items.
     groups : array_like of shape (n,), or mapping of names to rows
         Which group each item is of; see :func:`~helpers.groups.membership.group_codes`.
     classes : array_like of shape (n,), optional
