@@ -167,7 +167,7 @@ def test_two_passes_stay_within_the_bound_that_they_state(dtype, monkeypatch):
     monkeypatch.setattr(plan, "SORTED", 0)
     named = layers(dtype=dtype)
     totals = run(named, memory=SMALL, block_rows=20)
-    assert totals.info["passes"] == 2 and 0 < totals.rank_error.max() < 5e-3
+    assert totals.info["passes"] == 2 and 0 < totals.rank_error.max() < 5e-3  # a bound that says something
     check(totals, named, EVERYTHING, dtype)
 
 
@@ -219,7 +219,7 @@ def test_feature_products_that_do_not_fit_together_take_several_passes_over_the_
     whole = feature_products(open_sources(named), memory=1 << 26, progress=False)
     parts = feature_products(open_sources(named), memory=500_000, progress=False)
     assert parts.info["groups"] > 1 and whole.info["groups"] == 1
-    np.testing.assert_allclose(parts.gram, whole.gram, rtol=1e-12)
+    np.testing.assert_allclose(parts.gram, whole.gram, rtol=tolerance.apart(40 + 70))  # over rows, then features
     with pytest.raises(ValueError, match="need at least .* MiB"):
         feature_products(open_sources(named), memory=1000, progress=False)
 
@@ -244,8 +244,10 @@ def test_a_large_offset_costs_no_digits_of_distances():
     x = rng.integers(0, 64, size=(80, 9)) / 8
     far = (x + 4096).astype(np.float32)
     requirements = Requirements(distance=True)
-    near, moved = (run({"x": z, "y": z**2 if z is x else (z - 4096) ** 2}, requirements) for z in (x, far))
-    np.testing.assert_allclose(cosines(moved.distance), cosines(near.distance), atol=1e-6)
+    squares = x**2
+    near, moved = (run({"x": z, "y": squares.astype(z.dtype)}, requirements) for z in (x, far))
+    off = bounds({"x": x, "y": squares}, EVERYTHING, "float32")["distance"]  # as if there were no offset
+    assert (abs(cosines(moved.distance) - cosines(near.distance)) <= off).all()
     assert common_dtype(open_sources([far])) == "float32"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tolerance
 
 from helpers.similarity.registry import INVARIANCES, MEASURES
 
@@ -21,6 +22,9 @@ KEYS = (
     "mutual_knn rtd rtd_lite"
 ).split()
 N_SEEDS = 4
+# Some measures take a root or an arc cosine, and what sums of 40 terms lose at 0 becomes its root there. What is no
+# rounding is a thousand times as much at least.
+ROOT, REAL = 8 * float(np.sqrt(tolerance.inner(40))), 1e-3
 N_OBJECTS = {"geometry_score": 80}  # with 64 objects or fewer, the landmarks are all of them
 
 each_measure = pytest.mark.parametrize("name", KEYS)
@@ -153,16 +157,17 @@ def test_calling_an_entry_calls_the_function(name):
 def test_claimed_invariances_hold_and_others_have_a_counterexample(name, invariance):
     found = changes(name, invariance)
     if invariance in MEASURES[name].invariances:
-        assert max(found) < 1e-6
+        assert max(found) < ROOT
     else:
-        assert max(found) > 1e-3
+        assert max(found) > REAL
 
 
 @each_measure
 def test_symmetric_or_shown_not_to_be(name):
     measure = MEASURES[name]
     gaps = [abs(measure(x, y) - measure(y, x)) / max(abs(measure(x, y)), 1e-3) for x, y in map(pair, range(N_SEEDS))]
-    assert max(gaps) < 1e-9 if measure.symmetric else max(gaps) > 1e-3
+    rounding = tolerance.apart(40, condition=tolerance.condition(*pair(0))) / 1e-3  # of values down to 1e-3
+    assert max(gaps) < rounding if measure.symmetric else max(gaps) > REAL
 
 
 @each_measure
@@ -183,7 +188,7 @@ def test_a_representation_is_most_alike_to_itself(name):
     for seed in range(N_SEEDS):
         x, _ = pair(seed)
         best = measure.range[0] if measure.orientation == "distance" else 1.0
-        assert measure(x, x) == pytest.approx(best, abs=1e-7)
+        assert measure(x, x) == pytest.approx(best, abs=ROOT)
         assert measure(x, x.copy()) == measure(x, x)
 
 
@@ -192,7 +197,8 @@ def test_triangle_inequality_holds_or_is_shown_to_fail(name):
     measure = MEASURES[name]
     three = counterexample() if name == "rtd" else triples(N_OBJECTS.get(name, 24))
     found = (excess(measure, *each) for each in three)
-    assert max(found) < 1e-9 if measure.metric else any(e > 1e-2 for e in found)
+    rounding = tolerance.apart(24, condition=10) / 1e-3  # of distances down to 1e-3, where three points lie on a line
+    assert max(found) < rounding if measure.metric else any(e > 10 * REAL for e in found)
 
 
 @each_measure
@@ -213,7 +219,8 @@ def test_prepared_representations_give_the_same_value(name):
     if measure.prepare is None:
         return
     x, y = pair(2)
-    assert measure.between(measure.prepare(x), measure.prepare(y)) == pytest.approx(measure(x, y), rel=1e-12)
+    value = measure.between(measure.prepare(x), measure.prepare(y))
+    assert value == pytest.approx(measure(x, y), rel=tolerance.apart(40))
     # prepare takes every option of the measure, in one meaning.
     options = [p for p in inspect.signature(measure.function).parameters.values() if p.kind is p.KEYWORD_ONLY]
     prepared = inspect.signature(measure.prepare).parameters
