@@ -396,7 +396,10 @@ def test_a_sweep_keeps_what_is_done_and_isolates_what_diverges(tmp_path):
 
 @pytest.mark.slow
 def test_a_good_model_is_as_good_as_on_the_public_data_and_below_the_ideal():
-    """Four ages, accuracy about 0.6, where an ideal observer reaches about 0.7."""
+    """Four ages, accuracy about 0.6, where an ideal observer reaches about 0.7.
+
+    A share of 400 clients has a standard error of 0.025; the ideal is the mean of 2000 posteriors.
+    """
     from helpers.clients import ideal_posterior, score
 
     clients = simulate(2000, rng=0)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import tolerance
 
 from helpers.book import data
 from helpers.encoders import growing, objectives, pretraining
@@ -68,13 +69,14 @@ class TestMasking:
     def test_one_token_in_five_is_chosen_and_never_a_special_one(self):
         ids, (_, chosen) = self.drawn(np.random.default_rng(0))
         assert not chosen[ids < 5].any()
-        assert chosen[ids >= 5].mean() == pytest.approx(0.2, abs=0.005)
+        assert chosen[ids >= 5].mean() == pytest.approx(0.2, abs=tolerance.of_a_share(0.2, int((ids >= 5).sum())))
 
     def test_of_the_chosen_80_percent_are_hidden_10_swapped_10_kept(self):
         ids, (inputs, chosen) = self.drawn(np.random.default_rng(1))
         hidden, kept = inputs[chosen] == 4, inputs[chosen] == ids[chosen]
-        assert hidden.mean() == pytest.approx(0.8, abs=0.01)
-        assert kept.mean() == pytest.approx(0.1 + 0.1 / 95, abs=0.01)  # a random token may be the same
+        assert hidden.mean() == pytest.approx(0.8, abs=tolerance.of_a_share(0.8, len(hidden)))
+        same = 0.1 + 0.1 / 95  # a random token may be the same
+        assert kept.mean() == pytest.approx(same, abs=tolerance.of_a_share(same, len(kept)))
         assert (inputs[~chosen] == ids[~chosen]).all()
 
     @pytest.mark.parametrize(("objective", "repeated"), [("roberta", False), ("bert", True)])
@@ -288,7 +290,7 @@ class TestShipped:
         last = pd.read_csv(folder / "log.csv").iloc[-1]
         assert record["done"]
         assert (folder / "README.md").read_text() == pretraining.model_card(folder)
-        assert last["loss"] == pytest.approx(record["loss"], abs=1e-4)
+        assert last["loss"] == pytest.approx(record["loss"], abs=5e-5)  # four decimals
         assert (last["step"], last["tokens"], last["layers"]) == (record["steps"], record["tokens"], 12)
         assert f"{record['held_out']['loss']:.3f}" in (folder / "README.md").read_text()
 
@@ -297,4 +299,5 @@ class TestShipped:
         folder = data.path(f"encoders/{name}")
         record = json.loads((folder / "run.json").read_text())["held_out"]
         again = held_out_loss(folder, sequences=200)
+        # Libraries of other versions have other texts; so wide are intervals of the record for 200 sequences.
         assert again["loss"] == pytest.approx(record["loss"], abs=0.4)

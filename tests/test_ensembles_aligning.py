@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tolerance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
@@ -62,7 +63,8 @@ def test_a_copy_turned_around_cancels_and_alignment_brings_it_back():
         z = clone(estimator).fit_transform([x, -x])
         assert np.isclose(np.linalg.norm(z), np.sqrt(3 * 49))
         turn, _ = orthogonal_procrustes(z, x)
-        assert np.allclose(z @ turn, x * np.linalg.norm(z) / np.linalg.norm(x), atol=1e-6)
+        expected = x * np.linalg.norm(z) / np.linalg.norm(x)
+        assert np.allclose(z @ turn, expected, rtol=0, atol=tolerance.apart(50) * np.linalg.norm(expected))
 
 
 @pytest.mark.parametrize("estimator", ALL[:4], **name_of)
@@ -114,8 +116,9 @@ def test_maps_of_procrustes_are_orthogonal_with_zeros_for_missing_features():
 def test_padding_by_hand_changes_nothing():
     layers = mixed_widths()
     padded = {name: np.pad(x - x.mean(0), ((0, 0), (0, 5 - x.shape[1]))) for name, x in layers.items()}
-    here, there = (GeneralizedProcrustes().fit(data).objective_[-1] for data in (layers, padded))
-    assert np.isclose(here, there, rtol=1e-4)
+    # As far as rounds lower it at all, where zeros and maps of zeros add nothing.
+    here, there = (GeneralizedProcrustes(tol=0, max_iter=500).fit(data).objective_[-1] for data in (layers, padded))
+    assert np.isclose(here, there, rtol=0, atol=tolerance.apart(60) * 3 * 5)
 
 
 def test_a_narrow_common_space_is_reached_by_principal_axes():
@@ -123,7 +126,13 @@ def test_a_narrow_common_space_is_reached_by_principal_axes():
     fitted = OrthogonalProcrustes(reference="five", width=2).fit(layers)
     code = fitted.aligned(layers)["five"]
     axes = ConcatPCA(2).fit_transform({"five": layers["five"]})
-    assert np.allclose(np.abs(np.corrcoef(code.T, axes.T)[:2, 2:]), np.eye(2), atol=1e-6)
+    assert np.allclose(np.abs(np.corrcoef(code.T, axes.T)[:2, 2:]), np.eye(2), rtol=0, atol=near(layers["five"]))
+
+
+def near(x, width=2):
+    """How far the first axes may turn: by the gaps of the eigenvalues of moments."""
+    values = np.linalg.svd(x - x.mean(axis=0), compute_uv=False) ** 2
+    return tolerance.apart(len(x), condition=values[0] / np.min(values[:width] - values[1 : width + 1]))
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
@@ -135,16 +144,18 @@ def test_no_round_of_generalised_procrustes_raises_the_objective(seed, noise, co
     assert (np.diff(fitted.objective_) <= slack).all()
     codes = np.array(list(fitted.aligned(copies).values()))
     by_hand = np.sum((codes - codes.mean(axis=0)) ** 2) / (len(codes[0]) - 1)
-    assert np.isclose(fitted.objective_[-1], by_hand, atol=1e-9)
+    assert np.isclose(fitted.objective_[-1], by_hand, rtol=0, atol=tolerance.apart(30 * 4) * count * 4)
     assert fitted.objective_[0] <= count * 4 + slack
 
 
 def test_generalised_procrustes_undoes_rotations_and_scales():
     x, copies = rotated_copies()
     fitted = GeneralizedProcrustes().fit({name: (1 + int(name)) * c for name, c in copies.items()})
-    assert fitted.converged_ and fitted.objective_[-1] < 1e-9
+    total = len(copies) * x.shape[1]
+    assert fitted.converged_ and fitted.objective_[-1] < tolerance.apart(len(x)) * total
     codes = list(fitted.aligned({name: (1 + int(name)) * c for name, c in copies.items()}).values())
-    assert all(np.allclose(code, codes[0], atol=1e-6) for code in codes)
+    off = tolerance.apart(len(x), condition=tolerance.condition(x)) * np.linalg.norm(codes[0])
+    assert all(np.allclose(code, codes[0], rtol=0, atol=off) for code in codes)
 
 
 # Canonical correlation
@@ -167,7 +178,9 @@ def test_invertible_maps_change_no_canonical_variate():
     here, there = (MultisetCCA(2, ridge=0).fit(data) for data in (layers, moved))
     assert np.allclose(here.correlations_, there.correlations_)
     a, b = here.transform(layers), there.transform(moved)
-    assert np.allclose(a @ a.T, b @ b.T, atol=1e-6)  # two correlations are 1, so that their variates may turn
+    off = tolerance.apart(60, condition=tolerance.condition(*layers.values(), *moved.values()) ** 2)
+    size = np.linalg.norm(a, 2) ** 2
+    assert np.allclose(a @ a.T, b @ b.T, rtol=0, atol=off * size)  # two correlations are 1: their variates may turn
 
 
 def test_the_mean_variance_of_the_variates_is_one():
@@ -216,7 +229,7 @@ def test_the_linear_autoencoder_of_copies_is_pca():
     x, _ = rotated_copies()
     z = SharedLinearAutoencoder(2, ridge=0).fit_transform([x, 3 * x])
     axes = ConcatPCA(2).fit_transform([x])
-    assert np.allclose(np.abs(np.corrcoef(z.T, axes.T)[:2, 2:]), np.eye(2), atol=1e-6)
+    assert np.allclose(np.abs(np.corrcoef(z.T, axes.T)[:2, 2:]), np.eye(2), rtol=0, atol=near(x))
 
 
 def test_training_without_hidden_units_stays_near_the_linear_solution():
@@ -242,7 +255,9 @@ def test_the_maps_are_those_of_the_epoch_that_was_best_on_the_held_out_rows():
     target = np.hstack([(x - m) / s for x, m, s in zip(layers.values(), fitted.means_, fitted.scales_, strict=True)])
     codes = fitted.aligned(layers).values()
     errors = [np.sum((code[held] @ fitted.decoder_ - target[held]) ** 2) for code in codes]
-    assert np.isclose(np.mean(errors) / np.sum(target[held] ** 2), fitted.losses_[fitted.epoch_], rtol=1e-4)
+    # Errors are what is left of codes and targets in single precision, over twelve features and eight hidden units.
+    single = tolerance.apart(12 + 8, "float32", condition=1 / np.sqrt(fitted.losses_[fitted.epoch_]))
+    assert np.isclose(np.mean(errors) / np.sum(target[held] ** 2), fitted.losses_[fitted.epoch_], rtol=single)
 
 
 def test_training_is_the_same_again_and_leaves_the_global_seed_alone():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tolerance
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from spaces import five_layers, five_qualities, two_classes
@@ -57,12 +58,16 @@ def test_principal_axes_agree_with_scikit_learn_and_have_fixed_signs(n, dtype):
     data = [(rng.normal(size=(n, 6)) @ rng.normal(size=(6, 6)) + 50).astype(dtype) for _ in range(3)]
     fitted = ConcatPCA(5).fit(data)
     ours, peer = fitted.transform(data), PCA(5).fit(np.hstack(data).astype(np.float64))
-    tolerance = 1e-9 if dtype == np.float64 else 1e-3
+    whole = np.hstack(data).astype(np.float64)
+    values = np.linalg.svd(whole - whole.mean(axis=0), compute_uv=False)
+    # Axes and variances of features that lie 50 off their spread, by the gaps of the singular values.
+    one = tolerance.apart(n, dtype, condition=tolerance.offset(whole))
+    axes = one * values[0] / np.min(values[:5] - values[1:6])
     assert ours.dtype == dtype and fitted.axes_.total == pytest.approx(
-        peer.explained_variance_.sum() / sum(peer.explained_variance_ratio_), rel=1e-5
+        peer.explained_variance_.sum() / sum(peer.explained_variance_ratio_), rel=one
     )
-    assert np.allclose(np.abs(fitted.axes_.components), np.abs(peer.components_.T), atol=tolerance)
-    assert np.allclose(fitted.axes_.variance, peer.explained_variance_, rtol=1e-4)
+    assert np.allclose(np.abs(fitted.axes_.components), np.abs(peer.components_.T), rtol=0, atol=axes)
+    assert np.allclose(fitted.axes_.variance, peer.explained_variance_, rtol=0, atol=one * peer.explained_variance_[0])
     peaks = np.abs(fitted.axes_.components).argmax(axis=0)
     assert np.all(fitted.axes_.components[peaks, range(5)] > 0)
     assert np.array_equal(ours, clone(fitted).fit_transform(data))

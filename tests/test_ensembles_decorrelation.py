@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import tolerance
 import torch
+from scipy.spatial.distance import pdist
 from sklearn.base import clone
 
 from helpers.ensembles import decorrelation
@@ -45,9 +47,15 @@ def test_the_value_is_that_of_the_measure(name):
     x = rng.normal(size=(23, 3))
     y = np.hstack([x[:, :1] ** 2, rng.normal(size=(23, 4))])
     value = PENALTIES[name](torch.from_numpy(x), torch.from_numpy(y))
-    assert value.shape == () and float(value) == pytest.approx(SAME[name](x, y), rel=1e-10)
+    # Sums over rows of sums over rows, of which centring leaves a part.
+    assert value.shape == () and float(value) == pytest.approx(SAME[name](x, y), rel=near(x, y))
     single = PENALTIES[name](torch.from_numpy(x).float(), torch.from_numpy(y).float())
-    assert float(single) == pytest.approx(float(value), rel=1e-4)
+    assert float(single) == pytest.approx(float(value), rel=near(x, y, "float32"))
+
+
+def near(x, y, dtype="float64"):
+    left = max(np.linalg.norm(d) / np.linalg.norm(d - d.mean()) for d in map(pdist, (x, y)))
+    return tolerance.apart(2 * len(x), dtype, condition=left)
 
 
 @pytest.mark.parametrize("name", PENALTIES)
@@ -55,13 +63,16 @@ def test_the_gradient_is_the_numerical_one(name):
     rng = np.random.default_rng(2)
     x = torch.from_numpy(rng.normal(size=(9, 3))).requires_grad_()
     y = torch.from_numpy(rng.normal(size=(9, 2))).requires_grad_()
+    # Differences over 2e-6 are off by the square of that times a third derivative, and by u / 1e-6 = 1e-10.
     assert torch.autograd.gradcheck(PENALTIES[name], (x, y), eps=1e-6, atol=1e-6)
     (gradient,) = torch.autograd.grad(PENALTIES[name](x, y), x)
     step = torch.from_numpy(rng.normal(size=(9, 3)))
     small = 1e-6
     with torch.no_grad():
         measured = [SAME[name]((x + sign * small * step).numpy(), y.numpy()) for sign in (1, -1)]
-    assert float((gradient * step).sum()) == pytest.approx((measured[0] - measured[1]) / (2 * small), rel=1e-5)
+    assert float((gradient * step).sum()) == pytest.approx(
+        (measured[0] - measured[1]) / (2 * small), rel=1e-5
+    )  # likewise
 
 
 @pytest.mark.parametrize("name", PENALTIES)
@@ -69,10 +80,12 @@ def test_scale_and_rotation_change_nothing_and_have_no_gradient(name):
     rng = np.random.default_rng(3)
     x, y = (torch.from_numpy(rng.normal(size=(20, 3))) for _ in range(2))
     turn = torch.linalg.qr(torch.from_numpy(rng.normal(size=(3, 3))))[0]
-    assert float(PENALTIES[name](1e-3 * x @ turn + 5, y)) == pytest.approx(float(PENALTIES[name](x, y)), rel=1e-8)
+    moved = 1e-3 * x @ turn + 5  # loses four of sixteen digits, and as many of the squares of distances
+    assert float(PENALTIES[name](moved, y)) == pytest.approx(float(PENALTIES[name](x, y)), rel=1e-8)
     x = x.requires_grad_()
     (gradient,) = torch.autograd.grad(PENALTIES[name](x, y), x)
-    assert abs(float((gradient * x.detach()).sum())) < 1e-9
+    size = float((gradient * x.detach()).abs().sum())
+    assert abs(float((gradient * x.detach()).sum())) < tolerance.apart(20 * 20) * max(1, size)
 
 
 @pytest.mark.parametrize("name", PENALTIES)
@@ -84,6 +97,7 @@ def test_rows_that_coincide_and_constants_give_finite_gradients(name):
     flat = torch.ones(6, 2, requires_grad=True)
     value = PENALTIES[name](flat, y)
     (gradient,) = torch.autograd.grad(value, flat)
+    # Nothing over what keeps the denominator from 0.
     assert float(value.detach()) == pytest.approx(0, abs=1e-6) and torch.isfinite(gradient).all()
 
 
@@ -148,7 +162,8 @@ def test_the_map_is_plain_arrays_that_can_be_saved(pair, tmp_path):
     by_hand = (x.astype(np.float32) - fitted.center_) / fitted.scale_
     for i, (weight, bias) in enumerate(fitted.layers_):
         by_hand = (np.maximum(by_hand, 0) if i else by_hand) @ weight + bias
-    assert np.allclose(fitted.transform(x), by_hand, atol=1e-6) and fitted.transform(x).dtype == np.float32
+    off = tolerance.apart(5, "float32") * max(1, np.abs(by_hand).max())  # layers of at most five units
+    assert np.allclose(fitted.transform(x), by_hand, rtol=0, atol=off) and fitted.transform(x).dtype == np.float32
     again = load_decorrelator(fitted.save(tmp_path / "map.npz"))
     assert np.array_equal(again.transform(x), fitted.transform(x)) and again.get_params() == fitted.get_params()
     assert again.best_epoch_ == fitted.best_epoch_ and again.classes_.tolist() == [0, 1]
@@ -196,7 +211,8 @@ def test_a_front_has_x_as_it_is_and_every_map(clients):
     x, y, target, parts = clients
     test = (parts == "test").to_numpy()
     expected = distance_correlation_unbiased(x[test], y[test])
-    assert found.loc[0, "distance_correlation_unbiased"] == pytest.approx(expected, rel=1e-4)
+    single = near(x[test], y[test], "float32")
+    assert found.loc[0, "distance_correlation_unbiased"] == pytest.approx(expected, rel=single)
     assert abs(found.loc[0, "chance_distance_correlation_unbiased"]) < 0.1
     assert found["accuracy_y"].nunique() == 1 and found.loc[0, "accuracy_union"] >= found.loc[0, "accuracy"] - 0.05
 

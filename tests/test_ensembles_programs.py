@@ -14,6 +14,9 @@ from helpers.ensembles import QP, ClusterPCA, Greedy, MaskedQP, QPSelectionPCA, 
 
 layers = pytest.fixture(five_layers)
 given_quality = pytest.fixture(five_qualities)
+# Systems of up to 300 equations with entries of the order of 1 and conditions up to some hundreds are solved to 1e-11;
+# faces whose stationary points come from singular systems lose another digit or two.
+SOLVED = 1e-11
 few = settings(max_examples=25, deadline=None, derandomize=True)
 
 
@@ -26,7 +29,7 @@ def of_supports(q, s, lam):
             system[:size, :size] = 2 * lam * s[np.ix_(inside, inside)]
             system[size, size] = 0
             w = np.linalg.lstsq(system, np.r_[q[inside], 1], rcond=None)[0][:size]
-            if abs(w.sum() - 1) < 1e-9 and w.min() >= -1e-12:
+            if abs(w.sum() - 1) < 1e-9 and w.min() >= -1e-12:  # a singular system has no point there at all
                 best = max(best, q[inside] @ w - lam * w @ s[np.ix_(inside, inside)] @ w)
     return best
 
@@ -50,7 +53,7 @@ def test_no_point_of_a_fine_grid_is_better(size, steps, definite):
         values = grid @ q - lam * np.einsum("ni,ij,nj->n", grid, s, grid)
         solution = maximise(q, s, lam)
         slope = np.ptp(q) + 2 * lam * np.abs(s + s.T).max()
-        assert values.max() <= solution.value + 1e-12
+        assert values.max() <= solution.value + SOLVED
         assert solution.value <= values.max() + slope * size / steps
         assert np.isclose(solution.weights.sum(), 1) and solution.weights.min() >= 0
 
@@ -61,9 +64,9 @@ def test_a_concave_problem_is_solved_to_rounding_and_certified(seed, size):
     q, s, lam = problem(seed, size, True)
     solution = maximise(q, s, lam)
     slopes = q - 2 * lam * s @ solution.weights
-    assert solution.concave and solution.gap < 1e-11
-    assert slopes.max() - slopes @ solution.weights < 1e-11  # Karush-Kuhn-Tucker
-    assert solution.value == pytest.approx(of_supports(q, s, lam), abs=1e-11)
+    assert solution.concave and solution.gap < SOLVED
+    assert slopes.max() - slopes @ solution.weights < SOLVED  # Karush-Kuhn-Tucker
+    assert solution.value == pytest.approx(of_supports(q, s, lam), abs=SOLVED)
 
 
 @few
@@ -71,8 +74,9 @@ def test_a_concave_problem_is_solved_to_rounding_and_certified(seed, size):
 def test_any_problem_has_its_global_maximum_over_all_supports(seed, size):
     q, s, lam = problem(seed, size, False)
     solution, best = maximise(q, s, lam), of_supports(q, s, lam)
-    assert solution.value == pytest.approx(best, abs=1e-10)
-    assert solution.bound >= best - 1e-10
+    assert solution.value == pytest.approx(best, abs=10 * SOLVED)
+    assert solution.bound >= best - 10 * SOLVED
+    # Branches closer than 1e-6 of the range of values are not parted; two bounds and the value, each side of 0.
     assert solution.gap < 3e-6 * (lam * np.abs(s).max() + np.ptp(q)) * 2
 
 
@@ -81,14 +85,14 @@ def test_duplicates_and_rank_deficient_similarities_are_solved():
     a = rng.normal(size=(12, 2))
     s = np.corrcoef(np.r_[a, a, a] @ rng.normal(size=(2, 30)))
     solution = maximise(np.tile(rng.normal(size=12), 3), s, 3.0)
-    assert solution.concave and solution.gap < 1e-11
+    assert solution.concave and solution.gap < SOLVED
 
 
 def test_hundreds_of_variables_are_certified():
     rng = np.random.default_rng(0)
     s = np.corrcoef(rng.normal(size=(200, 300)))
     q = rng.normal(size=200) / 10
-    assert maximise(q, s, 5.0).gap < 1e-11
+    assert maximise(q, s, 5.0).gap < SOLVED
     s[:, :20] -= 0.3
     s[:20] -= 0.3
     relaxed = maximise(q, s - 0.9 * np.eye(200), 5.0)
@@ -130,7 +134,7 @@ def test_the_masked_problem_is_solved_globally(seed, size, positive, diagonal):
         [[s[i, j] if q[i] < q[j] or (diagonal and i == j) else 0 for j in range(size)] for i in range(size)]
     )
     fitted = MaskedQP(lam, diagonal=diagonal).fit(np.ones((2, size, 1)), quality=q, similarity=s)
-    assert fitted.value_ == pytest.approx(of_supports(q, masked, lam), abs=1e-9)
+    assert fitted.value_ == pytest.approx(of_supports(q, masked, lam), abs=100 * SOLVED)
     if positive and not diagonal:
         assert fitted.value_ == q.max() and fitted.gap_ == 0
         assert fitted.weights_.to_numpy() @ q == pytest.approx(q.max())
@@ -150,7 +154,7 @@ def test_lambda_path_runs_from_the_best_layer_to_the_least_similar_mix(layers, g
     path = QP(0.1).fit(layers, quality=given_quality, similarity=s).lambda_path()
     assert path.columns.tolist() == list("abcde") and np.allclose(path.sum(axis=1), 1)
     assert path.iloc[0].to_dict() == {"a": 0, "b": 0, "c": 1, "d": 0, "e": 0}
-    assert np.allclose(path.iloc[-1], 0.2, atol=0.01)
+    assert np.allclose(path.iloc[-1], 0.2, atol=0.01)  # equal weights are the limit, not the end of the path
     greedy = Greedy(2).fit(layers, quality=given_quality, similarity=s).lambda_path([0, 1])
     assert greedy.loc[0.0].to_dict() == pytest.approx({"a": 0, "b": 0, "c": 2 / 3, "d": 1 / 3, "e": 0})
 

@@ -169,7 +169,8 @@ def test_wasserstein_of_equal_sizes_is_the_best_assignment():
     found = wasserstein(x, groups).distances
     for g, h in ((0, 1), (0, 2), (1, 2)):
         cost = cdist(x[groups == g], x[groups == h], "sqeuclidean")
-        assert found[g, h] == pytest.approx(np.sqrt(cost[optimize.linear_sum_assignment(cost)].mean()), rel=1e-9)
+        best = np.sqrt(cost[optimize.linear_sum_assignment(cost)].mean())
+        assert found[g, h] == pytest.approx(best, rel=1e3 * EPS)
 
 
 @pytest.mark.parametrize("name", DISTANCES)
@@ -184,6 +185,7 @@ def test_every_distance_is_symmetric_zero_on_itself_and_keeps_its_statements(nam
     order = np.random.default_rng(1).permutation(len(x))
     options = {"n_slices": None} if name == "energy" else {}
     again = entry(x[order], groups[order], **options).distances
+    # Some are roots of differences of means, which rounding leaves at 1e-15.
     np.testing.assert_allclose(again, found, rtol=0, atol=1e-7)
 
 

@@ -42,17 +42,20 @@ DEMSAR = pd.DataFrame(
 )
 
 
+TWO, FOUR = 0.005, 5e-5  # half a unit of the decimals that are printed there
+
+
 def test_demsars_example_has_his_mean_ranks_and_statistics():
     found = mean_ranks(DEMSAR)
     assert found.round(3).tolist() == [3.143, 2.0, 2.893, 1.964]
     n, k = DEMSAR.shape
     without_ties = 12 * n / (k * (k + 1)) * (np.sum(found**2) - k * (k + 1) ** 2 / 4)
-    assert without_ties == pytest.approx(9.28, abs=0.005)
+    assert without_ties == pytest.approx(9.28, abs=TWO)
     test = friedman(DEMSAR)
     assert test.chi_squared == pytest.approx(stats.friedmanchisquare(*DEMSAR.to_numpy().T).statistic)
     assert test.chi_squared > without_ties  # ties are corrected for
     assert test.f_df == (3, 39) and test.f_p < 0.05
-    assert stats.f.isf(0.05, *test.f_df) == pytest.approx(2.85, abs=0.005)
+    assert stats.f.isf(0.05, *test.f_df) == pytest.approx(2.85, abs=TWO)
 
 
 def test_iman_and_davenport_is_as_in_demsars_example_where_no_ranks_are_tied():
@@ -60,7 +63,7 @@ def test_iman_and_davenport_is_as_in_demsars_example_where_no_ranks_are_tied():
     table = rng.normal(size=(14, 4))
     test = friedman(table)
     assert test.f == pytest.approx(13 * test.chi_squared / (14 * 3 - test.chi_squared))
-    assert 13 * 9.28 / (14 * 3 - 9.28) == pytest.approx(3.69, abs=0.005)
+    assert 13 * 9.28 / (14 * 3 - 9.28) == pytest.approx(3.69, abs=TWO)
     assert test.kendall_w == pytest.approx(test.chi_squared / 42)
     # F of ranks is the F of a two-way analysis of variance of the ranks
     r = ranks(table).to_numpy()
@@ -74,8 +77,8 @@ def test_critical_differences_are_those_of_demsars_table():
     for k, q in zip(range(2, 11), (1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164), strict=True):
         scale = np.sqrt(k * (k + 1) / 6)  # three decimals of the studentised range, divided by √2, and three again
         assert critical_difference(k, 1) == pytest.approx(q * scale, abs=5e-4 * (1 + 1 / np.sqrt(2)) * scale)
-    assert critical_difference(4, 14) == pytest.approx(1.25, abs=0.005)
-    assert critical_difference(4, 14, confidence_level=0.9) == pytest.approx(1.12, abs=0.005)
+    assert critical_difference(4, 14) == pytest.approx(1.25, abs=TWO)
+    assert critical_difference(4, 14, confidence_level=0.9) == pytest.approx(1.12, abs=TWO)
 
 
 def test_nemenyi_decides_demsars_example_as_he_does():
@@ -85,7 +88,7 @@ def test_nemenyi_decides_demsars_example_as_he_does():
     assert pairs.verdict["C4.5", "C4.5+m"] == pairs.verdict["C4.5", "C4.5+m+cf"] == "worse"
     assert (pairs.verdict == "not distinguishable").sum() == 4
     assert ((pairs.p < 0.1) == (pairs.verdict != "not distinguishable")).all()
-    assert pairs.difference["C4.5", "C4.5+m"] == pytest.approx(3.1429 - 2.0, abs=5e-5)
+    assert pairs.difference["C4.5", "C4.5+m"] == pytest.approx(3.1429 - 2.0, abs=FOUR)
 
 
 def test_ties_share_the_mean_of_their_ranks_and_every_row_has_the_same_sum():

@@ -66,6 +66,7 @@ def test_files_give_what_arrays_give_and_single_precision_stays(items, mine):
     assert len(arrays.representations) == 2 * len(READOUTS)
     for name, x in arrays.representations.items():
         assert x.dtype == np.float32
+        # Single precision, and a geometric median that stops within its own tolerance.
         np.testing.assert_allclose(x, from_files.representations[name], rtol=0, atol=1e-5 * np.abs(x).max())
     assert from_files.ids.tolist() == arrays.ids.tolist()
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tolerance
 from scipy.stats import ortho_group
 
 from helpers import quality
@@ -30,9 +31,11 @@ def test_alpha_req_reads_the_exponent_of_a_power_law(alpha):
     values = np.arange(1, 21) ** (-alpha / 2)
     u = ortho_group.rvs(20, random_state=0)
     x = np.vstack([np.diag(values), -np.diag(values)]) @ u + 7
-    assert quality.alpha_req(x) == pytest.approx(alpha, abs=1e-6)
-    assert quality.alpha_req(x, first=3, last=9) == pytest.approx(alpha, abs=1e-6)
-    assert QUALITIES["alpha_req"](x) == pytest.approx(-abs(alpha - 1), abs=1e-6)
+    # A logarithm moves by the relative error, which of the smallest square is the squared condition.
+    near = tolerance.apart(40, condition=(tolerance.offset(x) * values[0] / values[-1]) ** 2)
+    assert quality.alpha_req(x) == pytest.approx(alpha, abs=near)
+    assert quality.alpha_req(x, first=3, last=9) == pytest.approx(alpha, abs=near)
+    assert QUALITIES["alpha_req"](x) == pytest.approx(-abs(alpha - 1), abs=near)
 
 
 def test_alpha_req_weighs_by_one_over_the_rank(x):
@@ -41,7 +44,8 @@ def test_alpha_req_weighs_by_one_over_the_rank(x):
     design = np.column_stack([-np.log(k), np.ones(5)])
     w = np.diag(1 / k)
     slope = np.linalg.solve(design.T @ w @ design, design.T @ w @ np.log(spectrum))[0]
-    assert quality.alpha_req(x) == pytest.approx(slope, rel=1e-9)
+    near = tolerance.apart(60, condition=tolerance.condition(x) ** 2)
+    assert quality.alpha_req(x) == pytest.approx(slope, abs=near)
 
 
 def test_nesum_is_the_stable_rank_of_the_centred_and_counts_white_directions(x):
@@ -80,7 +84,8 @@ def test_qualities_without_labels_by_hand():
     x = rng.normal(size=(9000, 7)) * np.arange(1, 8)
     values = np.linalg.svd(x, compute_uv=False)
     share = values / values.sum()
-    assert rankme(x, epsilon=0) == pytest.approx(np.exp(-np.sum(share * np.log(share))), rel=1e-12)
+    near = tolerance.long_sum(9000) * 4 * values[0] / values[-1]  # nine thousand rows in blocks
+    assert rankme(x, epsilon=0) == pytest.approx(np.exp(-np.sum(share * np.log(share))), rel=near)
     assert rankme(3 * x) == pytest.approx(rankme(x)) and 1 <= rankme(x) <= 7
     assert stable_rank(x) == pytest.approx(np.sum(values**2) / values[0] ** 2)
     small = x[:50]

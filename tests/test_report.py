@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+import tolerance
 from scipy.stats import binom
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
@@ -97,7 +98,8 @@ def test_rotated_noisy_and_random_embeddings_are_named(suspects):
     assert (found.loc[["turned", "noisy", "turned and noisy"], "of"] == "x").all()
     x, noisy = suspects[0]["x"], suspects[0]["noisy"]
     share = np.sum((noisy - x).var(axis=0)) / np.sum(noisy.var(axis=0))
-    assert found.loc["noisy", "noise"] == pytest.approx(share, abs=0.05)
+    off = share * tolerance.of_a_mean(np.sqrt(2), x.size)  # of a variance of so many entries
+    assert found.loc["noisy", "noise"] == pytest.approx(share, abs=off)
     words = redundancy_in_words(list(suspects[0]), suspects[2], [], 0.95)
     assert (
         "**turned is a rotated copy of x**, or the other way round" in words
@@ -135,7 +137,7 @@ def test_similarities_have_intervals_and_chance(suspects):
     table = suspects[1]
     assert (table["ci_low"] <= table["value"]).all() and (table["value"] <= table["ci_high"]).all()
     apart = table[(table["b"] == "dice") & (table["measure"] == "cka")]
-    assert np.allclose(apart["value"], apart["chance"], atol=0.03)
+    assert np.allclose(apart["value"], apart["chance"], atol=0.03)  # as wide as their intervals
     cka = matrix_of(table, "cka")
     assert np.allclose(cka, cka.T) and (np.diag(cka) == 1).all()
     with pytest.raises(ValueError, match="only one embedding"):
@@ -147,7 +149,9 @@ def test_what_was_read_is_described():
     x = rng.normal(size=(200, 5)).astype(np.float32)
     table = describe_spaces({"even": x, "cone": x + 9})
     assert table.loc["cone", "anisotropy"] > 0.9 > 0.1 > abs(table.loc["even", "anisotropy"])
-    assert table.loc["even", "effective_rank"] == pytest.approx(table.loc["even", "isotropic_rank"], rel=0.02)
+    even = table.loc["even"]
+    spread = 2 * (even["effective_rank"] - even["effective_rank_ci_low"])  # four standard deviations
+    assert even["effective_rank"] == pytest.approx(even["isotropic_rank"], abs=spread) and spread < 0.1
     assert (table["effective_rank_ci_low"] <= table["effective_rank"]).all()
 
 
@@ -181,7 +185,10 @@ def test_maps_from_moments_are_those_of_the_fitted_ensembles(normalize):
         estimator.fit(part[train], quality=quality[at], similarity=similarity[np.ix_(at, at)])
         expected = estimator.transform(part)
         expected = expected - expected[train].mean(axis=0)
-        assert np.allclose(rows @ linear @ (rows @ linear).T, expected @ expected.T, atol=1e-8), label
+        # Moments square the condition of what is whitened.
+        size = np.linalg.norm(expected, 2) ** 2
+        off = tolerance.apart(90, condition=tolerance.condition(np.hstack(list(found.values()))) ** 2) * max(1, size)
+        assert np.allclose(rows @ linear @ (rows @ linear).T, expected @ expected.T, rtol=0, atol=off), label
         assert np.allclose(weights, estimator.weights_)
 
 
@@ -192,9 +199,10 @@ def test_few_axes_of_many_features_are_nearly_the_best(monkeypatch):
     scatter = x.T @ x
     values, axes = leading_axes(scatter, 20, [0, 60, 120])
     best = np.linalg.eigvalsh(scatter)[::-1][:20].sum()
-    assert np.trace(axes.T @ scatter @ axes) == pytest.approx(values.sum(), rel=1e-4)
-    assert best * 0.995 < values.sum() <= best * (1 + 1e-4)
-    assert np.allclose(axes.T @ axes, np.eye(20), atol=1e-4)
+    single = tolerance.apart(120, "float32")
+    assert np.trace(axes.T @ scatter @ axes) == pytest.approx(values.sum(), rel=single)
+    assert best * 0.995 < values.sum() <= best * (1 + single)
+    assert np.allclose(axes.T @ axes, np.eye(20), rtol=0, atol=single)
 
 
 def test_the_probe_is_discriminant_analysis_and_ridge_regression():
@@ -671,7 +679,7 @@ def test_the_page_stands_alone(built, tmp_path):
     for image in parsed.images:
         data = base64.b64decode(image["src"].removeprefix("data:image/png;base64,"), validate=True)
         size = int.from_bytes(data[16:20], "big")
-        assert data[:4] == b"\x89PNG" and size == pytest.approx(2 * int(image["width"]), abs=2)
+        assert data[:4] == b"\x89PNG" and size == pytest.approx(2 * int(image["width"]), abs=2)  # whole pixels of both
     assert "prefers-color-scheme: dark" in page and 'name="viewport"' in page
     assert page.count("dice and turned can go") == 2 and "Report on &lt;mine&gt;" in page
 

@@ -131,10 +131,11 @@ def test_the_experiment_finds_the_rogue_direction(found):
 
 def test_centring_changes_no_distance_and_a_rotation_no_cosine(found):
     score = found.set_index(["representation", "treatment", "metric"])["score"]
+    near = tolerance.apart(90)  # the order of 90 pairs, none of them nearer to another than rounding
     for name in FUSED:
-        assert score[name, "centred", "euclidean"] == pytest.approx(score[name, "raw", "euclidean"], abs=1e-9)
+        assert score[name, "centred", "euclidean"] == pytest.approx(score[name, "raw", "euclidean"], abs=near)
     for name in FUSED[:4]:
-        assert score[name, "pca", "cosine"] == pytest.approx(score[name, "centred", "cosine"], abs=1e-9)
+        assert score[name, "pca", "cosine"] == pytest.approx(score[name, "centred", "cosine"], abs=near)
 
 
 def test_another_kind_of_task_is_refused():

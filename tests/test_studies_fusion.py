@@ -396,6 +396,7 @@ def test_the_last_layer_scores_as_published_on_stsbenchmark(table, name):
     if rows.empty:
         pytest.skip(f"{name} on STSBenchmark is not recorded")
     score = rows.set_index("representation")["score"]["last_layer"]
+    # One decimal, of other precision and truncation; the standard error of 1379 pairs is 0.7.
     assert 100 * score == pytest.approx(PUBLISHED_STS[name], abs=0.3)
 
 
@@ -419,7 +420,8 @@ def test_the_recorded_table_is_made_again(table):
     keys = ["representation", "split"]
     old, again = (rows.set_index(keys).sort_index() for rows in (old, again))
     assert list(old.index) == list(again.index)
-    np.testing.assert_allclose(old["score"], again["score"], atol=2e-3)
+    # On another processor near ties and a program's equal weights fall otherwise: a third of the standard error, 0.007.
+    np.testing.assert_allclose(old["score"], again["score"], rtol=0, atol=2e-3)
 
 
 # Names of the full scale

@@ -64,7 +64,8 @@ def test_counting_an_experiment_twice_is_having_it_twice():
     twice = pd.concat([pairs[pairs["experiment"] != 1], pairs[pairs["experiment"] == 0].assign(experiment=9)])
     data = gain_correlations._arranged(twice, ["cka"], ["sum"], False)
     plain = [float(kind[0, 0, 0]) for kind in gain_correlations._weighted(data, np.ones((1, 4)))]
-    assert np.allclose(weighted, plain, atol=1e-3) and np.isclose(weighted[0], plain[0])
+    # Of what is left of rounded numbers, some are tied but for rounding, which places them anew in both.
+    assert np.allclose(weighted, plain, rtol=0, atol=1e-3) and np.isclose(weighted[0], plain[0])
 
 
 def test_relabelling_moves_whole_models():
@@ -103,7 +104,7 @@ def test_the_distribution_under_relabelling_by_hand():
         return values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
 
     gain, own = residual(pairs["gain_sum"].to_numpy()), residual(pairs["cka"].to_numpy())
-    assert not np.allclose(own, pairs["cka"] - pairs["cka"].mean(), atol=0.1)  # the accuracies tell much of it
+    assert not np.allclose(own, pairs["cka"] - pairs["cka"].mean(), rtol=0, atol=0.1)  # the accuracies tell much of it
     expected = np.array([stats.pearsonr(gain, residual(own[rows]))[0] for rows in moved])
     left, values = gain_correlations._without(data.gains[:, 0], basis), data.measures[:, 0]
     seen, drawn = gain_correlations._null(left, values, basis, moved)
@@ -164,7 +165,7 @@ def test_intervals_over_resampled_experiments_cover_at_their_level(experiments, 
             gain_correlations._draws(data, 299, rng, by_ranks=False)[0][:, 0, 0], experiments, 0.95
         )
         hits.append(low <= truth <= high)
-    assert 0.90 < np.mean(hits) < 0.995
+    assert 0.90 < np.mean(hits) < 0.995  # three standard errors of 250
 
 
 def test_many_measures_are_corrected_together_and_few_experiments_have_no_limits():

@@ -127,7 +127,9 @@ def test_a_model_with_views_is_the_model_without():
     parts = split(clients, experiment=0)
     settings = {"features": ["category"], "hidden": 8, "epochs": 1, "shortest": 3, "longest": 6, "rng": 1}
     whole, views = label_free.with_views(clients, parts, **settings)
-    assert np.allclose(whole, coles.embed(clients, parts, **settings).embeddings, atol=1e-5)
+    alone = coles.embed(clients, parts, **settings).embeddings
+    # Batches of other lengths: sums over inputs and units in single precision, which gates damp from step to step.
+    assert np.allclose(whole, alone, rtol=0, atol=tolerance.apart(32, "float32"))
     assert views.shape == (2, 40, 8) and np.isfinite(views).all() and not np.allclose(views[0], views[1])
 
 

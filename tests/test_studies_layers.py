@@ -53,7 +53,7 @@ def two_blocks(size=6, at=2, noise=0.0):
 def test_the_matrices_are_those_of_the_measures(chain, found):
     direct = similarity_matrices(chain, options={"jaccard": {"k": 5}}, progress=False)
     for name, matrix in direct.items():
-        pd.testing.assert_frame_equal(found.matrices[name], matrix, check_exact=False, rtol=1e-6)
+        pd.testing.assert_frame_equal(found.matrices[name], matrix, check_exact=False, rtol=tolerance.apart(60))
     assert set(found.matrices) == set(found.draws) == set(found.chance) == set(VIEWS)
 
 
@@ -245,7 +245,9 @@ def made_of(matrix, n_draws=12):
 
 def test_claimed_blocks_have_to_fit_better_than_nearly_all_others():
     there, elsewhere = (blocks_finding(made_of(two_blocks(at=at)), 500, [0, 0, 1, 1, 1, 1]) for at in (2, 4))
-    assert abs(there.estimate) < 1e-12 and elsewhere.high < 0  # of five partitions it can only be the best itself
+    assert (
+        abs(there.estimate) < tolerance.inner(15) and elsewhere.high < 0
+    )  # of five partitions it can only be the best itself
     twenty = made_of(two_blocks(size=24, at=9))
     right = blocks_finding(twenty, 500, [0] * 9 + [1] * 15)
     assert right.low > 0 and judge({"blocks": CLAIMS["blocks"]}, {"blocks": right}).loc["blocks", "p"] < 0.05
