@@ -17,7 +17,7 @@ from helpers.report.recipes import WEIGHTED, linear_map, mixing_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["evaluate_by_labels"]
+__all__ = ["evaluate_by_labels", "targets_of", "together_of"]
 
 STEP = 2048
 
@@ -73,8 +73,8 @@ def evaluate_by_labels(
     labels = np.asarray(labels)
     if labels.shape != (n,):
         raise ValueError(f"labels has shape {labels.shape}; one label for each of the {n} objects is needed")
-    targets, used, folds, notes = _targets(labels, plan.folds)
-    together = _together(representations, together)
+    targets, used, folds, notes = targets_of(labels, plan.folds)
+    together = together_of(representations, together)
     fold = np.full(n, -1)
     fold[used] = folds_of(
         int(used.sum()), folds, labels=targets[used] if targets.dtype.kind == "i" else None, together=together[used],
@@ -270,7 +270,7 @@ class _Once:
         return self.value
 
 
-def _targets(labels: np.ndarray, folds: int) -> tuple[np.ndarray, np.ndarray, int, list[str]]:
+def targets_of(labels: np.ndarray, folds: int) -> tuple[np.ndarray, np.ndarray, int, list[str]]:
     """Class numbers or numbers, which rows count, the number of folds, and notes."""
     n, notes = len(labels), []
     if labels.dtype.kind == "f":
@@ -307,7 +307,7 @@ def _targets(labels: np.ndarray, folds: int) -> tuple[np.ndarray, np.ndarray, in
     return place[codes].astype(np.int64), ~rare[codes], folds, notes
 
 
-def _together(representations: Representations, together: Any) -> np.ndarray:
+def together_of(representations: Representations, together: Any) -> np.ndarray:
     """A number for each row, the same for rows that are equal in all embeddings or that are said to belong together."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components

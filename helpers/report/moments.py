@@ -126,6 +126,7 @@ def fit_probe(
     *,
     counts: np.ndarray | None = None,
     numbers: tuple[float, float, float] | None = None,
+    penalty: float | None = None,
 ) -> Probe:
     """A penalised linear probe in closed form, its penalty chosen by generalised cross-validation.
 
@@ -144,19 +145,22 @@ def fit_probe(
         Rows of each class.
     numbers
         Number, sum and sum of squares of numeric targets.
+    penalty
+        Ridge penalty to take; None: chosen by generalised cross-validation.
     """
     from scipy.linalg import cho_factor, cho_solve
 
     toward = np.asarray(toward, np.float64)
     n = float(counts.sum()) if counts is not None else numbers[0]
     spread = n - np.sum(counts**2) / n if counts is not None else numbers[2] - numbers[1] ** 2 / n
+    values = np.maximum(scatter, 0) if scatter.ndim == 1 else np.zeros(1)
     if scatter.ndim == 2:
         scatter = np.asarray(scatter, np.float64)
-        values = np.maximum(np.linalg.eigvalsh(scatter), 0)
-    else:
-        values = np.maximum(scatter, 0)
+        if penalty is None:
+            values = np.maximum(np.linalg.eigvalsh(scatter), 0)
+    tried = PENALTIES * max(values.mean(), np.finfo(float).tiny) if penalty is None else [penalty]
     best = np.inf, 0.0, None
-    for penalty in PENALTIES * max(values.mean(), np.finfo(float).tiny):
+    for penalty in tried:
         degrees = 1 + np.sum(values / (values + penalty))
         if degrees >= 0.98 * n and best[2] is not None:
             continue
