@@ -18,9 +18,10 @@ from helpers.ensembles import load_ensemble
 from helpers.ensembles.base import Ensemble
 from helpers.inputs import Inputs, read
 from helpers.report.decisions import Decisions, cost_table, decide, fit_chosen
-from helpers.report.defaults import FOLDS, N_OBJECTS, NORMALIZE, THRESHOLD
+from helpers.report.defaults import FOLDS, MARGIN, N_OBJECTS, NORMALIZE, THRESHOLD
 from helpers.report.evaluation import TargetEvaluation
 from helpers.report.folder import STEPS, prepare
+from helpers.report.keeping import Options, judge_options, options_in_words
 from helpers.report.redundancy import check_same_model, find_redundant, redundancy_groups
 from helpers.report.reports import Report, Settings
 from helpers.report.scoring import gains_of_ensembles, score_spaces
@@ -59,6 +60,8 @@ def build(
     normalize: str | None = NORMALIZE,
     allow_sums: bool = False,
     n_objects: int = N_OBJECTS,
+    what_to_keep: bool = False,
+    margin: float = MARGIN,
     rng: int | np.random.Generator = 0,
     progress: Callable[[StepProgress], object] | None = None,
     folder: str | os.PathLike[str] | None = None,
@@ -91,6 +94,11 @@ def build(
         them up make sense.
     n_objects
         Objects, drawn at random, on which embeddings are described and compared, at least 4.
+    what_to_keep
+        Whether all subsets, fusions, widths and kinds of storage are judged too, which takes minutes; see
+        :func:`helpers.report.keeping.judge_options`. It needs a target, and at most 6 embeddings.
+    margin
+        Loss of score that is accepted for fewer bytes or encoders.
     rng
         Seed for every draw of objects, folds and resamples.
     progress
@@ -134,7 +142,8 @@ def build(
     '**60 objects** are described by all 2 embeddings. Nothing says what they are for: there is no target.'
     """
     began = time.monotonic()
-    settings = Settings(list(same_model), threshold, width, folds, normalize, allow_sums, n_objects, integer_seed(rng))
+    settings = Settings(list(same_model), threshold, width, folds, normalize, allow_sums, n_objects, integer_seed(rng),
+                        what_to_keep, margin)  # fmt: skip
     reading |= {"labels": labels, "qrels": qrels, "pairs": pairs, "groups": groups}
     reading = {name: value for name, value in reading.items() if value is not None}
     call = {"inputs": inputs, **reading, **asdict(settings)}
@@ -201,10 +210,23 @@ class _Work:
             "redundancy": redundancy_in_words(names, found, settings.same_model, settings.threshold),
             **words,
         }
+        options = self._options()
+        if options is not None:
+            tables["options"] = options.table
+            sentences["options"] = options_in_words(options)
         return {
-            "inputs": self.inputs, "settings": settings, "tables": tables, "evaluation": evaluation,
+            "options": options, "inputs": self.inputs, "settings": settings, "tables": tables, "evaluation": evaluation,
             "decisions": decisions, "sentences": sentences, "ensemble": ensemble, "folder": self.folder,
         }  # fmt: skip
+
+    def _options(self) -> Options | None:
+        """Every subset, fusion, width and storage, if that was asked for."""
+        settings = self.settings
+        if not settings.what_to_keep:
+            return None
+        rule = {"margin": settings.margin, "rng": settings.rng}
+        found = self.step("what to keep", lambda: vars(judge_options(self.inputs, **rule)))
+        return Options(**found)
 
     def _judged(
         self, kind: str | None, found: pd.DataFrame, about: pd.DataFrame, evaluation: TargetEvaluation | None

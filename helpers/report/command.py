@@ -48,6 +48,8 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     option(
         "--sample", dest="n_objects", type=int, metavar="N", help="number of objects to compare on (default: {default})"
     )
+    option("--what-to-keep", action="store_true", help="also judge all subsets, fusions, widths and storage: minutes")
+    option("--margin", type=float, help="loss of score accepted for fewer bytes or encoders (default: {default})")
     option("--seed", dest="rng", type=int, help="seed of everything that is random (default: {default})")
     option("--overwrite", action="store_true", help="replace a report that is there")
 

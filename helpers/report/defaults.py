@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["CONFIDENCE_LEVEL", "FOLDS", "LAMBDAS", "NORMALIZE", "N_OBJECTS", "THRESHOLD"]
+__all__ = ["CONFIDENCE_LEVEL", "FOLDS", "LAMBDAS", "MARGIN", "NORMALIZE", "N_OBJECTS", "THRESHOLD"]
 
 #: Objects, drawn at random, on which spaces are described and compared.
 N_OBJECTS = 4000
 #: Similarity that counts as redundant where no two runs of one model are named.
 THRESHOLD = 0.95
+#: Loss of score that is accepted for fewer bytes or encoders.
+MARGIN = 0.01
 #: Folds of the cross-validation.
 FOLDS = 5
 #: Rows of each embedding are scaled to length 1.

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_dendrogram", "draw_scores", "draw_similarity", "png"]
+    from helpers.report.keeping import Options
+
+__all__ = ["draw_dendrogram", "draw_options", "draw_scores", "draw_similarity", "png"]
 
 DPI = 220
 SHOWN = 110  # pixels of the page for an inch of the figure
@@ -75,6 +77,30 @@ def draw_scores(scores: pd.DataFrame, metric: str) -> Figure:
         ax.axvline(scores["chance"].iloc[0], color=INK, ls="--", lw=1)
         ax.set(yticks=range(len(scores)), yticklabels=scores.index[::-1])
         ax.set(xlabel=metric)
+    return figure
+
+
+def draw_options(options: Options) -> Figure:
+    """Score against bytes of each object; the front by number of encoders, and the option to keep."""
+    import seaborn as sns
+
+    table = options.table
+    colours = sns.color_palette("viridis", int(table["encoders"].max()) + 1)
+    with _styled():
+        figure, axes = _figure(6.4, 4.2)
+        ax: Axes = axes[0, 0]
+        ax.plot(table["bytes"], table["score"], ".", color=INK, alpha=0.25, ms=3)
+        for count, rows in table[table["front"]].groupby("encoders"):
+            rows = rows.sort_values("bytes")
+            words = f"{count} encoder{'s' * (count != 1)}"
+            ax.plot(rows["bytes"], rows["score"], "o-", color=colours[count], ms=4, lw=1, label=words)
+        for name, marker, words in ((options.reference, "s", "everything"), (options.chosen, "*", "to keep")):
+            row = table.loc[name]
+            ax.plot(row["bytes"], row["score"], marker, color="#d1495b", ms=11 if marker == "*" else 7, label=words)
+        ax.axhline(table.loc[options.reference, "score"] - options.margin, color=INK, ls="--", lw=1)
+        ax.set_xscale("log")
+        ax.set(xlabel="bytes of each object", ylabel=options.metric)
+        ax.legend(frameon=False, fontsize="small", loc="lower right")
     return figure
 
 

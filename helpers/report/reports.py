@@ -17,9 +17,11 @@ from helpers.ensembles.base import Ensemble
 from helpers.ensembles.representations import Representations
 from helpers.inputs import Inputs
 from helpers.report.decisions import Decisions
+from helpers.report.defaults import MARGIN
 from helpers.report.evaluation import LEAST_FOLDS, TargetEvaluation
-from helpers.report.figures import draw_dendrogram, draw_scores, draw_similarity
+from helpers.report.figures import draw_dendrogram, draw_options, draw_scores, draw_similarity
 from helpers.report.folder import COMBINED, finish, prepare, save_tables, write_ids
+from helpers.report.keeping import Options
 from helpers.report.page import Section, fragment, render
 from helpers.report.redundancy import check_threshold
 from helpers.report.sections import sections_of
@@ -43,11 +45,15 @@ class Settings:
     allow_sums: bool
     n_objects: int
     rng: int
+    what_to_keep: bool = False
+    margin: float = MARGIN
 
     def __post_init__(self) -> None:
         check_threshold(self.threshold)
         check_count(self.folds, "folds", least=LEAST_FOLDS)
         check_count(self.n_objects, "n_objects", least=4)
+        if not 0 <= self.margin < np.inf:
+            raise ValueError(f"margin is {self.margin!r}; a loss of at least 0 is needed")
         if self.width is not None:
             check_count(self.width, "width")
         if self.normalize not in ("unit", None):
@@ -85,6 +91,8 @@ class Report:
         How the report was made.
     folder : pathlib.Path or None
         Folder in which it was saved.
+    options : helpers.report.keeping.Options or None
+        All subsets, fusions, widths and kinds of storage, if ``what_to_keep`` was asked for.
 
     Examples
     --------
@@ -110,11 +118,13 @@ class Report:
     title: str = "Report on embeddings"
     about: dict[str, str] = field(default_factory=dict)
     folder: Path | None = None
+    options: Options | None = None
 
     @property
     def summary(self) -> list[str]:
-        """What the report says in short: what can go, and what to use; Markdown."""
-        return [self.sentences[name].strip().split("\n\n")[-1] for name in ("redundancy", "verdict")]
+        """What the report says in short: what can go, what to use, and what to keep if that was asked; Markdown."""
+        first = [self.sentences["options"].split("\n\n")[1]] if self.options is not None else []
+        return first + [self.sentences[name].strip().split("\n\n")[-1] for name in ("redundancy", "verdict")]
 
     @cached_property
     def combined(self) -> np.ndarray:
@@ -131,8 +141,8 @@ class Report:
         return sections_of(self)
 
     def section(self, name: str) -> Section:
-        """One section: ``"input"``, ``"similarity"``, ``"redundancy"``, ``"quality"``, ``"gains"``, ``"cost"`` or
-        ``"ensemble"``.
+        """One section: ``"input"``, ``"similarity"``, ``"redundancy"``, ``"quality"``, ``"gains"``, ``"cost"``,
+        ``"ensemble"`` or, if it was asked what to keep, ``"options"``.
 
         Raises
         ------
@@ -145,7 +155,8 @@ class Report:
         return found[name]
 
     def figure(self, name: str) -> Figure:
-        """One figure, drawn anew: ``"similarity"``, ``"dendrogram"`` or, if there is a target, ``"scores"``.
+        """One figure, drawn anew: ``"similarity"``, ``"dendrogram"``, ``"scores"`` if there is a target, or
+        ``"options"`` if it was asked what to keep.
 
         Raises
         ------
@@ -158,6 +169,8 @@ class Report:
         }
         if self.evaluation is not None:
             figures["scores"] = lambda: draw_scores(self.tables["quality"], self.evaluation.metric)
+        if self.options is not None:
+            figures["options"] = lambda: draw_options(self.options)
         if name not in figures:
             raise KeyError(f"no figure {name!r}; there are {list(figures)}")
         return figures[name]()

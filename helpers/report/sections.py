@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from helpers.report.keeping import options_shown
 from helpers.report.page import Drawing, Section, Shown
 from helpers.report.spaces import MEASURES
 
@@ -47,6 +48,10 @@ GAINS = """
 Several ways to combine are tried at one width.
 *Concatenation + PCA* is the plain one; *QP + selection + PCA* weights each embedding by its quality less its similarity
 to the others; *one of each group* leaves out what was found redundant.
+"""
+OPTIONS = """
+Axes, rotations, weights and quantisers are learnt from other items than those that judge. *int8* keeps a byte for each
+number, *binary* a bit; the table `options` has every option.
 """
 RULE = """
 Each gain is the mean difference on the same held-out objects.
@@ -135,7 +140,20 @@ def sections_of(report: Any) -> list[Section]:
         "cost": ("What it costs", (Shown(_plain_columns(tables["cost"])), COST)),
         "ensemble": ("What you leave with", (LEFT, Shown(ensemble_shown(report)), apply)),
     }
+    if report.options is not None:
+        content = {"options": ("What to keep", options_parts(report))} | content
     return [Section(name, heading, parts, report.figure) for name, (heading, parts) in content.items()]
+
+
+def options_parts(report: Any) -> tuple:
+    """Words, picture and front of :class:`helpers.report.keeping.Options`."""
+    front = Drawing(
+        "options",
+        "Every option (grey), those that none beats in score, bytes and encoders at once (by encoders), everything "
+        "side by side (square) and what to keep (star). The dashed line is the loss that is accepted.",
+        "Scores of all options over their bytes of each object, on a logarithmic axis.",
+    )
+    return (report.sentences["options"], front, Shown(options_shown(report.options)), OPTIONS)
 
 
 def read_shown(findings: pd.DataFrame) -> pd.DataFrame:

@@ -5,5 +5,6 @@
 
 from helpers.report.keeping.judging import Options, judge_options
 from helpers.report.keeping.options import FUSIONS, Option, list_options
+from helpers.report.keeping.words import options_in_words, options_shown
 
-__all__ = ["FUSIONS", "Option", "Options", "judge_options", "list_options"]
+__all__ = ["FUSIONS", "Option", "Options", "judge_options", "list_options", "options_in_words", "options_shown"]

@@ -40,6 +40,8 @@ class Options:
         The option that all are compared with: everything side by side, in single precision.
     margin : float
         Loss that is accepted.
+    names : list of str
+        Names of all embeddings, in order.
     n : int
         Objects, for what is saved.
     notes : list of str
@@ -50,6 +52,7 @@ class Options:
     metric: str
     reference: str
     margin: float
+    names: list[str]
     n: int
     notes: list[str]
 
@@ -133,7 +136,7 @@ def judge_options(
     draws, scores = _draws(judged, rng)
     found = simultaneous(draws, scores, reference, confidence_level=confidence_level)
     table = _table(judged.options, scores, found, margin, reference)
-    return Options(table, judged.metric, str(judged.options[reference]), margin, len(inputs), judged.notes)
+    return Options(table, judged.metric, str(judged.options[reference]), margin, names, len(inputs), judged.notes)
 
 
 def simultaneous(

@@ -84,7 +84,7 @@ def list_options(names: Sequence[str], widths: Sequence[int], *, most: int, text
     Parameters
     ----------
     names, widths
-        Of the embeddings, at most 6.
+        Names and numbers of features of the embeddings, at most 6.
     most
         Principal axes that the training rows allow.
     search

@@ -34,7 +34,7 @@ class Search:
     relevances
         Row of a query → row of a document → relevance above 0.
     texts
-        Of all rows, for BM25; None: there are none.
+        Texts of all rows, for BM25; None without texts.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from helpers.ensembles.aligning import OrthogonalProcrustes
 from helpers.ensembles.programs import QPSelectionPCA
 from helpers.quantization import QUANTIZERS
 from helpers.report.defaults import LAMBDAS
-from helpers.report.keeping.options import CONCATENATION, RANKS, SCORES, SINGLE, Option
+from helpers.report.keeping.options import CONCATENATION, RANKS, SCORES, SINGLE, TEXT, Option
 from helpers.report.moments import leading_axes, linear_cka
 from helpers.report.recipes import mixing_of
 
@@ -48,7 +48,7 @@ class Vectors:
         """Each option of one vector for each object, with the vectors (n, width) of all rows, quantised."""
         before, full = None, None
         for option in options:
-            if option.fusion in (RANKS, SCORES):
+            if option.fusion in (RANKS, SCORES) or TEXT in option.embeddings:
                 continue
             key = option.embeddings, option.fusion
             if key != before:
