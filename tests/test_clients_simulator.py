@@ -15,7 +15,7 @@ from helpers.clients import (
     ideal_table,
     simulate,
 )
-from helpers.clients.observer import subsets
+from helpers.clients.observer import subsets_of_features
 from helpers.clients.simulator import CATEGORIES, CHANNELS, bank
 
 
@@ -156,7 +156,7 @@ def test_the_observer_is_as_often_right_as_it_believes():
 def test_more_features_never_tell_less(clients):
     accuracy = {
         chosen: ideal_posterior(clients, chosen).max(axis=1).mean()
-        for chosen in subsets(FEATURES)
+        for chosen in subsets_of_features(FEATURES)
         if "amount" not in chosen or "category" in chosen
     }
     for chosen, value in accuracy.items():

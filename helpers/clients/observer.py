@@ -30,7 +30,7 @@ __all__ = [
     "ideal_accuracy",
     "ideal_posterior",
     "ideal_table",
-    "subsets",
+    "subsets_of_features",
 ]
 
 
@@ -101,7 +101,7 @@ def ideal_accuracy(
 
 
 def ideal_table(
-    subsets_: Iterable[Iterable[str]] | None = None,
+    subsets: Iterable[Iterable[str]] | None = None,
     *,
     n_clients: int = 2000,
     model: Bank | None = None,
@@ -113,7 +113,7 @@ def ideal_table(
 
     Parameters
     ----------
-    subsets_
+    subsets
         Subsets of the features; all 31 by default.
     n_clients, rng, options
         Arguments of :func:`helpers.clients.simulate` for the fresh clients over which the accuracy is averaged.
@@ -142,7 +142,7 @@ def ideal_table(
     """
     import pandas as pd
 
-    chosen = [_checked_features(s) for s in (subsets() if subsets_ is None else subsets_)]
+    chosen = [_checked_features(s) for s in (subsets_of_features() if subsets is None else subsets)]
     model = model or bank()
     clients = simulate(n_clients, model=model, rng=rng, **options)
     rng = np.random.default_rng(rng)
@@ -165,10 +165,10 @@ def ideal_table(
     return pd.DataFrame.from_dict(rows, orient="index").sort_values("accuracy", ascending=False)
 
 
-def subsets(features: Iterable[str] = FEATURES) -> list[tuple[str, ...]]:
+def subsets_of_features(features: Iterable[str] = FEATURES) -> list[tuple[str, ...]]:
     """All non-empty subsets, small ones first.
 
-    >>> subsets(["amount", "category"])
+    >>> subsets_of_features(["amount", "category"])
     [('amount',), ('category',), ('amount', 'category')]
     """
     features = tuple(features)
