@@ -11,10 +11,20 @@ Items are the rows of any matrix, embeddings included; each belongs to one group
 ``readouts``    one vector for each group: centroid, medoid, medians, moments; all of them by name
 ``distances``   how far groups are apart, as points or as distributions of their items
 ``bounds``      what a margin on triplets of items promises about centroids, and how far that is from the truth
+==============  ================================================================================================="""
+
+from helpers.groups.distances import DISTANCES, Distance, GroupDistances, group_distances
+=======
+``encoding``    an encoder of items that is trained so that groups of one class come together
+``losses``      what brings them together, as functions of tensors; ``objectives``: with heads, batches and switches
+``sets``        learned readouts: Deep Sets, attention, Set Transformer
+``evaluation``  within and between, retrieval, few-shot accuracy, stability
+``alphabets``   groups to try all that on: alphabets drawn from strokes, or those of Omniglot
 ==============  ========================================================================================================
 """
 
 from helpers.groups.distances import DISTANCES, Distance, GroupDistances, group_distances
+from helpers.groups.encoding import LEARNED, LOSSES, GroupEncoder
 from helpers.groups.membership import Membership, group_codes
 from helpers.groups.readouts import (
     READOUTS,
@@ -31,6 +41,8 @@ from helpers.groups.readouts import (
 
 __all__ = [
     "DISTANCES",
+    "LEARNED",
+    "LOSSES",
     "READOUTS",
     "Distance",
     "GroupDistances",

@@ -1,0 +1,259 @@
+"""Groups of drawings: every way to train their vectors on the same alphabets, and what the source says of two of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.arrays import check_count, integer_seed
+from helpers.groups import LEARNED, GroupEncoder, group_codes
+from helpers.groups.alphabets import Drawings, groups_of, rotated, split_alphabets, split_drawers
+from helpers.groups.evaluation import few_shot, item_accuracy, retrieval, subsample_error, within_between
+from helpers.inference import Claim
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from helpers.inference import Finding
+
+__all__ = [
+    "CLAIMS",
+    "FEW",
+    "METHODS",
+    "PROTOCOLS",
+    "PUBLISHED",
+    "collapse",
+    "differences",
+    "findings",
+    "method_encoder",
+    "one_split",
+    "show_alphabets",
+    "show_methods",
+    "show_switches",
+    "summary",
+    "turned_views",
+]
+
+PROTOCOLS = ("drawers", "alphabets")
+"""What is held out: drawers who never drew for training, or alphabets of which no character was trained on."""
+
+_SMOG = {"loss": "momentum_groups"}
+METHODS: dict[str, dict[str, Any]] = {
+    "untrained": {"loss": "none"},
+    "item-item, InfoNCE": {"loss": "info_nce"},
+    "item-item, triplets": {"loss": "triplet"},
+    "group-group": {"loss": "group_group"},
+    "group-item": {"loss": "group_item"},
+    "group-group, medoids": {"loss": "group_group", "training_readout": "medoid"},
+    "group-item, medoids": {"loss": "group_item", "training_readout": "medoid"},
+    "group-group, Deep Sets": {"loss": "group_group", "readout": "deep_sets"},
+    "group-group, attention": {"loss": "group_group", "readout": "attention"},
+    "group-group, Set Transformer": {"loss": "group_group", "readout": "set_transformer", "learning_rate": 0.001},
+    "group-item, Deep Sets": {"loss": "group_item", "readout": "deep_sets"},
+    "group-item, attention": {"loss": "group_item", "readout": "attention"},
+    "GroupFace": {"loss": "group_face"},
+    "Group Loss": {"loss": "group_loss"},
+    "momentum grouping": _SMOG,
+    "… random start": {**_SMOG, "options": {"start": "random"}},
+    "… no momentum": {**_SMOG, "options": {"momentum": 0.0}},
+    "… no gradients through groups": {**_SMOG, "options": {"gradients": False}},
+    "… never regrouped": {**_SMOG, "options": {"regroup_every": 0}},
+    "… no teacher": {**_SMOG, "options": {"teacher": 0.0}},
+    "… not normalised": {**_SMOG, "options": {"normalize": False}},
+    "… neither normalised nor regrouped": {**_SMOG, "options": {"normalize": False, "regroup_every": 0}},
+    "group-item, characters": {"loss": "group_item", "batch_classes": 20, "batch_items": 4},
+}
+"""Parameters of :class:`helpers.groups.GroupEncoder` by the name of a method. The classes of the last one are characters
+in place of alphabets, what few-shot learners are trained on; it has three times as many steps."""
+
+FEW = ("untrained", "item-item, InfoNCE", "group-group", "group-item")
+"""Methods that are also tried on groups by drawers and by characters."""
+
+PUBLISHED = {"prototypical networks": (0.988, 0.960), "matching networks": (0.981, 0.938)}
+"""Published accuracies on the whole of Omniglot: 5 ways and 20 ways, of one shot each; Snell et al. (2017), table 1."""
+
+_MADE = {"source": "karimov2023groups", "models": "convolutional encoders of Omniglot"}
+CLAIMS = {
+    "items": Claim(
+        "Unseen drawers: items are told better by group-item than by group-group", "points of item accuracy", **_MADE
+    ),
+    "groups": Claim(
+        "Unseen drawers: group-item is as good for groups (within 10 %)",
+        "percent by which within / between is larger than that of group-group",
+        side="less",
+        null=10.0,
+        **_MADE,
+    ),
+    "collapse": Claim(
+        "Unseen drawers: regrouping keeps momentum grouping from collapse", "effective rank gained by it", **_MADE
+    ),
+    "items_new": Claim(
+        "Unseen alphabets: items are told better by group-item than by group-group", "points of item accuracy", **_MADE
+    ),
+    "groups_new": Claim(
+        "Unseen alphabets: group-item is as good for groups (within 10 %)",
+        "percent by which within / between is larger than that of group-group",
+        side="less",
+        null=10.0,
+        **_MADE,
+    ),
+    "collapse_new": Claim(
+        "Unseen alphabets: regrouping keeps momentum grouping from collapse", "effective rank gained by it", **_MADE
+    ),
+}
+"""What the source says of training by groups, asked under both protocols."""
+
+
+def turned_views(x: Any, rng: np.random.Generator) -> tuple[Any, Any]:
+    """Two views of images (n, height, width): all turned by one, and all by another, of the four quarter turns."""
+    import torch
+
+    return tuple(torch.rot90(x, int(turns), (1, 2)) for turns in rng.choice(4, 2, replace=False))
+
+
+def method_encoder(method: str, *, by: str = "rotation", **parameters: Any) -> GroupEncoder:
+    """The encoder of a method.
+
+    Parameters
+    ----------
+    method
+        A name in :data:`METHODS`.
+    by
+        What tells groups of an alphabet apart: by rotation, momentum grouping has turned images as its views.
+    parameters
+        Further parameters of :class:`helpers.groups.GroupEncoder`.
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown.
+
+    Examples
+    --------
+    >>> from helpers.studies.groups import method_encoder
+    >>> method_encoder("group-item", steps=10).loss
+    'group_item'
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; it is one of {', '.join(map(repr, METHODS))}")
+    made = {**parameters, **METHODS[method]}
+    if made["loss"] == "momentum_groups" and by == "rotation":
+        made["options"] = {"views": turned_views, **made.get("options", {})}
+    return GroupEncoder(**made)
+
+
+def one_split(
+    drawings: Drawings,
+    protocol: str,
+    methods: Sequence[str],
+    *,
+    by: str = "rotation",
+    n_groups: int = 4,
+    rng: int = 0,
+    **parameters: Any,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Methods trained and tested on one division of the drawings.
+
+    Parameters
+    ----------
+    drawings
+        Alphabets.
+    protocol
+        ``"drawers"`` or ``"alphabets"``: what is held out; see :data:`PROTOCOLS`.
+    methods
+        Names in :data:`METHODS`.
+    by, n_groups
+        Groups, as :func:`helpers.groups.alphabets.groups_of` has them; by rotation every drawing is turned into four.
+    rng
+        Whole number that decides the division, the groups, weights and batches.
+    parameters
+        Further parameters of every :class:`helpers.groups.GroupEncoder`.
+
+    Returns
+    -------
+    encoders : DataFrame
+        A row for each method and readout (a learned one, or centroid and medoid): ``method``, ``readout``; ``within``,
+        ``between``, ``ratio``, ``retrieval`` and ``item_accuracy``, means over alphabets; ``few_5`` and ``few_20``,
+        accuracy of one shot among 5 and 20 characters (NaN if there are fewer); ``rank`` (RankMe with ε = 0 of the
+        items), ``sub_10`` (:func:`~helpers.groups.evaluation.subsample_error` of ten items) and ``seconds`` of training
+        on the processor.
+    alphabets : DataFrame
+        The same by ``alphabet``: ``within``, ``between``, ``ratio``, ``retrieval``, ``item_accuracy`` and ``rank``.
+
+    Raises
+    ------
+    ValueError
+        If the protocol or a method is unknown, or as the functions that are called raise.
+    """
+    import pandas as pd
+
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"protocol is {protocol!r}; it is one of {', '.join(map(repr, PROTOCOLS))}")
+    seed = check_count(rng, "rng", least=0)
+    split = split_drawers if protocol == "drawers" else split_alphabets
+    parts = split(drawings, rng=seed)
+    if by == "rotation":
+        parts = tuple(rotated(part) for part in parts)
+    train, test = parts
+    groups = [groups_of(part, by, n_groups=n_groups, rng=seed) for part in parts]
+    encoders, alphabets = [], []
+    for method in methods:
+        encoder = method_encoder(method, by=by, random_state=seed, **parameters)
+        began = time.process_time()
+        if method.endswith("characters"):
+            encoder.set_params(steps=3 * encoder.steps).fit(train.images, *_characters(train))
+        else:
+            encoder.fit(train.images, train.alphabet, groups[0])
+        seconds = time.process_time() - began
+        for readout in (encoder.readout,) if encoder.readout in LEARNED else ("centroid", "medoid"):
+            whole, each = _judged(encoder.set_params(readout=readout), test, groups[1], seed)
+            about = {"method": method, "readout": readout}
+            encoders.append(about | whole | {"seconds": seconds})
+            alphabets.append(each.assign(**about))
+    alphabets = pd.concat(alphabets, ignore_index=True)
+    return pd.DataFrame(encoders), alphabets[["method", "readout", *alphabets.columns[:-2]]]
+
+
+def _characters(drawings: Drawings) -> tuple[np.ndarray, np.ndarray]:
+    """Characters (turned ones are others) as classes, and two halves of the drawers of each as its groups."""
+    turned = np.strings.add(np.strings.add(drawings.character, "/"), drawings.rotation.astype(str))
+    names, drawer = np.unique(drawings.drawer, return_inverse=True)
+    half = (drawer < len(names) / 2).astype(int).astype(str)
+    return turned, np.strings.add(np.strings.add(turned, "/"), half)
+
+
+def _judged(
+    encoder: GroupEncoder, test: Drawings, groups: np.ndarray, seed: int
+) -> tuple[dict[str, float], pd.DataFrame]:
+    """All measures of one encoder with its readout, and those that there are for each alphabet."""
+    import pandas as pd
+
+    from helpers.quality import rankme
+
+    found = group_codes(groups, len(groups))
+    classes = test.alphabet[[rows[0] for rows in found.members()]]
+    items, vectors = encoder.transform_items(test.images), encoder.transform(test.images, groups)
+    apart = within_between(vectors, classes)
+    right = {
+        "retrieval": pd.Series(retrieval(vectors, classes)).groupby(classes).mean(),
+        "item_accuracy": pd.Series(item_accuracy(items, found.codes, vectors, classes)).groupby(test.alphabet).mean(),
+    }
+    each = pd.DataFrame({"within": apart.within, "between": apart.between, "ratio": apart.ratio}, index=apart.names)
+    each = each.assign(**right, rank=[rankme(items[test.alphabet == name], epsilon=0) for name in apart.names])
+    upright = test.rotation == 0
+    shots = {}
+    for ways in (5, 20):
+        characters = len(np.unique(test.character))
+        options = {"ways": ways, "rng": seed}
+        known = few_shot(items[upright], test.character[upright], **options).mean() if characters >= ways else math.nan
+        shots[f"few_{ways}"] = float(known)
+    whole = each.drop(columns="rank").mean().to_dict() | shots | {"rank": rankme(items, epsilon=0)}
+
+    whole["sub_10"] = float(subsample_error(encoder.embed(test.images), groups, encoder.read, [10], rng=seed)[0])
+    return whole, each.rename_axis("alphabet").reset_index()
