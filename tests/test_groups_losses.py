@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tolerance import inner, unit
 
 from helpers.groups.losses import (
     all_triplets,
@@ -14,7 +15,6 @@ from helpers.groups.losses import (
     replicator,
     self_distributed_groups,
 )
-from tolerance import inner, unit
 
 CLASSES, ITEMS, P, TAU = 3, 4, 5, 0.2
 

@@ -170,7 +170,7 @@ class GroupEncoder(BaseEstimator):
         self.classes_, classes = codes.names, codes.codes
         of_group = _class_of_group(classes, membership, self.classes_)
         if len(self.classes_) < 2 and self.loss != "none":
-            raise ValueError(f"y is {self.classes_[0]!r} in all rows; at least two classes are needed")
+            raise ValueError(f"y is {self.classes_.tolist()[0]!r} in all rows; at least two classes are needed")
         if self.single_group == "refuse" and self._two_groups():
             _refuse_single(np.bincount(of_group, minlength=len(self.classes_)), of_group, membership, self)
         self.n_features_in_, self._shape = int(np.prod(x.shape[1:])), x.shape[1:]
@@ -278,7 +278,9 @@ class GroupEncoder(BaseEstimator):
         of_group = _class_of_group(codes.codes, membership, codes.names)
         single = np.flatnonzero(np.bincount(of_group) == 1)
         if len(single):
-            raise ValueError(f"y: class {codes.names[single[0]]!r} has one group, which has no other to be near to")
+            raise ValueError(
+                f"y: class {codes.names.tolist()[single[0]]!r} has one group, which has no other to be near to"
+            )
         return float(retrieval(self.transform(x, membership), of_group).mean())
 
     def _two_groups(self) -> bool:
@@ -414,8 +416,7 @@ def _class_codes(y: Any, n: int) -> Membership:
     try:
         return group_codes(y, n)
     except (TypeError, ValueError) as error:
-        words = str(error).replace("groups", "y", 1).replace("; groups must share no item", "")
-        raise type(error)(words) from error
+        raise type(error)(str(error).replace("groups", "y")) from error
 
 
 def _class_of_group(classes: np.ndarray, groups: Membership, names: np.ndarray) -> np.ndarray:
@@ -427,8 +428,8 @@ def _class_of_group(classes: np.ndarray, groups: Membership, names: np.ndarray) 
         row = int(odd[0])
         group = groups.codes[row]
         raise ValueError(
-            f"group {groups.names[group]!r} has items of class {names[found[group]]!r} and, in row {row}, of "
-            f"{names[classes[row]]!r}; the items of a group are of one class"
+            f"group {groups.names.tolist()[group]!r} has items of class {names.tolist()[found[group]]!r} and, in row "
+            f"{row}, of {names.tolist()[classes[row]]!r}; the items of a group are of one class"
         )
     return found
 
@@ -436,8 +437,8 @@ def _class_of_group(classes: np.ndarray, groups: Membership, names: np.ndarray) 
 def _refuse_single(counts: np.ndarray, of_group: np.ndarray, groups: Membership, encoder: GroupEncoder) -> None:
     single = np.flatnonzero(counts == 1)
     if len(single):
-        name = encoder.classes_[single[0]]
-        group = groups.names[int(np.flatnonzero(of_group == single[0])[0])]
+        name = encoder.classes_.tolist()[single[0]]
+        group = groups.names.tolist()[int(np.flatnonzero(of_group == single[0])[0])]
         more = f", and {len(single) - 1} more classes have one" if len(single) > 1 else ""
         raise ValueError(
             f"class {name!r} has one group, {group!r}{more}; loss {encoder.loss!r} compares two groups of a class: add "

@@ -60,8 +60,8 @@ def within_between(vectors: Any, classes: Any) -> WithinBetween:
 
     Notes
     -----
-    ``within`` alone is least where everything is one point: read it beside ``ratio`` and, of the items, :func:`helpers.quality.rankme`, which
-    is 1 there.
+    ``within`` alone is least where everything is one point: read it beside ``ratio`` and, of the items,
+    :func:`helpers.quality.rankme`, which is 1 there.
 
     Examples
     --------
@@ -144,10 +144,14 @@ def item_accuracy(items: Any, groups: Any, vectors: Any, classes: Any) -> np.nda
     from scipy.spatial.distance import cdist
 
     _, codes, _ = _between(vectors, classes)
-    items, vectors = (to_numpy(as_matrix(value, name, rows=1)) for value, name in ((items, "items"), (vectors, "vectors")))
+    items, vectors = (
+        to_numpy(as_matrix(value, name, rows=1)) for value, name in ((items, "items"), (vectors, "vectors"))
+    )
     groups = np.asarray(groups)
     if groups.shape != (len(items),) or groups.dtype.kind not in "iu":
-        raise ValueError(f"groups has shape {groups.shape} and dtype {groups.dtype}; a row of vectors per item is needed")
+        raise ValueError(
+            f"groups has shape {groups.shape} and dtype {groups.dtype}; a row of vectors per item is needed"
+        )
     out = []
     for at in range(0, len(items), 4096):
         own = groups[at : at + 4096]
@@ -289,9 +293,9 @@ def _between(vectors: Any, classes: Any) -> tuple[np.ndarray, np.ndarray, np.nda
     vectors = to_numpy(as_matrix(vectors, "vectors", rows=3))
     found = group_codes(classes, len(vectors))
     if len(found.names) < 2:
-        raise ValueError(f"classes are all {found.names[0]!r}; at least two are needed")
+        raise ValueError(f"classes are all {found.names.tolist()[0]!r}; at least two are needed")
     if found.counts.min() < 2:
-        single = found.names[int(np.argmin(found.counts))]
+        single = found.names.tolist()[int(np.argmin(found.counts))]
         raise ValueError(f"class {single!r} has one group; two are needed, so that there is a distance within it")
     return cdist(vectors, vectors), found.codes, found.names
 

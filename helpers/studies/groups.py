@@ -1,15 +1,15 @@
-"""Groups of drawings: every way to train their vectors on the same alphabets, and what the source says of two of them."""
+"""Groups of drawings: every way to train their vectors on the same alphabets, and what the source says of some."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.arrays import check_count, integer_seed
+from helpers.arrays import check_count
 from helpers.groups import LEARNED, GroupEncoder, group_codes
 from helpers.groups.alphabets import Drawings, groups_of, rotated, split_alphabets, split_drawers
 from helpers.groups.evaluation import few_shot, item_accuracy, retrieval, subsample_error, within_between
@@ -17,7 +17,6 @@ from helpers.inference import Claim
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from helpers.inference import Finding
@@ -28,14 +27,14 @@ __all__ = [
     "METHODS",
     "PROTOCOLS",
     "PUBLISHED",
-    "collapse",
-    "differences",
+    "compare_switches",
+    "few_shot_table",
     "findings",
+    "gains",
     "method_encoder",
     "one_split",
     "show_alphabets",
     "show_methods",
-    "show_switches",
     "summary",
     "turned_views",
 ]
@@ -69,8 +68,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "… neither normalised nor regrouped": {**_SMOG, "options": {"normalize": False, "regroup_every": 0}},
     "group-item, characters": {"loss": "group_item", "batch_classes": 20, "batch_items": 4},
 }
-"""Parameters of :class:`helpers.groups.GroupEncoder` by the name of a method. The classes of the last one are characters
-in place of alphabets, what few-shot learners are trained on; it has three times as many steps."""
+"""Parameters of :class:`helpers.groups.GroupEncoder` by the name of a method. The classes of the last one are
+characters in place of alphabets, what few-shot learners are trained on; it has three times as many steps."""
 
 FEW = ("untrained", "item-item, InfoNCE", "group-group", "group-item")
 """Methods that are also tried on groups by drawers and by characters."""
@@ -257,3 +256,209 @@ def _judged(
 
     whole["sub_10"] = float(subsample_error(encoder.embed(test.images), groups, encoder.read, [10], rng=seed)[0])
     return whole, each.rename_axis("alphabet").reset_index()
+
+
+MEASURES = ("within", "between", "ratio", "retrieval", "item_accuracy", "few_5", "few_20", "rank", "sub_10", "seconds")
+
+
+def summary(encoders: pd.DataFrame, protocol: str, *, readout: str = "centroid") -> pd.DataFrame:
+    """Means over divisions.
+
+    Parameters
+    ----------
+    encoders
+        Rows of :func:`one_split` with columns ``protocol`` and ``seed``.
+    protocol
+        A name in :data:`PROTOCOLS`.
+    readout
+        Of the methods that learn none.
+
+    Returns
+    -------
+    DataFrame
+        A row for each method in the order of :data:`METHODS`; columns as those of :func:`one_split`, and ``n``, the
+        number of divisions.
+    """
+    kept = encoders[(encoders["protocol"] == protocol) & encoders["readout"].isin((readout, *LEARNED))]
+    groups = kept.groupby("method", sort=False)
+    found = groups[list(MEASURES)].mean().assign(n=groups["seed"].nunique())
+    return found.loc[[name for name in METHODS if name in found.index]]
+
+
+def gains(
+    alphabets: pd.DataFrame, protocol: str, pair: tuple[str, str], column: str, *, readout: str = "centroid"
+) -> pd.DataFrame:
+    """Two methods, alphabet by alphabet.
+
+    Parameters
+    ----------
+    alphabets
+        Rows by alphabet of :func:`one_split` with columns ``protocol`` and ``seed``.
+    protocol
+        A name in :data:`PROTOCOLS`.
+    pair
+        The method, and the one that it is compared with.
+    column
+        What is compared.
+    readout
+        Of both.
+
+    Returns
+    -------
+    DataFrame
+        By ``alphabet`` a column for each of the two: the mean over the divisions in which it was tested.
+
+    Raises
+    ------
+    ValueError
+        If one of the two was not tested.
+    """
+    kept = alphabets[(alphabets["protocol"] == protocol) & (alphabets["readout"] == readout)]
+    table = kept.pivot_table(index="alphabet", columns="method", values=column, aggfunc="mean")
+    if gone := [name for name in pair if name not in table]:
+        raise ValueError(f"alphabets has no row of {gone[0]!r} with protocol {protocol!r} and readout {readout!r}")
+    return table[list(pair)]
+
+
+def findings(alphabets: pd.DataFrame, *, n_resamples: int = 9999, rng: int = 0) -> dict[str, Finding]:
+    """What rows by alphabet say of :data:`CLAIMS`, for :func:`helpers.inference.judge`; alphabets are the units.
+
+    Parameters
+    ----------
+    alphabets
+        Rows by alphabet of :func:`one_split` with columns ``protocol`` and ``seed``. A protocol that is not there
+        has no findings.
+    n_resamples, rng
+        As for :func:`helpers.inference.paired_finding`.
+    """
+    from helpers.inference import paired_finding
+
+    options = {"n_resamples": n_resamples, "rng": rng}
+    both, regrouped = ("group-item", "group-group"), ("momentum grouping", "… never regrouped")
+    found = {}
+    for protocol, end in zip(PROTOCOLS, ("", "_new"), strict=True):
+        if protocol not in set(alphabets["protocol"]):
+            continue
+        items = 100 * gains(alphabets, protocol, both, "item_accuracy")
+        ratio = gains(alphabets, protocol, both, "ratio")
+        rank = gains(alphabets, protocol, regrouped, "rank")
+        percent = 100 * (ratio[both[0]] / ratio[both[1]] - 1)
+        values = {
+            "items": (items[both[0]], items[both[1]]),
+            "groups": (percent, 0 * percent),
+            "collapse": (rank[regrouped[0]], rank[regrouped[1]]),
+        }
+        for key, (a, b) in values.items():
+            found[key + end] = paired_finding(CLAIMS[key + end], a, b, "alphabets", **options)
+    return found
+
+
+def compare_switches(
+    alphabets: pd.DataFrame, protocol: str = "drawers", *, column: str = "item_accuracy", n_resamples: int = 9999
+) -> pd.DataFrame:
+    """Momentum grouping without each of its parts, less the whole of it.
+
+    Parameters
+    ----------
+    alphabets
+        Rows by alphabet of :func:`one_split` with columns ``protocol`` and ``seed``.
+    protocol, column
+        As for :func:`gains`.
+    n_resamples
+        As for :func:`helpers.inference.paired`.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`helpers.studies.comparing.paired_table` gives it, by switch.
+    """
+    from helpers.studies.comparing import paired_table
+
+    switches = [name for name in METHODS if name.startswith("…") and name in set(alphabets["method"])]
+    pairs = {name: gains(alphabets, protocol, (name, "momentum grouping"), column) for name in switches}
+    return paired_table({name: tuple(both.to_numpy().T) for name, both in pairs.items()}, n_resamples=n_resamples)
+
+
+def few_shot_table(encoders: pd.DataFrame, *, protocol: str = "alphabets") -> pd.DataFrame:
+    """One-shot accuracy of encoders trained for alphabets and for characters, beside what was published.
+
+    Parameters
+    ----------
+    encoders
+        Rows of :func:`one_split` with columns ``protocol`` and ``seed``.
+    protocol
+        A name in :data:`PROTOCOLS`; published numbers are those of characters that training has not seen.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``5 ways`` and ``20 ways``, means over divisions.
+    """
+    import pandas as pd
+
+    names = ["untrained", "group-group", "group-item", "item-item, InfoNCE", "group-item, characters"]
+    here = summary(encoders, protocol).reindex(names).dropna(how="all")[["few_5", "few_20"]]
+    there = pd.DataFrame.from_dict(PUBLISHED, orient="index", columns=["few_5", "few_20"]).rename(
+        "{}, published".format
+    )
+    return pd.concat([here, there]).set_axis(["5 ways", "20 ways"], axis=1)
+
+
+def show_alphabets(drawings: Drawings, *, characters: int = 8) -> Figure:
+    """Some characters of each alphabet: above by one drawer, below by another."""
+    import matplotlib.pyplot as plt
+
+    names = np.unique(drawings.alphabet)
+    fig, axes = plt.subplots(len(names), 1, figsize=(6.0, 0.9 * len(names)))
+    two = np.unique(drawings.drawer)[:2]
+    for ax, name in zip(np.atleast_1d(axes), names, strict=True):
+        here = drawings[(drawings.alphabet == name) & (drawings.rotation == 0)]
+        shown = np.unique(here.character)[:characters]
+        rows = [[here.images[(here.character == c) & (here.drawer == d)][0] for c in shown] for d in two]
+        ax.imshow(np.vstack([np.hstack(row) for row in rows]), cmap="Greys", vmin=0, vmax=1.3)
+        ax.set(xticks=[], yticks=[])
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
+    fig.tight_layout(h_pad=0.2)
+    return fig
+
+
+KINDS = {
+    "item-item": ("C0", "item-item"),
+    "group-group": ("C1", "group-group"),
+    "group-item": ("C2", "group-item"),
+    "Group": ("C3", "GroupFace, Group Loss"),
+    "momentum": ("C4", "momentum grouping"),
+    "…": ("C4", "momentum grouping"),
+    "untrained": ("C7", "untrained"),
+}
+
+
+def show_methods(found: pd.DataFrame) -> Figure:
+    """Item accuracy of each method against what it does to groups: the norm within classes, and within / between.
+
+    Parameters
+    ----------
+    found
+        Of :func:`summary`.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6), sharey=True)
+    words = ("norm of differences within a class", "within / between")
+    for ax, column, label in zip(axes, ("within", "ratio"), words, strict=True):
+        named = set()
+        for method, row in found.iterrows():
+            color, kind = next(value for start, value in KINDS.items() if method.startswith(start))
+            hollow = method.startswith("…")
+            style = {"mfc": "none" if hollow else color, "label": None if kind in named or hollow else kind}
+            ax.plot(row[column], row["item_accuracy"], "o", color=color, ms=6, **style)
+            named |= set() if hollow else {kind}
+        for method in ("group-group", "group-item", "… not normalised"):
+            if method in found.index:
+                at = (found.loc[method, column], found.loc[method, "item_accuracy"])
+                ax.annotate(method.removeprefix("… "), at, xytext=(5, 5), textcoords="offset points", fontsize=8)
+        ax.set(xscale="log", xlabel=label)
+    axes[0].set_ylabel("item accuracy")
+    axes[1].legend(fontsize=7)
+    fig.tight_layout()
+    return fig
