@@ -11,10 +11,6 @@ Items are the rows of any matrix, embeddings included; each belongs to one group
 ``readouts``    one vector for each group: centroid, medoid, medians, moments; all of them by name
 ``distances``   how far groups are apart, as points or as distributions of their items
 ``bounds``      what a margin on triplets of items promises about centroids, and how far that is from the truth
-==============  ================================================================================================="""
-
-from helpers.groups.distances import DISTANCES, Distance, GroupDistances, group_distances
-=======
 ``encoding``    an encoder of items that is trained so that groups of one class come together
 ``losses``      what brings them together, as functions of tensors; ``objectives``: with heads, batches and switches
 ``sets``        learned readouts: Deep Sets, attention, Set Transformer

@@ -52,13 +52,13 @@ class GroupEncoder(BaseEstimator):
     hidden
         Widths of the hidden layers of the perceptron.
     channels
-        Of the first convolution.
+        Channels of the first of three convolutions, for images.
     steps
         Steps of training.
     batch_classes, batch_items
         Classes of a batch, and items of each of their two groups.
     learning_rate
-        Of Adam, at the first step; it falls to 0 along a cosine.
+        Learning rate of Adam at the first step; it falls to 0 along a cosine.
     options
         Further parameters of the loss, such as ``{"temperature": 0.2}``; see :mod:`helpers.groups.objectives`.
     single_group
@@ -67,7 +67,7 @@ class GroupEncoder(BaseEstimator):
     folder
         Where training is kept, so that it goes on after an interruption; None: nowhere.
     device
-        Of torch.
+        Name of the torch device.
     random_state
         Seed of weights and batches: on one machine with one thread the result is the same each time.
 
@@ -211,7 +211,7 @@ class GroupEncoder(BaseEstimator):
         Returns
         -------
         ndarray of shape (n, width), float32
-            Of unit length, unless ``encoder`` is a function that gives something else.
+            Rows have unit length, unless ``encoder`` is a function that gives something else.
         """
         import torch
 
@@ -239,7 +239,7 @@ class GroupEncoder(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_groups, width), float64
-            As :meth:`transform`.
+            Groups in the order of :meth:`transform`.
         """
         check_is_fitted(self, "network_")
         if self.pooling_ is None:
@@ -258,7 +258,7 @@ class GroupEncoder(BaseEstimator):
         Returns
         -------
         ndarray of shape (n, width), float32
-            Of unit length; with a learned readout the vector of the group that the item alone is.
+            Rows have unit length; with a learned readout each is the vector of the group that the item alone is.
         """
         z = self.embed(x)
         return z if self.pooling_ is None else self._pooled(z, list(np.arange(len(z))[:, None])).astype(np.float32)

@@ -95,7 +95,7 @@ def all_triplets(z: torch.Tensor, labels: torch.Tensor, margin: float = 0.2) -> 
     labels : tensor of shape (n,), int
         Class of each item: a and p are two items of one class, n is one of another.
     margin
-        μ.
+        Smallest difference μ of the two distances that costs nothing.
 
     Returns
     -------
@@ -194,9 +194,9 @@ def self_distributed_groups(probabilities: torch.Tensor, expected: torch.Tensor)
     Parameters
     ----------
     probabilities : tensor of shape (n, K)
-        Of each latent group, for each item.
+        Probability of each latent group for each item.
     expected : tensor of shape (K,)
-        Their running means: where both are averaged over the data, each group's centred value is 1/K.
+        Running means of the probabilities: where both are averaged over the data, each group's centred value is 1/K.
 
     Returns
     -------
@@ -228,7 +228,7 @@ def replicator(probabilities: torch.Tensor, similarity: torch.Tensor, steps: int
     similarity : tensor of shape (n, n)
         W ≥ 0. An item that nobody resembles keeps its row.
     steps
-        How often.
+        Number of steps of the dynamics.
 
     Returns
     -------
@@ -262,14 +262,14 @@ def group_loss(
     Parameters
     ----------
     z : tensor of shape (n, p), p ≥ 2
-        Embeddings.
+        Embeddings of the items of a batch.
     logits : tensor of shape (n, classes)
-        Of a classifier.
+        Logits that a classifier gives the items.
     labels : tensor of shape (n,), int
     anchors : bool tensor of shape (n,)
         Items whose class is given; the loss is averaged over all others.
     steps
-        Of the dynamics.
+        Number of steps of the dynamics.
 
     Returns
     -------

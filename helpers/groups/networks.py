@@ -59,7 +59,7 @@ def convolutions(side: tuple[int, int], channels: int, width: int) -> nn.Module:
     side
         Height and width of an image in pixels.
     channels
-        Of the first convolution; the others have two and four times as many.
+        Channels of the first convolution; the others have two and four times as many.
     width
         Features of an embedding.
     """
@@ -82,12 +82,12 @@ class GroupAware(nn.Module):
     width
         Features of z.
     n_latent
-        Latent groups.
+        Number of latent groups.
 
     Attributes
     ----------
     logits : tensor of shape (n, n_latent)
-        Of the probabilities p of the items that came last.
+        Logits of the probabilities p, for the items that came last.
 
     Notes
     -----

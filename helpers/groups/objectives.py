@@ -99,7 +99,7 @@ class BetweenItems(Objective):
     kind
         ``"info_nce"`` or ``"triplet"``.
     temperature, margin
-        Of the one and of the other.
+        Temperature of InfoNCE; margin of triplets.
     """
 
     def __init__(self, pooling, width, n_classes, *, kind: str, temperature: float = 0.1, margin: float = 0.2):
@@ -122,7 +122,7 @@ class BetweenGroups(Objective):
     kind
         ``"group_group"`` or ``"group_item"``.
     temperature
-        Of the contrast.
+        Temperature of the contrast.
     """
 
     two_groups, uses_pooling = True, True
@@ -152,13 +152,13 @@ class GroupFace(Objective):
     Parameters
     ----------
     n_latent
-        Latent groups.
+        Number of latent groups.
     scale, margin
-        Of ArcFace; the margin in degrees.
+        Scale of the logits of ArcFace, and its margin in degrees.
     weight
-        Of the cross-entropy.
+        Weight of the cross-entropy of latent groups.
     momentum
-        Of the running means of the probabilities.
+        Share that the running means of the probabilities keep at each step.
 
     Notes
     -----
@@ -211,7 +211,7 @@ class ReplicatorHead(Objective):
     anchors
         Items of each class in a batch whose class is given.
     steps
-        Of the dynamics.
+        Number of steps of the dynamics.
     scale
         What the logits are multiplied by: embeddings have length 1.
     """
@@ -245,7 +245,7 @@ class MomentumGroups(Objective):
     n_groups
         Groups, at most as many as items.
     temperature
-        Of the cross-entropy.
+        Temperature of the cross-entropy.
     start
         ``"kmeans"``: groups begin as clusters of the items; ``"random"``: as random directions.
     momentum

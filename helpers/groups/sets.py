@@ -46,7 +46,7 @@ class DeepSets(nn.Module):
     width
         Features of an item, and of the vector of a set.
     hidden
-        Width between.
+        Width of the inner layers.
     pool
         ``"mean"``, which forgets how many items there are, or ``"sum"``, which knows.
 

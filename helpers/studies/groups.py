@@ -32,6 +32,7 @@ __all__ = [
     "findings",
     "gains",
     "method_encoder",
+    "methods_for",
     "one_split",
     "show_alphabets",
     "show_methods",
@@ -54,7 +55,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "group-group, Deep Sets": {"loss": "group_group", "readout": "deep_sets"},
     "group-group, attention": {"loss": "group_group", "readout": "attention"},
     "group-group, Set Transformer": {"loss": "group_group", "readout": "set_transformer", "learning_rate": 0.001},
-    "group-item, Deep Sets": {"loss": "group_item", "readout": "deep_sets"},
     "group-item, attention": {"loss": "group_item", "readout": "attention"},
     "GroupFace": {"loss": "group_face"},
     "Group Loss": {"loss": "group_loss"},
@@ -65,7 +65,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "… never regrouped": {**_SMOG, "options": {"regroup_every": 0}},
     "… no teacher": {**_SMOG, "options": {"teacher": 0.0}},
     "… not normalised": {**_SMOG, "options": {"normalize": False}},
-    "… neither normalised nor regrouped": {**_SMOG, "options": {"normalize": False, "regroup_every": 0}},
     "group-item, characters": {"loss": "group_item", "batch_classes": 20, "batch_items": 4},
 }
 """Parameters of :class:`helpers.groups.GroupEncoder` by the name of a method. The classes of the last one are
@@ -116,6 +115,19 @@ def turned_views(x: Any, rng: np.random.Generator) -> tuple[Any, Any]:
     return tuple(torch.rot90(x, int(turns), (1, 2)) for turns in rng.choice(4, 2, replace=False))
 
 
+def methods_for(protocol: str, by: str = "rotation") -> list[str]:
+    """Names of the methods that are recorded: few where groups are not by rotation, and characters as classes only
+    where few-shot learning is about characters that training has not seen.
+
+    >>> from helpers.studies.groups import methods_for
+    >>> methods_for("drawers", by="characters")
+    ['untrained', 'item-item, InfoNCE', 'group-group', 'group-item']
+    """
+    if by != "rotation":
+        return list(FEW)
+    return [name for name in METHODS if protocol == "alphabets" or not name.endswith("characters")]
+
+
 def method_encoder(method: str, *, by: str = "rotation", **parameters: Any) -> GroupEncoder:
     """The encoder of a method.
 
@@ -162,7 +174,7 @@ def one_split(
     Parameters
     ----------
     drawings
-        Alphabets.
+        Drawings of all alphabets.
     protocol
         ``"drawers"`` or ``"alphabets"``: what is held out; see :data:`PROTOCOLS`.
     methods
@@ -210,8 +222,9 @@ def one_split(
         else:
             encoder.fit(train.images, train.alphabet, groups[0])
         seconds = time.process_time() - began
+        z = encoder.embed(test.images)
         for readout in (encoder.readout,) if encoder.readout in LEARNED else ("centroid", "medoid"):
-            whole, each = _judged(encoder.set_params(readout=readout), test, groups[1], seed)
+            whole, each = _judged(encoder.set_params(readout=readout), z, test, groups[1], seed)
             about = {"method": method, "readout": readout}
             encoders.append(about | whole | {"seconds": seconds})
             alphabets.append(each.assign(**about))
@@ -228,7 +241,7 @@ def _characters(drawings: Drawings) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _judged(
-    encoder: GroupEncoder, test: Drawings, groups: np.ndarray, seed: int
+    encoder: GroupEncoder, z: np.ndarray, test: Drawings, groups: np.ndarray, seed: int
 ) -> tuple[dict[str, float], pd.DataFrame]:
     """All measures of one encoder with its readout, and those that there are for each alphabet."""
     import pandas as pd
@@ -237,7 +250,8 @@ def _judged(
 
     found = group_codes(groups, len(groups))
     classes = test.alphabet[[rows[0] for rows in found.members()]]
-    items, vectors = encoder.transform_items(test.images), encoder.transform(test.images, groups)
+    vectors = encoder.read(z, found)
+    items = encoder.read(z, np.arange(len(z))) if encoder.readout in LEARNED else z
     apart = within_between(vectors, classes)
     right = {
         "retrieval": pd.Series(retrieval(vectors, classes)).groupby(classes).mean(),
@@ -254,7 +268,7 @@ def _judged(
         shots[f"few_{ways}"] = float(known)
     whole = each.drop(columns="rank").mean().to_dict() | shots | {"rank": rankme(items, epsilon=0)}
 
-    whole["sub_10"] = float(subsample_error(encoder.embed(test.images), groups, encoder.read, [10], rng=seed)[0])
+    whole["sub_10"] = float(subsample_error(z, groups, encoder.read, [10], rng=seed)[0])
     return whole, each.rename_axis("alphabet").reset_index()
 
 
@@ -271,7 +285,7 @@ def summary(encoders: pd.DataFrame, protocol: str, *, readout: str = "centroid")
     protocol
         A name in :data:`PROTOCOLS`.
     readout
-        Of the methods that learn none.
+        Readout of the methods that learn none.
 
     Returns
     -------
@@ -301,7 +315,7 @@ def gains(
     column
         What is compared.
     readout
-        Of both.
+        Readout of both methods.
 
     Returns
     -------
@@ -439,7 +453,7 @@ def show_methods(found: pd.DataFrame) -> Figure:
     Parameters
     ----------
     found
-        Of :func:`summary`.
+        Table of :func:`summary`.
     """
     import matplotlib.pyplot as plt
 
