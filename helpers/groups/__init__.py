@@ -5,6 +5,7 @@ Items are the rows of any matrix, embeddings included; each belongs to one group
     vectors, names, counts = centroid(x, groups)
     READOUTS["geometric_median"](x, groups)
     group_distances(x, groups, "energy").distances
+    GroupEncoder(loss="group_item", random_state=0).fit(x, y, groups).transform(x, groups)
 
 ==============  ========================================================================================================
 ``membership``  which items belong to which group: labels or lists of rows, checked
@@ -42,6 +43,7 @@ __all__ = [
     "READOUTS",
     "Distance",
     "GroupDistances",
+    "GroupEncoder",
     "GroupVectors",
     "Membership",
     "Readout",
