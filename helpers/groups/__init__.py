@@ -5,12 +5,17 @@ Items are the rows of any matrix, embeddings included; each belongs to one group
     vectors, names, counts = centroid(x, groups)
     READOUTS["geometric_median"](x, groups)
     group_distances(x, groups, "energy").distances
+    group_regions(x, groups).radii, items_needed(x, groups, 0.1).needed
+    shrink(x, groups).vectors
     GroupEncoder(loss="group_item", random_state=0).fit(x, y, groups).transform(x, groups)
 
 ==============  ========================================================================================================
 ``membership``  which items belong to which group: labels or lists of rows, checked
 ``readouts``    one vector for each group: centroid, medoid, medians, moments; all of them by name
 ``distances``   how far groups are apart, as points or as distributions of their items
+``influence``   how much each item moves the vector of its group
+``regions``     a ball about each vector that holds the true one, and how many items a precision takes
+``shrinkage``   vectors of small groups, drawn towards their class or the whole
 ``bounds``      what a margin on triplets of items promises about centroids, and how far that is from the truth
 ``encoding``    an encoder of items that is trained so that groups of one class come together
 ``losses``      what brings them together, as functions of tensors; ``objectives``: with heads, batches and switches
@@ -35,6 +40,8 @@ from helpers.groups.readouts import (
     readout,
     trimmed_mean,
 )
+from helpers.groups.regions import GroupRegions, ItemsNeeded, group_regions, items_needed
+from helpers.groups.shrinkage import ShrunkVectors, shrink
 
 __all__ = [
     "DISTANCES",
@@ -44,16 +51,22 @@ __all__ = [
     "Distance",
     "GroupDistances",
     "GroupEncoder",
+    "GroupRegions",
     "GroupVectors",
+    "ItemsNeeded",
     "Membership",
     "Readout",
+    "ShrunkVectors",
     "centroid",
     "geometric_median",
     "group_codes",
     "group_distances",
+    "group_regions",
+    "items_needed",
     "medoid",
     "medoid_items",
     "moments",
     "readout",
+    "shrink",
     "trimmed_mean",
 ]

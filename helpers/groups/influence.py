@@ -1,0 +1,143 @@
+"""How much each item moves the vector of its group: what regions and sample sizes are made of.
+
+To first order a readout is its limit plus the mean of the influences of the items, so that their scatter over n is its
+covariance. Influences here sum to zero over each group (but for the rounding of the readout itself).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from helpers.groups.membership import Batch
+from helpers.groups.readouts import geometric_median
+
+__all__ = ["INFLUENCES", "influences"]
+
+SINGULAR = 1e-10  # least eigenvalue of a curvature, as a share of the largest, at which it still counts as one
+
+Influences = tuple[np.ndarray, np.ndarray]  # vectors (n_groups_here, q) and influences (m, q)
+
+
+def influences(batch: Batch, readout: str | Callable[..., Any]) -> Influences:
+    """Vectors of the groups of a batch, and the influence of each of their items on them.
+
+    Parameters
+    ----------
+    batch
+        Some whole groups; see :func:`~helpers.groups.membership.batches`.
+    readout
+        A name of :data:`INFLUENCES`, or a function ``(x, groups) -> GroupVectors``, whose influences are those of the
+        jackknife: n_g - 1 times what leaving the item out changes.
+
+    Returns
+    -------
+    tuple of ndarray
+        Vectors (n_groups_here, q) and influences (m, q), zero in groups of one, infinite where they are not known: for
+        a geometric median of items on a line.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    """
+    if callable(readout):
+        return _jackknife(batch, readout)
+    if readout not in INFLUENCES:
+        known = ", ".join(map(repr, INFLUENCES))
+        raise ValueError(f"readout {readout!r} has no known influences; it is one of {known}, or a function")
+    return INFLUENCES[readout](batch)
+
+
+def _centroid(batch: Batch) -> Influences:
+    means = batch.means()
+    return means, batch.rows - means[batch.within]
+
+
+def _trimmed_mean(batch: Batch, proportion: float = 0.1) -> Influences:
+    """Items drawn in to the last values kept, about their mean, over the share that is kept."""
+    vectors, out = batch.means(), np.empty_like(batch.rows)
+    for g, (start, count) in enumerate(zip(batch.starts, batch.counts, strict=True)):
+        rows = batch.rows[start : start + count]
+        cut = int(proportion * count)
+        if cut:
+            ordered = np.sort(rows, axis=0)
+            vectors[g] = ordered[cut : count - cut].mean(axis=0)
+            rows = np.clip(rows, ordered[cut], ordered[count - 1 - cut])
+        out[start : start + count] = (rows - rows.mean(axis=0)) * (count / (count - 2 * cut))
+    return vectors, out
+
+
+def _geometric_median(batch: Batch) -> Influences:
+    """Unit vectors towards the items, turned by the inverse curvature of the sum of distances."""
+    labels = batch.within
+    vectors = geometric_median(batch.rows, labels).vectors
+    out = np.zeros_like(batch.rows)
+    for g, (start, count) in enumerate(zip(batch.starts, batch.counts, strict=True)):
+        if count == 1:
+            continue
+        difference = batch.rows[start : start + count] - vectors[g]
+        distance = np.linalg.norm(difference, axis=1)
+        free = distance > 1e-7 * distance.mean()
+        if not free.any():
+            continue  # all items are equal: nothing moves the median
+        unit = np.where(free[:, None], difference / np.where(free, distance, 1)[:, None], 0)
+        # The median is off by about the distance over √n; nearer than that, an item bends the sum as if it were there.
+        blur = np.median(distance) ** 2 / (3 * count)
+        weight = np.where(free, np.sqrt((1 + 1 / (3 * count)) / (distance**2 + blur)), 0)
+        values, axes = np.linalg.eigh(_directions(unit, weight / weight.sum()))
+        if count == 2 or 1 - values[-1] <= SINGULAR:
+            out[start : start + count] = np.inf
+            continue
+        values = weight.mean() * (1 - values)
+        out[start : start + count] = ((unit - unit.mean(axis=0)) @ axes / values) @ axes.T
+    return vectors, out
+
+
+def _directions(unit: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Weighted mean of the outer squares of unit vectors, drawn towards I/p by the share of it that is noise.
+
+    Of few items the vectors fill only few directions, in which the raw curvature is far too small.
+    """
+    p = unit.shape[1]
+    found = (unit.T * weight) @ unit
+    square = np.sum(found**2)
+    few = np.sum(weight**2)  # one over their effective number
+    noise = (1 - square) * few / (1 - few)
+    share = min(noise / (square - 1 / p), 1.0) if square > 1 / p else 1.0
+    return (1 - share) * found + share * np.eye(p) / p
+
+
+def _moments(batch: Batch) -> Influences:
+    """Of a mean, the item; of a standard deviation s, (square - s²) / 2s."""
+    means, centred = _centroid(batch)
+    variance = batch.sums(centred**2) / np.maximum(batch.counts - 1, 1)[:, None]
+    sd = np.sqrt(variance)
+    square = centred**2 - (batch.sums(centred**2) / batch.counts[:, None])[batch.within]
+    half = 2 * sd[batch.within]
+    spread = np.divide(square, half, out=np.zeros_like(square), where=half > 0)
+    return np.hstack([means, sd]), np.hstack([centred, spread])
+
+
+def _jackknife(batch: Batch, readout: Callable[..., Any]) -> Influences:
+    vectors = np.asarray(readout(batch.rows, batch.within).vectors, dtype=np.float64)
+    out = np.zeros((len(batch.rows), vectors.shape[1]))
+    for start, count in zip(batch.starts, batch.counts, strict=True):
+        if count == 1:
+            continue
+        rows = batch.rows[start : start + count]
+        kept = np.tile(np.arange(count), (count, 1))[~np.eye(count, dtype=bool)]
+        without = readout(rows[kept], np.repeat(np.arange(count), count - 1)).vectors
+        out[start : start + count] = (count - 1) * (np.mean(without, axis=0) - without)
+    return vectors, out
+
+
+INFLUENCES: dict[str, Callable[[Batch], Influences]] = {
+    "centroid": _centroid,
+    "geometric_median": _geometric_median,
+    "trimmed_mean": _trimmed_mean,
+    "moments": _moments,
+}
+"""Readouts whose influences have a formula, by name."""
