@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tolerance import of_a_share
+from tolerance import of_a_share, unit
 
 from helpers.inputs import read
 from helpers.metrics import spearman
@@ -183,7 +183,7 @@ def test_reciprocal_ranks_are_added(search):
     from helpers.report.keeping.searching import _reciprocal
 
     scores = np.array([[0.3, 0.9, 0.5]], dtype=np.float32)
-    np.testing.assert_allclose(_reciprocal(scores), [[1 / 63, 1 / 61, 1 / 62]], rtol=1e-6)
+    np.testing.assert_allclose(_reciprocal(scores), [[1 / 63, 1 / 61, 1 / 62]], rtol=unit("float32"))
 
 
 def test_the_report_says_what_to_keep_first_and_keeps_the_step(tmp_path):
