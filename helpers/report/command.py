@@ -17,6 +17,7 @@ from helpers.errors import Argument
 from helpers.groups import READOUTS
 from helpers.inputs import read
 from helpers.report.building import build
+from helpers.report.requirements import REQUIREMENTS, check_requirements, parse_requirement
 from helpers.report.sentences import not_read_in_words
 from helpers.report.steps import StepProgress
 
@@ -51,6 +52,13 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     option("--what-to-keep", action="store_true", help="also judge all subsets, fusions, widths and storage: minutes")
     option("--margin", type=float, help="loss of score accepted for fewer bytes or encoders (default: {default})")
     option("--seed", dest="rng", type=int, help="seed of everything that is random (default: {default})")
+    parser.add_argument(
+        "--require",
+        action="append",
+        default=argparse.SUPPRESS,
+        metavar="CONDITION",
+        help=f"exit with 3 if it is not met: {', '.join(REQUIREMENTS)} or score>=NUMBER; repeatable",
+    )
     option("--overwrite", action="store_true", help="replace a report that is there")
 
 
@@ -109,12 +117,18 @@ def run_report(args: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(args).items() if name != "command"}
     if not given["inputs"] and "models" not in given:
         raise ValueError("name the folder or file of the embeddings, or models that read --text")
+    wanted = given.pop("require", [])
+    for name in wanted:
+        parse_requirement(name)  # before hours of work
     with Bar() as bar:
         report = build(progress=bar, **given)
     for line in not_read_in_words(report.inputs):
         print(line)
     print(f"The report is at {report.folder / 'index.html'}")
-    return 0
+    failed = [one for one in check_requirements(report, wanted) if not one.met]
+    for one in failed:
+        print(f"not met: {one.name} ({one.reason})", file=sys.stderr)
+    return 3 if failed else 0
 
 
 def run_apply(args: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -64,9 +65,9 @@ def prepare(out: str | os.PathLike[str], call: Mapping[str, Any], *, overwrite: 
     return out
 
 
-def finish(out: Path, call: Mapping[str, Any]) -> None:
-    """Mark a report as finished and remove what only an unfinished one needs."""
-    _tell(out, call, finished=True)
+def finish(out: Path, call: Mapping[str, Any], result: Mapping[str, Any] | None = None) -> None:
+    """Mark a report as finished, with its result for programs, and remove what only an unfinished one needs."""
+    _tell(out, call, finished=True, result=result)
     shutil.rmtree(out / STEPS, ignore_errors=True)
 
 
@@ -93,12 +94,41 @@ def _about(out: Path) -> dict[str, Any] | None:
         return None
 
 
-def _tell(out: Path, call: Mapping[str, Any], *, finished: bool) -> None:
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: tables as lists of rows, what is no finite number as null.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> plain({"a": pd.DataFrame({"x": [1.0, float("nan")]})})
+    {'a': [{'x': 1.0}, {'x': None}]}
+    """
+    import pandas as pd
+
+    if isinstance(value, pd.DataFrame):
+        named = value.index.name is not None or value.index.nlevels > 1 or value.index.dtype == object
+        rows = value.reset_index() if named else value
+        rows = rows.set_axis([str(name) for name in rows.columns], axis=1)
+        return [plain(row) for row in rows.to_dict("records")]
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def _tell(out: Path, call: Mapping[str, Any], *, finished: bool, result: Mapping[str, Any] | None = None) -> None:
     try:
         number = version("comparing-representations")
     except PackageNotFoundError:
         number = ""
     about = {"format": FORMAT, "version": number, "finished": finished, "call": call}
+    if result is not None:
+        about["result"] = plain(result)
     draft = out / f"{ABOUT}.part"
     draft.write_text(json.dumps(about, indent=1), encoding="utf-8")
     os.replace(draft, out / ABOUT)

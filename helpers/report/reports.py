@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -175,6 +175,17 @@ class Report:
             raise KeyError(f"no figure {name!r}; there are {list(figures)}")
         return figures[name]()
 
+    @property
+    def result(self) -> dict[str, Any]:
+        """Every decision, sentence and table, as ``report.json`` holds them for programs."""
+        return {
+            "decisions": asdict(self.decisions),
+            "summary": self.summary,
+            "sentences": self.sentences,
+            "to_keep": None if self.options is None else self.options.chosen,
+            "tables": self.tables,
+        }
+
     def to_html(self) -> str:
         """The report as one page that loads nothing."""
         return render(self.title, self.summary, self.sections, self.about)
@@ -183,7 +194,8 @@ class Report:
         """Leave the report in a folder.
 
         It then holds the page ``index.html``, ``tables/*.csv``, the fitted ``ensemble/``, the combined embedding
-        ``combined.npy`` with the ids of its rows in ``combined.ids.txt``, and ``report.json``.
+        ``combined.npy`` with the ids of its rows in ``combined.ids.txt``, and ``report.json`` with every decision,
+        sentence and table.
 
         Parameters
         ----------
@@ -216,7 +228,7 @@ class Report:
         write_transformed(self.ensemble, spaces, folder / COMBINED)
         write_ids(self.inputs.ids, folder)
         (folder / "index.html").write_text(replace(self, folder=folder).to_html(), encoding="utf-8")
-        finish(folder, call)
+        finish(folder, call, self.result)
         return folder / "index.html"
 
     def _repr_html_(self) -> str:
