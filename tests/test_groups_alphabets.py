@@ -69,6 +69,7 @@ def test_curvature_bends_the_strokes_that_the_polygon_would_draw():
     corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
     polygon, curve = (_blend(c) @ corners for c in (0.0, 1.0))
     np.testing.assert_allclose(_blend(0.3).sum(axis=1), 1)
+    # A few roundings of weights that sum to 1.
     np.testing.assert_allclose(polygon[[0, -1]], corners[[0, -1]], atol=1e-15)
     np.testing.assert_allclose(curve[[0, -1]], corners[[0, -1]], atol=1e-15)
     assert polygon[:, 1].max() == pytest.approx(1)

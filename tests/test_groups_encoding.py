@@ -139,6 +139,7 @@ def test_a_group_of_one_works(data):
     groups = np.array(groups.tolist(), dtype="U8")
     groups[0] = "alone"
     fitted = encoder(steps=3).fit(x, y, groups)
+    # Single precision: some sixteen roundings.
     np.testing.assert_allclose(fitted.transform(x[:1], groups[:1])[0], fitted.embed(x[:1])[0], rtol=1e-6)
 
 

@@ -51,6 +51,7 @@ def test_so_do_the_regions_of_other_readouts(readout, n, low, high):
     true = np.hstack([np.zeros((400, 4)), np.ones((400, 4))])[:, : found.vectors.shape[1]]
     share, width = found.contains(true).mean(), of_a_share(0.95, 400)
     assert low - width <= share - 0.95 <= high + width
+    # As near to itself as a geometric median stops.
     np.testing.assert_allclose(found.vectors, READOUTS[readout](x, groups).vectors, rtol=0, atol=1e-6)
 
 
@@ -141,6 +142,7 @@ def test_regions_move_and_grow_with_the_items():
     x, groups = items(30, 8, 3)
     for readout in ("centroid", "geometric_median", "medoid", "trimmed_mean"):
         found, moved = group_regions(x, groups, readout), group_regions(4 * x + 7, groups, readout)
+        # As near to itself as a geometric median stops.
         np.testing.assert_allclose(moved.vectors, 4 * found.vectors + 7, rtol=0, atol=1e-6)
         np.testing.assert_allclose(moved.radii, 4 * found.radii, rtol=1e-5)
 
@@ -159,10 +161,12 @@ def test_influences_sum_to_zero_and_are_what_leaving_an_item_out_changes(readout
     batch = next(batches(x, membership))
     vectors, found = influences(batch, readout)
     _, jackknife = influences(batch, lambda x, groups: READOUTS[readout](x, groups))
+    # A geometric median stops so near to itself; leaving one of some 150 items out is off by several times 1 / 150.
     np.testing.assert_allclose(batch.sums(found), 0, atol=1e-9 * len(x))
     np.testing.assert_allclose(vectors, READOUTS[readout](x, groups).vectors, rtol=0, atol=1e-6)
     if readout == "centroid":
         np.testing.assert_allclose(found, jackknife, rtol=0, atol=1e4 * EPS)
+    # Both are sums over items: off by the order of 1 / n.
     by_formula, by_leaving = np.sum(found**2), np.sum(jackknife**2)
     assert by_formula == pytest.approx(by_leaving, rel=0.1)
     assert np.sum(found * jackknife) > 0.95 * np.sqrt(by_formula * by_leaving)
