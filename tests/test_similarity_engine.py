@@ -14,13 +14,15 @@ import tolerance
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata
 
-from helpers.similarity._engine import features, passes, plan, resources, state
-from helpers.similarity._engine.compiled import CANCELLED, CHUNK
+from helpers.similarity._engine import compiled, features, passes, plan, resources, state
+from helpers.similarity._engine.compiled import CANCELLED
 from helpers.similarity._engine.features import feature_products
+from helpers.similarity._engine.levels import LEVELS
 from helpers.similarity._engine.passes import stream
 from helpers.similarity._engine.requirements import Requirements, Totals
 from helpers.similarity._engine.resources import memory_in_bytes
 from helpers.similarity._engine.sources import common_dtype, open_sources
+from helpers.similarity._engine.tensors import CHUNK, TorchKernels
 
 EVERYTHING = Requirements(gram=True, distance=True, dissimilarity="correlation", neighbours=5)
 PEARSON = Requirements(
@@ -196,7 +198,7 @@ def test_several_panels_give_what_one_gives(monkeypatch):
     def short(*arguments):
         from dataclasses import replace
 
-        return replace(make_plan(*arguments), panel=64, block=32)
+        return replace(make_plan(*arguments), panel=64, block=64)
 
     monkeypatch.setattr(passes, "make_plan", short)
     check(run(named), named, EVERYTHING, "float64")
@@ -324,7 +326,7 @@ class Stop(Exception):
     """Someone stops the run."""
 
 
-@pytest.mark.parametrize("after", [25, 90])
+@pytest.mark.parametrize("after", [8, 30])
 def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch, after):
     monkeypatch.setattr(plan, "SORTED", 0)
     monkeypatch.setattr(state, "SAVE_EVERY", 0.0)
@@ -347,7 +349,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch, after):
     monkeypatch.setattr(passes, "run_block", lambda *a: (count.append(a[3]), run_block(*a))[1])
     resumed = run(named, block_rows=32, memory=SMALL, checkpoint=path)
     assert not path.exists()
-    blocks = 2 * 11 * 12 // 2
+    blocks = 2 * 6 * 7 // 2
     assert 0 < len(count) < blocks - after + 10 and done + len(count) >= blocks
     np.testing.assert_array_equal(resumed.gram, whole.gram)
     np.testing.assert_array_equal(resumed.dissimilarity, whole.dissimilarity)
@@ -426,3 +428,21 @@ def test_memory_is_a_number_or_text(text, value):
 def test_memory_that_is_no_amount_is_refused(wrong):
     with pytest.raises(ValueError, match="max_memory is"):
         memory_in_bytes(wrong)
+
+
+@pytest.mark.parametrize("kernels", [compiled, TorchKernels("cpu")], ids=["numpy", "torch"])
+def test_equal_and_neighbouring_levels_share_their_rank(kernels):
+    rng = np.random.default_rng(0)
+    level = 2.0**-LEVELS  # of values whose largest is below 1
+    values = np.repeat(rng.permutation(1 << 12)[:900] / (1 << 12), 3)
+    expected = rankdata(values) - (len(values) + 1) / 2
+    moved = np.clip(values + rng.uniform(-0.4, 0.4, len(values)) * level, 0, None)
+    found = kernels.from_numpy(moved.copy())
+    kernels.rank(found, kernels.words(len(values)))
+    np.testing.assert_allclose(kernels.to_numpy(found) * len(values), expected, rtol=0, atol=1e-9)
+
+
+def test_every_pair_of_objects_whose_distances_are_sorted_has_its_place():
+    assert plan.SORTED * (plan.SORTED - 1) // 2 <= 1 << compiled.PLACES
+    with pytest.raises(ValueError, match="at most 8388608 can be ranked by one sort"):
+        compiled.rank(np.empty((1 << compiled.PLACES) + 1), np.empty(0, np.uint64))

@@ -20,6 +20,7 @@ from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata
 
 from helpers.similarity import matrices
+from helpers.similarity._engine import compiled, plan
 from helpers.similarity.matrices import STREAMED, STUDY, compare, similarity_matrices, similarity_matrix
 from helpers.similarity.registry import MEASURES
 from helpers.similarity.streaming import Requirements, Streamed
@@ -579,3 +580,84 @@ def test_both_implementations_of_the_kernels_have_what_the_engine_asks_for():
             for kernels in (compiled, TorchKernels):
                 assert parameters(getattr(kernels, name)) == parameters(asked), (kernels, name)
     assert set(compiled.FILL) == set(TorchKernels("cpu").FILL)
+
+
+def with_copies(dtype: str) -> dict[str, np.ndarray]:
+    """Two representations of more objects than are computed in double precision anyway; half of them are copies."""
+    rng = np.random.default_rng(0)
+    n = plan.DOUBLE + 136
+    x = rng.normal(size=(n, 448)).astype("float32")
+    y = x[:, :440] + rng.normal(size=(n, 440)).astype("float32")
+    of = np.concatenate([np.arange(n // 2)] * 2)[rng.permutation(n)]
+    return {"x": x[of].astype(dtype), "y": y[of].astype(dtype)}
+
+
+BLOCK_ROWS = (1, 384, 576, 2000)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_block_size_and_company_change_no_bit_of_neighbours_and_ranks(dtype):
+    named = with_copies(dtype)
+    names = ["jaccard", "mutual_knn", "rank_similarity", "second_order_cosine", "rsa"]
+    values = {name: MEASURES[name](*named.values()) for name in names}
+    company = {"w": np.random.default_rng(1).normal(size=(len(named["x"]), 20)), **named}
+    for rows in BLOCK_ROWS:
+        for together in (named, company):
+            found = similarity_matrices(together, names, block_rows=rows, progress=False)
+            assert {name: matrix.loc["x", "y"] for name, matrix in found.items()} == values
+
+
+def gamma(n: int, rows: int) -> float:
+    """Error of a sum over all pairs of objects: of chunks in a block, of blocks, added one after the other."""
+    side = rows if rows > 192 else 192
+    return tolerance.inner(compiled.CHUNK + -(-(side**2) // compiled.CHUNK) + (-(-n // side)) ** 2)
+
+
+def by_the_order_of_sums(named: dict[str, np.ndarray], measure: str, rows: int) -> float:
+    """How far a value moves when its terms are added in double precision in another order, on both sides.
+
+    A product of two matrices over pairs moves by g times the product of their norms. A covariance takes off sums
+    of rows, whose products move by at most 6 g and 4 g (their terms are positive: Cauchy and Schwarz), so that it moves
+    by at most 12 g of the norms of the distances, and a correlation by that over the norms after centring.
+    """
+    data = [x.astype(np.float64) for x in named.values()]
+    n = len(data[0])
+    g = gamma(n, rows) + tolerance.inner(n)
+    if measure == "cka":
+        return 4 * g
+    if measure == "rsa":  # of values less a number within their range
+        share = [1 + np.ptp(d) ** 2 / d.var() for d in (pdist(x, "correlation") for x in data)]
+        return 2 * 3 * g * (np.sqrt(share[0] * share[1]) + sum(share) / 2)
+    squares, centred = zip(*(doubly_centred(x) for x in data), strict=True)
+    share = [s / np.sum(c * c) for s, c in zip(squares, centred, strict=True)]
+    value = np.sum(centred[0] * centred[1]) / np.linalg.norm(centred[0]) / np.linalg.norm(centred[1])
+    return 2 * 12 * g * (np.sqrt(share[0] * share[1]) + sum(share) / 2) / (2 * np.sqrt(value))
+
+
+def doubly_centred(x: np.ndarray) -> tuple[float, np.ndarray]:
+    apart = squareform(pdist(x))
+    mean = apart.mean(axis=0)
+    return float(np.sum(apart**2)), apart - mean - mean[:, None] + mean.mean()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("measure", "options"), [("cka", {}), ("distance_correlation", {}), ("rsa", {"compare": "pearson"})]
+)
+def test_block_size_moves_sums_by_no_more_than_the_order_of_additions_in_double_precision(dtype, measure, options):
+    named = with_copies(dtype)
+    value = MEASURES[measure](*named.values(), **options)
+    for rows in BLOCK_ROWS:
+        found = similarity_matrix(named, measure, block_rows=rows, progress=False, **options).loc["x", "y"]
+        assert abs(found - value) <= by_the_order_of_sums(named, measure, rows)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_block_size_changes_no_bin_of_a_distance(dtype, monkeypatch):
+    monkeypatch.setattr(plan, "SORTED", 0)
+    named = with_copies(dtype)
+    value = MEASURES["rsa"](*named.values())
+    for rows in BLOCK_ROWS:
+        matrix = similarity_matrix(named, "rsa", block_rows=rows, progress=False)
+        assert 0 < matrix.attrs["rank_error_bound"] < 1e-2
+        assert abs(matrix.loc["x", "y"] - value) <= 4 * gamma(len(named["x"]), rows)

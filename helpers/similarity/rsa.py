@@ -10,6 +10,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from helpers.arrays import as_pair, check_count, generator, sum_of_squares, to_numpy
 from helpers.similarity._distances import METRICS, condensed, distance_block, distance_matrix, points, row_blocks
+from helpers.similarity._engine.levels import rank_scale
 from helpers.similarity.streaming import Objects, Requirements, Streamed, Totals, cosines
 
 __all__ = ["MantelTest", "mantel_test", "rsa", "rsm_norm_difference"]
@@ -58,11 +59,14 @@ def rsa(x: Any, y: Any, *, distance: str = "correlation", compare: str = "spearm
     With Spearman, invariant to whatever keeps the order of the distances. For ``"correlation"``: scaling, permutation
     of the features and one number added to all of them, but neither rotation nor another translation; for
     ``"euclidean"``: orthogonal maps, translation and isotropic scaling; for ``"cosine"``: orthogonal maps and scaling.
-    Up to 1024 objects distances are computed in double precision. There, and of float64 up to 4096 objects, those that
-    differ by less than 2⁻⁴² of the largest share their rank, so that rounding breaks no tie.
+    To be ranked, distances of up to 4096 objects are computed in double precision, whatever the type of ``x`` and
+    ``y``, and count as multiples of a 2⁻⁴⁰th of the least power of two above the largest. Equal and neighbouring
+    multiples are ties, so that rounding breaks none; the value is the same to the last bit in a matrix of many
+    representations, for any block size and number of threads.
     Cost: O(n² (p + q + log n)) time within 2 GB (metrics of ``pdist``: vectors of n(n - 1)/2 entries). Beyond 4096
-    objects ranks are those of up to 2²² bins of distances;
-    :func:`~helpers.similarity.matrices.similarity_matrix` bounds what they leave open.
+    objects ranks are those of up to 2²² bins of distances, in single precision if both sides are; copies of an object
+    are in the same bins, and blocks change no bin, but rounding may break other ties.
+    :func:`~helpers.similarity.matrices.similarity_matrix` bounds what the bins leave open.
     Kriegeskorte, Mur and Bandettini (2008), Representational similarity analysis, Frontiers in Systems Neuroscience 2.
 
     Examples
@@ -77,7 +81,7 @@ def rsa(x: Any, y: Any, *, distance: str = "correlation", compare: str = "spearm
     x, y, _ = as_pair(x, y, rows=3)
     if distance in METRICS:
         return STREAMED["rsa"](x, y, distance=distance, compare=compare)
-    a, b = (_standardised(_distances(z, distance), compare, name, distance) for z, name in ((x, "x"), (y, "y")))
+    a, b = (_standardised(z, compare, name, distance) for z, name in ((x, "x"), (y, "y")))
     return _clipped(_inner(a, b))
 
 
@@ -134,7 +138,7 @@ def mantel_test(
     rng = generator(rng)
     x, y, _ = as_pair(x, y, rows=3)
     n = x.shape[0]
-    a, b = (_standardised(_distances(z, distance), compare, name, distance) for z, name in ((x, "x"), (y, "y")))
+    a, b = (_standardised(z, compare, name, distance) for z, name in ((x, "x"), (y, "y")))
     seen = _clipped(_inner(a, b))
     a, b = _square(a, n), _square(b, n)
     null = np.array([_clipped(_shuffled_inner(a, b, rng.permutation(n))) for _ in range(n_permutations)])
@@ -216,9 +220,10 @@ def _distances(x: Array, distance: str) -> Array:
     return array_namespace(x).asarray(out, device=device(x))
 
 
-def _standardised(distances: Array, compare: str, name: str, distance: str) -> Array:
-    """Distances, or their ranks, less their mean and of unit length, in float64."""
-    xp = array_namespace(distances)
+def _standardised(x: Array, compare: str, name: str, distance: str) -> Array:
+    """Distances between the rows, or their ranks, less their mean and of unit length, in float64."""
+    xp = array_namespace(x)
+    distances = _distances(xp.astype(x, xp.float64) if compare == "spearman" else x, distance)
     if bool(xp.all(distances == distances[0])):
         raise ValueError(f"{name}: all {distance} distances between rows are equal; their correlation is undefined")
     out = _ranks(distances) if compare == "spearman" else xp.astype(distances, xp.float64)
@@ -229,12 +234,12 @@ def _standardised(distances: Array, compare: str, name: str, distance: str) -> A
 
 
 def _ranks(values: Array) -> Array:
-    """float64 ranks from 0 of numbers that are not negative, ties sharing their mean."""
+    """float64 ranks from 0 of numbers that are not negative, ties by the rule of :func:`rsa` sharing their mean."""
     xp = array_namespace(values)
     size = values.shape[0]
-    order = _order(values)
-    ordered = values[order]
-    new = ordered[1:] != ordered[:-1]
+    order = xp.argsort(values, stable=False)
+    levels = xp.floor(values[order] * rank_scale(float(xp.max(values))) + 0.5)
+    new = levels[1:] - levels[:-1] > 1
     out = xp.empty(size, dtype=xp.float64, device=device(values))
     if bool(xp.all(new)):
         out[order] = xp.arange(size, dtype=xp.float64, device=device(values))
@@ -243,19 +248,6 @@ def _ranks(values: Array) -> Array:
     counts = xp.diff(starts, append=xp.asarray([size], device=device(values)))
     out[order] = xp.repeat(xp.astype(starts, xp.float64) + (xp.astype(counts, xp.float64) - 1) / 2, counts)
     return out
-
-
-def _order(values: Array) -> Array:
-    """Indices that sort numbers that are not negative."""
-    if is_torch_array(values) or values.dtype != np.float32 or values.size >= 1 << 32:
-        return array_namespace(values).argsort(values, stable=False)
-    # Their bits sort like the numbers: with the index in the low half one sort of integers gives the order.
-    keys = (values + np.float32(0)).view(np.uint32).astype(np.uint64)
-    keys <<= np.uint64(32)
-    keys |= np.arange(values.size, dtype=np.uint64)
-    keys.sort()
-    keys &= np.uint64(0xFFFFFFFF)
-    return keys.view(np.int64)
 
 
 def _square(distances: Array, n: int) -> Array:

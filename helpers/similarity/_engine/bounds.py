@@ -39,7 +39,7 @@ class Slack(NamedTuple):
 
 
 @functools.cache
-def slack_of(dtype: str, width: int) -> Slack:
+def slack_of(dtype: np.dtype | str, width: int) -> Slack:
     """Bounds for rows of ``width`` features in blocks of this type."""
     u, v = float(np.finfo(dtype).eps) / 2, 2.0**-53
     p = 1.1 * width
@@ -67,7 +67,7 @@ def above(metric: str, width: int, keys: np.ndarray, left: np.ndarray, right: np
     From the marks of the objects (3, n, 1) and of their candidates (3, n, places): the lower bound is the distance less
     an error, whose bound is as large again above it.
     """
-    slack = slack_of(keys.dtype.name, width)
+    slack = slack_of(keys.dtype, width)
     (w, length, doubt), (v, other, more) = left.astype(np.float64), right.astype(np.float64)
     if metric == "euclidean":
         off = (slack.product + 2.0**-37) * (w + v) + slack.least

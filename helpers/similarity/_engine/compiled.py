@@ -19,12 +19,13 @@ from helpers.similarity._engine.bounds import OBJECTS as OBJECTS
 from helpers.similarity._engine.bounds import VECTORS as VECTORS
 from helpers.similarity._engine.bounds import marks as marks
 from helpers.similarity._engine.exact import Exact, insert
+from helpers.similarity._engine.levels import rank_scale
 
 NAME = "numpy"
-TIE = 2.0**-42  # distances in float64 that differ by less than this share of the largest differ by rounding
-BLOCKS = (512, 384, 256, 192, 128, 64, 32)  # sizes to choose from
+PLACES = 23  # bits of the number of a pair: with those of a level, and one more that rounding may carry, one word
+LOOKED = 32  # keys that are looked at together for one that could be among the nearest
 SCRATCH = 0  # temporary blocks that the kernels make
-CHUNK = 4096  # entries whose products are summed in single precision before double precision takes over
+CHUNK = 2048  # entries whose products are summed by themselves
 # Below this share of the two squared norms, a squared distance taken from a matrix product has lost too many digits.
 CANCELLED = {"float32": 1e-2, "float64": 1e-4}
 # Sums may be reordered where a sum is all there is. Elsewhere the order stays, symmetric in the two sides: the same
@@ -232,13 +233,15 @@ def side_sums(values, rows, columns):
 def shifted_sum(values, middle, diagonal):
     """Subtract ``middle`` from the counting entries, in place; their sum."""
     n, m = values.shape
-    s = 0.0
+    whole = 0.0
     middle = values.dtype.type(middle)
     for i in range(n):
+        s = 0.0
         for j in range(i + 1 if diagonal else 0, m):
             values[i, j] -= middle
             s += np.float64(values[i, j])
-    return s
+        whole += s
+    return whole
 
 
 @njit(fastmath=_FIXED, **_compiled)
@@ -341,6 +344,15 @@ def _sharper(key, square, left, right, i, j, base, doubts, shifted, cancelled, s
 
 
 @njit(**_compiled)
+def _any_within(keys, limit, limits):
+    """Whether a key is below one of its limits: at several places at once."""
+    found = 0
+    for j in range(keys.size):
+        found |= (keys[j] <= limit) | (keys[j] <= limits[j])
+    return found != 0
+
+
+@njit(**_compiled)
 def _keep_nearest(
     keys, squares, left, right, base, doubts, shifted, cancelled, slack,
     best_i, index_i, best_j, index_j, first_i, first_j, diagonal,
@@ -352,16 +364,20 @@ def _keep_nearest(
     limits = best_j[:, last].copy()
     for i in range(n):
         limit = best_i[i, last]
-        for j in range(i + 1 if diagonal else 0, m):
-            v = keys[i, j]
-            if v <= limit or v <= limits[j]:
-                v = kind(_sharper(v, squares[i, j], left, right, i, j, base, doubts, shifted, share, slack))
-                if v < limit:
-                    insert(best_i[i], index_i[i], v, first_j + j)
-                    limit = best_i[i, last]
-                if v < limits[j]:
-                    insert(best_j[j], index_j[j], v, first_i + i)
-                    limits[j] = best_j[j, last]
+        for start in range(i + 1 if diagonal else 0, m, LOOKED):
+            stop = min(start + LOOKED, m)
+            if not _any_within(keys[i, start:stop], limit, limits[start:stop]):
+                continue
+            for j in range(start, stop):
+                v = keys[i, j]
+                if v <= limit or v <= limits[j]:
+                    v = kind(_sharper(v, squares[i, j], left, right, i, j, base, doubts, shifted, share, slack))
+                    if v < limit:
+                        insert(best_i[i], index_i[i], v, first_j + j)
+                        limit = best_i[i, last]
+                    if v < limits[j]:
+                        insert(best_j[j], index_j[j], v, first_i + i)
+                        limits[j] = best_j[j, last]
 
 
 def nearest(
@@ -385,12 +401,12 @@ def nearest(
     scratch. What is not kept has a bound no smaller than the last of what is.
     """
     base, doubts, shifted = NEAREST[metric]
-    slack = slack_of(squares.dtype.name, width)
+    slack = slack_of(squares.dtype, width)
     if doubts:
         _below_angles(squares, left, right, keys, base, doubts, shifted, slack)
     else:
         _below_squares(squares, left, right, keys, slack)
-    cancelled = 0.99 * CANCELLED[squares.dtype.name]
+    cancelled = 0.99 * (CANCELLED["float32"] if squares.itemsize == 4 else CANCELLED["float64"])
     _keep_nearest(
         keys, squares, left, right, base, doubts, shifted, cancelled, slack,
         best_i, index_i, best_j, index_j, first_i, first_j, diagonal,
@@ -455,37 +471,47 @@ def rank_agreement(a, b):
 
 
 @njit(**_compiled)
-def _average_ranks(keys, order, out, scale, near):
-    """Centred average ranks times ``scale``, from sorted keys and their places; steps up to ``near`` are ties."""
-    n = keys.size
+def _levels_and_places(values, scale, words):
+    for t in range(values.size):
+        words[t] = np.uint64(values[t] * scale + 0.5) << np.uint64(PLACES) | np.uint64(t)
+
+
+@njit(**_compiled)
+def _average_ranks(words, out):
+    """Centred average ranks over n, from sorted words; neighbouring levels are ties."""
+    n = words.size
+    places, one = np.uint64((1 << PLACES) - 1), np.uint64(1)
     start = 0
+    level = words[0] >> np.uint64(PLACES)
     while start < n:
         stop = start + 1
-        while stop < n and keys[stop] - keys[stop - 1] <= near:
+        while stop < n:
+            last, level = level, words[stop] >> np.uint64(PLACES)
+            if level - last > one:
+                break
             stop += 1
-        rank = ((start + stop) / 2 - n / 2) * scale
+        rank = ((start + stop) / 2 - n / 2) * (1.0 / n)
         for t in range(start, stop):
-            out[order[t]] = rank
+            out[words[t] & places] = rank
         start = stop
 
 
-def rank(values: np.ndarray) -> None:
-    """Replace non-negative values by their centred average ranks over n, in place, exactly."""
-    n = values.size
-    if values.dtype == np.float32:
-        # The bits of non-negative floats sort as the floats do; one sort of 64-bit words carries the places along.
-        words = values.view(np.uint32).astype(np.uint64)
-        words <<= np.uint64(32)
-        words |= np.arange(n, dtype=np.uint64)
-        words.sort()
-        halves = words.view(np.uint32).reshape(n, 2)
-        near = np.uint32(0)
-        keys, order = (halves[:, 1], halves[:, 0]) if np.little_endian else (halves[:, 0], halves[:, 1])
-    else:
-        order = np.argsort(values)
-        keys = values[order]
-        near = TIE * keys[-1]
-    _average_ranks(keys, order, values, 1.0 / n, near)
+def words(size: int) -> np.ndarray:
+    """Scratch to rank so many values."""
+    return np.empty(size, np.uint64)
+
+
+def rank(values: np.ndarray, words: np.ndarray) -> None:
+    """Replace non-negative values in float64 by their centred average ranks over n, in place; ``words`` is scratch.
+
+    Ties are equal or neighbouring levels (:mod:`~helpers.similarity._engine.levels`). One sort of words of a level and
+    a place carries the places along.
+    """
+    if values.size > 1 << PLACES:
+        raise ValueError(f"{values.size} values; at most {1 << PLACES} can be ranked by one sort")
+    _levels_and_places(values, rank_scale(float(values.max())), words)
+    words.sort()
+    _average_ranks(words, values)
 
 
 def sqeuclidean(squares, left, right, out, diagonal):
@@ -503,16 +529,46 @@ FILL = {
 }
 
 
-def cross(stack: np.ndarray) -> np.ndarray:
-    """Inner products (L, L) in float64 of L blocks (L, n, m): single-precision products of short chunks."""
-    flat = stack.reshape(len(stack), -1)
-    whole = flat.shape[1] // CHUNK * CHUNK
-    tail = flat[:, whole:]
-    out = np.matmul(tail, tail.T).astype(np.float64)
-    if whole:
-        chunks = flat[:, :whole].reshape(len(flat), -1, CHUNK).transpose(1, 0, 2)
-        out += np.matmul(chunks, chunks.transpose(0, 2, 1)).sum(axis=0, dtype=np.float64)
+@njit(fastmath=_FAST, **_compiled)
+def _inner(a, b):
+    out = 0.0
+    for k in range(a.size):
+        out += np.float64(a[k]) * np.float64(b[k])
     return out
+
+
+@njit(**_compiled)
+def _cross(flat, out):
+    for start in range(0, flat.shape[1], CHUNK):
+        stop = start + CHUNK
+        for i in range(len(flat)):
+            for j in range(i, len(flat)):
+                out[i, j] += _inner(flat[i, start:stop], flat[j, start:stop])
+
+
+def cross(stack: np.ndarray) -> np.ndarray:
+    """Inner products (L, L) in float64 of L blocks (L, n, m), each the same whatever other blocks there are."""
+    out = np.zeros((len(stack), len(stack)))
+    _cross(np.ascontiguousarray(stack).reshape(len(stack), -1), out)
+    return np.triu(out) + np.triu(out, 1).T
+
+
+def tile(n: int, dtype: str) -> int:
+    """Side of the matrix products of n objects, of which blocks are multiples.
+
+    An entry of a product depends in its last bits on the shape of the whole and, in single precision, on its place
+    there. So all have one shape, which nothing but the number of objects decides. At 192, a multiple of all widths at
+    which libraries unroll their loops, places do not matter either, so that copies of a row have the same distances.
+    """
+    if dtype == "float32" or n > 1024:
+        return 192
+    return 96 if n > 512 else 64 if n > 32 else 32
+
+
+def blocks(n: int, dtype: str) -> tuple[int, ...]:
+    """Sizes of blocks to choose from."""
+    side = tile(n, dtype)
+    return (3 * side, 2 * side, side) if side == 192 else (side,)
 
 
 def multiply(rows: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
@@ -578,9 +634,16 @@ def from_numpy(x: np.ndarray) -> np.ndarray:
     return x
 
 
+def packed(x: np.ndarray) -> np.ndarray:
+    """A contiguous copy: loops over it are compiled several times as fast."""
+    return x.copy()
+
+
 def full(shape: tuple[int, ...], value: Any, dtype: str) -> np.ndarray:
     """A new array."""
-    return np.full(shape, value, dtype)
+    out = np.empty(shape, dtype)
+    out.fill(value)
+    return out
 
 
 def to_numpy(x: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import queue
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from helpers.similarity._engine.plan import DOUBLE, STEP, check_varies, describe
 from helpers.similarity._engine.requirements import Requirements, Totals
 from helpers.similarity._engine.resources import Progress, one_thread_per_product, threads_for
 from helpers.similarity._engine.sources import Source, common_dtype
-from helpers.similarity._engine.state import Serial
+from helpers.similarity._engine.state import pool_of
 
 __all__ = ["ProductSums", "feature_cheaper", "feature_products"]
 
@@ -44,8 +43,7 @@ def feature_products(
     size = np.dtype(dtype).itemsize
     threads = threads_for(kernels, n * sum(source.shape[1] for source in sources) ** 2)
     bar = Progress(progress)
-    with one_thread_per_product(kernels), ThreadPoolExecutor(threads) as executor, bar:
-        pool = executor if threads > 1 else Serial()
+    with one_thread_per_product(kernels), pool_of(threads) as pool, bar:
         bar.start("reading", sum(math.prod(s.shape) for s in sources))
         layers, _, _ = describe(sources, dtype, kernels, cluster or pool, False, bar)
         check_varies(sources, layers, Requirements(gram=True))

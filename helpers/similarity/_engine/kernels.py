@@ -26,12 +26,20 @@ class Kernels(Protocol):
     """
 
     NAME: str  # "numpy" or "torch"
-    BLOCKS: Sequence[int]  # sizes of blocks to choose from, largest first
     SCRATCH: int  # temporary blocks that the kernels make
     VECTORS: int  # numbers for each object beside its row
     OBJECTS: int  # which of them is the squared norm of the centred object
     CANCELLED: Mapping[str, float]  # share of the norms below which a squared distance is computed again, by dtype
     FILL: Mapping[str, Fill]  # "gram", "euclidean", "sqeuclidean", "correlation", "cosine"
+
+    def blocks(self, n: int, dtype: str) -> Sequence[int]:
+        """Sizes of blocks of n objects to choose from, largest first; the smallest divides all that are allowed."""
+
+    def tile(self, n: int, dtype: str) -> int:
+        """Side of every matrix product, of which sizes of blocks are multiples; 0 if blocks are multiplied whole."""
+
+    def packed(self, x: Array) -> Array:
+        """The same numbers, laid out for the other kernels."""
 
     def full(self, shape: tuple[int, ...], value: Any, dtype: str) -> Array:
         """A new array of one value."""
@@ -83,7 +91,7 @@ class Kernels(Protocol):
         """Subtract ``middle`` from the entries that count, in place; their sum."""
 
     def cross(self, stack: Array) -> np.ndarray:
-        """Inner products (L, L) in float64 of L blocks."""
+        """Inner products (L, L) in float64 of L blocks, or of L vectors."""
 
     def count(self, values: Array, low: float, step: float, histogram: Array, diagonal: bool) -> None:
         """Count the entries in equal bins; what lies outside goes to the first or the last."""
@@ -94,8 +102,14 @@ class Kernels(Protocol):
     def pack(self, values: Array, out: Array, first_i: int, first_j: int, n: int, diagonal: bool) -> None:
         """Copy the entries that count to their places among all pairs i < j, row after row."""
 
-    def rank(self, values: Array) -> None:
-        """Replace non-negative values by their centred average ranks over their number, in place."""
+    def words(self, size: int) -> Any:
+        """Scratch to rank so many values."""
+
+    def rank(self, values: Array, words: Any) -> None:
+        """Replace non-negative values in float64 by their centred average ranks over their number, in place.
+
+        Ties are equal or neighbouring multiples of a 2⁻⁴⁰th of the least power of two above all values.
+        """
 
     def nearest(
         self,

@@ -22,7 +22,6 @@ import contextlib
 import math
 import queue
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from helpers.similarity._engine.plan import (
     describe,
     make_plan,
     pairs_of,
+    ranked_by_sort,
     spread,
     with_ranges,
 )
@@ -44,7 +44,7 @@ from helpers.similarity._engine.ranks import rank_tables, ranked_products
 from helpers.similarity._engine.requirements import Requirements, Totals
 from helpers.similarity._engine.resources import Progress, one_thread_per_product, threads_for
 from helpers.similarity._engine.sources import Source, common_dtype
-from helpers.similarity._engine.state import Checkpoint, Locks, Panel, Partial, Serial, Space, State
+from helpers.similarity._engine.state import Checkpoint, Locks, Panel, Partial, Space, State, pool_of
 
 __all__ = ["stream"]
 
@@ -66,7 +66,8 @@ def stream(
     """Gather what ``requirements`` asks for from all layers and all pairs of objects.
 
     Up to :data:`~helpers.similarity._engine.plan.DOUBLE` objects everything is computed in double precision. Ranks are
-    exact (one sort of all distances) up to :data:`SORTED` objects where they fit in the memory. Beyond, a
+    exact (one sort of all distances, in double precision) up to :data:`SORTED` objects where they fit in the memory;
+    ties are those of :mod:`~helpers.similarity._engine.levels`. Beyond, a
     first pass counts the distances in up to 2²² equal bins and a second replaces each by the mean rank of its bin. The
     ranks used and the exact ones then differ by an angle that the counts bound from above, and a correlation differs
     by less than the sum of the two angles of its layers: ``Totals.rank_error``.
@@ -78,7 +79,7 @@ def stream(
     memory
         Bytes to use beyond the representations (on each worker of a cluster, or on the GPU).
     block_rows
-        Objects on each side of a block, in place of the size that fits the memory; rounded up to a multiple of 32.
+        Objects on each side of a block, in place of the size that fits the memory; rounded up to whole tiles.
     checkpoint
         File for the state of the run, written every 30 seconds, read at the start, removed at the end.
     cluster
@@ -87,9 +88,10 @@ def stream(
     kernels = kernels or kernels_for(sources)
     threads = threads_for(kernels, sources[0].shape[0] ** 2 * sum(source.shape[1] for source in sources))
     bar = Progress(progress)
-    with one_thread_per_product(kernels), ThreadPoolExecutor(threads) as executor, bar:
-        pool = executor if threads > 1 else Serial()
-        dtype = "float64" if sources[0].shape[0] <= DOUBLE else common_dtype(sources)
+    with one_thread_per_product(kernels), pool_of(threads) as pool, bar:
+        n, count = sources[0].shape[0], len(sources)
+        sort = not cluster and ranked_by_sort(n, count, requirements, memory, kernels, threads)
+        dtype = "float64" if n <= DOUBLE or sort else common_dtype(sources)
         bar.start("reading", sum(math.prod(s.shape) for s in sources))
         layers, least, marks = describe(sources, dtype, kernels, cluster or pool, checkpoint is not None, bar)
         check_varies(sources, layers, requirements)
@@ -103,10 +105,10 @@ def stream(
             plan = with_ranges(plan, sources, kernels, pool, cluster)
         saved = Checkpoint(checkpoint, plan, marks, [s.name for s in sources])
         runner = cluster.runner(plan, sources, bar, saved) if cluster else Runner(plan, sources, kernels, bar, saved)
-        return finish(plan, sources, kernels, runner, pool, bar, saved, executor, threads)
+        return finish(plan, sources, kernels, runner, pool, bar, saved, threads)
 
 
-def finish(plan, sources, kernels, runner, pool, bar, saved, executor, threads) -> Totals:
+def finish(plan, sources, kernels, runner, pool, bar, saved, threads) -> Totals:
     """Both passes and what comes out of them."""
     requirements = plan.requirements
     state = State(plan, kernels, [(0, plan.n)], exact=runner.exact)
@@ -114,7 +116,7 @@ def finish(plan, sources, kernels, runner, pool, bar, saved, executor, threads) 
     passes = 2 if plan.bins else 1
     if phase == 1:
         bar.start(f"pass 1 of {passes}" if passes > 1 else "pairs of objects", plan.pairs + plan.n)
-        runner.run(1, cursor, state, pool, executor, threads)
+        runner.run(1, cursor, state, pool, threads)
         cursor = 0
     out = Totals(plan.n, [source.name for source in sources])
     if plan.bins:
@@ -122,7 +124,7 @@ def finish(plan, sources, kernels, runner, pool, bar, saved, executor, threads) 
             tables, state.error = rank_tables(kernels.to_numpy(state.histogram), plan, out.names)
             state.tables, state.histogram = kernels.from_numpy(tables), None
         bar.start("pass 2 of 2: ranks", plan.pairs + plan.n)
-        runner.run(2, cursor, state, pool, executor, threads)
+        runner.run(2, cursor, state, pool, threads)
         out.dissimilarity, out.rank_error = state.products["rank"], state.error
     elif requirements.dissimilarity and requirements.compare == "spearman":
         out.dissimilarity = ranked_products(state.store, kernels, pool, out.names)
@@ -165,7 +167,7 @@ class Runner:
         self.panels: list[Panel] | None = None
         self.locks = Locks()
 
-    def run(self, phase: int, cursor: int, state: State, pool: Any, executor: Any, threads: int) -> None:
+    def run(self, phase: int, cursor: int, state: State, pool: Any, threads: int) -> None:
         """All blocks from number ``cursor`` on; their sums are added in order, whichever thread finishes first."""
         plan, kernels = self.plan, self.kernels
         self.panels = self.panels or [Panel(plan, kernels) for _ in range(2 if len(plan.panels()) > 1 else 1)]
@@ -204,7 +206,7 @@ class Runner:
                 if done <= cursor:
                     self.bar.advance(pairs_of(task))
                     continue
-                part = executor.submit(work, task, first, second) if threads > 1 else work(task, first, second)
+                part = pool.submit(work, task, first, second) if threads > 1 else work(task, first, second)
                 running.append((task, part))
                 settle(2 * threads if threads > 1 else 0)
                 if self.saved.due():
@@ -213,24 +215,33 @@ class Runner:
         settle(0)
 
 
+def multiply(kernels, rows, columns, out, product, diagonal) -> None:
+    """Products of two groups of objects, tile by tile; in a diagonal block those above the diagonal.
+
+    All tiles have the same shape, so that an entry has the same bits in whatever block it is; what reaches beyond
+    ``out`` is left out.
+    """
+    tile = len(product)
+    for i in range(0, len(rows), tile):
+        for j in range(i if diagonal else 0, len(columns), tile):
+            part = out[i : i + tile, j : j + tile]
+            whole = part.shape == product.shape
+            kernels.multiply(rows[i : i + tile], columns[j : j + tile], part if whole else product)
+            if not whole:
+                part[...] = product[: part.shape[0], : part.shape[1]]
+
+
 def run_block(plan, kernels, phase, task, left, right, space, state, locks) -> Partial:
     """One block of pairs of objects, all layers, all measures."""
     i0, i1, j0, j1 = task
     requirements, diagonal, count = plan.requirements, i0 == j0, len(plan.layers)
     squares, work = space.stacks(count, i1 - i0, j1 - j0)
-    sides = [(left.part(m, i0, i1, plan.block), right.part(m, j0, j1, plan.block)) for m in range(count)]
+    sides = [(left.part(m, i0, i1, plan.tile), right.part(m, j0, j1, plan.tile)) for m in range(count)]
     cancelled = kernels.CANCELLED[plan.dtype]
-    # Every product has the same shape, a multiple of what the libraries compute at a time, so that each entry is summed
-    # in the same order wherever it stands.
-    product = space.block(plan.block)
-    for m, ((rows, a), (columns, b)) in enumerate(sides):
-        if squares[m].shape == product.shape:
-            kernels.multiply(rows, columns, squares[m])
-        else:
-            kernels.multiply(rows, columns, product)
-            squares[m][...] = product[: i1 - i0, : j1 - j0]
-        kernels.squares(squares[m], a, b, rows, columns, cancelled, diagonal)
-    vectors = [(a, b) for (_, a), (_, b) in sides]
+    vectors = [(kernels.packed(a), kernels.packed(b)) for (_, a), (_, b) in sides]
+    for m, ((rows, _), (columns, _)) in enumerate(sides):
+        multiply(kernels, rows, columns, squares[m], space.block(plan.tile), diagonal)
+        kernels.squares(squares[m], *vectors[m], rows, columns, cancelled, diagonal)
     out = Partial({})
 
     def fill(kind: str, m: int, target: Any) -> None:

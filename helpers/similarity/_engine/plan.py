@@ -24,15 +24,15 @@ __all__ = [
     "describe",
     "make_plan",
     "pairs_of",
+    "ranked_by_sort",
     "spread",
     "with_ranges",
 ]
 
 SAMPLE = 512  # objects whose distances set the range of the bins
-SORTED = 4096  # up to so many objects all ranks come from one sort
+SORTED = 4096  # up to so many objects all ranks come from one sort, of distances in double precision
 DOUBLE = 1024  # up to so many objects double precision costs nothing that one could notice
 STEP = 1024  # rows read at a time
-UNIT = 32  # sizes of blocks are multiples of this
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Plan:
     requirements: Requirements
     layers: tuple[Layer, ...]
     block: int
+    tile: int  # side of a matrix product
     panel: int
     bins: int  # 0: ranks by sorting, or none
 
@@ -117,9 +118,10 @@ def describe(sources, dtype, kernels, pool, marked, bar) -> tuple[tuple[Layer, .
         bar.advance((stop - start) * sources[number].shape[1])
     layers, least, marks = [], [], []
     for source, found in zip(sources, parts, strict=True):
-        total = np.sum([part[0] for part in found], axis=0)
-        low = np.min([part[1] for part in found], axis=0)
-        high = np.max([part[2] for part in found], axis=0)
+        total, low, high, shortest, _ = found[0]
+        for part in found[1:]:
+            total, low, high = total + part[0], np.minimum(low, part[1]), np.maximum(high, part[2])
+            shortest = np.minimum(shortest, part[3])
         largest = float(max(high.max(), -low.min()))
         if source.factor == 1 and dtype == "float64" and largest > 0 and not 1e-120 < largest < 1e120:
             source.factor = 2.0 ** -math.frexp(largest)[1] if largest > 1e-300 else 2.0**1000
@@ -128,7 +130,7 @@ def describe(sources, dtype, kernels, pool, marked, bar) -> tuple[tuple[Layer, .
         reach = float(np.max(np.maximum(high - mean, mean - low)))
         scale = 2.0 ** -math.frexp(reach)[1] if reach > 0 else 1.0
         layers.append(Layer(source.shape[1], mean, float(mean.mean()), scale, reach == 0))
-        least.append(np.min([part[3] for part in found], axis=0))
+        least.append(shortest)
         marks.append("".join(part[4] for part in found))
     return tuple(layers), np.array(least), marks
 
@@ -174,6 +176,15 @@ def spread(layers: tuple[Layer, ...], least: np.ndarray, requirements: Requireme
     return worst
 
 
+def ranked_by_sort(n: int, count: int, requirements: Requirements, memory: int, kernels: Kernels, threads: int) -> int:
+    """Bytes for the distances of all pairs and their sort; 0 if there are no ranks, or those of bins must do."""
+    if requirements.dissimilarity is None or requirements.compare != "spearman" or n > SORTED:
+        return 0
+    once = 8 if kernels.NAME == "numpy" else 48
+    need = (8 * count + once * min(threads, count)) * (n * (n - 1) // 2)
+    return need if need <= memory * 3 // 4 else 0
+
+
 def make_plan(sources, layers, dtype, requirements, memory, block_rows, kernels, threads, cluster) -> Plan:
     """Block sizes that keep to the memory.
 
@@ -183,22 +194,20 @@ def make_plan(sources, layers, dtype, requirements, memory, block_rows, kernels,
         If even the smallest blocks need more; the message says how much.
     """
     n, count, size = sources[0].shape[0], len(sources), np.dtype(dtype).itemsize
-    pairs, width = n * (n - 1) // 2, sum(layer.width for layer in layers)
+    pairs, width, tile = n * (n - 1) // 2, sum(layer.width for layer in layers), kernels.tile(n, dtype)
     ranked = requirements.dissimilarity is not None and requirements.compare == "spearman"
     row_state = 8 * count * requirements.distance
     if k := requirements.neighbours:
         kept, name = places(n, k), 4 if n < 2**31 else 8
         row_state += count * (kept * (size + name) + 3 * size + (k * (8 + name) if cluster else 0)) + threads * 24
-    keep = 0
+    keep = 0 if cluster else ranked_by_sort(n, count, requirements, memory, kernels, threads)
     bins = 0
-    if ranked:
-        keep = count * pairs * size + threads * pairs * 16
-        if cluster or n > SORTED or 2 * keep > memory:
-            keep, bins = 0, 1 << (20 if cluster else 22)
-            counter = 4 if pairs < 2**32 and kernels.NAME == "numpy" else 12
-            while bins > 1 << 16 and count * bins * counter > memory // 4:
-                bins //= 2
-            keep = count * bins * counter
+    if ranked and not keep:
+        bins = 1 << (20 if cluster else 22)
+        counter = 4 if pairs < 2**32 and kernels.NAME == "numpy" else 12
+        while bins > 1 << 16 and count * bins * counter > memory // 4:
+            bins //= 2
+        keep = count * bins * counter
     state = (0 if cluster else n * row_state) + keep
     copies, sums = (4, row_state) if cluster else (1, 0)  # a worker also holds rows as they came, and the next task's
     per_row = copies * width * size + kernels.VECTORS * count * size + sums
@@ -209,15 +218,17 @@ def make_plan(sources, layers, dtype, requirements, memory, block_rows, kernels,
 
     # Larger panels are read and prepared less often, but that is soon too little to matter; on a cluster there must be
     # several pairs of panels for every thread.
-    largest = n / math.sqrt(8 * cluster.threads()) if cluster else min(8 * max(kernels.BLOCKS), n / 4)
+    offered = kernels.blocks(n, dtype)
+    unit = offered[-1]
+    largest = n / math.sqrt(8 * cluster.threads()) if cluster else min(8 * offered[0], n / 4)
     fair = n if cluster or kernels.NAME == "torch" else n / (5.5 * math.sqrt(threads))
-    sizes = [UNIT * -(-block_rows // UNIT)] if block_rows else [b for b in kernels.BLOCKS if b <= fair] or [UNIT]
+    sizes = [unit * -(-block_rows // unit)] if block_rows else [b for b in offered if b <= fair] or [unit]
     for block in sizes:
-        wanted = min(UNIT * -(-n // UNIT), block * math.ceil(largest / block))
+        wanted = min(unit * -(-n // unit), block * math.ceil(largest / block))
         room = (memory - state - blocks_need(block)) // (2 * per_row)
         panel = wanted if room >= wanted else room // block * block
         if panel >= min(wanted, 4 * block) or (panel >= block and block == sizes[-1]):
-            return Plan(n, dtype, requirements, layers, block, panel, bins)
+            return Plan(n, dtype, requirements, layers, block, tile or block, panel, bins)
     block = sizes[-1]
     least = state + blocks_need(block) + 2 * block * per_row
     raise ValueError(

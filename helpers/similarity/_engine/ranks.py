@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import queue
 from typing import Any
 
 import numpy as np
@@ -33,15 +34,20 @@ def rank_tables(counts: np.ndarray, plan: Plan, names: list[str]) -> tuple[np.nd
 
 
 def ranked_products(store: Any, kernels: Kernels, pool: Any, names: list[str]) -> np.ndarray:
-    """Inner products of the exact ranks of all distances."""
+    """Inner products of the ranks of all distances, which replace them."""
+
+    scratch: queue.SimpleQueue = queue.SimpleQueue()
 
     def one(number: int) -> None:
-        kernels.rank(store[number])
+        try:
+            words = scratch.get_nowait()
+        except queue.Empty:
+            words = kernels.words(store.shape[1])
+        kernels.rank(store[number], words)
+        scratch.put(words)
 
     list(pool.map(one, range(len(store))))
-    out = np.zeros((len(store), len(store)))
-    for start in range(0, store.shape[1], 1 << 18):
-        out += kernels.cross(store[:, start : start + (1 << 18)])
+    out = kernels.cross(store)
     for name, square in zip(names, np.diag(out), strict=True):
         if not square > 0:
             raise ValueError(f"{name}: all distances between objects are equal; RSA is undefined")

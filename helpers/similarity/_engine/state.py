@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from helpers.similarity._engine.kernels import Kernels
 from helpers.similarity._engine.plan import STEP, Plan
 from helpers.similarity._engine.sources import Source
 
-__all__ = ["SAVE_EVERY", "Checkpoint", "Locks", "Panel", "Partial", "Serial", "Space", "State"]
+__all__ = ["SAVE_EVERY", "Checkpoint", "Locks", "Panel", "Partial", "Serial", "Space", "State", "pool_of"]
 
 SAVE_EVERY = 30.0  # seconds between checkpoints
 
@@ -91,7 +93,7 @@ class Panel:
     """Rows of all layers, prepared for matrix products."""
 
     def __init__(self, plan: Plan, kernels: Kernels):
-        whole = -(-plan.panel // plan.block) * plan.block
+        whole = -(-plan.panel // plan.tile) * plan.tile
         self.rows = [kernels.full((whole, layer.width), 0, plan.dtype) for layer in plan.layers]
         self.vectors = [kernels.full((kernels.VECTORS, plan.panel), 0, plan.dtype) for _ in plan.layers]
         self.span = (0, 0)
@@ -113,10 +115,11 @@ class Panel:
         list(pool.map(part, itertools.product(range(len(sources)), range(start, stop, STEP))))
         self.span = span
 
-    def part(self, number: int, start: int, stop: int, block: int) -> tuple[Any, Any]:
-        """A whole block of rows, beyond ``stop`` without meaning, and the vectors of those that count."""
-        first = start - self.span[0]
-        return self.rows[number][first : first + block], self.vectors[number][:, first : stop - self.span[0]]
+    def part(self, number: int, start: int, stop: int, tile: int) -> tuple[Any, Any]:
+        """Whole tiles of rows, beyond ``stop`` without meaning, and the vectors of those that count."""
+        first, last = start - self.span[0], stop - self.span[0]
+        whole = first - (first - last) // tile * tile
+        return self.rows[number][first:whole], self.vectors[number][:, first:last]
 
 
 class Space:
@@ -139,6 +142,11 @@ class Serial:
 
     def map(self, function: Callable, tasks: Any) -> Iterator:
         return map(function, tasks)
+
+
+def pool_of(threads: int) -> contextlib.AbstractContextManager[Any]:
+    """A pool of several threads, or of none for one."""
+    return ThreadPoolExecutor(threads) if threads > 1 else contextlib.nullcontext(Serial())
 
 
 class Locks:

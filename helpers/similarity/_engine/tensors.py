@@ -8,18 +8,20 @@ import numpy as np
 import torch
 
 from helpers.similarity._engine.bounds import LOST, NEAREST, OBJECTS, ROWS, VECTORS, marks, slack_of
-from helpers.similarity._engine.compiled import CANCELLED, CHUNK, TIE
+from helpers.similarity._engine.compiled import CANCELLED
 from helpers.similarity._engine.exact import CLOSE, GRID, NOTHING, SPLIT
+from helpers.similarity._engine.levels import rank_scale
 
 Tensor = torch.Tensor
 MENDED = 1 << 22  # entries of differences of rows at a time
+CHUNK = 4096  # entries whose products are summed in single precision before double precision takes over
+SEGMENT = 1 << 26  # entries at a time
 
 
 class TorchKernels:
     """Same names and meanings as the compiled kernels; blocks follow one another on one device."""
 
     NAME = "torch"
-    BLOCKS = (8192, 4096, 2048, 1024, 512, 256, 128, 64)
     SCRATCH = 20
     CANCELLED = CANCELLED
     OBJECTS = OBJECTS
@@ -34,6 +36,15 @@ class TorchKernels:
             "correlation": self.correlation,
             "cosine": self.cosine,
         }
+
+    def blocks(self, n: int, dtype: str) -> tuple[int, ...]:
+        return 8192, 4096, 2048, 1024, 512, 256, 128, 64, 32
+
+    def tile(self, n: int, dtype: str) -> int:
+        return 0
+
+    def packed(self, x: Tensor) -> Tensor:
+        return x
 
     def full(self, shape: tuple[int, ...], value: Any, dtype: str) -> Tensor:
         return torch.full(shape, value, dtype=getattr(torch, dtype), device=self.device)
@@ -292,11 +303,13 @@ class TorchKernels:
             x = source.take_tensor(rows, source.dtype, self.device)
         return TorchExact(x, metric)
 
-    def rank(self, values: Tensor) -> None:
+    def words(self, size: int) -> None:
+        return None
+
+    def rank(self, values: Tensor, words: None) -> None:
         n = values.numel()
-        order = values.sort()
-        near = TIE * order.values[-1] if values.dtype == torch.float64 else 0
-        group = (order.values.diff() > near).long().cumsum(0)
+        order = (values * rank_scale(float(values.max())) + 0.5).long().sort()
+        group = (order.values.diff() > 1).long().cumsum(0)
         group = torch.cat([group.new_zeros(1), group])
         counts = torch.bincount(group)
         ends = counts.cumsum(0).double()
@@ -308,8 +321,8 @@ class TorchKernels:
         whole = flat.shape[1] // CHUNK * CHUNK
         tail = flat[:, whole:]
         out = (tail @ tail.T).double()
-        if whole:
-            chunks = flat[:, :whole].reshape(len(flat), -1, CHUNK).transpose(0, 1)
+        for start in range(0, whole, SEGMENT):
+            chunks = flat[:, start : min(start + SEGMENT, whole)].reshape(len(flat), -1, CHUNK).transpose(0, 1)
             out += (chunks @ chunks.transpose(1, 2)).sum(0, dtype=torch.float64)
         return self.to_numpy(out)
 
