@@ -155,10 +155,10 @@ BAD = {
         {},
         r"a\.csv, column 'f3', row 7: 'abc' is not a number",
     ),
-    "a decimal comma": (
-        lambda d, x: as_csv(wide(x), d / "a.csv", sep=";", decimal=","),
+    "commas that may mean thousands": (
+        lambda d, x: (d / "a.csv").write_text("f0;f1\n1,234;2,345\n3,456;4,567\n"),
         {},
-        r"(?s)no embedding.*a\.csv: column 'f0' holds numbers with a decimal comma; a decimal point is needed",
+        r"(?s)no embedding.*a\.csv: column 'f0' holds numbers whose commas may mean thousands; write them without",
     ),
     "an empty column": (
         lambda d, x: as_csv(wide(x).assign(f2=None), d / "a.csv"),
@@ -337,9 +337,9 @@ BAD = {
     "models without text": (lambda d, x: np.save(d / "a.npy", x), {"models": ["m"]}, "models are given without text"),
     "an empty folder": (lambda d, x: None, {}, "no embedding in .*it is empty"),
     "unknown formats alone": (
-        lambda d, x: ((d / "a.pt").write_bytes(b"x"), (d / "b.xlsx").write_bytes(b"x")),
+        lambda d, x: ((d / "a.pkl").write_bytes(b"x"), (d / "b.xyz").write_bytes(b"x")),
         {},
-        r"(?s)no embedding.*a\.pt: may be pickled.*b\.xlsx: format \.xlsx; read are \.npy",
+        r"(?s)no embedding.*a\.pkl: may be pickled.*b\.xyz: format \.xyz; read are \.npy",
     ),
 }
 

@@ -14,24 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from helpers.inputs._arrays import check_matrix, matrix_of, stored_in
+from helpers.inputs._arrays import check_matrix, matrix_of
+from helpers.inputs._codes import SCALES, ZEROS
 from helpers.inputs._columns import LIKE_IDS, id_column, ids_of
-from helpers.inputs._files import (
-    FORMATS,
-    TABLES,
-    Candidate,
-    ConversionCache,
-    Part,
-    Place,
-    Roles,
-    natural,
-    reading,
-    real_dtype,
-)
+from helpers.inputs._files import Candidate, ConversionCache, Part, Place, Roles, natural, reading, real_dtype
+from helpers.inputs._json import IDS as OF_BATCHES
 from helpers.inputs._leftovers import Leftover, Leftovers
-from helpers.inputs._tables import column_kind, head_of, number_blocks, vector_blocks
+from helpers.inputs._parts import place_of
+from helpers.inputs._readers import is_lonely, is_table, notes_on, reader_of, stored_in
+from helpers.inputs._tables import NUMBERS, column_kind, decoder_of_column, head_of, number_blocks, vector_blocks
+from helpers.inputs.formats import SUFFIXES, endings, recipe_for
 
-PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
 COMPANIONS = {name: name for name in ("ids", "labels", "groups", "pairs", "qrels")}
 COMPANIONS |= {"judgements": "qrels", "texts": "text"}  # files that are no embeddings, and the parameter they are for
 LIKE_LABELS = re.compile(r"(^|[_\-. ])(labels?|targets?|class|groups?)$", re.IGNORECASE)
@@ -46,7 +39,7 @@ def candidates_of(
     if isinstance(source, Mapping):
         for name, given in source.items():
             if isinstance(given, (str, os.PathLike)):
-                inner = Place.of(given, None)
+                inner = place_of(given, None)
                 inner = place._replace(base=inner.base, files=inner.files)
                 own = roles._replace(features={_stem(f, inner): roles.features.get(str(name)) for f in inner.files[:1]})
                 found = _of_file(inner.files[0], inner, own, conversions, leftovers) if len(inner.files) == 1 else []
@@ -56,20 +49,18 @@ def candidates_of(
             else:
                 candidates.append(Candidate(str(name), None, _given(str(name), given)))
     for path in place.files:
-        file, suffix = place.shown(path), path.suffix.lower()
+        file, stem = place.shown(path), Path(endings(path.name)[0]).name.lower()
         if path in roles.files or re.search(r"\.ids\.(npy|txt)$", path.name) or conversions.holds(path):
             continue
-        if path.stem.lower() in COMPANIONS and not place.single:
-            if roles.given_by(path):
-                continue
-            leftovers.add(file, f"not read for its name; to use it, pass it as {COMPANIONS[path.stem.lower()]}")
-        elif suffix in FORMATS:
-            with leftovers.unless_readable(file):
+        if stem in COMPANIONS and not place.single:
+            if not roles.given_by(path):
+                leftovers.add(file, f"not read for its name; to use it, pass it as {COMPANIONS[stem]}")
+            continue
+        with leftovers.unless_readable(file):
+            if reader_of(path) is not None:
                 candidates += _of_file(path, place, roles, conversions, leftovers)
-        elif suffix in PICKLES:
-            leftovers.add(file, "may be pickled, and pickles are never loaded; save arrays as .npy or .safetensors")
-        else:
-            leftovers.add(file, f"format {suffix or 'without a name'!s}; read are {', '.join(FORMATS)}")
+            else:
+                leftovers.add(file, _why_not(path))
     for link in place.links:
         leftovers.add(place.shown(link), "is a link to a folder, or to nothing; links to files are followed")
     taken: dict[str, Candidate] = {}
@@ -104,9 +95,22 @@ def chosen_of(
         seen = leftovers.in_words()
         raise FileNotFoundError(
             f"no embedding in {place.base if not place.single else place.files[0]}; files of vectors are "
-            f"{', '.join(FORMATS)}{seen or '; it is empty'}"
+            f"{', '.join(SUFFIXES)}{seen or '; it is empty'}"
         )
     return candidates
+
+
+def _why_not(path: Path) -> str:
+    """Why a file without a reader is not read."""
+    suffix = path.suffix.lower()
+    if suffix == ".txt":
+        return "holds lines of text, neither words with vectors nor a matrix; as ids, labels or text it can be passed"
+    if suffix == ".bin":
+        return (
+            "is no binary file of word2vec; it may be pickled, and pickles are never loaded; raw numbers are read from "
+            f'{path.name}.json beside it with {{"dtype": "float32", "shape": [1000, 768]}}'
+        )
+    return recipe_for(path.name)
 
 
 def opened(candidates: list[Candidate], named: bool, place: Place, leftovers: Leftovers) -> list[Part]:
@@ -148,7 +152,7 @@ def _renamed(opened: Callable[[], Part], name: str) -> Callable[[], Part]:
 def _stem(path: Path, place: Place) -> str:
     """What the representation of a file is called if it is the only one there."""
     # Some systems take letters apart.
-    return unicodedata.normalize("NFC", Path(place.shown(path)).with_suffix("").as_posix())
+    return unicodedata.normalize("NFC", endings(place.shown(path))[0])
 
 
 def _of_file(
@@ -157,7 +161,8 @@ def _of_file(
     """The representations of one file, by name."""
     file = place.shown(path)
     with reading(file):
-        if path.suffix.lower() in TABLES:
+        leftovers += [Leftover(file, note) for note in notes_on(path)]
+        if is_table(path):
             found = _in_table(path, file, place, roles, conversions, leftovers)
         else:
             found = _in_arrays(path, file, place, roles, conversions, leftovers)
@@ -174,7 +179,7 @@ def _in_arrays(
 ) -> list[tuple[str, Callable]]:
     """The matrices of a file of arrays, with what opens them."""
     stored = stored_in(path, file)
-    lonely = path.suffix.lower() == ".npy"
+    lonely = is_lonely(path)
     ids = None if lonely else id_column(list(stored), place, file)
     matrices = {name: s for name, s in stored.items() if len(s.shape) == 2} if len(stored) > 1 else stored
     taken = {name: role for name in stored if name != ids and not lonely and (role := roles.of(name))}
@@ -182,18 +187,21 @@ def _in_arrays(
         if role.path not in (None, path) or name != role.column:
             leftovers.add(file, f"array {name!r} is called like the {role.name}")
     matrices = {name: s for name, s in matrices.items() if name not in taken}
-    for name in stored.keys() - matrices.keys() - {ids} - taken.keys():
+    codes = any(one.dtype in (np.int8, np.uint8) for one in matrices.values())
+    used = {ids, *taken, *((*SCALES, *ZEROS) if codes else ())}
+    matrices = {name: one for name, one in matrices.items() if lonely or name not in used}
+    for name in [name for name in stored if name not in matrices and name not in used]:
         leftovers.add(file, f"array {name!r} has shape {stored[name].shape} and is no matrix")
 
     def opener(name: str) -> Callable[[], Part]:
         def opened() -> Part:
             with reading(file):
                 where = file if lonely else f"{file}, array {name!r}"
-                array, kind = matrix_of(stored[name], where, conversions)
+                array, kind, note = matrix_of(stored[name], name, where, conversions, stored)
                 own = ids_of(path, ids, place)
                 if own is not None and len(own) != len(array):
                     raise ValueError(f"{where} has {len(array)} rows and {len(own)} ids; one id a row is needed")
-                return Part(name, file, array, own, kind, path=path, key=f"array {name}")
+                return Part(name, file, array, own, kind, path=path, key=f"array {name}", note=note)
 
         return opened
 
@@ -210,11 +218,13 @@ def _in_table(
     for name in features or ():
         if name not in head.schema.names:
             raise ValueError(f"{file} has no column {name!r}, one of the features; it has {head.schema.names[:20]}")
-    vectors, numbers, widths = [], [], []
+    vectors, numbers, commas, widths = [], [], [], []
     skipped: list[tuple[str, str]] = []
     for name, column in zip(head.schema.names, head.columns, strict=True):
         role = None if name == ids else roles.of(name)
-        kind, width = ("taken", 0) if name == ids or role else column_kind(column)
+        known = name == ids or role or (ids == "id" and name in OF_BATCHES)
+        kind, width = ("taken", 0) if known else column_kind(column)
+        commas += [name] if kind == NUMBERS[1] else []
         if features is not None:
             if name not in features and kind != "taken":
                 skipped.append((name, "is no feature of the embedding"))
@@ -225,13 +235,13 @@ def _in_table(
             widths.append(width)
         elif re.fullmatch(r"\s*|Unnamed: \d+|__index_level_\d+__", name):
             skipped.append((name, "has no name (an index?)"))
-        elif kind == "numbers" and LIKE_IDS.search(name):
+        elif kind in NUMBERS and LIKE_IDS.search(name):
             skipped.append((name, "is called like ids; to align rows by it, pass it as ids"))
-        elif kind == "numbers" and LIKE_LABELS.search(name):
+        elif kind in NUMBERS and LIKE_LABELS.search(name):
             skipped.append((name, "is called like labels; to use it, pass it as labels or groups"))
-        elif kind == "numbers" and roles.beside(path, head.schema.names):
+        elif kind in NUMBERS and roles.beside(path, head.schema.names):
             skipped.append((name, "is a number beside the texts to encode"))
-        elif kind == "numbers":
+        elif kind in NUMBERS:
             numbers.append(name)
         elif kind != "taken":
             skipped.append((name, f"holds {kind}"))
@@ -242,10 +252,18 @@ def _in_table(
         if not any(roles.of(name) for name in head.schema.names):
             leftovers.add(file, f"no column of vectors or numbers among {head.schema.names}")
         return []
-    keys = [f"vectors {name}" for name in vectors] or [f"numbers {json.dumps(numbers)}"]
+    decoders = [
+        decoder_of_column(head.column(name), f"{file} {name}", size) for name, size in zip(vectors, widths, strict=True)
+    ]
+    notes = [decoder.note if decoder else "" for decoder in decoders] or ["decimal commas" if commas else ""]
+    keys = [f"vectors {name} {note}" for name, note in zip(vectors, notes, strict=False)]
+    keys = keys or [f"numbers {json.dumps(numbers)} {json.dumps(commas)}"]
+    notes = ["; ".join(filter(None, (getattr(path, "note", ""), note))) for note in notes]
 
     def blocks() -> Iterator[list[np.ndarray]]:
-        return vector_blocks(path, file, vectors, widths) if vectors else number_blocks(path, file, numbers)
+        if vectors:
+            return vector_blocks(path, file, vectors, widths, decoders)
+        return number_blocks(path, file, numbers, commas)
 
     @cache
     def opened() -> tuple[list[np.ndarray], np.ndarray | None]:
@@ -256,8 +274,9 @@ def _in_table(
         def part() -> Part:
             arrays, own = opened()
             stored = str(arrays[index].dtype)
-            return Part(name, file, arrays[index], own, stored, None if vectors else numbers, path, keys[index])
+            columns = None if vectors else numbers
+            return Part(name, file, arrays[index], own, stored, columns, path, keys[index], notes[index])
 
         return part
 
-    return [(name, opener(index, name)) for index, name in enumerate(vectors or [path.stem])]
+    return [(name, opener(index, name)) for index, name in enumerate(vectors or [Path(endings(path.name)[0]).name])]

@@ -11,9 +11,14 @@ from typing import Any
 import numpy as np
 
 from helpers.errors import Argument, ArgumentError
-from helpers.inputs._arrays import stored_in
-from helpers.inputs._files import FORMATS, TABLES, Part, Place, Role, Roles, reading, short
-from helpers.inputs._tables import batches, names_of
+from helpers.inputs._arrays import values_in
+from helpers.inputs._cells import with_points
+from helpers.inputs._files import Part, Place, Role, Roles, reading, short
+from helpers.inputs._leftovers import UnreadableError
+from helpers.inputs._parted import Parted
+from helpers.inputs._readers import batches, has_columns, is_arrays, is_lonely, is_table, names_of, stored_in
+from helpers.inputs._words import COLUMNS as OF_WORDS
+from helpers.inputs.formats import FORMATS, endings
 
 LIKE_IDS = re.compile(r"(^|[_\-. ])(ids?|uuid|idx|index|key)$", re.IGNORECASE)
 
@@ -29,7 +34,7 @@ def roles_of(
     elif place.id_name is not None:
         columns.append(Role("ids", place.id_name))
     for role, (path, column) in given.items():
-        if path is not None and column is None and path.suffix.lower() in TABLES:
+        if path is not None and column is None and has_columns(path):
             column = _only_column(role, path, place)
         elif column is None:
             files.add(path)
@@ -51,15 +56,20 @@ def columns_of(role: str, spec: Any, found: tuple | None, place: Place, files: I
     place = place._replace(single=True)  # a column that is only called like ids is no obstacle here
     if path is not None:
         own = _own_ids(path, place)
-        if column is None and path.suffix.lower() in TABLES:
+        if column is None and has_columns(path):
             column = _only_column(role, path, place)
         ids = ids_of(path, None if place.by_position else own, place._replace(id_file=None))
         return [_part(role, path, column, ids, place)]
     parts = []
     for path in files:
-        if path.suffix.lower() in FORMATS and path.suffix.lower() != ".npy":
+        try:
             names = _names(path, place.shown(path))
-            if column in names:
+        except (UnreadableError, PermissionError):
+            if not place.searched:
+                raise
+            continue  # the reason is listed where its embeddings are looked for
+        if column in names:
+            with reading(place.shown(path)):
                 own = id_column(names, place, place.shown(path))
                 parts.append(_part(role, path, column, ids_of(path, own, place), place))
     if not parts:
@@ -88,9 +98,9 @@ def _only_column(role: str, path: Path, place: Place) -> str:
 def _names(path: Path, file: str) -> list[str]:
     """The columns of a table, or the arrays of a file."""
     with reading(file):
-        if path.suffix.lower() in TABLES:
+        if is_table(path):
             return names_of(path)
-        return list(stored_in(path, file)) if path.suffix.lower() in (".npz", ".safetensors") else []
+        return list(stored_in(path, file)) if is_arrays(path) and not is_lonely(path) else []
 
 
 def _part(role: str, path: Path, column: str | None, ids: np.ndarray | None, place: Place) -> Part:
@@ -104,6 +114,8 @@ def id_column(names: list[str], place: Place, file: str, needed: bool = True) ->
     """The name of the column or array of ids, if there is one and it is wanted."""
     if place.by_position:
         return None
+    if names == OF_WORDS:
+        return names[0]
     if place.id_name is not None:
         if needed and place.id_name not in names:
             raise ValueError(f"{file} has no {place.id_name!r} to align rows by; it has {names[:20]}")
@@ -133,10 +145,16 @@ def ids_of(path: Path, column: str | None, place: Place) -> np.ndarray | None:
     if place.id_file is not None:
         return _as_ids(_file_values(place.id_file, place.id_column), place.shown(place.id_file))
     if not place.by_position and place.id_name is None:
-        for beside in (path.with_name(f"{path.stem}.ids.npy"), path.with_name(f"{path.stem}.ids.txt")):
-            if beside.is_file():
-                return _as_ids(_file_values(beside, None), place.shown(beside))
+        beside = [_beside(member) for member in (path.members if isinstance(path, Parted) else (path,))]
+        if all(beside):
+            return _as_ids(np.concatenate([_file_values(file, None) for file in beside]), place.shown(beside[0]))
     return None
+
+
+def _beside(path: Path) -> Path | None:
+    """The file of ids beside a file of arrays."""
+    stem = Path(endings(path.name)[0]).name
+    return next((file for kind in ("npy", "txt") if (file := path.with_name(f"{stem}.ids.{kind}")).is_file()), None)
 
 
 def _as_ids(values: np.ndarray, where: str) -> np.ndarray:
@@ -168,9 +186,9 @@ def as_word(value: Any) -> str:
 def _file_values(path: Path, column: str | None) -> np.ndarray:
     """One column of a file as an array of values, None where there is none."""
     with reading(path.name):
-        if path.suffix.lower() == ".txt":
+        if path.suffix.lower() == ".txt" and column is None:
             return np.array(path.read_text(encoding="utf-8-sig").splitlines(), dtype=object)
-        if path.suffix.lower() not in TABLES:
+        if not is_table(path):
             return _array_values(path, column)
         names = names_of(path)
         if column is None and len(names) != 1:
@@ -197,14 +215,7 @@ def _array_values(path: Path, name: str | None) -> np.ndarray:
             f"{path.name}, array {name!r} holds Python objects, pickled; pickles are never loaded: save numbers, or "
             "strings as np.asarray(x, dtype=str)"
         )
-    if path.suffix.lower() == ".safetensors":
-        from safetensors import safe_open
-
-        with safe_open(path, framework="np") as archive:
-            values = archive.get_tensor(name)
-    else:
-        loaded = np.load(path, allow_pickle=False)
-        values = loaded if isinstance(loaded, np.ndarray) else loaded[name]
+    values = values_in(arrays[name])
     values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
     if values.ndim != 1:
         raise ValueError(f"{path.name}, array {name!r} has shape {values.shape}; one value a row is needed")
@@ -280,8 +291,9 @@ class Related:
         if hasattr(spec, "columns"):
             return cls(role, role, columns, None, spec)
         path = place.file(spec, role)
-        if path.suffix.lower() not in TABLES:
-            raise ValueError(f"{role} is {place.shown(path)!r}; a table is needed: {', '.join(TABLES)}")
+        if not is_table(path):
+            tables = ", ".join(suffix for one in FORMATS if one.table for suffix in one.suffixes)
+            raise ValueError(f"{role} is {place.shown(path)!r}; a table is needed: {tables}")
         return cls(role, place.shown(path), columns, path)
 
     def names(self) -> list[str]:
@@ -326,7 +338,7 @@ def table_of(table: Related, ids: np.ndarray, rows: int | None) -> tuple[Any, li
     scores = np.ones(len(sides[0]))
     if len(names) == 3:
         given = table.values(names[2])
-        scores = pd.to_numeric(pd.Series(given, dtype=object), errors="coerce").to_numpy(np.float64)
+        scores = pd.to_numeric(pd.Series(with_points(given), dtype=object), errors="coerce").to_numpy(np.float64)
         for row in np.flatnonzero(~np.isfinite(scores)):
             raise ValueError(f"{file}, column {names[2]!r}, row {row}: {given[row]!r} is no finite number")
     index = pd.Index([str(i) for i in ids])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import lzma
 import os
 import re
 import shutil
@@ -21,9 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.inputs._leftovers import UnreadableError
+from helpers.inputs.formats import SUFFIXES, endings
 
-FORMATS = (".npy", ".npz", ".safetensors", ".parquet", ".csv", ".tsv")
-TABLES = (".parquet", ".csv", ".tsv")
 WRITTEN = ("report.json", "ensemble.json")  # in folders that this package wrote
 SAVED = 1  # of the converted arrays; part of every key
 
@@ -40,6 +40,7 @@ class Part:
     columns: Sequence[str] | None = None
     path: Path | None = None
     key: str = ""
+    note: str = ""  # on how it was read
     features: np.ndarray | None = None  # the columns of the array that count; None: all
 
     @property
@@ -120,7 +121,7 @@ class Place(NamedTuple):
             for folder in (self.base, Path()):
                 if file and (folder / file).is_file():
                     return (folder / file).absolute(), name
-        if Path(path or spec).suffix.lower() in (*FORMATS, ".txt"):
+        if endings(path or spec)[1] in SUFFIXES:
             raise FileNotFoundError(f"{role} is {spec!r}; there is no such file in {self.base} or {Path().absolute()}")
         return None, spec
 
@@ -197,8 +198,9 @@ class ConversionCache:
             from platformdirs import user_cache_path
 
             self.work = user_cache_path("comparing-representations") / "inputs"
-        path, status = path.resolve(), path.stat()
-        stamp = json.dumps([SAVED, str(path), status.st_size, status.st_mtime_ns])
+        states = [(file.name, file.stat()) for file in getattr(path, "members", ()) or (path,)]
+        path = path.resolve()
+        stamp = json.dumps([SAVED, str(path), *((name, at.st_size, at.st_mtime_ns) for name, at in states)])
         folder = Path(self.work).expanduser() / f"{path.stem}-{sha(str(path))[:12]}"
         if folder.exists() and (not (folder / "stamp").exists() or (folder / "stamp").read_text() != stamp):
             shutil.rmtree(folder)
@@ -265,7 +267,10 @@ def reading(file: str) -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:
         raise UnreadableError(f"{file} is not UTF-8 text ({error.reason} at byte {error.start})") from error
-    except (pa.ArrowException, SafetensorError, zipfile.BadZipFile, zlib.error, csv.Error, EOFError, OSError) as error:
+    except (
+        *(pa.ArrowException, SafetensorError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, csv.Error),
+        *(EOFError, OSError),
+    ) as error:
         if isinstance(error, OSError) and error.errno is not None:  # of the system, not of Parquet
             raise
         raise UnreadableError(f"{file} cannot be read, it is damaged or no {Path(file).suffix}: {error}") from error

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from helpers.errors import Argument, ArgumentError
 from helpers.inputs._files import ConversionCache, Part, bounds
+from helpers.inputs.formats import endings
 
 
 def aligned(parts: list[Part], series: list[Part]) -> tuple[np.ndarray, list[np.ndarray], list[tuple]]:
@@ -39,7 +39,7 @@ def aligned(parts: list[Part], series: list[Part]) -> tuple[np.ndarray, list[np.
             listing = ", ".join(f"{titled(thing)} has {count}" for thing, count in zip(things, counts, strict=True))
             raise ValueError(
                 f"numbers of rows differ and there are no ids to align by: {listing}; add a column 'id', or a file "
-                "a.ids.txt beside a.npy, to each"
+                f"a.ids.txt beside a.npy, to each{_like_parts(parts)}"
             )
         return np.arange(counts[0]), [np.arange(counts[0]) for _ in things], []
     indexes = [pd.Index(thing.ids) for thing in things]
@@ -57,9 +57,17 @@ def aligned(parts: list[Part], series: list[Part]) -> tuple[np.ndarray, list[np.
     if not keep.any():
         raise ValueError(
             f"no id is in all of {', '.join(map(titled, things))}; ids of the first look like {list(base[:3])}, of the "
-            f"last like {list(indexes[-1][:3])}"
+            f"last like {list(indexes[-1][:3])}{_like_parts(parts)}"
         )
     return base.to_numpy()[keep], [found[keep] for found in rows], losses
+
+
+def _like_parts(parts: list[Part]) -> str:
+    """Advice where representations are of one width, as the parts of one are."""
+    if len(parts) < 2 or len({part.array.shape[1] for part in parts}) > 1:
+        return ""
+    advice = "; all have one width: parts of one embedding are joined if they are called x-part-0, x-part-1 and so on"
+    return advice + "; of files with a row for each token, save the means of their rows" * (len(parts) > 2)
 
 
 def complete(
@@ -134,6 +142,7 @@ def survey(part: Part, array: np.ndarray, missing: int, items: int) -> dict[str,
         "duplicates": int(pd.Series(digests).duplicated().sum()),
         "norm_mean": float(norms.mean()),
         "norm_std": float(norms.std()),
+        "read_as": part.note,
         "digest": hashlib.sha256(b"".join(digests)).hexdigest(),
     }
 
@@ -150,7 +159,7 @@ def titled(part: Part) -> str:
     """A representation or column as messages name it."""
     if not part.file:
         return part.name
-    plain = Path(part.file).with_suffix("").as_posix() == part.name
+    plain = endings(part.file)[0] == part.name
     return part.file if plain else f"{part.name} ({part.file})"
 
 

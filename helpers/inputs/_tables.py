@@ -1,30 +1,21 @@
-"""Vectors and numbers in the columns of .parquet, .csv and .tsv files, read in batches of rows."""
+"""Vectors and numbers in the columns of tables, read in batches of rows."""
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from helpers.inputs._cells import COMMA, MISSING, float32_of, is_number, vector_of, with_commas
+from helpers.inputs._codes import Decoder, decoder_of
 from helpers.inputs._files import real_dtype, short
 from helpers.inputs._leftovers import UnreadableError
+from helpers.inputs._readers import batches
 
-MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "null", "None", "none"]  # numbers
-SEPARATORS = str.maketrans(dict.fromkeys("[](),;", " "))
 HEAD = 200  # rows that decide what a column of a table is
-
-
-def names_of(path: Path) -> list[str]:
-    """The columns of a table."""
-    if path.suffix.lower() == ".parquet":
-        from pyarrow.parquet import read_schema
-
-        return read_schema(path).names
-    return _csv_header(path)[0]
+NUMBERS = ("numbers", "numbers with decimal commas")  # kinds of columns that make a matrix together
 
 
 def head_of(path: Path) -> Any:
@@ -35,33 +26,6 @@ def head_of(path: Path) -> Any:
     if first is None:
         raise UnreadableError(f"{path.name} has no rows")
     return pa.RecordBatch.from_arrays(first.columns, names=first.schema.names).slice(0, HEAD)
-
-
-def batches(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[Any]:
-    """The rows of a table in record batches; all columns of a CSV file are text."""
-    import pyarrow as pa
-
-    if path.suffix.lower() == ".parquet":
-        from pyarrow.parquet import ParquetFile
-
-        with ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
-            yield from file.iter_batches(rows, columns=list(columns) if columns is not None else None)
-        return
-    from pyarrow import csv as arrow_csv
-
-    names, delimiter, header = _csv_header(path)
-    with arrow_csv.open_csv(
-        path,
-        arrow_csv.ReadOptions(column_names=names, skip_rows=int(header), block_size=1 << 22),
-        arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
-            null_values=[""],
-            strings_can_be_null=True,
-            include_columns=list(columns) if columns is not None else None,
-        ),
-    ) as reader:
-        yield from reader
 
 
 def column_kind(column: Any) -> tuple[str, int]:
@@ -75,29 +39,69 @@ def column_kind(column: Any) -> tuple[str, int]:
         if not (pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_boolean(inner)):
             return f"lists of {inner}", 0
         return "vectors", next((len(row) for row in column if row.is_valid), 0)
+    if pa.types.is_dictionary(kind):
+        return "categories", 0
+    if is_bytes(column):
+        values = [value for value in column.to_pylist() if value is not None]
+        vectors = [vector for vector in map(float32_of, values[:20]) if vector is not None]
+        alike = len(vectors) == len(values[:20]) > 0 and len({len(value) for value in values[:20]}) == 1
+        return ("vectors", len(vectors[0])) if alike and len(vectors[0]) > 1 else ("bytes", 0)
     if is_text(column):
         values = [value for value in column.to_pylist() if value is not None]
-        vectors = [vector for vector in map(_split, values[:20]) if vector is not None]
+        vectors = [vector for vector in map(vector_of, values[:20]) if vector is not None]
         if 2 * len(vectors) > len(values[:20]):
             return "vectors", len(vectors[0])
         if 2 * sum(map(is_number, values)) > len(values) or not values:
-            return "numbers", 0
-        commas = all(re.fullmatch(r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*", value) for value in values)
-        return "numbers with a decimal comma; a decimal point is needed" if commas else "text", 0
+            return NUMBERS[int(with_commas(values))], 0
+        if with_commas(values):
+            return NUMBERS[1], 0
+        commas = all(map(COMMA.fullmatch, values))
+        return "numbers whose commas may mean thousands; write them without" if commas else "text", 0
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return "numbers", 0
     return str(kind), 0
 
 
-def vector_blocks(path: Path, file: str, names: list[str], widths: list[int]) -> Iterator[list[np.ndarray]]:
+def decoder_of_column(column: Any, name: str, width: int) -> Decoder | None:
+    """How codes in a column of vectors become numbers, by its first rows; None if they are numbers."""
+    codes = str(getattr(column.type, "value_type", "")) in ("int8", "uint8", "uint16")
+    valid = column.drop_null()
+    if not width or not len(valid) or is_text(column) or is_bytes(column):
+        return None
+    lengths = {len(row) for row in valid}
+    if lengths != {width}:
+        return None  # said where the column is read
+    sample = _vectors(valid, width, name, 0)
+    if codes and np.isfinite(sample).all():
+        sample = sample.astype(str(column.type.value_type))
+    return decoder_of(sample, name, rows=len(column))
+
+
+def vector_blocks(
+    path: Path, file: str, names: list[str], widths: list[int], decoders: list[Decoder | None]
+) -> Iterator[list[np.ndarray]]:
     """Columns of vectors, block by block a matrix for each."""
     start, rows = 0, max(1, min(4096, (1 << 21) // max(sum(widths), 1)))
     for batch in batches(path, names, rows):
-        yield [_vectors(batch.column(n), w, f"{file}, column {n!r}", start) for n, w in zip(names, widths, strict=True)]
+        found = [
+            _vectors(batch.column(n), w, f"{file}, column {n!r}", start) for n, w in zip(names, widths, strict=True)
+        ]
+        yield [
+            _decoded(block, decoder, start) if decoder else block
+            for block, decoder in zip(found, decoders, strict=True)
+        ]
         start += len(batch)
 
 
-def number_blocks(path: Path, file: str, names: list[str]) -> Iterator[list[np.ndarray]]:
+def _decoded(block: np.ndarray, decoder: Decoder, start: int) -> np.ndarray:
+    """A block of codes as numbers; a row that is missing stays so."""
+    whole = np.isfinite(block).all(axis=1)
+    out = np.full((len(block), decoder.width), np.nan, np.float32)
+    out[whole] = decoder.decode(block[whole], start)
+    return out
+
+
+def number_blocks(path: Path, file: str, names: list[str], commas: list[str]) -> Iterator[list[np.ndarray]]:
     """Columns of numbers, block by block one matrix."""
     start, real = 0, None
     for batch in batches(path, names, max(1, min(4096, (1 << 21) // len(names)))):
@@ -106,60 +110,22 @@ def number_blocks(path: Path, file: str, names: list[str]) -> Iterator[list[np.n
             real = np.result_type(*(real_dtype(kind) if kind.kind != "O" else np.float32 for kind in kinds))
         out = np.empty((len(batch), len(names)), real)
         for i, name in enumerate(names):
-            out[:, i] = _numbers(batch.column(name), f"{file}, column {name!r}", start)
+            column, where = batch.column(name), f"{file}, column {name!r}"
+            out[:, i] = _numbers(_with_points(column, where, start) if name in commas else column, where, start)
         yield [out]
         start += len(batch)
 
 
-def is_number(text: str) -> bool:
-    """Whether a cell reads as a number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _with_points(column: Any, where: str, start: int) -> Any:
+    """Text of numbers with decimal points in the place of commas; a number with a point is refused."""
+    import pyarrow.compute as pc
 
-
-def _csv_header(path: Path) -> tuple[list[str], str, bool]:
-    """Names of the columns, the delimiter, and whether the first line holds the names."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        line = file.readline()
-        delimiter = max("\t,;" if path.suffix.lower() == ".tsv" else ",;\t", key=line.count)
-        file.seek(0)
-        names = next(csv.reader(file, delimiter=delimiter), [])
-    if not names:
-        raise UnreadableError(f"{path.name} is empty")
-    counted = [name for name in names if name]
-    if any(map(_is_entry, names)) or (all(map(str.isdecimal, counted)) and not _consecutive(counted)):
-        return [str(i) for i in range(len(names))], delimiter, False
-    repeated = [name for i, name in enumerate(names) if name and name in names[:i]]
-    if repeated:
-        raise ValueError(f"{path.name} has two columns called {repeated[0]!r}; names must differ")
-    # An index has an empty name, and so has what follows a delimiter at the end of each line.
-    return [name or f"Unnamed: {i}" for i, name in enumerate(names)], delimiter, True
-
-
-def _is_entry(cell: str) -> bool:
-    """Whether a cell can be no name of a column: a number with a fraction, or a vector."""
-    return (is_number(cell) and not cell.strip().isalnum()) or _split(cell) is not None
-
-
-def _consecutive(numbers: list[str]) -> bool:
-    return all(int(b) == int(a) + 1 for a, b in zip(numbers, numbers[1:], strict=False))
-
-
-def _split(text: str) -> np.ndarray | None:
-    """The numbers of a vector in text, or None if it is no vector."""
-    stripped = text.strip()
-    if "(" in stripped:  # as Python prints arrays and their entries
-        stripped = re.sub(r"(np\.float\d+|array|tensor)\(|\)|dtype=[\w.]+", " ", stripped).strip()
-    parts = stripped.translate(SEPARATORS).split()
-    if not stripped.startswith(("[", "(")) and (len(parts) < 2 or re.fullmatch(r"[^\s;,]+,[^\s;,]+", stripped)):
-        return None  # a number, be it with a decimal comma
-    try:
-        return np.array(parts, dtype=np.float64)
-    except ValueError:
-        return None
+    for row in np.flatnonzero(pc.match_substring(column, ".").fill_null(False).to_numpy(zero_copy_only=False)):
+        raise ValueError(
+            f"{where}, row {start + row}: {short(column[int(row)].as_py())} has a point, and the first rows have "
+            "decimal commas; one of the two is needed throughout"
+        )
+    return pc.replace_substring(column, ",", ".")
 
 
 def _vectors(column: Any, width: int, where: str, start: int) -> np.ndarray:
@@ -174,12 +140,19 @@ def _vectors(column: Any, width: int, where: str, start: int) -> np.ndarray:
         out = np.full((len(column), width), np.nan)
         for row, text in enumerate(column.to_pylist()):
             if text is not None:
-                numbers = _split(text)
+                numbers = vector_of(text)
                 if numbers is None:
                     hint = ", which was shortened when it was written" if "..." in text else ""
                     raise ValueError(f"{where}, row {start + row}: {short(text)} is no vector of {width} numbers{hint}")
                 _check_width(len(numbers), width, where, start + row)
                 out[row] = numbers
+        return out
+    if is_bytes(column):
+        out = np.full((len(column), width), np.nan, np.float32)
+        for row, data in enumerate(column.to_pylist()):
+            if data is not None:
+                _check_width(len(data) / 4, width, where, start + row)
+                out[row] = np.frombuffer(data, "<f4")
         return out
     lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
     for row in np.flatnonzero(valid & (lengths != width)):
@@ -194,10 +167,10 @@ def _vectors(column: Any, width: int, where: str, start: int) -> np.ndarray:
     return out
 
 
-def _check_width(length: int, width: int, where: str, row: int) -> None:
+def _check_width(length: float, width: int, where: str, row: int) -> None:
     if length != width:
         raise ValueError(
-            f"{where}, row {row}: the vector has {length} entries, the first one {width}; all need as many"
+            f"{where}, row {row}: the vector has {length:g} entries, the first one {width}; all need as many"
         )
 
 
@@ -227,4 +200,13 @@ def is_text(column: Any) -> bool:
     """Whether a column holds strings."""
     import pyarrow as pa
 
-    return pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    kind = column.type
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def is_bytes(column: Any) -> bool:
+    """Whether a column holds bytes."""
+    import pyarrow as pa
+
+    kind = column.type
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)

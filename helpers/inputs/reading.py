@@ -15,9 +15,10 @@ import numpy as np
 from helpers.errors import Argument, ArgumentError
 from helpers.inputs._candidates import candidates_of, chosen_of, opened
 from helpers.inputs._columns import Related, columns_of, large_classes, roles_of, table_of, texts_in, values_of
-from helpers.inputs._files import Candidate, ConversionCache, Part, Place, sha
+from helpers.inputs._files import Candidate, ConversionCache, Part, sha
 from helpers.inputs._leaks import features_of, without_leaks
 from helpers.inputs._leftovers import Leftovers
+from helpers.inputs._parts import place_of
 from helpers.inputs._pooling import PLAIN, Pool, Pooling
 from helpers.inputs._rows import aligned, complete, finite_rows, present, selected, survey
 
@@ -52,7 +53,7 @@ class Inputs:
         One row for each representation: ``file``; ``rows`` there, ``lost`` of them and how many have ``missing`` (NaN
         or infinite) entries; and of the n that are left: ``width``, ``dtype`` as stored, ``constant_columns`` and which
         these are (``constant``), ``zero_columns``, ``zero_rows``, ``duplicates`` (rows equal to an earlier one),
-        ``norm_mean`` and ``norm_std``.
+        ``norm_mean`` and ``norm_std``; ``read_as`` says in words what was done to read it, if anything was.
     ignored : pandas.DataFrame
         ``file`` and ``reason`` of what lay there and is no part of a representation: files, arrays and columns.
     features : dict of str to list of str
@@ -110,10 +111,11 @@ def read(
     Parameters
     ----------
     source
-        - a folder with ``.npy``, ``.npz``, ``.safetensors``, ``.parquet``, ``.csv`` or ``.tsv`` files, searched with
-          its subfolders; hidden files, reports and saved ensembles are passed over, other formats are listed in
+        - a folder with files of the formats in :data:`helpers.inputs.formats.FORMATS` (NumPy, safetensors, PyTorch,
+          HDF5 and AnnData, MATLAB, Parquet, Arrow, CSV, JSON, word vectors, Excel, raw numbers), searched with its
+          subfolders; hidden files, reports and saved ensembles are passed over, other formats are listed in
           ``ignored``;
-        - one such file, or a list of files;
+        - one such file, a list of files, or a folder that ``datasets`` saved;
         - a mapping from names to arrays (n, p) or to files; empty (or ``""``) if ``models`` are all there is.
 
         Representations are called by their files (``a.npy`` is ``a``, ``sub/a.npy`` is ``sub/a``); several of one file
@@ -123,8 +125,15 @@ def read(
         In a table each column of vectors is a representation: a list column, or text such as ``[0.1, 0.2]`` or
         ``0.1 0.2``. Without such a column all columns of numbers are together one representation; columns of text, of
         no name, or with a name like a label are not part of it and listed in ``ignored``; so are all of a table whose
-        texts are encoded. Of an ``.npz`` or ``.safetensors`` file all matrices are read. Files called ids, labels,
+        texts are encoded. Of a file of arrays all matrices are read. Files called ids, labels,
         groups, pairs, judgements, qrels or texts are only read if a parameter names them.
+
+        Parts of one embedding are one representation: numbered shards (``a-00000-of-00002``, ``a-part-0``), the files
+        in folders called ``key=value``, whose key becomes a column unless it tells embeddings apart, as ``model`` and
+        ``layer`` do, and files with one vector each, whose names are the ids. Parts that lack one are refused.
+
+        Whole numbers of 8 bits are codes: packed bits become -1 and 1, other codes numbers, with the ``scale`` of
+        their file if there is one; ``findings["read_as"]`` says which.
 
         A column or array that one of the parameters names is no feature in any file, and neither is a column from which
         the labels can be read off: one that has one value in each class, or rises or falls throughout with numbers to
@@ -236,7 +245,7 @@ def read(
         )
     if isinstance(source, Mapping) and not source and not models:
         raise ValueError("source is empty; a folder, a file, a list of files, or a mapping to arrays is needed")
-    place = Place.of(source, ids)
+    place = place_of(source, ids)
     if missing not in MISSING:
         raise ValueError(f"missing is {missing!r}; it can be {' or '.join(map(repr, MISSING))}")
     tables = [

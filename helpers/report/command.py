@@ -6,6 +6,7 @@ import argparse
 import inspect
 import shlex
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from helpers.ensembles.applying import apply
 from helpers.errors import Argument
 from helpers.groups import READOUTS
 from helpers.inputs import read
+from helpers.inputs.formats import describe_formats
 from helpers.report.building import build
 from helpers.report.requirements import REQUIREMENTS, check_requirements, parse_requirement
 from helpers.report.sentences import not_read_in_words
@@ -27,7 +29,8 @@ __all__ = ["Bar", "add_apply_options", "add_report_options", "run_apply", "run_r
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """Options of ``report``; each stores in the argument of :func:`helpers.report.build` whose default it has."""
     option = _options(parser, build, read)
-    parser.add_argument("inputs", metavar="INPUT", nargs="?", default="", help="folder or file with the embeddings")
+    _add_formats(parser)
+    parser.add_argument("inputs", metavar="INPUT", nargs="*", help="folder, file or files with the embeddings")
     parser.add_argument(
         "-o", "--out", dest="folder", type=Path, required=True, help="folder for the report; empty, or not there yet"
     )
@@ -66,11 +69,19 @@ def add_apply_options(parser: argparse.ArgumentParser) -> None:
     """Options of ``apply``; each stores in the argument of :func:`helpers.ensembles.applying.apply`."""
     option = _options(parser, apply, read)
     parser.add_argument("ensemble", type=Path, metavar="ENSEMBLE", help="folder of the saved ensemble, or map")
+    _add_formats(parser)
     parser.add_argument("inputs", type=Path, metavar="INPUT", help="folder or file with the embeddings of the new rows")
     parser.add_argument("-o", "--out", type=Path, required=True, help="the file to write, such as combined.npy")
     _add_reading_options(option)
     option("--overwrite", action="store_true", help="replace the file if it is there")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
+
+
+def _add_formats(parser: argparse.ArgumentParser) -> None:
+    """What is read, below the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = None if parser.description is None else "\n".join(textwrap.wrap(parser.description, 100))
+    parser.epilog = f"files that are read:\n{textwrap.indent(describe_formats(90), '  ')}"
 
 
 def _add_reading_options(option: Callable[..., None]) -> None:
@@ -115,6 +126,7 @@ def _none(word: str) -> str | None:
 def run_report(args: argparse.Namespace) -> int:
     """The command ``report``."""
     given = {name: value for name, value in vars(args).items() if name != "command"}
+    given["inputs"] = given["inputs"][0] if len(given["inputs"]) == 1 else given["inputs"] or ""
     if not given["inputs"] and "models" not in given:
         raise ValueError("name the folder or file of the embeddings, or models that read --text")
     wanted = given.pop("require", [])

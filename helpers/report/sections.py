@@ -22,6 +22,7 @@ READ = """
 Rows that could not be aligned, or that were dropped, are *lost*; *missing* counts rows with an entry that is not a
 number; *duplicates* are rows that equal an earlier one.
 """
+READ_AS = "**What was done to read them:**"
 NOT_READ = "**Not read, and why:**"
 LEFT_OUT = "**Rows left out, and why** (all are in the table `left_out`):"
 SPACES = """
@@ -118,6 +119,7 @@ def sections_of(report: Any) -> list[Section]:
             (
                 Shown(read_shown(tables["read"])),
                 READ,
+                *_read_as(tables["read"]),
                 words["input"],
                 *left_shown(tables["not_read"], tables["left_out"]),
                 Shown(spaces_shown(tables["spaces"])),
@@ -154,6 +156,12 @@ def options_parts(report: Any) -> tuple:
         "Scores of all options over their bytes of each object, on a logarithmic axis.",
     )
     return (report.sentences["options"], front, Shown(options_shown(report.options)), OPTIONS)
+
+
+def _read_as(findings: pd.DataFrame) -> list[Any]:
+    """What was done to read embeddings that are no plain matrices of numbers."""
+    said = findings.loc[findings["read_as"] != "", ["read_as"]]
+    return [READ_AS, Shown(said.rename(columns={"read_as": "read as"}))] if len(said) else []
 
 
 def read_shown(findings: pd.DataFrame) -> pd.DataFrame:
