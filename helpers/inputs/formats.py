@@ -10,7 +10,7 @@ __all__ = [
     "FORMATS",
     "RECIPES",
     "SUFFIXES",
-    "Format",
+    "FileFormat",
     "describe_formats",
     "endings",
     "format_of",
@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 
-class Format(NamedTuple):
+class FileFormat(NamedTuple):
     """A family of files and the reader that they have in common."""
 
     title: str
@@ -34,8 +34,8 @@ class Format(NamedTuple):
 _COLUMN = "a column `id`"
 _ARRAY = "an array `id`, or `a.ids.txt` beside `a`"
 
-FORMATS: tuple[Format, ...] = (
-    Format(
+FORMATS: tuple[FileFormat, ...] = (
+    FileFormat(
         "NumPy",
         (".npy", ".npz"),
         "_arrays",
@@ -44,8 +44,8 @@ FORMATS: tuple[Format, ...] = (
         _ARRAY,
         "yes, but for compressed, sparse and 16-bit ones",
     ),
-    Format("safetensors", (".safetensors",), "_arrays", False, "every matrix", _ARRAY, "yes, but for 16-bit ones"),
-    Format(
+    FileFormat("safetensors", (".safetensors",), "_arrays", False, "every matrix", _ARRAY, "yes, but for 16-bit ones"),
+    FileFormat(
         "PyTorch",
         (".pt", ".pth"),
         "_torch",
@@ -54,7 +54,7 @@ FORMATS: tuple[Format, ...] = (
         _ARRAY,
         "yes, but for 16-bit ones",
     ),
-    Format(
+    FileFormat(
         "HDF5, AnnData",
         (".h5", ".hdf5", ".h5ad"),
         "_hdf5",
@@ -64,7 +64,7 @@ FORMATS: tuple[Format, ...] = (
         "yes, where stored in one piece",
         "h5py",
     ),
-    Format(
+    FileFormat(
         "MATLAB",
         (".mat",),
         "_matlab",
@@ -73,7 +73,7 @@ FORMATS: tuple[Format, ...] = (
         "a variable `id`",
         "version 7.3, where stored in one piece",
     ),
-    Format(
+    FileFormat(
         "Parquet",
         (".parquet", ".pq"),
         "_columnar",
@@ -82,7 +82,7 @@ FORMATS: tuple[Format, ...] = (
         _COLUMN,
         "converted",
     ),
-    Format(
+    FileFormat(
         "Arrow, Feather",
         (".arrow", ".feather", ".ipc"),
         "_columnar",
@@ -91,7 +91,7 @@ FORMATS: tuple[Format, ...] = (
         _COLUMN,
         "converted",
     ),
-    Format(
+    FileFormat(
         "CSV",
         (".csv", ".tsv"),
         "_delimited",
@@ -100,7 +100,7 @@ FORMATS: tuple[Format, ...] = (
         _COLUMN,
         "converted",
     ),
-    Format(
+    FileFormat(
         "JSON",
         (".json", ".jsonl", ".ndjson"),
         "_json",
@@ -109,7 +109,7 @@ FORMATS: tuple[Format, ...] = (
         "`custom_id`, `id`, `_id`, or the keys",
         "converted",
     ),
-    Format(
+    FileFormat(
         "word vectors",
         (".vec", ".emb", ".txt", ".bin"),
         "_words",
@@ -118,7 +118,7 @@ FORMATS: tuple[Format, ...] = (
         "the word",
         "converted",
     ),
-    Format(
+    FileFormat(
         "Excel",
         (".xlsx", ".xlsm"),
         "_excel",
@@ -128,7 +128,7 @@ FORMATS: tuple[Format, ...] = (
         "converted",
         "openpyxl",
     ),
-    Format(
+    FileFormat(
         "raw numbers",
         (".dat", ".raw", ".mmap", ".memmap", ".fbin", ".u8bin", ".i8bin", ".fvecs", ".bvecs"),
         "_raw",
@@ -142,7 +142,7 @@ FORMATS: tuple[Format, ...] = (
 #: Endings of text that is compressed; the format is that of the ending before.
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
-SUFFIXES: dict[str, Format] = {suffix: one for one in FORMATS for suffix in one.suffixes}
+SUFFIXES: dict[str, FileFormat] = {suffix: one for one in FORMATS for suffix in one.suffixes}
 _TEXT = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".vec", ".emb", ".txt")
 
 _PICKLE = (
@@ -199,7 +199,7 @@ def endings(name: str) -> tuple[str, str]:
     return path.with_suffix("").as_posix(), path.suffix.lower()
 
 
-def format_of(name: str) -> Format | None:
+def format_of(name: str) -> FileFormat | None:
     """The format that a file has by its name.
 
     >>> format_of("a.jsonl.zst").title
