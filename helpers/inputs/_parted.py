@@ -15,7 +15,7 @@ class Parted(type(Path())):  # type: ignore[misc]
     Attributes
     ----------
     members : tuple of Path
-        The parts.
+        Paths of the parts.
     keys : tuple of dict
         For each part what the names of its folders tell, as in ``split=train``.
     ids : tuple of str, or None
