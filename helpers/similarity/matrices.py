@@ -93,7 +93,7 @@ def similarity_matrix(
     of a CPU. The other measures are sums over pairs of objects, whose terms are the same to the last bit for any blocks
     and threads if the precision is the same. They are added in double precision in the order of the blocks, so that a
     sum of products differs by at most (2300 + number of blocks) 2⁻⁵³ of the product of the two norms: some 10⁻¹²
-    of a CKA, and that over dCov² / (|D| |D'|) of a distance correlation. What is stated of RSA by ranks of more
+    of a CKA, and that over dCov² / (‖D‖ ‖D'‖) of a distance correlation. What is stated of RSA by ranks of more
     objects is besides; and linear CKA differs by the rounding of the precision where fewer representations make the
     products of features the cheaper way. On a GPU blocks change terms by the rounding of the precision too.
     Linear CKA, RSA, kNN overlaps and distance correlation never hold n × n numbers: O(n² Σp / 2 + L² n² / 2)
