@@ -1,5 +1,6 @@
 """Outputs of runs and present prose make the pages; nothing stale, no solution for students, nothing from elsewhere."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -185,3 +186,30 @@ def test_a_profile_is_a_folder_of_parameter_files(tmp_path, small_book):
     (folder / "01_b.yml").write_text("n: 3\n")
     with pytest.raises(ValueError, match="belongs to no chapter"):
         profile("tiny", small_book)
+
+
+#: Modules of the library that are machinery, described in the map of the package alone.
+APART = {"drawing", "errors", "locations", "waiting"}
+
+
+def test_every_module_of_the_library_has_a_page_in_the_reference():
+    from helpers.book.render import ROOT, pages_of_reference
+
+    pages = pages_of_reference(ROOT)
+    names = {path.stem for path in (ROOT / "helpers").iterdir() if not path.name.startswith("_")}
+    library = names - {"book", "studies"} - APART
+    described = {name.split(".")[1] for name in pages}
+    assert described == library
+    listed = (ROOT / "_toc.yml").read_text()
+    assert {page for page, _ in pages.values()} == set(re.findall(r"file: book/api/(?!index)(\w+)", listed))
+
+
+def test_a_chapter_ends_with_links_to_what_it_imports():
+    from helpers.book.render import pages_of_reference, with_reference
+
+    code = "%matplotlib inline\nfrom helpers.similarity import cka\nfrom helpers.studies import layers"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    last = with_reference(notebook, pages_of_reference()).cells[-1]
+    assert last.source.endswith("[How alike two spaces are](../book/api/similarity.md).")
+    plain = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import numpy")])
+    assert with_reference(plain, pages_of_reference()) is plain

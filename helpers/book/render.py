@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
+from helpers.book.fingerprint import without_magics
 from helpers.book.runs import Run, read_parameters
 from helpers.locations import ROOT
 
@@ -25,8 +27,10 @@ __all__ = [
     "chapters",
     "graft",
     "outside_loads",
+    "pages_of_reference",
     "profile",
     "stage",
+    "with_reference",
     "without_solutions",
 ]
 
@@ -116,6 +120,38 @@ def without_solutions(notebook: NotebookNode) -> NotebookNode:
     return _with(notebook, cells=kept)
 
 
+def pages_of_reference(root: Path = ROOT) -> dict[str, tuple[str, str]]:
+    """Module of the package → the page of the reference that holds it, and the title of that page."""
+    found = {}
+    for path in sorted((root / "book" / "api").glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        title = text.splitlines()[0].removeprefix("# ")
+        found |= {name: (path.stem, title) for name in re.findall(r"^\.\. automodule:: (\S+)$", text, re.M)}
+    return found
+
+
+def with_reference(notebook: NotebookNode, pages: Mapping[str, tuple[str, str]]) -> NotebookNode:
+    """The chapter, and at its end links to the pages of the reference that describe what it imports."""
+    imported: set[str] = set()
+    for cell in notebook.cells:
+        for node in ast.walk(ast.parse(without_magics(cell.source))) if cell.cell_type == "code" else ():
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "helpers":
+                imported |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+            elif isinstance(node, ast.Import):
+                imported |= {one.name for one in node.names}
+    used = {}
+    for name in sorted(imported):
+        while name and name not in pages:
+            name = name.rpartition(".")[0]
+        if name:
+            used[pages[name][0]] = pages[name][1]
+    if not used:
+        return notebook
+    links = "; ".join(f"[{title}](../book/api/{page}.md)" for page, title in used.items())
+    cell = nbformat.v4.new_markdown_cell(f"*The functions of this chapter, in the reference*: {links}.", id="reference")
+    return _with(notebook, cells=[*notebook.cells, cell])
+
+
 def stage(root: Path, executed: Path, site: Path, *, solutions: bool = True) -> list[Path]:
     """Bring ``site`` to the present state of pages and executed chapters; return the chapters that lack a valid run.
 
@@ -136,6 +172,7 @@ def stage(root: Path, executed: Path, site: Path, *, solutions: bool = True) -> 
             notebook = graft(notebook, ran)
         else:
             missing.append(chapter)
+        notebook = with_reference(notebook, pages_of_reference(root))
         text = nbformat.writes(notebook if solutions else without_solutions(notebook))
         wanted[chapter.relative_to(root)] = text.encode()
     for path in sorted(site.rglob("*")) if site.exists() else []:
