@@ -111,6 +111,13 @@ def test_tensors_of_all_kinds_are_embeddings(tmp_path):
     assert inputs.ignored["reason"].tolist() == ["array 'loss' has shape () and is no matrix"]
 
 
+def test_records_with_tensors_are_columns(tmp_path):
+    torch.save([{"id": i, "embedding": torch.tensor(row)} for i, row in zip(IDS, X, strict=True)], tmp_path / "a.pt")
+    inputs = read_quietly(tmp_path / "a.pt")
+    assert inputs.ids.tolist() == IDS
+    np.testing.assert_array_equal(inputs.representations["a"], X)
+
+
 def test_whatever_else_a_file_of_pytorch_holds_is_refused_with_a_recipe(tmp_path):
     torch.save({"x": X}, tmp_path / "a.pt")  # an array of NumPy is a pickle
     with pytest.raises(ValueError, match=r"a\.pt is damaged, or holds more than tensors.*torch\.save\(\{'x': x"):

@@ -135,6 +135,39 @@ def test_whatever_is_not_read_has_a_recipe(tmp_path, suffix):
     assert list(said.index) == [f"b{suffix}"] and re.search(words, said.iloc[0])
 
 
+def test_a_store_in_a_folder_is_one_line_of_what_was_not_read(tmp_path):
+    ff.WAYS["numpy.npy"](tmp_path / "a.npy")
+    (tmp_path / "deep" / "b.zarr" / "x").mkdir(parents=True)
+    for chunk in ("x/0.0", "x/0.1", "zarr.json"):
+        (tmp_path / "deep" / "b.zarr" / chunk).write_text("{}")
+    ignored = read_quietly(tmp_path, tmp_path).ignored
+    assert ignored["file"].tolist() == ["deep/b.zarr"] and "zarr.open" in ignored["reason"][0]
+
+
+def test_the_folder_of_a_model_beside_embeddings_is_listed_and_no_embedding(tmp_path):
+    ff.WAYS["numpy.npy"](tmp_path / "a.npy")
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text('{"hidden_size": 768, "layers": 12, "architectures": ["BertModel"]}')
+    (model / "modules.json").write_text('[{"idx": 0, "name": "0", "path": ""}, {"idx": 1, "name": "1", "path": "p"}]')
+    (model / "tokenizer.json").write_text('{"model": {"vocab": {"a": 0, "b": 1}, "merges": [["a", "b"]]}, "added": []}')
+    (model / "vocab.txt").write_text("[PAD]\n[UNK]\nthe\n")
+    (model / "merges.txt").write_text("#version: 0.2\na b\nc d\n")
+    ff.save_file({"a.weight": ff.X}, model / "model.safetensors")
+    inputs = read_quietly(tmp_path, tmp_path)
+    assert list(inputs.representations) == ["a"]
+    assert inputs.ignored["file"].tolist() == ["model"] and "pass it as models" in inputs.ignored["reason"][0]
+
+
+def test_tables_and_records_about_the_embeddings_are_no_embeddings(tmp_path):
+    ff.WAYS["numpy.npy"](tmp_path / "a.npy")
+    (tmp_path / "config.json").write_text('{"model": "m", "width": 6, "layers": [1, 2], "sizes": {"a": 1}}')
+    (tmp_path / "texts about.csv").write_text("doc_id,words\n1,u\n2,v\n")
+    inputs = read_quietly(tmp_path, tmp_path, labels=[0, 1] * 20)
+    assert list(inputs.representations) == ["a"]
+    assert set(inputs.ignored["file"]) == {"config.json", "texts about.csv"}
+
+
 def test_a_pickle_is_never_loaded_whatever_its_ending(tmp_path):
     bomb = b"cposix\nsystem\n(S'touch " + str(tmp_path / "pwned").encode() + b"'\ntR."
     ff.WAYS["numpy.npy"](tmp_path / "a.npy")

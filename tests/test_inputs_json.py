@@ -6,6 +6,8 @@ import foreign_files as ff
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from helpers.inputs import read
 
@@ -137,6 +139,25 @@ def test_packed_bits_of_an_answer_are_signs(tmp_path):
     np.testing.assert_array_equal(other * flipped, 2 * bits - 1)
 
 
+KEYS = st.sampled_from(["ids", "data", "index", "columns", "v"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(VALUES, st.sampled_from(["json", "jsonl"]))
+def test_whatever_json_holds_is_read_or_refused_in_words(tmp_path_factory, value, suffix):
+    path = tmp_path_factory.mktemp("in") / f"a.{suffix}"
+    path.write_text(json.dumps(value) + "\n")
+    try:
+        read_quietly(path)
+    except (ValueError, FileNotFoundError) as error:
+        assert str(path.name) in str(error)
+
+
 BAD = {
     "a broken line": ('{"v": [1, 2]}\n{"v": [1,\n', "jsonl", r"a\.jsonl, row 1 \(line 2\) is not JSON"),
     "half a file": ('[{"v": [1, 2]},\n {"v": [1', "json", r"a\.json is damaged, truncated or no JSON: .*line 2"),
@@ -158,7 +179,7 @@ BAD = {
     ),
     "nothing": ("", "json", r"a\.json"),
     "one number": ("7", "json", r"a\.json, row 0: int alone; a record or a list of numbers is needed"),
-    "no vectors": ('{"status": "ok"}', "json", r"no column of vectors or numbers"),
+    "no vectors": ('{"status": "ok"}', "json", r"a\.json holds one record; a row for each object is needed"),
 }
 
 

@@ -14,16 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from helpers.errors import ArgumentError
 from helpers.inputs._arrays import check_matrix, matrix_of
 from helpers.inputs._codes import SCALES, ZEROS
 from helpers.inputs._columns import LIKE_IDS, id_column, ids_of
 from helpers.inputs._files import Candidate, ConversionCache, Part, Place, Roles, natural, reading, real_dtype
 from helpers.inputs._json import IDS as OF_BATCHES
-from helpers.inputs._leftovers import Leftover, Leftovers
+from helpers.inputs._leftovers import Leftover, Leftovers, UnreadableError
+from helpers.inputs._parted import Parted
 from helpers.inputs._parts import place_of
 from helpers.inputs._readers import is_lonely, is_table, notes_on, reader_of, stored_in
 from helpers.inputs._tables import NUMBERS, column_kind, decoder_of_column, head_of, number_blocks, vector_blocks
-from helpers.inputs.formats import SUFFIXES, endings, recipe_for
+from helpers.inputs.formats import RECIPES, SUFFIXES, endings, recipe_for
 
 COMPANIONS = {name: name for name in ("ids", "labels", "groups", "pairs", "qrels")}
 COMPANIONS |= {"judgements": "qrels", "texts": "text"}  # files that are no embeddings, and the parameter they are for
@@ -103,6 +105,8 @@ def chosen_of(
 def _why_not(path: Path) -> str:
     """Why a file without a reader is not read."""
     suffix = path.suffix.lower()
+    if path.is_dir() and suffix not in RECIPES:
+        return "is the folder of a model and no embedding; to encode texts by it, pass it as models (--model) with text"
     if suffix == ".txt":
         return "holds lines of text, neither words with vectors nor a matrix; as ids, labels or text it can be passed"
     if suffix == ".bin":
@@ -208,12 +212,25 @@ def _in_arrays(
     return [(name, opener(name)) for name in matrices]
 
 
+def _has_features(head: Any) -> bool:
+    """Whether a table has a column that may be a feature."""
+    features = [name for name in head.schema.names if not LIKE_IDS.search(name)]
+    return any(column_kind(head.column(name))[0] in ("vectors", *NUMBERS) for name in features)
+
+
 def _in_table(
     path: Path, file: str, place: Place, roles: Roles, conversions: ConversionCache, leftovers: Leftovers
 ) -> list[tuple[str, Callable]]:
     """The representations of a table, with what opens them."""
     head = head_of(path)
-    ids = id_column(head.schema.names, place, file)
+    if len(head) == 1 and reader_of(path).__name__.endswith("._json") and not isinstance(path, Parted):
+        raise UnreadableError(f"{file} holds one record; a row for each object is needed")
+    try:
+        ids = id_column(head.schema.names, place, file)
+    except ArgumentError:
+        if not place.searched or _has_features(head):
+            raise
+        ids = None  # which rows it is about does not matter
     features = roles.features.get(_stem(path, place))
     for name in features or ():
         if name not in head.schema.names:

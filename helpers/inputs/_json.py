@@ -48,9 +48,17 @@ def _rows(path: Path) -> Iterator[Row]:
     """One dictionary for each object: lists of numbers, and text or numbers."""
     empty = True
     for value, where, alone in _values(path):
-        for row in _objects(value, where, alone):
-            empty = False
-            yield row
+        try:
+            rows = list(_objects(value, where, alone))
+        except UnreadableError:
+            raise
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError) as error:
+            raise UnreadableError(
+                f"{where} has no known form ({type(error).__name__}: {error}); one record a line is read, as in "
+                '{"id": "a", "vector": [0.1, 0.2]}'
+            ) from error
+        empty = empty and not rows
+        yield from rows
     if empty:
         raise UnreadableError(f"{path.name} has no rows")
 
@@ -194,6 +202,10 @@ def _is_vector(value: Any) -> bool:
     return isinstance(value, list) and len(value) > 0 and all(_is_number(one) for one in value[:3])
 
 
+def _may_be_vector(value: Any) -> bool:
+    return _is_vector(value) or (isinstance(value, str) and vector_of(value) is not None)
+
+
 def _is_matrix(value: Any) -> bool:
     return isinstance(value, list) and len(value) > 0 and all(map(_is_vector, value[:3]))
 
@@ -205,7 +217,7 @@ def _is_number(value: Any) -> bool:
 def _holds_vectors(records: list[Any]) -> bool:
     """Whether the first record has a vector, in a list or in text, or records that have."""
     for one in _flat(records[0]).values():
-        if _is_vector(one) or _is_matrix(one) or (isinstance(one, str) and vector_of(one) is not None):
+        if _may_be_vector(one) or _is_matrix(one):
             return True
         if isinstance(one, list) and one and isinstance(one[0], dict) and _holds_vectors(one):
             return True

@@ -30,6 +30,11 @@ KEY = re.compile(r"([A-Za-z_]\w*)=(.+)")
 EMBEDDINGS = {"model", "encoder", "embedding", "embeddings", "representation", "layer", "pooling", "checkpoint"}
 EMBEDDINGS |= {"ckpt", "epoch", "step", "method", "view", "seed", "name"}
 DESCRIBED = (".dat", ".raw", ".mmap", ".memmap", ".bin")  # raw numbers, whose shape a file beside them tells
+STORES = (".zarr", ".lance")  # folders with a recipe of their own
+OF_MODELS = {"config.json", "modules.json", "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json"}
+OF_MODELS |= {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"}
+OF_MODELS |= {"config_sentence_transformers.json", "sentence_bert_config.json", "model.safetensors.index.json"}
+WEIGHTS = re.compile(r"(model|pytorch_model|adapter_model)[-\w]*\.(safetensors|bin)")
 VECTORS = 3  # files that make an embedding of one vector each
 
 
@@ -41,7 +46,8 @@ def place_of(source: Any, ids: str | None) -> Place:
         files, keys = folder
         path = Parted.of(_called(place.base, "", ".arrow", place.base.parent), files, keys)
         return place._replace(base=place.base.parent, files=[path], single=True)
-    files = _without_descriptions(place.files)
+    files = _stores(place.files, place.base)
+    files = _without_descriptions(files)
     files = _data_sets(files, place.base)
     files = _numbered(files, place.base)
     files = _one_vector_each(files, place.base)
@@ -55,6 +61,25 @@ def _called(folder: Path, name: str, suffix: str, base: Path) -> Path:
     if name:
         return folder / f"{name}{suffix}"
     return folder / f"{folder.name}{suffix}" if folder == base else folder.parent / f"{folder.name}{suffix}"
+
+
+def _stores(files: list[Path], base: Path) -> list[Path]:
+    """Files with each folder that is a store of another library, or that holds a model, as one."""
+    names: dict[Path, set[str]] = {}
+    for path in files:
+        names.setdefault(path.parent, set()).add(path.name)
+    models = {
+        folder for folder, there in names.items() if "config.json" in there and there & (OF_MODELS - {"config.json"})
+    }
+    found: dict[Path, None] = {}
+    for path in files:
+        above = [folder for folder in path.parents if folder.is_relative_to(base)]
+        store = next((folder for folder in above if folder.suffix.lower() in STORES), path)
+        part = (
+            path.parent != base and path.parent in models and (path.name in OF_MODELS or WEIGHTS.fullmatch(path.name))
+        )
+        found[path.parent if part else store] = None
+    return list(found)
 
 
 def _without_descriptions(files: list[Path]) -> list[Path]:

@@ -46,6 +46,9 @@ def _arrays(value: Any, name: str, above: str, path: Path, file: str) -> Iterato
         tensors = all(isinstance(one, torch.Tensor) for one in value)
         if tensors and len({one.shape for one in value}) == 1 and value[0].squeeze().ndim == 1:
             yield above or name, _tensor(torch.stack([one.detach().reshape(-1) for one in value]), path, file)
+        elif all(isinstance(one, Mapping) for one in value) and len({tuple(one) for one in value}) == 1:
+            columns = {key: [one[key] for one in value] for key in value[0]}  # records
+            yield from _arrays(columns, name, above, path, file)
         elif all(isinstance(one, (str, int, float)) for one in value):
             words = [one if isinstance(one, str) else repr(one) for one in value]
             yield above or name, text_array(path, words)
