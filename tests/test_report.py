@@ -46,6 +46,7 @@ from helpers.report import (
 from helpers.report import by_cosine as by_cosine_module
 from helpers.report import moments as moments_module
 from helpers.report import targets as targets_module
+from helpers.report.decisions import ONE_EACH
 from helpers.report.evaluation import folds_of
 from helpers.report.folder import prepare
 from helpers.report.moments import FoldMoments, fit_probe, leading_axes
@@ -100,11 +101,9 @@ def test_rotated_noisy_and_random_embeddings_are_named(suspects):
     share = np.sum((noisy - x).var(axis=0)) / np.sum(noisy.var(axis=0))
     off = share * tolerance.of_a_mean(np.sqrt(2), x.size)  # of a variance of so many entries
     assert found.loc["noisy", "noise"] == pytest.approx(share, abs=off)
-    words = redundancy_in_words(list(suspects[0]), suspects[2], [], 0.95)
-    assert (
-        "**turned is a rotated copy of x**, or the other way round" in words
-        and "x and y say something of their own" in words
-    )
+    names = list(suspects[0])
+    words = redundancy_in_words(names, suspects[2], decide(names, suspects[2]), [], 0.95)
+    assert "**turned is a rotated copy of x**, or the other way round" in words and "what is left is x and y" in words
 
 
 def test_groups_leave_out_noise_and_noisy_copies(suspects):
@@ -275,7 +274,7 @@ def test_complementary_halves_of_the_signal_are_found_better():
                        table_of_scores, table)  # fmt: skip
     assert decisions.verdict == "better" and decisions.use == decisions.ensemble == best_ensemble(table_of_scores)
     words = verdict_in_words(evaluation, table_of_scores, table, decisions)
-    assert f"**Take the ensemble {decisions.use}.**" in words
+    assert f"**Take the ensemble {decisions.use}**, which reads" in words
     assert table_of_scores.loc["dice", "ci_low"] < evaluation.chance < table_of_scores.loc["one", "ci_low"]
 
 
@@ -557,7 +556,7 @@ def test_a_report_is_what_its_steps_give(built):
     assert report.decisions.groups == groups
     evaluation = evaluate_by_labels(found, labels, groups=groups)
     pd.testing.assert_frame_equal(report.tables["quality"], score_spaces(evaluation))
-    pd.testing.assert_frame_equal(report.tables["gains"], gains_of_ensembles(evaluation))
+    pd.testing.assert_frame_equal(report.tables["gains"], gains_of_ensembles(evaluation, [BEST, PLAIN, ONE_EACH]))
     pd.testing.assert_frame_equal(report.tables["similarity"], pairwise_similarity(found))
     label = best_ensemble(report.tables["quality"])
     fitted = fit_chosen(found, groups, label=label, evaluation=evaluation)
@@ -585,7 +584,11 @@ def test_a_decision_follows_the_verdict_and_the_sentence_says_it():
         index=["a", "b", PLAIN, "QP"],
     )  # fmt: skip
     found = pd.DataFrame(columns=["embedding", "finding", "of", "noise", "evidence"])
-    told = {"better": "Take the ensemble QP.", "not distinguishable": "Stay with a alone", "worse": "does harm"}
+    told = {
+        "better": "Take the ensemble QP**, which reads a and b.",
+        "not distinguishable": "Stay with a alone",
+        "worse": "does harm",
+    }
     for verdict, words in told.items():
         row = {"gain": 0.1, "ci_low": 0.0, "ci_high": 0.2, "p": 0.02}
         gain = pd.DataFrame(

@@ -22,15 +22,19 @@ from typing import Any
 
 import numpy as np
 
+from helpers.encoders.sentence_folders import Recipe, loading, needed_files, recipe_of, refuse_own_code, suited
 from helpers.locations import DATA, expand
 from helpers.waiting import alone
 
-__all__ = ["POOLINGS", "Layers", "extract", "resolve_model"]
+__all__ = ["POOLINGS", "Layers", "extract", "resolve_model", "vectors_of"]
 
-POOLINGS = ("mean", "cls", "last", "pooler")
+POOLINGS = ("mean", "cls", "last", "pooler", "sentence")
+ONE_VECTOR = ("pooler", "sentence")  # rather than one for each layer
 SAVE_EVERY = 5.0  # seconds between two moments at which what was encoded becomes safe
+PROBED = 8  # tokens on which a model is tried
 FORMAT = 1  # of the store; part of every key
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+SENTENCE = ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json")
 TOKENIZER = ("tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model")
 
 
@@ -59,7 +63,9 @@ def extract(
     pooling
         What makes one vector of the tokens: ``"mean"`` over the tokens, by the attention mask; ``"cls"``, the first
         token; ``"last"``, the last token, special ones included; ``"pooler"``, the model's own output of that name,
-        which is one representation rather than one per layer. Several at a time share the forward pass.
+        which is one representation rather than one per layer. Several at a time share the forward pass. Alone stands
+        ``"sentence"``: the one vector that the folder of a sentence encoder describes in ``modules.json``, by its
+        pooling, dense layers, scaling, prompt and length.
     max_length
         Tokens that are read of a text, special ones included; by default as many as the model can read. Longer texts
         are truncated, which is counted in ``tokens_lost`` and warned of.
@@ -84,8 +90,8 @@ def extract(
     -------
     Layers
         A mapping from ``"layer 0"`` (the embedding layer), ``"layer 1"``, … to arrays of shape (n_texts, width), in the
-        order of ``texts``, and ``"pooler"`` behind them if it is asked for. Two or three of the poolings of tokens at a
-        time are told apart as ``"mean layer 0"``, ``"cls layer 0"``.
+        order of ``texts``, and ``"pooler"`` behind them if it is asked for; or ``"sentence"`` alone. Two or three
+        of the poolings of tokens at a time are told apart as ``"mean layer 0"``, ``"cls layer 0"``.
 
     Raises
     ------
@@ -95,7 +101,8 @@ def extract(
         If the model, its configuration, tokenizer or weights are not there.
     ValueError
         If there are no texts, a text is blank or has no token, a file of weights is truncated or lacks weights, the
-        model has no hidden states or no pooler, an option is unknown, or a vector is not finite.
+        model has no hidden states, no pooler or no ``modules.json``, is Python code of its folder (which is never run)
+        or cannot be read as an encoder of texts, an option is unknown, or a vector is not finite.
     OSError
         If the disk has no room for the vectors, or the hub cannot be reached.
 
@@ -122,6 +129,10 @@ def extract(
         if value is not None and (isinstance(value, bool) or value != int(value) or value < 1):
             raise ValueError(f"{name} is {value!r}; it is a whole number of tokens, at least 1, or None")
     folder = _folder(model, revision)
+    recipe = recipe_of(folder, needed=True) if "sentence" in poolings else None
+    if recipe is not None:
+        folder, max_length = folder / recipe.model, max_length or recipe.max_length
+        texts = [recipe.prompt + (text.lower() if recipe.lower else text) for text in texts]
     files = _digests(folder)
     digest = hashlib.sha256(json.dumps([FORMAT, sorted(files.items())]).encode()).hexdigest()
     home = _store(store) / digest[:32]
@@ -134,20 +145,25 @@ def extract(
         draft.write_text(json.dumps({"name": str(model), "files": files, **encoder.card}, indent=1))
         os.replace(draft, home / "model.json")
     card = json.loads((home / "model.json").read_text())
+    if recipe is not None:
+        card["sentence"] = recipe.width(card["widths"][-1])
+        max_length = min(max_length, card["limit"]) if max_length and card["limit"] else max_length
     if "pooler" in poolings and card["pooler"] is None:
-        raise ValueError(f"{model} has no pooler output, or no weights for it; use another pooling: {POOLINGS[:-1]}")
+        raise ValueError(f"{model} has no pooler output, or no weights for it; use another pooling: {POOLINGS[:3]}")
     if max_length is not None and card["limit"] is not None and max_length > card["limit"]:
         raise ValueError(f"max_length is {max_length}; {model} reads {card['limit']} tokens at most")
     max_length = max_length or card["max_length"]
 
     keys = _keys(texts)
     wanted = dict(zip(keys, texts, strict=True))
-    spaces = {pooling: home / f"{pooling}-{max_length}-{dtype}" for pooling in poolings}
+    made = "" if recipe is None else f"-{recipe.digest[:16]}"
+    spaces = {pooling: home / f"{pooling}{made}-{max_length}-{dtype}" for pooling in poolings}
     found = {pooling: _rows(space, wanted)[0] for pooling, space in spaces.items()}
     encoded = 0
     if any(len(rows) < len(wanted) for rows in found.values()):
         with alone(home / "lock", f"another process is encoding texts by {model}", progress=progress):
             encoder = encoder or _Encoder(folder, dtype, device)
+            encoder.recipe, encoder.card = recipe, card
             budget = batch_tokens or (2048 if torch.device(device).type == "cpu" else 32768)
             encoded = _encode(encoder, wanted, spaces, max_length, int(budget), progress)
         found = {pooling: _rows(space, wanted)[0] for pooling, space in spaces.items()}
@@ -159,6 +175,21 @@ def extract(
             stacklevel=2,
         )
     return layers
+
+
+def vectors_of(model: str | os.PathLike[str], pooling: str | None, layers: bool) -> tuple[str, str]:
+    """The pooling that suits a model, and in words what it does and why.
+
+    Parameters
+    ----------
+    model
+        Name on the hub or folder, as for :func:`extract`.
+    pooling
+        What was asked for; ``None`` leaves it to the folder.
+    layers
+        Whether vectors of all layers are wanted, which a folder's description of its one vector does not cover.
+    """
+    return suited(recipe_of(_folder(model, None)), pooling, layers)
 
 
 class Layers(Mapping):
@@ -294,6 +325,8 @@ def _checked_poolings(pooling: str | Sequence[str]) -> tuple[str, ...]:
     poolings = tuple(dict.fromkeys([pooling] if isinstance(pooling, str) else pooling))
     if not poolings or any(name not in POOLINGS for name in poolings):
         raise ValueError(f"pooling is {pooling!r}; it is one of {', '.join(POOLINGS)}, or several of them")
+    if "sentence" in poolings and len(poolings) > 1:
+        raise ValueError(f"pooling is {pooling!r}; 'sentence' has a length and a prompt of its own and stands alone")
     return tuple(sorted(poolings, key=lambda name: name == "pooler"))
 
 
@@ -305,8 +338,11 @@ def _folder(model: str | os.PathLike[str], revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        patterns = ["config.json", *WEIGHTS, *TOKENIZER]
-        return Path(snapshot_download(found, revision=revision, allow_patterns=patterns, ignore_patterns="*/*"))
+        patterns = ["config.json", *SENTENCE, *WEIGHTS, *TOKENIZER]
+        here = snapshot_download(found, revision=revision, allow_patterns=patterns, ignore_patterns="*/*")
+        if below := needed_files(Path(here)):
+            here = snapshot_download(found, revision=revision, allow_patterns=below)
+        return Path(here)
     except (OSError, ValueError) as error:
         error.add_note(
             f"model is {found!r}: no folder of that name, here or in BOOK_MODELS, and it did not come from the hub"
@@ -363,23 +399,29 @@ class _Encoder:
                     pass
             except SafetensorError as error:
                 raise ValueError(f"{path} is truncated or no safetensors file: {error}") from None
-        with quiet():
-            self.tokenizer = AutoTokenizer.from_pretrained(folder)
-            kind = {"dtype": getattr(torch, dtype), "use_safetensors": True}
+        refuse_own_code(folder)
+        self.recipe: Recipe | None = None
+        with quiet(), loading(folder):
+            self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            kind = {"dtype": getattr(torch, dtype), "use_safetensors": True, "trust_remote_code": False}
             model, info = AutoModel.from_pretrained(folder, output_loading_info=True, **kind)
         absent = sorted(info["missing_keys"])
-        if lacking := [key for key in absent if not key.startswith("pooler.")]:
+        unread = ("pooler.", "decoder.") if model.config.is_encoder_decoder else ("pooler.",)
+        if lacking := [key for key in absent if not key.startswith(unread)]:
             raise ValueError(
                 f"the weights in {folder} lack {len(lacking)} tensors of its {type(model).__name__}, such as "
                 f"{lacking[0]}; they would be random"
             )
-        model = model.get_encoder() if model.config.is_encoder_decoder else model
+        model = model.get_encoder() if model.config.is_encoder_decoder else getattr(model, "text_model", model)
         model.config.use_cache = False
         self.model, self.folder, self.device = model.eval().to(device), folder, device
         self.inputs = inspect.signature(model.forward).parameters
-        self.vocabulary = model.get_input_embeddings().num_embeddings
-        states, pooled = self._states({"input_ids": torch.zeros((1, 2), dtype=torch.long)})
-        if any(state.shape[:2] != (1, 2) for state in states):
+        with loading(folder, type(model).__name__):
+            self.vocabulary = getattr(
+                model.get_input_embeddings(), "num_embeddings", None
+            )  # None: hashes of characters
+            states, pooled, _ = self._states({"input_ids": torch.zeros((1, PROBED), dtype=torch.long)})
+        if any(state.shape[:2] != (1, PROBED) for state in states):
             raise ValueError(f"the hidden states of {type(model).__name__} in {folder} are not one vector per token")
         limit = self._limit()
         default = min(self.tokenizer.model_max_length, limit or 10**9)
@@ -395,10 +437,12 @@ class _Encoder:
         limit = getattr(self.model.config, "max_position_embeddings", None)
         table = getattr(getattr(self.model, "embeddings", None), "position_embeddings", None)
         offset = getattr(table, "padding_idx", None)  # RoBERTa counts positions from there
-        return limit if limit is None or offset is None else limit - offset - 1
+        if limit is None or limit <= 0:  # XLNet says -1: positions are relative
+            return None
+        return limit if offset is None else limit - offset - 1
 
-    def _states(self, batch: dict[str, Any]) -> tuple[Sequence[Any], Any]:
-        """The hidden states of all layers and the output of the pooler."""
+    def _states(self, batch: dict[str, Any]) -> tuple[Sequence[Any], Any, Any]:
+        """The hidden states of all layers, the output of the pooler, and the output of the model."""
         import torch
 
         batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
@@ -408,7 +452,7 @@ class _Encoder:
         states = getattr(output, "hidden_states", None)
         if not states:
             raise ValueError(f"{type(self.model).__name__} in {self.folder} gives no hidden states")
-        return states, getattr(output, "pooler_output", None)
+        return states, getattr(output, "pooler_output", None), getattr(output, "last_hidden_state", states[-1])
 
     def tokens(self, texts: list[str], max_length: int) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
         """What the model reads of each text, and how many tokens are cut off."""
@@ -431,7 +475,7 @@ class _Encoder:
                 ids = read[-1]["input_ids"]
                 if not len(ids):
                     raise ValueError(f"the tokenizer makes no token of the text {part[i]!r}")
-                if ids.max() >= self.vocabulary:
+                if self.vocabulary is not None and ids.max() >= self.vocabulary:
                     raise ValueError(
                         f"the tokenizer in {self.folder} gives token {ids.max()}, the model knows {self.vocabulary}; "
                         "they do not belong together"
@@ -449,7 +493,7 @@ class _Encoder:
             fill = self.tokenizer.pad_token_id if name == "input_ids" else None
             inputs[name] = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=fill or 0)
         inputs["attention_mask"] = (torch.arange(int(lengths.max())) < lengths[:, None]).long()
-        states, pooler = self._states(inputs)
+        states, pooler, output = self._states(inputs)
         lengths, mask = lengths.to(self.device), inputs["attention_mask"].to(self.device)
         share = (mask / lengths[:, None])[:, None]
         every = torch.arange(len(batch), device=self.device)
@@ -458,6 +502,7 @@ class _Encoder:
             "cls": lambda: [state[:, 0].float() for state in states],
             "last": lambda: [state[every, lengths - 1].float() for state in states],
             "pooler": lambda: [pooler.float()],
+            "sentence": lambda: [self.recipe.pooled(output.float(), mask)],
         }
         with torch.inference_mode():
             out = {pooling: torch.cat(pools[pooling](), dim=1) for pooling in poolings}
@@ -558,8 +603,8 @@ def _store(store: str | os.PathLike[str] | None) -> Path:
 
 def _files(pooling: str, card: dict[str, Any]) -> dict[str, int]:
     """The files of a segment and their widths."""
-    if pooling == "pooler":
-        return {"pooler": card["pooler"]}
+    if pooling in ONE_VECTOR:
+        return {pooling: card[pooling]}
     return {f"layer {i}": width for i, width in enumerate(card["widths"])}
 
 
@@ -634,7 +679,7 @@ def _opened(segment: Path, name: str, mode: str = "r") -> np.ndarray:
 
 def _arrays(found: dict[str, dict], keys: list[bytes], card: dict[str, Any]) -> dict[str, tuple[str, list]]:
     """For every name of the mapping the file, and where in which segments the texts lie, in their order."""
-    several = sum(pooling != "pooler" for pooling in found) > 1
+    several = sum(pooling not in ONE_VECTOR for pooling in found) > 1
     out = {}
     for pooling, rows in found.items():
         by_segment: dict[Path, list[tuple[int, int]]] = {}
@@ -643,5 +688,5 @@ def _arrays(found: dict[str, dict], keys: list[bytes], card: dict[str, Any]) -> 
             by_segment.setdefault(segment, []).append((row, position))
         places = [(segment, *np.array(pairs).T) for segment, pairs in by_segment.items()]
         for file in _files(pooling, card):
-            out[f"{pooling} {file}" if several and pooling != "pooler" else file] = file, places
+            out[f"{pooling} {file}" if several and pooling not in ONE_VECTOR else file] = file, places
     return out

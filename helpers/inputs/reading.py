@@ -58,6 +58,8 @@ class Inputs:
         ``file`` and ``reason`` of what lay there and is no part of a representation: files, arrays and columns.
     features : dict of str to list of str
         For each representation of a table of numbers the columns that it is made of.
+    encoded : dict of str to str
+        For each model that read the texts, in words, how its vectors were made.
     digest : str
         SHA-256 of names, ids and all entries, and of labels, groups, pairs and qrels.
     sizes : numpy.ndarray of shape (n,), or None
@@ -75,6 +77,7 @@ class Inputs:
     findings: Any
     ignored: Any
     features: dict[str, list[str]]
+    encoded: dict[str, str]
     digest: str
     sizes: np.ndarray | None = None
 
@@ -98,6 +101,7 @@ def read(
     models: str | Sequence[str] = (),
     text: str | None = None,
     layers: str = "last",
+    pooling: str | None = None,
     pool_by: Any = None,
     readout: str | Sequence[str] = PLAIN,
     missing: str = "raise",
@@ -159,7 +163,7 @@ def read(
         default); by the names ``query``, ``document``, ``relevance`` if it has more than three columns.
     models, text, layers
         Encode ``text`` (a column of the tables, or a file as for ``labels``) by these models, see
-        :func:`helpers.encoders.extraction.extract`, with mean pooling: the ``"last"`` layer, called by the last
+        :func:`helpers.encoders.extraction.extract`: the ``"last"`` layer, called by the last
         part of the name of the model, or ``"all"``, called ``model/layer 0`` and so on. They come after the
         embeddings of ``source``.
         Without ``text`` the texts are those that ``pairs`` or ``qrels`` hold instead of ids.
@@ -173,6 +177,9 @@ def read(
         :data:`helpers.groups.READOUTS`, several, or ``"compare"`` for all. The centroid alone keeps the name of the
         embedding; other vectors are called ``name (readout)``, each a representation of its own. ``names`` may name
         these, or embeddings.
+    pooling
+        What makes one vector of the tokens of a text, as for :func:`helpers.encoders.extraction.extract`; by default
+        what the folder of a sentence encoder says, else the mean. ``Inputs.encoded`` says which it was.
     missing
         What is done about objects that have a NaN or infinite entry in a representation, or no label, group or text:
         ``"raise"`` an error that lists them, or ``"drop"`` them.
@@ -290,8 +297,9 @@ def read(
     known = values if pool is None else pool.of_items()
     parts, rows = without_leaks(parts, rows, known, joined, names is not None, leftovers)
     arrays = {part.name: selected(part, chosen, conversions) for part, chosen in zip(parts, rows, strict=False)}
+    how: dict[str, str] = {}
     for model in models:
-        encoded = _encoded(model, texts, layers, arrays, work, progress)
+        encoded, how[str(model)] = _encoded(model, texts, layers, pooling, arrays, work, progress)
         arrays |= encoded
         parts += [Part(name, str(model), x, None, stored="float32") for name, x in encoded.items()]
     arrays = _in_order(arrays, names, candidates)
@@ -305,7 +313,7 @@ def read(
     for table in tables:
         found[table.role], lost = table_of(table, objects, total if pool is None else None)
         losses += lost
-    gathered = _gathered(arrays, objects, values, found, losses, surveys, leftovers, features_of(parts))
+    gathered = _gathered(arrays, objects, values, found, losses, surveys, leftovers, features_of(parts), how)
     return gathered if pool is None else replace(gathered, sizes=pool.members.counts)
 
 
@@ -348,6 +356,7 @@ def _gathered(
     surveys: dict[str, dict[str, Any]],
     leftovers: Leftovers,
     features: dict[str, list[str]],
+    encoded: dict[str, str],
 ) -> Inputs:
     """What was read, with the digest of all of it."""
     import pandas as pd
@@ -364,25 +373,35 @@ def _gathered(
         findings=pd.DataFrame([surveys[name] for name in arrays], index=pd.Index(list(arrays), name="representation")),
         ignored=pd.DataFrame(list(leftovers), columns=["file", "reason"]),
         features=features,
+        encoded=encoded,
         digest=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
     )
 
 
 def _encoded(
-    model: Any, texts: np.ndarray, layers: str, taken: Iterable[str], work: Any, progress: bool
-) -> dict[str, np.ndarray]:
-    """Representations of the texts by a model."""
-    from helpers.encoders.extraction import extract
+    model: Any,
+    texts: np.ndarray,
+    layers: str,
+    pooling: str | None,
+    taken: Iterable[str],
+    work: Any,
+    progress: bool,
+) -> tuple[dict[str, np.ndarray], str]:
+    """Representations of the texts by a model, and in words how its vectors were made."""
+    from helpers.encoders.extraction import extract, vectors_of
 
+    used, words = vectors_of(model, pooling, layers == "all")
     store = None if work is None else Path(work) / "layers"
-    found = extract(model, list(texts), store=store, progress=progress)
+    found = extract(model, list(texts), pooling=used, store=store, progress=progress)
     name = Path(str(model)).name
     last = list(found)[-1]
     arrays = {name: found[last]} if layers == "last" else {f"{name}/{layer}": x for layer, x in found.items()}
     for name in arrays:
         if name in taken:
             raise ValueError(f"two representations are called {name!r}; rename the file, or the folder of the model")
-    return arrays
+    lost = np.count_nonzero(found.tokens_lost)
+    cut = f"; {lost} of {len(texts)} texts were longer and truncated" * bool(lost)
+    return arrays, f"{words}; at most {found.max_length} tokens{cut}"
 
 
 def _digest(column: np.ndarray) -> str:

@@ -7,10 +7,10 @@
 >>> rng = np.random.default_rng(0)
 >>> y = np.arange(120) % 2
 >>> x = rng.normal(size=(120, 4)) + 2 * y[:, None]
->>> embeddings = {"x": x, "turned": x[:, ::-1], "noise": rng.normal(size=(120, 4))}
+>>> embeddings = {"x": x, "turned": x[:, ::-1], "bent": np.tanh(x), "noise": rng.normal(size=(120, 4))}
 >>> found = find_redundant(embeddings, pairwise_similarity(embeddings))
 >>> dict(zip(found["embedding"], found["finding"]))
-{'noise': 'noise', 'turned': 'rotated copy'}
+{'turned': 'rotated copy', 'noise': 'noise'}
 >>> verdicts = gains_of_ensembles(evaluate_by_labels(embeddings, y)).set_index(["method", "against"])["verdict"]
 >>> verdicts["concatenation + PCA", "best single"]
 'not distinguishable'

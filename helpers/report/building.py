@@ -17,11 +17,12 @@ from helpers.arrays import integer_seed
 from helpers.ensembles import load_ensemble
 from helpers.ensembles.base import Ensemble
 from helpers.inputs import Inputs, read
-from helpers.report.decisions import Decisions, cost_table, decide, fit_chosen
+from helpers.report.decisions import ONE_EACH, Decisions, cost_table, decide, fit_chosen
 from helpers.report.defaults import FOLDS, MARGIN, N_OBJECTS, NORMALIZE, THRESHOLD
-from helpers.report.evaluation import TargetEvaluation
+from helpers.report.evaluation import BEST, TargetEvaluation
 from helpers.report.folder import STEPS, prepare
 from helpers.report.keeping import Options, judge_options, options_in_words
+from helpers.report.recipes import PLAIN
 from helpers.report.redundancy import check_same_model, find_redundant, redundancy_groups
 from helpers.report.reports import Report, Settings
 from helpers.report.scoring import gains_of_ensembles, score_spaces
@@ -190,8 +191,9 @@ class _Work:
         options = {name: getattr(settings, name) for name in ("width", "normalize", "allow_sums")}
         evaluation = evaluate_target(self.inputs, groups=kept, folds=settings.folds, step=step, **options, **shared)
         worth, gain, decisions, words = self._judged(kind, found, about, evaluation)
+        one_each = {name: [name] for name in decisions.representatives}
         ensemble = self._fitted(partial(
-            fit_chosen, spaces, kept, label=decisions.ensemble, evaluation=evaluation, **options
+            fit_chosen, spaces, one_each, label=decisions.ensemble, evaluation=evaluation, **options
         ))  # fmt: skip
         tables = {
             "read": self.inputs.findings,
@@ -207,7 +209,7 @@ class _Work:
         }
         sentences = {
             "input": input_in_words(self.inputs, kind),
-            "redundancy": redundancy_in_words(names, found, settings.same_model, settings.threshold),
+            "redundancy": redundancy_in_words(names, found, decisions, settings.same_model, settings.threshold),
             **words,
         }
         options = self._options()
@@ -241,7 +243,8 @@ class _Work:
             words = {"quality": no_target_in_words(), "verdict": no_gain_in_words(names, decisions)}
             return worth, pd.DataFrame(), decisions, words
         worth = self.step("scores", lambda: score_spaces(evaluation, rng=rng))
-        gain = self.step("gains", lambda: gains_of_ensembles(evaluation, rng=rng))
+        against = [BEST, PLAIN, *(label for label in evaluation.methods if label == ONE_EACH)]
+        gain = self.step("gains", lambda: gains_of_ensembles(evaluation, against, rng=rng))
         decisions = decide(names, found, kind, evaluation, worth, gain)
         words = {
             "quality": evaluation_in_words(evaluation),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.stats import norm
 
 from helpers.arrays import unit_rows
 from helpers.ensembles.base import Ensemble
 from helpers.ensembles.baselines import ConcatPCA
 from helpers.ensembles.representations import Representations
-from helpers.report.defaults import NORMALIZE
+from helpers.report.defaults import CONFIDENCE_LEVEL, NORMALIZE
 from helpers.report.evaluation import BEST, TargetEvaluation
 from helpers.report.moments import linear_cka
 from helpers.report.recipes import PLAIN, candidate_ensembles, fit_ensemble
@@ -25,13 +26,17 @@ __all__ = ["ONE_EACH", "Decisions", "best_ensemble", "cost_table", "decide", "fi
 
 #: The ensemble that is left where no target can choose one.
 ONE_EACH = "one of each group + PCA"
+#: Findings of embeddings that may be worth more to a target than what they are copies of.
+UNEQUAL = ("noisy copy", "partial copy", "narrower copy")
 #: Objects from which similarities of the final ensemble are computed.
 ROWS = 8192
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """What follows from the tables of a report.
+    """What follows from the tables of a report; no two of its statements disagree.
+
+    What is used is never among what can go, and of embeddings that say the same, one stays.
 
     Attributes
     ----------
@@ -39,8 +44,11 @@ class Decisions:
         What embeddings were judged by: ``"labels"``, ``"pairs"``, ``"qrels"``, or ``None``.
     redundant : list of str
         Embeddings that can go.
+    stays : dict of str to str
+        Embeddings that say nothing of their own by the rules of :func:`helpers.report.find_redundant`, and stay all the
+        same: why.
     groups : dict of str to list of str
-        Groups of embeddings that say the same, by their first members; noise and noisy copies are in none.
+        Groups of embeddings that say the same, by the member that stays; noise, noisy and partial copies are in none.
     ensemble : str
         The ensemble that is fitted on all objects.
     best_single : str or None
@@ -49,7 +57,13 @@ class Decisions:
         What is said of the ensemble against the best single embedding, one of
         :data:`helpers.inference.VERDICTS`; ``None`` without a target.
     use : str
-        What to use: ``ensemble`` if it is better or if there is no target, else ``best_single``.
+        What to use: ``ensemble`` if it is better or if there is no target, else the best single embedding that stays.
+    reads : list of str
+        The embeddings that this needs.
+    useful : bool
+        Whether that embedding or the ensemble is above chance, as far as there is a target.
+    representatives : list of str
+        What *one of each group* reads.
     """
 
     target: str | None
@@ -59,6 +73,10 @@ class Decisions:
     best_single: str | None
     verdict: str | None
     use: str
+    stays: dict[str, str] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
+    useful: bool = True
+    representatives: list[str] = field(default_factory=list)
 
 
 def decide(
@@ -69,7 +87,15 @@ def decide(
     scores: pd.DataFrame | None = None,
     gains: pd.DataFrame | None = None,
 ) -> Decisions:
-    """The decisions that the tables of a report lead to.
+    """The decisions that the tables of a report lead to, all taken together.
+
+    1. What the rules found says what could go; of a group of interchangeable embeddings the one stays that the folds
+       chose, else the one with the highest score.
+    2. What could go stays if the target contradicts: noise that scores above chance (all noise together at the level
+       of the intervals), a noisy, partial or narrower copy whose interval is above that of the original.
+    3. The ensemble with the highest score is taken if it is better than the best single embedding. If it reads what
+       could go, *one of each group* takes its place where that is better than the best single embedding, too, and not
+       worse than the former; else what it reads stays.
 
     Parameters
     ----------
@@ -81,7 +107,8 @@ def decide(
         What :func:`helpers.report.target_kind` gives.
     evaluation, scores, gains
         What :func:`helpers.report.evaluate_target`, :func:`helpers.report.score_spaces` and
-        :func:`helpers.report.gains_of_ensembles` give; none of them without a target.
+        :func:`helpers.report.gains_of_ensembles` give, the gains over *one of each group* included if it is among the
+        ensembles; none of them without a target.
 
     Examples
     --------
@@ -94,15 +121,74 @@ def decide(
     (['twice'], 'one of each group + PCA')
     """
     names = [str(name) for name in names]
-    redundant = list(dict.fromkeys(found["embedding"]))
+    rows = [row for row in found.to_dict("records") if row["finding"] != "unrelated"]
     groups = redundancy_groups(names, found)
     if evaluation is None:
-        return Decisions(target, redundant, groups, ONE_EACH, None, None, ONE_EACH)
-    label = best_ensemble(scores)
+        gone = [name for name in names if name in {row["embedding"] for row in rows}]
+        kept = [name for name in names if name not in gone]
+        groups = {next(name for name in members if name in kept): members for members in groups.values()}
+        one_each = list(groups)
+        return Decisions(target, gone, groups, ONE_EACH, None, None, ONE_EACH, {}, one_each, True, one_each)
     single = str(evaluation.folds[BEST].value_counts().index[0])
-    verdict = str(gains.set_index(["method", "against"]).loc[(label, BEST), "verdict"])
-    use = label if verdict == "better" else single
-    return Decisions(target, redundant, groups, label, single, verdict, use)
+    score = scores["score"].to_dict()
+    narrow = {row["embedding"] for row in rows if row["finding"] == "narrower copy"}
+    groups = {_representative(members, single, score, narrow): members for members in groups.values()}
+    one_each, stays = list(groups), _held_back(rows, scores, groups)
+    idle = _idle(names, found, scores)
+    gone = {row["embedding"] for row in rows} | idle | {m for members in groups.values() for m in members}
+    groups = {name: members for name, members in groups.items() if not idle.intersection(members)}
+    gone = [name for name in names if name in gone and name not in groups and name not in stays]
+    label, verdict = best_ensemble(scores), {}
+    for row in gains.to_dict("records"):
+        verdict[row["method"], row["against"]] = str(row["verdict"])
+    if verdict[label, BEST] != "better":
+        kept = [name for name in names if name not in gone]
+        use = single if single in kept else max(kept, key=lambda name: score[name])
+        useful = bool((scores.loc[[use, label], "ci_low"] > scores.loc[[use, label], "chance"]).any())
+        told = verdict[label, BEST]
+        return Decisions(target, gone, groups, label, single, told, use, stays, [use], useful, one_each)
+    reads = _read_by(label, names, evaluation)
+    fewer = verdict.get((ONE_EACH, BEST)) == "better" and verdict.get((label, ONE_EACH)) != "better"
+    if set(reads) & set(gone) and fewer:
+        label, reads = ONE_EACH, one_each
+    stays |= {name: f"the ensemble {label} reads it" for name in reads if name in gone}
+    gone = [name for name in gone if name not in reads]
+    return Decisions(target, gone, groups, label, single, "better", label, stays, reads, True, one_each)
+
+
+def _idle(names: Sequence[str], found: pd.DataFrame, scores: pd.DataFrame) -> set[str]:
+    """Unrelated embeddings that are not above chance, where another one is; nothing but the target can tell."""
+    above = {name for name in names if scores.loc[name, "ci_low"] > scores.loc[name, "chance"]}
+    unrelated = set(found.loc[found["finding"] == "unrelated", "embedding"])
+    return unrelated - above if above else set()
+
+
+def _representative(members: Sequence[str], single: str, score: Mapping[str, float], narrow: Collection[str]) -> str:
+    """The member of a group that stays: what the folds chose, else the best of those that hold everything."""
+    whole = [name for name in members if name not in narrow]
+    return single if single in members else max(whole, key=lambda name: score[name])
+
+
+def _held_back(rows: Sequence[Mapping[str, Any]], scores: pd.DataFrame, groups: Mapping[str, Any]) -> dict[str, str]:
+    """What could go, but the target says that it says something."""
+    noise = [row["embedding"] for row in rows if row["finding"] == "noise"]
+    # Half widths of 95 % intervals become those of intervals that hold for all noise together.
+    wider = norm.isf((1 - CONFIDENCE_LEVEL) / 2 / max(len(noise), 1)) / norm.isf((1 - CONFIDENCE_LEVEL) / 2)
+    out = {}
+    for row in rows:
+        name, own = row["embedding"], scores.loc[row["embedding"]]
+        if row["finding"] == "noise":
+            if own["score"] - wider * (own["score"] - own["ci_low"]) > own["chance"]:
+                out[name] = "alone it scores above chance, so it is related to the target and to no other embedding"
+        elif row["finding"] in UNEQUAL and name not in groups and own["ci_low"] > scores.loc[row["of"], "ci_high"]:
+            out[name] = f"it scores higher than {row['of']}"
+    return out
+
+
+def _read_by(label: str, names: Sequence[str], evaluation: TargetEvaluation) -> list[str]:
+    """The embeddings with a weight in an ensemble, in any fold."""
+    weights = evaluation.weights[evaluation.weights["method"] == label]
+    return [name for name in names if (weights[name] != 0).any()]
 
 
 def best_ensemble(scores: pd.DataFrame) -> str:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from helpers.arrays import generator
-from helpers.report.defaults import THRESHOLD
+from helpers.report.copies import JUDGED, Arrays, copy_of, narrower_copy_of, noisy_copy_of, partial_copy_of
+from helpers.report.defaults import CONFIDENCE_LEVEL, THRESHOLD
+from helpers.report.relations import Relation, Sides, relation_of, sides_of
 from helpers.report.spaces import MEASURES, sample_rows
-from helpers.similarity.cka import cka_unbiased
-from helpers.similarity.dependence import distance_correlation_unbiased
-from helpers.similarity.neighbours import jaccard
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_same_model", "check_threshold", "find_redundant", "redundancy_groups"]
+__all__ = ["APART", "SAME", "check_same_model", "check_threshold", "find_redundant", "redundancy_groups"]
 
-#: How close to 1 linear CKA must be for two spaces to be one up to rotation, scale and shift: half precision is.
-ISOMETRIC = 1e-4
-#: What remains of an embedding after the best rotation of another one is noise up to this similarity to anything.
-UNRELATED = 0.05  # three times as much if the rotation had to be estimated
-#: A space with more noise than this is not called a noisy copy.
-MOST_NOISE = 0.75
-JUDGED = 1000
+#: Findings by which two embeddings are interchangeable, so that either of them can stay.
+SAME = ("copy", "rotated copy", "redundant")
+#: Findings by which an embedding is in no group of interchangeable ones.
+APART = ("noise", "noisy copy", "partial copy")
+#: Similarity that is none, however significant it is.
+NEGLIGIBLE = 0.01
+COLUMNS = ["embedding", "finding", "of", "noise", "evidence"]
 
 
 def find_redundant(
@@ -37,18 +36,22 @@ def find_redundant(
     n_rotation: int = 2000,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
-    """Embeddings that say nothing that another one does not say, and embeddings that say nothing at all.
+    """Embeddings that say nothing that another one does not say, and embeddings that are related to nothing.
 
     Rules, in this order; an embedding is reported by the first that holds, and is not an original for later ones. The
     earlier of two embeddings counts as the original, except where noise tells which of them is the copy.
 
-    - *noise*: no similarity of the embedding to any other one is above chance: every interval includes the chance
-      level, or the excess is below one hundredth of what is possible.
-    - *rotated copy*: linear CKA is within 10⁻⁴ of 1 and the same nearest neighbours are found; that is one space up to
-      rotation, reflection, scale and shift (*copy* if it is the same up to one factor and one shift).
+    - *copy*: linear CKA is within 10⁻⁴ of 1 and the same nearest neighbours are found; that is one space up to one
+      factor and one shift (*rotated copy* if a rotation, a reflection or features without content come on top).
+    - *noise*: the embedding is related to none of the others, while some of these are related: of all pairs, tested
+      together at level 5 %, none with it is significant, or similarity is below 0.01. If no two embeddings are
+      related, nothing says which of them is noise, and all are *unrelated*.
+    - *partial copy*: some rows are those of another embedding, up to a rotation, and the others are not at all.
     - *noisy copy*: what is left of the embedding after the best rotation and scale of the other one is related to
       none of the embeddings: unbiased CKA and unbiased distance correlation are below 0.05, or below 0.15 where the
-      rotation had to be estimated. ``noise`` is its share of the variance, at most three quarters.
+      rotation had to be estimated. ``noise`` is its share of the variance; above three quarters it must also be the
+      same in all directions, as it may be something else that the others lack.
+    - *narrower copy*: the embedding is a linear map of a wider one.
     - *redundant*: at least as similar as two runs of one model are, by every measure (the lower ends of the intervals
       of the pair ``same_model``), if such a pair is named; else CKA, RSA and distance correlation all at least
       ``threshold``.
@@ -70,8 +73,8 @@ def find_redundant(
     Returns
     -------
     DataFrame
-        ``embedding``, ``finding``, ``of`` (the other one; empty for noise), ``noise`` (share, of a noisy copy) and
-        ``evidence``, a sentence.
+        ``embedding``, ``finding``, ``of`` (the other one; empty for noise and unrelated ones), ``noise`` (share, of a
+        noisy copy or of the rows of a partial one) and ``evidence``, a sentence.
 
     Raises
     ------
@@ -87,43 +90,98 @@ def find_redundant(
     widest = max(x.shape[1] for x in representations.values())
     rows = sample_rows(representations, max(n_rotation, 4 * widest), rng)
     rng.shuffle(rows)
-    arrays = {str(name): _centred(x[rows]) for name, x in representations.items()}
-    noise = [name for name in names if _at_chance(table, name)]
-    found = [
-        {"embedding": name, "finding": "noise", "of": "", "noise": 1.0, "evidence": _noise_evidence(table, name)}
-        for name in noise
-    ]
+    arrays = Arrays({name: x[rows] for name, x in representations.items()})
     pairs = table.pivot(index=["a", "b"], columns="measure", values=["value", "ci_low"])
-    least = pairs.loc[tuple(sorted(same_model, key=names.index)), "ci_low"] if same_model else None
+    found: list[dict[str, Any]] = []
 
-    def left() -> list[tuple[str, str]]:
-        known = {entry["embedding"] for entry in found}
-        free = [name for name in names if name not in known]
-        return [(a, b) for i, a in enumerate(free) for b in free[i + 1 :]]
+    def left() -> Iterator[tuple[str, str]]:
+        for i, a in enumerate(names):
+            for b in names[i + 1 :]:
+                if not any(entry["embedding"] in (a, b) for entry in found):
+                    yield a, b
 
     for a, b in left():
-        if any(entry["embedding"] in (a, b) for entry in found):
-            continue
-        if entry := _copy(a, b, pairs.loc[(a, b), ("value", "cka")], arrays):
-            found.append({"embedding": b, "of": a, "noise": 0.0, **entry})
-    noisy = [entry for a, b in left() if (entry := _noisy_copy(a, b, arrays))]
+        if entry := copy_of(a, b, pairs.loc[(a, b), ("value", "cka")], arrays):
+            found.append(entry)
+    copied = {entry["embedding"] for entry in found}
+    relations = _relations([name for name in names if name not in copied], arrays)
+    found += _unrelated(relations)
+    apart = {name: 1 - max((of.value for of in own.values()), default=0.0) for name, own in relations.items()}
+    if any(entry["finding"] == "unrelated" for entry in found):
+        return pd.DataFrame(found, columns=COLUMNS)
+    for a, b in left():
+        rest = {name: _apart_from(relations, name, (a, b), apart) for name in (a, b)}
+        if entry := partial_copy_of(a, b, arrays, rest):
+            found.append(entry)
+    noisy = [entry for a, b in left() if (entry := noisy_copy_of(a, b, arrays))]
     best: dict[str, dict[str, Any]] = {}
     for entry in sorted(noisy, key=lambda entry: entry["noise"]):
         if entry["of"] not in best:
             best.setdefault(entry["embedding"], entry)
     found += best.values()
     for a, b in left():
-        if any(entry["embedding"] in (a, b) for entry in found):
-            continue
-        value = pairs.loc[(a, b), "value"]
-        compared = value if same_model else value.drop("jaccard")
-        if {a, b} != set(same_model) and (compared >= (least if same_model else threshold)).all():
-            runs = " and ".join(same_model)
-            bar = f"as similar as {runs}, two runs of one model" if same_model else f"all at least {threshold:g}"
-            evidence = f"{_listed(compared)}: {bar}"
-            found.append({"embedding": b, "finding": "redundant", "of": a, "noise": np.nan, "evidence": evidence})
-    columns = ["embedding", "finding", "of", "noise", "evidence"]
-    return pd.DataFrame(found, columns=columns)
+        if entry := narrower_copy_of(a, b, arrays):
+            found.append(entry)
+    least = pairs.loc[tuple(sorted(same_model, key=names.index)), "ci_low"] if same_model else None
+    for a, b in left():
+        if {a, b} != set(same_model):
+            found += _as_similar(a, b, pairs.loc[(a, b), "value"], same_model, threshold if least is None else least)
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def _as_similar(
+    a: str, b: str, value: pd.Series, same_model: Sequence[str], least: float | pd.Series
+) -> list[dict[str, Any]]:
+    """Whether two embeddings are as similar as a threshold, or as two runs of one model."""
+    compared = value if same_model else value.drop("jaccard")
+    if not (compared >= least).all():
+        return []
+    runs = " and ".join(same_model)
+    bar = f"as similar as {runs}, two runs of one model" if same_model else f"all at least {least:g}"
+    evidence = f"{_listed(compared)}: {bar}"
+    return [{"embedding": b, "finding": "redundant", "of": a, "noise": np.nan, "evidence": evidence}]
+
+
+def _relations(names: Sequence[str], arrays: Arrays) -> dict[str, dict[str, Relation]]:
+    """How related each embedding is to each other one, on as many objects as can be judged."""
+    few = slice(0, JUDGED)
+    sides: dict[str, Sides] = {name: sides_of(arrays[name][few]) for name in names}
+    out: dict[str, dict[str, Relation]] = {name: {} for name in names}
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            out[a][b] = out[b][a] = relation_of(sides[a], sides[b])
+    return out
+
+
+def _unrelated(relations: Mapping[str, Mapping[str, Relation]]) -> list[dict[str, Any]]:
+    """Embeddings that are related to none: noise beside related ones, else no telling."""
+    count = len(relations) * (len(relations) - 1) / 2
+    if not count:
+        return []
+    bar = (1 - CONFIDENCE_LEVEL) / count
+    alone = [
+        name
+        for name, own in relations.items()
+        if not any(found.p <= bar and found.value >= NEGLIGIBLE for found in own.values())
+    ]
+    finding = "noise" if len(alone) < len(relations) else "unrelated"
+    out = []
+    for name in alone:
+        other, found = min(relations[name].items(), key=lambda item: (item[1].p, -item[1].value))
+        evidence = (
+            f"unbiased CKA and distance correlation to each other one at most {max(found.value, 0):.3f} (to {other}; "
+            f"p = {min(found.p * count, 1):.2g} over all {count:.0f} pairs)"
+        )
+        out.append({"embedding": name, "finding": finding, "of": "", "noise": 1.0, "evidence": evidence})
+    return out
+
+
+def _apart_from(
+    relations: Mapping[str, Mapping[str, Relation]], name: str, pair: Sequence[str], apart: Mapping[str, float]
+) -> float:
+    """How unrelated an embedding is to all but a pair; to all if there is nothing else."""
+    rest = [found.value for other, found in relations[name].items() if other not in pair]
+    return 1 - max(rest) if rest else apart[name]
 
 
 def check_same_model(names: Iterable[str], same_model: Sequence[str]) -> list[str]:
@@ -143,114 +201,18 @@ def check_threshold(threshold: float) -> None:
 def redundancy_groups(names: Sequence[str], found: pd.DataFrame) -> dict[str, list[str]]:
     """Groups of embeddings that :func:`find_redundant` links: the first name of each → its members, in order.
 
-    Noise and noisy copies are in no group.
+    Noise, noisy and partial copies, and copies of these, are in no group.
     """
     leader = {str(name): str(name) for name in names}
-    noise = set(found.loc[found["finding"].isin(["noise", "noisy copy"]), "embedding"])
-    linked = found[~found["finding"].isin(["noise", "noisy copy"])]
+    noise = set(found.loc[found["finding"].isin(APART), "embedding"])
+    linked = found[~found["finding"].isin((*APART, "unrelated"))]
     for a, b in zip(linked["of"], linked["embedding"], strict=True):
         old, new = sorted((leader[a], leader[b]), key=[str(name) for name in names].index, reverse=True)
         leader = {name: new if of == old else of for name, of in leader.items()}
     groups: dict[str, list[str]] = {}
     for name, of in leader.items():
-        if name not in noise:
-            groups.setdefault(of, []).append(name)
-    return groups
-
-
-def _centred(x: np.ndarray) -> np.ndarray:
-    x = np.asarray(x, dtype=np.float64)
-    return x - x.mean(axis=0)
-
-
-def _at_chance(table: pd.DataFrame, name: str) -> bool:
-    part = table[(table["a"] == name) | (table["b"] == name)]
-    excess = (part["value"] - part["chance"]) / (1 - part["chance"])
-    return bool(((part["ci_low"] <= part["chance"]) | (excess < 0.01)).all())
-
-
-def _noise_evidence(table: pd.DataFrame, name: str) -> str:
-    part = table[(table["a"] == name) | (table["b"] == name)]
-    worst = part.loc[(part["value"] - part["chance"]).idxmax()]
-    other = worst["b"] if worst["a"] == name else worst["a"]
-    return (
-        f"at chance against everything; most similar {other} by {MEASURES[worst['measure']]}: "
-        f"{worst['value']:.3f}, chance {worst['chance']:.3f}"
-    )
-
-
-def _copy(a: str, b: str, cka: float, arrays: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
-    """Whether two spaces are one up to rotation, scale and shift."""
-    if cka < 1 - ISOMETRIC:
-        return None
-    x, y = arrays[a], arrays[b]
-    few = slice(0, 500)
-    near = jaccard(x[few], y[few], k=min(10, len(x[few]) - 1), metric="euclidean")
-    if near < 0.95:  # a few dominant directions may bring CKA close to 1
-        return None
-    same = x.shape == y.shape and np.linalg.norm(y - _scale(x, y) * x) < 0.01 * np.linalg.norm(y)
-    kind = "copy" if same else "rotated copy"
-    return {"finding": kind, "evidence": f"CKA {cka:.6f}, {near:.0%} of the neighbours shared"}
-
-
-def _noisy_copy(a: str, b: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
-    """Whether one of two is the other plus noise: of both directions the one whose residual is less related."""
-    best = None
-    for original, copy in ((a, b), (b, a)):
-        y = arrays[copy]
-        for residual, rows, bound in _residuals(arrays[original], y):
-            share = float(np.sum(residual**2) / np.sum(y[rows] ** 2))
-            if not 0.001 < share < MOST_NOISE:
-                continue
-            bound = bound if best is None else min(bound, best[0])
-            related = _related(residual, [arrays[original][rows]], bound)
-            if related < bound:
-                related = max(
-                    related, _related(residual, [z[rows] for name, z in arrays.items() if name != copy], bound)
-                )
-            if related < bound:
-                best = related, original, copy, share
-    if best is None:
-        return None
-    related, original, copy, share = best
-    evidence = (
-        f"{1 - share:.0%} of its variance is {original}, rotated and scaled; the rest is related to no other embedding "
-        f"(unbiased CKA and distance correlation at most {max(related, 0):.2f})"
-    )
-    return {"embedding": copy, "finding": "noisy copy", "of": original, "noise": share, "evidence": evidence}
-
-
-def _related(residual: np.ndarray, others: Sequence[np.ndarray], bound: float) -> float:
-    """The largest similarity of a residual to others, or the first one above the bound."""
-    most = -1.0
-    for z in others:
-        for measure in (cka_unbiased, distance_correlation_unbiased):
-            most = max(most, measure(residual, z))
-            if most >= bound:
-                return most
-    return most
-
-
-def _residuals(x: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """What is left of y without x, the rows it is of, and how related it may be.
-
-    In the same coordinates; and after a rotation found on the other half, whose error leaves some of x behind.
-    """
-    half = len(x) // 2
-    rows = np.arange(half, min(len(x), half + JUDGED))
-    out = []
-    if x.shape == y.shape:
-        out.append((y[rows] - _scale(x, y) * x[rows], rows, UNRELATED))
-    if half >= 2 * max(x.shape[1], y.shape[1]):
-        left, values, right = np.linalg.svd(x[:half].T @ y[:half], full_matrices=False)
-        turned = x @ (left @ right) * (values.sum() / np.sum(x[:half] ** 2))
-        out.append((y[rows] - turned[rows], rows, 3 * UNRELATED))
-    return out
-
-
-def _scale(x: np.ndarray, y: np.ndarray) -> float:
-    """The factor that brings x closest to y."""
-    return float(np.sum(x * y) / np.sum(x * x))
+        groups.setdefault(of, []).append(name)
+    return {of: members for of, members in groups.items() if not noise.intersection(members)}
 
 
 def _listed(scores: pd.Series) -> str:

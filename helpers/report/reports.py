@@ -103,7 +103,7 @@ class Report:
     >>> x = rng.normal(size=(120, 4)) + 2 * y[:, None]
     >>> report = build({"x": x, "turned": x[:, ::-1], "noise": rng.normal(size=(120, 4))}, labels=y)
     >>> report.decisions.redundant, report.decisions.use
-    (['noise', 'turned'], 'x')
+    (['turned', 'noise'], 'x')
     >>> report.combined.shape
     (120, 4)
     """

@@ -40,10 +40,12 @@ Each value with its 95 % interval and, after the bar, its chance level: the valu
 shuffled. With many embeddings only the most similar pairs by CKA are listed; the table `similarity` has all.
 """
 REDUNDANCY = """
-A space may be another one rotated, or another one with noise on top, or nothing but noise.
+A space may be another one rotated, a part of another one, or another one with noise on top; or it may be related to
+nothing.
 Rotation leaves CKA at 1.
 Noise on top leaves a remainder, once the best rotation of the other space is taken away, that is related to nothing.
-Noise alone is at chance against everything.
+Whether two spaces are related is tested for all pairs together, at the level 5 %.
+What could go by these rules stays if the target says otherwise.
 """
 GAINS = """
 Several ways to combine are tried at one width.

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.report.decisions import Decisions
+from helpers.report.decisions import Decisions, best_ensemble
 from helpers.report.evaluation import BEST, TargetEvaluation
 from helpers.report.recipes import PLAIN
+from helpers.report.redundancy import SAME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,9 @@ def input_in_words(inputs: Any, target: str | None) -> str:
         None: "Nothing says what they are for: there is no target.",
     }[target]
     made = "" if inputs.sizes is None else f" {_pooled_in_words(inputs.sizes)}"
-    return f"**{len(inputs)} objects** are described by all {len(inputs.representations)} embeddings{lost}{made} {of}"
+    encoded = "".join(f"\n\nVectors of **{model}**: {words}." for model, words in inputs.encoded.items())
+    objects = f"**{len(inputs)} objects** are described by all {len(inputs.representations)} embeddings{lost}"
+    return f"{objects}{made} {of}{encoded}"
 
 
 def _pooled_in_words(sizes: np.ndarray) -> str:
@@ -77,7 +80,7 @@ def not_read_in_words(inputs: Any) -> list[str]:
     inputs : helpers.inputs.Inputs
         What was read.
     """
-    lines = []
+    lines = [f"{model}: {words}" for model, words in inputs.encoded.items()]
     if count := len(inputs.ignored):
         first = inputs.ignored.iloc[0]
         files = _listing(_first(inputs.ignored["file"]))
@@ -88,7 +91,9 @@ def not_read_in_words(inputs: Any) -> list[str]:
     return lines
 
 
-def redundancy_in_words(names: Sequence[str], found: pd.DataFrame, same_model: Sequence[str], threshold: float) -> str:
+def redundancy_in_words(
+    names: Sequence[str], found: pd.DataFrame, decisions: Decisions, same_model: Sequence[str], threshold: float
+) -> str:
     """Which embeddings can go, and by what rule.
 
     Parameters
@@ -97,6 +102,8 @@ def redundancy_in_words(names: Sequence[str], found: pd.DataFrame, same_model: S
         All embeddings, in order.
     found, same_model, threshold
         What :func:`helpers.report.find_redundant` gives and takes.
+    decisions
+        What :func:`helpers.report.decide` gives for these.
     """
     rule = (
         f"at least as similar as {same_model[0]} and {same_model[1]}, one model trained twice"
@@ -104,22 +111,36 @@ def redundancy_in_words(names: Sequence[str], found: pd.DataFrame, same_model: S
         else f"CKA, RSA and distance correlation of {threshold:g} or more, because no two runs of one model were named"
     )
     if not len(found):
-        return f"**No embedding is redundant** ({rule}): each of the {len(names)} says something of its own."
+        return f"**No embedding is redundant** ({rule}): none of the {len(names)} is a copy of another one."
+    lines = [_finding_in_words(row, decisions) for row in found.to_dict("records")]
+    gone, kept = decisions.redundant, [name for name in names if name not in decisions.redundant]
+    if gone:
+        lines.append(f"\n**{_listing(gone)} can go**; what is left is {_listing(kept)} (rule for redundancy: {rule}).")
+    else:
+        lines.append(f"\n**No embedding can go** for what is found here (rule for redundancy: {rule}).")
+    return "\n".join(lines)
+
+
+def _finding_in_words(row: Mapping[str, Any], decisions: Decisions) -> str:
+    """One finding, told from what stays."""
     words = {
-        "noise": "**{embedding} is noise**: {evidence}.",
+        "noise": "**{embedding} is related to none of the others**, as noise is, or rows in another order: {evidence}.",
+        "unrelated": "**{embedding} is related to none of the others**, and no two of these are related: {evidence}.",
         "copy": "**{embedding} is a copy of {of}**, up to one factor and one shift: {evidence}.",
         "rotated copy": "**{embedding} is a rotated copy of {of}**, or the other way round: {evidence}.",
+        "partial copy": "**{embedding} is {of} in a part of the rows**: {evidence}.",
         "noisy copy": "**{embedding} is a noisy copy of {of}**, {noise:.0%} of it noise: {evidence}.",
+        "narrower copy": "**{embedding} is a narrower copy of {of}**: {evidence}.",
         "redundant": "**{embedding} is redundant beside {of}**: {evidence}.",
     }
-    lines = [f"- {words[row['finding']].format(**row)}" for row in found.to_dict("records")]
-    gone = list(dict.fromkeys(found["embedding"]))
-    kept = [name for name in names if name not in gone]
-    lines.append(
-        f"\n{_listing(gone)} can go; {_listing(kept)} {'say' if len(kept) > 1 else 'says'} something of "
-        f"{'their' if len(kept) > 1 else 'its'} own (rule for redundancy: {rule})."
-    )
-    return "\n".join(lines)
+    row = dict(row)
+    if row["finding"] in SAME and row["of"] in decisions.redundant and row["embedding"] not in decisions.redundant:
+        row["embedding"], row["of"] = row["of"], row["embedding"]
+    said = f"- {words[row['finding']].format(**row)}"
+    if row["finding"] == "unrelated" and row["embedding"] in decisions.redundant:
+        said += " It is not above chance for the target, as another one is."
+    why = decisions.stays.get(row["embedding"])
+    return said if why is None else f"{said} It stays: {why}."
 
 
 def evaluation_in_words(evaluation: TargetEvaluation) -> str:
@@ -175,11 +196,11 @@ def verdict_in_words(
         What :func:`helpers.report.decide` gives for these.
     """
     label = decisions.ensemble
-    value = scores.loc[label]
+    value, which = scores.loc[label], "with the highest score" if label == best_ensemble(scores) else "of what is left"
     counts = evaluation.folds[BEST].value_counts()
     best = _listing([f"{name} ({count} of {int(counts.sum())} folds)" for name, count in counts.items()])
     lines = [
-        f"The ensemble with the highest score is **{label}**: {evaluation.metric} {value['score']:.3f} "
+        f"The ensemble {which} is **{label}**: {evaluation.metric} {value['score']:.3f} "
         f"[{value['ci_low']:.3f}, {value['ci_high']:.3f}], chance {value['chance']:.3f}.",
         "",
     ]
@@ -192,17 +213,27 @@ def verdict_in_words(
             lines.append(f"- Against {words}: {_gain(row.iloc[0])}.")
         elif reference == label:
             lines.append("- Plain concatenation with PCA is itself the best of the ensembles.")
-    alone = f"**Stay with {decisions.best_single} alone**"
-    lines += [
-        "",
-        {
-            "better": f"**Take the ensemble {label}.**",
-            "not distinguishable": f"{alone}: nothing here shows that an ensemble is better, and one encoder is "
-            "cheaper than several. More objects may tell them apart.",
-            "worse": f"{alone}: combining these embeddings does harm.",
-        }[decisions.verdict],
-    ]
-    return "\n".join(lines)
+    top = best_ensemble(scores)
+    if label != top:
+        row = gains[(gains["method"] == top) & (gains["against"] == label)]
+        over = f" over it: {_gain(row.iloc[0])}" if len(row) else ""
+        lines.append(f"- **{top}** scores higher, but reads what can go; its gain{over}.")
+    alone = f"**Stay with {decisions.use} alone**"
+    if decisions.verdict == "better":
+        end = f"**Take the ensemble {label}**, which reads {_listing(decisions.reads)}."
+    elif not decisions.useful:
+        end = (
+            f"**Nothing here is above chance**: neither the single embeddings nor their ensembles tell what is asked; "
+            f"{decisions.use} is as good as any."
+        )
+    elif decisions.verdict == "worse":
+        end = f"{alone}: combining these embeddings does harm."
+    else:
+        end = (
+            f"{alone}: nothing here shows that an ensemble is better, and one encoder is cheaper than several. More "
+            "objects may tell them apart."
+        )
+    return "\n".join([*lines, "", end])
 
 
 def no_gain_in_words(names: Sequence[str], decisions: Decisions) -> str:
