@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -212,7 +212,7 @@ class _Work:
             "redundancy": redundancy_in_words(names, found, decisions, settings.same_model, settings.threshold),
             **words,
         }
-        options = self._options()
+        options = self._options(decisions)
         if options is not None:
             tables["options"] = options.table
             sentences["options"] = options_in_words(options)
@@ -221,13 +221,16 @@ class _Work:
             "decisions": decisions, "sentences": sentences, "ensemble": ensemble, "folder": self.folder,
         }  # fmt: skip
 
-    def _options(self) -> Options | None:
-        """Every subset, fusion, width and storage, if that was asked for."""
+    def _options(self, decisions: Decisions) -> Options | None:
+        """Every subset, fusion, width and storage of what cannot go, if that was asked for."""
         settings = self.settings
         if not settings.what_to_keep:
             return None
         rule = {"margin": settings.margin, "rng": settings.rng}
-        found = self.step("what to keep", lambda: vars(judge_options(self.inputs, **rule)))
+        spaces = self.inputs.representations
+        kept = {name: x for name, x in spaces.items() if name not in decisions.redundant}
+        inputs = replace(self.inputs, representations=kept)
+        found = self.step("what to keep", lambda: vars(judge_options(inputs, **rule)))
         return Options(**found)
 
     def _judged(
