@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +18,7 @@ __all__ = [
     "check_count",
     "check_not_negative",
     "check_number",
+    "check_row_labels",
     "column_means",
     "generator",
     "integer_seed",
@@ -81,7 +82,42 @@ def as_pair(x: Any, y: Any, *, rows: int = 2) -> tuple[Array, Array, ModuleType]
     tensor and the other is not, ``ValueError`` if two tensors live on different devices.
     """
     _check_same_library(x, y)
+    check_row_labels({"x": x, "y": y})
     return alike(as_matrix(x, "x", rows=rows), as_matrix(y, "y", rows=rows))
+
+
+def check_row_labels(named: Mapping[str, Any]) -> None:
+    """Complain if data frames or series carry the same row labels in another order: rows are matched by position.
+
+    Parameters
+    ----------
+    named
+        What a message calls each → anything; what has no row labels passes.
+
+    Raises
+    ------
+    ValueError
+        If two have the same labels, but not in the same order.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> x = pd.DataFrame({"a": [1.0, 2.0, 4.0]})
+    >>> check_row_labels({"x": x, "y": x[::-1].reset_index(drop=True)})
+    >>> check_row_labels({"x": x, "y": x[::-1]})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: x and y carry the same row labels in another order, ...
+    """
+    frames = [(name, frame.index) for name, frame in named.items() if hasattr(frame, "iloc")]
+    for (first, index), (name, other) in zip(frames, frames[1:], strict=False):
+        if len(index) != len(other) or index.equals(other) or not index.is_unique:
+            continue
+        if not index.symmetric_difference(other).size:
+            raise ValueError(
+                f"{first} and {name} carry the same row labels in another order, and rows are matched by position; "
+                f"bring one into the order of the other, as {name}.loc[{first}.index] does, or pass arrays, as "
+                f"{name}.to_numpy()"
+            )
 
 
 def alike(x: Array, y: Array) -> tuple[Array, Array, ModuleType]:

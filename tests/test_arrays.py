@@ -1,11 +1,17 @@
-"""Unit rows: lengths, dtypes, extremes of the range, rows without a direction."""
+"""Unit rows: lengths, dtypes, extremes of the range, rows without a direction; row labels of data frames."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import tolerance
 import torch
 
 from helpers.arrays import unit_rows
+from helpers.ensembles import ConcatPCA
+from helpers.inputs import read
+from helpers.similarity.cka import cka
+from helpers.similarity.matrices import compare, similarity_matrices
+from helpers.similarity.registry import MEASURES
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -33,3 +39,40 @@ def test_a_row_without_direction_is_refused_where_asked():
         unit_rows(np.array([[1.0, 0], [0, 1], [0, 0]]), zero="raise", name="views")
     with pytest.raises(ValueError, match="zero is 'drop'"):
         unit_rows(np.eye(2), zero="drop")
+
+
+def test_row_labels_in_another_order_are_refused_at_every_door():
+    x = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 4)), index=[f"o{i}" for i in range(30)])
+    y, labels = x[::-1] ** 3, pd.Series(np.arange(30) % 2, index=x.index)
+    doors = {
+        "measures": lambda x, y: cka(x, y),
+        "compare": lambda x, y: compare(x, y, ["cka", "rsa", "jaccard"]),
+        "matrices": lambda x, y: similarity_matrices({"x": x, "y": y}, ["cka"], progress=False),
+        "several": lambda x, y: similarity_matrices([x, y], ["cka"], progress=False),
+        "ensembles": lambda x, y: ConcatPCA(2).fit({"x": x, "y": y}),
+        "reading": lambda x, y: read({"x": x, "y": y}, progress=False),
+        "labels": lambda x, y: read({"x": x.to_numpy(), "y": y}, labels=labels, progress=False),
+    }
+    for door, call in doors.items():
+        with pytest.raises(ValueError, match="carry the same row labels in another order"):
+            call(x, y)
+        call(x, y.loc[x.index])
+        call(x, y.set_axis([f"other {i}" for i in range(30)]))
+        assert door
+
+
+@pytest.mark.parametrize("name", sorted(MEASURES))
+def test_every_measure_refuses_row_labels_in_another_order(name):
+    x = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 4)))
+    with pytest.raises(ValueError, match="carry the same row labels in another order"):
+        MEASURES[name].function(x, x[::-1])
+
+
+def test_the_result_of_an_ensemble_carries_the_row_labels_of_its_input():
+    index = pd.Index([f"o{i}" for i in range(30)], name="object")
+    x = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 4)), index=index)
+    plain = ConcatPCA(2).fit({"x": x, "y": x**2})
+    got = ConcatPCA(2).set_output(transform="pandas").fit({"x": x, "y": x**2}).transform({"x": x, "y": x**2})
+    pd.testing.assert_index_equal(got.index, index)
+    assert np.array_equal(got.to_numpy(), plain.transform({"x": x, "y": x**2}))
+    assert isinstance(plain.transform({"x": x, "y": x**2}), np.ndarray) and list(got) == ["concatpca0", "concatpca1"]

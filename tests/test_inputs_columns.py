@@ -1,5 +1,7 @@
 """Ids, labels, groups, pairs and relevances from columns, files and arrays."""
 
+import unicodedata
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,7 +47,7 @@ def test_fractions_are_targets_and_no_classes(tmp_path, read, x):
     inputs = read({"a": x}, labels=np.linspace(0, 1, N))
     assert inputs.labels.dtype == np.float64
     assert read({"a": x}, labels=range(1900, 1900 + N)).labels.dtype == np.float64
-    assert read({"a": x}, labels=["01", "02"] * (N // 2)).labels.tolist()[:2] == [1, 2]
+    assert read({"a": x}, labels=["1", "2"] * (N // 2)).labels.tolist()[:2] == [1, 2]
 
 
 def test_pairs_and_qrels_are_rows_of_the_representations(tmp_path, read, x):
@@ -107,3 +109,68 @@ def test_rare_classes_are_left_out_if_asked(read, x):
     assert inputs.losses["reason"].tolist() == ["class w has 1 members", "class z has 1 members"]
     with pytest.raises(ValueError, match="1 class of at least 19 members"):
         read({"a": x}, labels=["u"] * 20 + ["v"] * 18 + ["w", "z"], min_class_size=19)
+
+
+CODES = [
+    ("1.1", "1.10"),
+    ("1.2", "1.10"),
+    ("01", "1"),
+    ("01", "02"),
+    ("1e2", "100"),
+    ("1", "1.0"),
+    ("+1", "1"),
+    (str(2**53), str(2**53 + 1)),
+    (str(10**25), str(10**25 + 1)),
+    ("NaN1", "nan1"),
+]
+
+
+@pytest.mark.parametrize("codes", CODES, ids=" and ".join)
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "npy", "array"])
+def test_codes_that_look_like_numbers_are_not_merged(tmp_path, read, x, codes, suffix):
+    labels = list(codes) * (N // 2)
+    path = tmp_path / f"labels.{suffix}"
+    if suffix == "npy":
+        np.save(path, np.array(labels))
+    elif suffix != "array":
+        getattr(pd.DataFrame({"code": labels}), f"to_{suffix}")(path, index=False)
+    found = read({"a": x}, labels=labels if suffix == "array" else str(path)).labels
+    assert len(set(found.tolist())) == 2 and [str(one) for one in found] == labels
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_codes_as_ids_stay_apart_and_join(tmp_path, read, x, suffix):
+    words = [code for pair in CODES[:-1] for code in pair]
+    ids = [*dict.fromkeys(words), *(f"o{i}" for i in range(N))][:N]
+    for name, order in (("a", np.arange(N)), ("b", np.random.default_rng(0).permutation(N))):
+        frame = wide(x[order], id=np.array(ids, dtype=object)[order])
+        getattr(frame, f"to_{suffix}")(tmp_path / f"{name}.{suffix}", index=False)
+    inputs = read(tmp_path)
+    assert inputs.ids.tolist() == ids
+    np.testing.assert_array_equal(inputs.representations["b"], x)
+
+
+def test_whole_numbers_beyond_double_precision_stay_exact_beside_missing_ones(tmp_path, read, x):
+    big = [2**53, 2**53 + 1] * (N // 2)
+    column = pd.array([None, *big[1:]], dtype="Int64")
+    pd.DataFrame({"code": column}).to_parquet(tmp_path / "labels.parquet")
+    inputs = read({"a": x}, labels=str(tmp_path / "labels.parquet"), missing="drop")
+    assert set(inputs.labels.tolist()) == {2**53, 2**53 + 1} and len(inputs) == N - 1
+    assert read({"a": x}, labels=big).labels.tolist() == big
+
+
+@pytest.mark.parametrize("form", [str, "{:.2f}".format, "{:.18e}".format, "{:.3g}".format, "{:g}".format])
+def test_numbers_in_every_usual_form_are_numbers(tmp_path, read, x, form):
+    y = np.round(np.random.default_rng(0).normal(size=N) * 10.0 ** np.arange(-3, 5).repeat(N // 8), 2)
+    pd.DataFrame({"y": [form(float(one)) for one in y]}).to_csv(tmp_path / "y.csv", index=False)
+    labels = read({"a": x}, labels=str(tmp_path / "y.csv")).labels
+    assert labels.dtype == np.float64 and np.array_equal(labels, [float(form(float(one))) for one in y])
+
+
+def test_unicode_forms_of_ids_and_labels_meet(tmp_path, read, x):
+    ids = [f"größe {i}" for i in range(N)]
+    as_csv(wide(x, id=[unicodedata.normalize("NFC", one) for one in ids]), tmp_path / "a.csv")
+    as_csv(wide(x[::-1], id=[unicodedata.normalize("NFD", one) for one in ids[::-1]]), tmp_path / "b.csv")
+    np.testing.assert_array_equal(read(tmp_path).representations["b"], x)
+    labels = [unicodedata.normalize(form, "é") for form in ("NFC", "NFD")] * (N // 4) + ["e"] * (N // 2)
+    assert set(read({"a": x}, labels=labels).labels) == {"é", "e"}

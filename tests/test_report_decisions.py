@@ -12,7 +12,7 @@ from helpers.report.sentences import no_gain_in_words, redundancy_in_words, verd
 
 COLUMNS = ["embedding", "finding", "of", "noise", "evidence"]
 VERDICTS = ("better", "not distinguishable", "worse")
-RULES = ["copy", "rotated copy", "noise", "partial copy", "noisy copy", "narrower copy", "redundant"]
+RULES = ["copy", "rotated copy", "noise", "partial copy", "narrower copy", "noisy copy", "redundant"]
 
 
 def made_findings(names, rng):

@@ -406,13 +406,16 @@ class _Encoder:
             kind = {"dtype": getattr(torch, dtype), "use_safetensors": True, "trust_remote_code": False}
             model, info = AutoModel.from_pretrained(folder, output_loading_info=True, **kind)
         absent = sorted(info["missing_keys"])
-        unread = ("pooler.", "decoder.") if model.config.is_encoder_decoder else ("pooler.",)
+        two = hasattr(model, "encoder") and hasattr(
+            model, "decoder"
+        )  # such as T5; its encoder alone may be in the file
+        unread = ("pooler.", "decoder.") if two else ("pooler.",)
         if lacking := [key for key in absent if not key.startswith(unread)]:
             raise ValueError(
                 f"the weights in {folder} lack {len(lacking)} tensors of its {type(model).__name__}, such as "
                 f"{lacking[0]}; they would be random"
             )
-        model = model.get_encoder() if model.config.is_encoder_decoder else getattr(model, "text_model", model)
+        model = model.get_encoder() if two else getattr(model, "text_model", model)
         model.config.use_cache = False
         self.model, self.folder, self.device = model.eval().to(device), folder, device
         self.inputs = inspect.signature(model.forward).parameters

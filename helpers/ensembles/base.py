@@ -91,7 +91,10 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return self._learn(representations, weights, mixing)
 
     def transform(self, representations: Any) -> np.ndarray:
-        """The combined representation, shape (n, width); float32 if all that it is made of is, else float64."""
+        """The combined representation, shape (n, width); float32 if all that it is made of is, else float64.
+
+        After ``set_output(transform="pandas")`` it has the row labels of the data frames that came in.
+        """
         check_is_fitted(self, "mixing_")
         representations = Representations(representations)
         columns = self._columns(representations)
@@ -103,7 +106,18 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 block = self.axes_(block)
             out = np.empty((len(representations), width), block.dtype) if out is None else out
             out[start:stop] = block
-        return np.empty((0, width)) if out is None else out
+        out = np.empty((0, width)) if out is None else out
+        return out if representations.index is None else self._labelled(out, representations.index)
+
+    def _labelled(self, out: np.ndarray, index: Any) -> Any:
+        """The result with row labels, if data frames are wanted."""
+        from sklearn.utils._set_output import _get_output_config
+
+        if _get_output_config("transform", self)["dense"] != "pandas":
+            return out
+        import pandas as pd
+
+        return pd.DataFrame(out, index=index, columns=self.get_feature_names_out())
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False, digest: str | None = None) -> Path:
         """Write the fitted ensemble to a folder, see :func:`helpers.ensembles.saving.save_ensemble`."""

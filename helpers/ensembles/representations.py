@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_torch_array
 
-from helpers.arrays import as_matrix, to_numpy
+from helpers.arrays import as_matrix, check_row_labels, to_numpy
 
 __all__ = ["Representations"]
 
@@ -38,13 +38,16 @@ class Representations:
     names : list of str
     widths : list of int
     shape : (n, sum of widths)
+    index : pandas.Index, or None
+        The row labels of the first data frame.
 
     Raises
     ------
     TypeError
         If ``data`` is none of these, or an array does not hold real numbers.
     ValueError
-        If a representation is not a matrix or is empty, the numbers of rows differ, or two names are equal.
+        If a representation is not a matrix or is empty, the numbers of rows differ, two names are equal, or data frames
+        carry the same row labels in another order.
 
     Examples
     --------
@@ -58,8 +61,11 @@ class Representations:
     def __init__(self, data: Any):
         if isinstance(data, Representations):
             self.names, self.widths, self._arrays, self._rows = data.names, data.widths, data._arrays, data._rows
+            self.index = data.index
             return
         self.names, arrays = _named(data)
+        check_row_labels(dict(zip(self.names, arrays, strict=True)))
+        self.index = next((array.index for array in arrays if hasattr(array, "iloc")), None)
         self._arrays = [_readable(array, name) for name, array in zip(self.names, arrays, strict=True)]
         self._rows = None
         repeated = [name for i, name in enumerate(self.names) if name in self.names[:i]]
@@ -91,6 +97,7 @@ class Representations:
         known = np.arange(len(self)) if self._rows is None else self._rows
         out = Representations(self)
         out._rows = np.atleast_1d(known[rows])
+        out.index = None if self.index is None else self.index[rows]
         return out
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from helpers.inputs._readers import batches, has_columns, is_arrays, is_lonely, 
 from helpers.inputs._words import COLUMNS as OF_WORDS
 from helpers.inputs.formats import FORMATS, endings
 
+#: Forms of numbers: whole, with so many decimals, with so many decimals and an exponent.
+WHOLE = re.compile(r"-?(?:0|[1-9]\d*)")
+FIXED = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?")
+SCIENTIFIC = re.compile(r"[-+]?\d(\.\d+)?[eE][-+]\d\d+")
 LIKE_IDS = re.compile(r"(^|[_\-. ])(ids?|uuid|idx|index|key)$", re.IGNORECASE)
 
 
@@ -180,7 +185,12 @@ def as_word(value: Any) -> str:
         value = int(value)
     if value is None or value != value:
         return ""
-    return (value.decode() if isinstance(value, bytes) else str(value)).strip()
+    return _composed(value.decode() if isinstance(value, bytes) else str(value))
+
+
+def _composed(text: str) -> str:
+    """A text without blanks around it, its letters and accents as one character where there is one."""
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def _file_values(path: Path, column: str | None) -> np.ndarray:
@@ -195,12 +205,19 @@ def _file_values(path: Path, column: str | None) -> np.ndarray:
             raise ValueError(f"{path.name} has the columns {names[:20]}; say which, as in '{path.name}:{names[0]}'")
         if column not in (*names, None):
             raise ValueError(f"{path.name} has no column {column!r}; it has {names[:20]}")
-        parts = [batch.column(0).to_pandas().to_numpy(object) for batch in batches(path, [column or names[0]], 1 << 16)]
+        parts = [_objects(batch.column(0)) for batch in batches(path, [column or names[0]], 1 << 16)]
     values = np.concatenate(parts)
     if any(hasattr(value, "__len__") and not isinstance(value, (str, bytes)) for value in values[:20]):
         raise ValueError(f"{path.name}, column {column or names[0]!r} holds vectors; one value a row is needed")
     values[[value is None or value != value or value in ("nan", "NaN") for value in values]] = None
     return values
+
+
+def _objects(column: Any) -> np.ndarray:
+    """A column of a table as Python objects; whole numbers stay exact beside missing ones."""
+    out = np.empty(len(column), dtype=object)
+    out[:] = column.to_pylist()
+    return out
 
 
 def _array_values(path: Path, name: str | None) -> np.ndarray:
@@ -244,14 +261,50 @@ def values_of(series: list[Part], rows: list[np.ndarray], ids: np.ndarray) -> di
 
 def typed(column: np.ndarray) -> np.ndarray:
     """Values as whole numbers if all are (and are about as few as classes), else as numbers if all are, else words."""
+    if not any(isinstance(value, (bool, np.bool_)) for value in column):
+        numbers = _numbers_of(column)
+        if numbers is not None:
+            whole = all(isinstance(number, int) for number in numbers)
+            if whole and 2 * len(set(numbers)) <= len(numbers) and max(map(abs, numbers)) < 2**63:
+                return np.array(numbers, dtype=np.int64)
+            if not whole or max(map(abs, numbers)) <= 2**53:
+                return np.array(numbers, dtype=np.float64)
+    return np.array([as_word(value) if isinstance(value, bytes) else _composed(str(value)) for value in column])
+
+
+def _numbers_of(column: np.ndarray) -> list[int | float] | None:
+    """The values as numbers, whole ones exact; None if one is no number, or is text that says more than its number."""
     import pandas as pd
 
-    if not any(isinstance(value, (bool, np.bool_)) for value in column):
-        numbers = pd.to_numeric(pd.Series(column, dtype=object), errors="coerce").to_numpy(np.float64)
-        if np.isfinite(numbers).all():
-            classes = (numbers == np.round(numbers)).all() and 2 * len(np.unique(numbers)) <= len(numbers)
-            return numbers.astype(np.int64) if classes else numbers
-    return np.array([str(value).strip() for value in column])
+    words = {value.strip() for value in column if isinstance(value, str)}
+    parsed = [float(value) if isinstance(value, str) and is_number(value) else value for value in column]
+    numbers = pd.to_numeric(pd.Series(parsed, dtype=object), errors="coerce").to_numpy(np.float64)
+    if not np.isfinite(numbers).all() or (words and not _are_numbers(words)):
+        return None
+    if (numbers != np.round(numbers)).any():
+        return numbers.tolist()
+    return [
+        int(number) if abs(number) < 2**53 or isinstance(value, float) else int(value)
+        for value, number in zip(column, numbers, strict=True)
+    ]
+
+
+def _are_numbers(words: set[str]) -> bool:
+    """Whether texts are how their numbers are written, so that different texts are different numbers."""
+    words = {word if float(word) else word.removeprefix("-") for word in words}
+    if len({int(word) if WHOLE.fullmatch(word) else float(word) for word in words}) < len(words):
+        return False
+    for form in (FIXED, SCIENTIFIC):
+        found = [form.fullmatch(word) for word in words]
+        if all(found) and len({len(match[1] or "") for match in found}) == 1:
+            return True
+    return all(map(_is_shortest, words))
+
+
+def _is_shortest(word: str) -> bool:
+    """Whether a number is written without a digit that says nothing: 1.1 and 1e-05, not 1.10, 01 or 1e2."""
+    digits = len(re.sub(r"[eE].*|\D", "", word).lstrip("0")) or 1
+    return bool(WHOLE.fullmatch(word)) or word in (repr(float(word)), f"{float(word):.{digits}g}")
 
 
 def large_classes(labels: np.ndarray, ids: np.ndarray, least: int) -> tuple[np.ndarray, list[tuple]]:

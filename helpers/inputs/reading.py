@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from helpers.arrays import check_row_labels
 from helpers.errors import Argument, ArgumentError
 from helpers.inputs._candidates import candidates_of, chosen_of, opened
 from helpers.inputs._columns import Related, columns_of, large_classes, roles_of, table_of, texts_in, values_of
@@ -244,14 +245,16 @@ def read(
     )
     if pool_by is None and readout != PLAIN:
         raise ArgumentError(f"readout is {readout!r}, of which groups? Say it, as in ", Argument("pool_by", "client"))
-    pooling = None if pool_by is None else Pooling(readout, names)
-    names = names if pooling is None else pooling.of_items(names)
+    grouping = None if pool_by is None else Pooling(readout, names)
+    names = names if grouping is None else grouping.of_items(names)
     if models and text is None and pairs is None and qrels is None:
         raise ArgumentError(
             "models are given without text; name the column of texts, as in ", Argument("text", "sentence")
         )
     if isinstance(source, Mapping) and not source and not models:
         raise ValueError("source is empty; a folder, a file, a list of files, or a mapping to arrays is needed")
+    given = {f"source[{name!r}]": x for name, x in source.items()} if isinstance(source, Mapping) else {}
+    check_row_labels(given | {"labels": labels, "groups": groups, "text": text, "pool_by": pool_by})
     place = place_of(source, ids)
     if missing not in MISSING:
         raise ValueError(f"missing is {missing!r}; it can be {' or '.join(map(repr, MISSING))}")
@@ -285,7 +288,7 @@ def read(
     before = [part.array for part in series if part.name == "pool_by"]
     values = values_of(series, rows[len(parts) :], joined)
     texts, objects, pool = values.pop("texts", None), joined, None
-    if pooling is not None:
+    if grouping is not None:
         pool = Pool.of(values, joined)
         values, objects, losses = pool.values, pool.names, losses + pool.emptied(np.concatenate(before))
     if "labels" in values:
@@ -304,7 +307,7 @@ def read(
         parts += [Part(name, str(model), x, None, stored="float32") for name, x in encoded.items()]
     arrays = _in_order(arrays, names, candidates)
     missing = {part.name: int((~finite).sum()) for part, finite in zip(parts, whole, strict=False)}
-    shown = {name: (name, x) for name, x in arrays.items()} if pool is None else pooling.vectors(arrays, pool)
+    shown = {name: (name, x) for name, x in arrays.items()} if pool is None else grouping.vectors(arrays, pool)
     arrays = {name: x for name, (_, x) in shown.items()}
     surveys = _surveys(shown, parts, missing, len(joined), progress)
     if pool is None and texts is not None:

@@ -47,11 +47,11 @@ def find_redundant(
       together at level 5 %, none with it is significant, or similarity is below 0.01. If no two embeddings are
       related, nothing says which of them is noise, and all are *unrelated*.
     - *partial copy*: some rows are those of another embedding, up to a rotation, and the others are not at all.
+    - *narrower copy*: the embedding is a linear map of a wider one.
     - *noisy copy*: what is left of the embedding after the best rotation and scale of the other one is related to
       none of the embeddings: unbiased CKA and unbiased distance correlation are below 0.05, or below 0.15 where the
       rotation had to be estimated. ``noise`` is its share of the variance; above three quarters it must also be the
       same in all directions, as it may be something else that the others lack.
-    - *narrower copy*: the embedding is a linear map of a wider one.
     - *redundant*: at least as similar as two runs of one model are, by every measure (the lower ends of the intervals
       of the pair ``same_model``), if such a pair is named; else CKA, RSA and distance correlation all at least
       ``threshold``.
@@ -113,15 +113,15 @@ def find_redundant(
         rest = {name: _apart_from(relations, name, (a, b), apart) for name in (a, b)}
         if entry := partial_copy_of(a, b, arrays, rest):
             found.append(entry)
+    for a, b in left():
+        if entry := narrower_copy_of(a, b, arrays):
+            found.append(entry)
     noisy = [entry for a, b in left() if (entry := noisy_copy_of(a, b, arrays))]
     best: dict[str, dict[str, Any]] = {}
     for entry in sorted(noisy, key=lambda entry: entry["noise"]):
         if entry["of"] not in best:
             best.setdefault(entry["embedding"], entry)
     found += best.values()
-    for a, b in left():
-        if entry := narrower_copy_of(a, b, arrays):
-            found.append(entry)
     least = pairs.loc[tuple(sorted(same_model, key=names.index)), "ci_low"] if same_model else None
     for a, b in left():
         if {a, b} != set(same_model):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from helpers.arrays import as_matrix, as_pair, check_count, generator, to_numpy
+from helpers.arrays import as_matrix, as_pair, check_count, check_row_labels, generator, to_numpy
 from helpers.similarity._checkpoint import ValueLog
 from helpers.similarity._distances import METRICS, Points, distance_block, pair_distances, points, rescaled, row_blocks
 
@@ -255,6 +255,7 @@ def rtd_matrix(
     names = list(representations)
     if len(names) < 2:
         raise ValueError(f"representations has {len(names)} entries; at least two are needed")
+    check_row_labels(representations)
     arrays = [as_matrix(representations[name], f"representations[{name!r}]") for name in names]
     for name, array in zip(names, arrays, strict=True):
         if array.shape[0] != arrays[0].shape[0]:

@@ -21,8 +21,8 @@ def options_in_words(options: Options) -> str:
     chosen = table.loc[options.chosen]
     lines = [
         f"Options are compared with everything side by side ({options.reference}): {options.metric} "
-        f"{reference.score:.3f}, {int(reference.bytes)} bytes of each object, {_encoders(reference.encoders)}. The question "
-        "is what is shown to lose little; that nothing is shown to gain is another question, and needs less."
+        f"{reference.score:.3f}, {int(reference.bytes)} bytes of each object, {_encoders(reference.encoders)}. "
+        "The question is what is shown to lose little; what is shown to gain is another one."
     ]
     allowed = f"If a loss of {options.margin:g} is acceptable"
     others = table.drop(options.reference)

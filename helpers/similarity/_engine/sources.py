@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_dask_array, is_torch_array
 
+from helpers.arrays import check_row_labels
+
 __all__ = ["Source", "common_dtype", "open_sources"]
 
 
@@ -98,7 +100,9 @@ def open_sources(representations: Any) -> list[Source]:
         As the public functions document: fewer than one representation, a type or shape that is not a matrix of real
         numbers, a file that is not there, is no ``.npy`` file or is shorter than its header says, different rows.
     """
-    sources = [_open(name, x) for name, x in _named(representations)]
+    named = list(_named(representations))
+    check_row_labels(dict(named))
+    sources = [_open(name, x) for name, x in named]
     first = sources[0]
     for other in sources[1:]:
         if other.shape[0] != first.shape[0]:
