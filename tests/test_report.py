@@ -580,7 +580,7 @@ def test_a_decision_follows_the_verdict_and_the_sentence_says_it():
     evaluation = TargetEvaluation("accuracy", 0.5, pd.DataFrame(), np.arange(3), folds, weights)
     table = pd.DataFrame(
         {"kind": ["single", "single", "ensemble", "ensemble"], "score": [0.9, 0.6, 0.7, 0.8], "ci_low": 0.5,
-         "ci_high": 0.95, "chance": 0.5},
+         "ci_high": 0.95, "chance": 0.4},
         index=["a", "b", PLAIN, "QP"],
     )  # fmt: skip
     found = pd.DataFrame(columns=["embedding", "finding", "of", "noise", "evidence"])

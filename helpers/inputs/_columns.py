@@ -13,7 +13,7 @@ import numpy as np
 
 from helpers.errors import Argument, ArgumentError
 from helpers.inputs._arrays import values_in
-from helpers.inputs._cells import with_points
+from helpers.inputs._cells import is_number, with_points
 from helpers.inputs._files import Part, Place, Role, Roles, reading, short
 from helpers.inputs._leftovers import UnreadableError
 from helpers.inputs._parted import Parted

@@ -236,28 +236,16 @@ def read(
            [0.5, 0. , 0.5, 0. ]]), 'a (medoid)': array([[0., 1., 0., 0.],
            [1., 0., 0., 0.]])}
     """
-    if layers not in ("last", "all"):
-        raise ValueError(f"layers is {layers!r}; it must be 'last' or 'all'")
     models = [models] if isinstance(models, (str, os.PathLike)) else list(models)
     source = {} if isinstance(source, str) and not source else source
     labels, groups, pairs, qrels, text, pool_by = (
         None if isinstance(spec, str) and not spec else spec for spec in (labels, groups, pairs, qrels, text, pool_by)
     )
-    if pool_by is None and readout != PLAIN:
-        raise ArgumentError(f"readout is {readout!r}, of which groups? Say it, as in ", Argument("pool_by", "client"))
+    known = {"labels": labels, "groups": groups, "text": text, "pool_by": pool_by, "pairs": pairs, "qrels": qrels}
+    _check_arguments(source, models, known, readout, layers, missing)
     grouping = None if pool_by is None else Pooling(readout, names)
     names = names if grouping is None else grouping.of_items(names)
-    if models and text is None and pairs is None and qrels is None:
-        raise ArgumentError(
-            "models are given without text; name the column of texts, as in ", Argument("text", "sentence")
-        )
-    if isinstance(source, Mapping) and not source and not models:
-        raise ValueError("source is empty; a folder, a file, a list of files, or a mapping to arrays is needed")
-    given = {f"source[{name!r}]": x for name, x in source.items()} if isinstance(source, Mapping) else {}
-    check_row_labels(given | {"labels": labels, "groups": groups, "text": text, "pool_by": pool_by})
     place = place_of(source, ids)
-    if missing not in MISSING:
-        raise ValueError(f"missing is {missing!r}; it can be {' or '.join(map(repr, MISSING))}")
     tables = [
         Related.of(role, spec, columns, place)
         for role, spec, columns in (("pairs", pairs, PAIRS), ("qrels", qrels, QRELS))
@@ -297,6 +285,7 @@ def read(
         keep = keep if pool is None else pool.only(keep)
         joined, rows, texts = joined[keep], [r[keep] for r in rows], None if texts is None else texts[keep]
 
+    absent = {part.name: int((~finite).sum()) for part, finite in zip(parts, whole, strict=False)}
     known = values if pool is None else pool.of_items()
     parts, rows = without_leaks(parts, rows, known, joined, names is not None, leftovers)
     arrays = {part.name: selected(part, chosen, conversions) for part, chosen in zip(parts, rows, strict=False)}
@@ -306,10 +295,9 @@ def read(
         arrays |= encoded
         parts += [Part(name, str(model), x, None, stored="float32") for name, x in encoded.items()]
     arrays = _in_order(arrays, names, candidates)
-    missing = {part.name: int((~finite).sum()) for part, finite in zip(parts, whole, strict=False)}
     shown = {name: (name, x) for name, x in arrays.items()} if pool is None else grouping.vectors(arrays, pool)
     arrays = {name: x for name, (_, x) in shown.items()}
-    surveys = _surveys(shown, parts, missing, len(joined), progress)
+    surveys = _surveys(shown, parts, absent, len(joined), progress)
     if pool is None and texts is not None:
         values["texts"] = texts
     found = {}
@@ -318,6 +306,26 @@ def read(
         losses += lost
     gathered = _gathered(arrays, objects, values, found, losses, surveys, leftovers, features_of(parts), how)
     return gathered if pool is None else replace(gathered, sizes=pool.members.counts)
+
+
+def _check_arguments(
+    source: Any, models: list, known: Mapping[str, Any], readout: Any, layers: str, missing: str
+) -> None:
+    """What can be refused before anything is read."""
+    if layers not in ("last", "all"):
+        raise ValueError(f"layers is {layers!r}; it must be 'last' or 'all'")
+    if missing not in MISSING:
+        raise ValueError(f"missing is {missing!r}; it can be {' or '.join(map(repr, MISSING))}")
+    if known["pool_by"] is None and readout != PLAIN:
+        raise ArgumentError(f"readout is {readout!r}, of which groups? Say it, as in ", Argument("pool_by", "client"))
+    if models and all(known[name] is None for name in ("text", "pairs", "qrels")):
+        raise ArgumentError(
+            "models are given without text; name the column of texts, as in ", Argument("text", "sentence")
+        )
+    if isinstance(source, Mapping) and not source and not models:
+        raise ValueError("source is empty; a folder, a file, a list of files, or a mapping to arrays is needed")
+    given = {f"source[{name!r}]": x for name, x in source.items()} if isinstance(source, Mapping) else {}
+    check_row_labels(given | {name: known[name] for name in ("labels", "groups", "text", "pool_by")})
 
 
 def _surveys(

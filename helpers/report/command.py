@@ -94,7 +94,11 @@ def _add_reading_options(option: Callable[..., None]) -> None:
     )
     option("--model", dest="models", action="append", help="also encode --text with this model; may be repeated")
     option("--text", help="column of texts, or a file of them")
-    option("--pooling", choices=POOLINGS, help="of the models' tokens (default: as the model's folder says, else mean)")
+    option(
+        "--pooling",
+        choices=POOLINGS,
+        help="one vector of the tokens of a text (default: what the model says, else mean)",
+    )
     option("--layers", choices=("last", "all"), help="which layers of the models to read (default: {default})")
     option("--pool-by", metavar="COLUMN", help="rows are items: one object for each value of this column or file")
     option(
