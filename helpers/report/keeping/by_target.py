@@ -112,10 +112,10 @@ def _probed(
     x: np.ndarray, targets: np.ndarray, train: np.ndarray, test: np.ndarray, classes: bool, penalty: float | None = None
 ) -> tuple[np.ndarray, float]:
     """1 where the class of a test row is right, or its squared error; and the penalty of the probe."""
-    seen = x[train].astype(np.float64)
+    seen = x[train].astype(np.float32)
     mean = seen.mean(axis=0)
     seen -= mean
-    scale = np.sqrt(np.mean(seen * seen)) or 1.0
+    scale = np.sqrt(np.mean(seen * seen)) or np.float32(1)
     seen /= scale
     given = targets[train]
     if classes:
@@ -124,7 +124,8 @@ def _probed(
     else:
         shown = given[:, None].astype(np.float64)
         told = {"numbers": (float(len(given)), float(given.sum()), float(np.sum(given * given)))}
-    probe = fit_probe(seen.T @ seen, seen.T @ shown, penalty=penalty, **told)
+    scatter = (seen.T @ seen).astype(np.float64)
+    probe = fit_probe(scatter, (seen.T @ shown.astype(np.float32)).astype(np.float64), penalty=penalty, **told)
     scores = ((x[test] - mean) / scale) @ probe.coefficients + probe.intercept
     if classes:
         return (scores.argmax(axis=1) == targets[test]).astype(np.float64), probe.penalty

@@ -18,6 +18,10 @@ from helpers.report.recipes import mixing_of
 __all__ = ["Vectors"]
 
 
+#: Training rows that quantisers look at, about.
+CALIBRATED = 2048
+
+
 class Vectors:
     """Makes the vectors of options for all rows, from what some of the rows say.
 
@@ -35,6 +39,7 @@ class Vectors:
         self.names = list(blocks)
         self.blocks = {name: unit_rows(np.asarray(x, dtype=np.float32)) for name, x in blocks.items()}
         self.train, self.quality = train, quality
+        self.calibration = train[:: max(1, len(train) // CALIBRATED)]
         edges = np.cumsum([0, *(x.shape[1] for x in self.blocks.values())])
         self.parts = {name: slice(a, b) for name, a, b in zip(self.names, edges, edges[1:], strict=False)}
         joined = np.concatenate([x[train] for x in self.blocks.values()], axis=1)
@@ -57,7 +62,7 @@ class Vectors:
                 full = self._full(option, widest)
                 plain = self._plain(option) if option.fusion == SINGLE else None
             x = plain if plain is not None and option.width == plain.shape[1] else full[:, : option.width]
-            quantizer = QUANTIZERS[option.storage]().fit(x[self.train])
+            quantizer = QUANTIZERS[option.storage]().fit(x[self.calibration])
             yield option, quantizer(x)
 
     def _plain(self, option: Option) -> np.ndarray:
