@@ -232,6 +232,12 @@ def _in_safetensors(path: Path, file: str) -> dict[str, Stored]:
 
 def check_matrix(shape: tuple[int, ...], dtype: np.dtype, where: str) -> None:
     """Complain unless these are the shape and the dtype of a matrix of real numbers."""
+    if dtype.names is not None:
+        fields = ", ".join(f"{name}=a[{name!r}]" for name in dtype.names[:4])
+        raise UnreadableError(
+            f"{where} holds records with the fields {list(dtype.names)[:20]}; save them apart: "
+            f"np.savez('x.npz', {fields})"
+        )
     if len(shape) != 2 and not dtype.hasobject:
         hint = {1: "; labels are passed as labels, ids as ids", 3: "; save each layer as an array of its own"}
         hint = hint.get(len(shape), "")

@@ -11,13 +11,13 @@ from helpers.inputs.formats import endings
 
 
 def names(path: Path) -> list[str]:
-    """The columns of a table."""
+    """The columns of a table; ``a.b`` is the field b of the records in a."""
     if _is_parquet(path):
         from pyarrow.parquet import read_schema
 
-        return read_schema(path).names
+        return _flat(read_schema(path))
     with _arrow(path) as (schema, _):
-        return schema.names
+        return _flat(schema)
 
 
 def batches(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[Any]:
@@ -26,13 +26,42 @@ def batches(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[An
         from pyarrow.parquet import ParquetFile
 
         with ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
-            yield from file.iter_batches(rows, columns=list(columns) if columns is not None else None)
+            for batch in file.iter_batches(rows, columns=_roots(file.schema_arrow, columns)):
+                yield _plain(batch, columns)
         return
-    with _arrow(path) as (_, stored):
+    with _arrow(path) as (schema, stored):
+        roots = _roots(schema, columns)
         for batch in stored:
-            chosen = batch if columns is None else batch.select(list(columns))
+            chosen = batch if roots is None else batch.select(roots)
             for start in range(0, len(chosen), rows):
-                yield chosen.slice(start, rows)
+                yield _plain(chosen.slice(start, rows), columns)
+
+
+def _flat(schema: Any) -> list[str]:
+    """Names of the columns with the fields of records apart."""
+    return schema.empty_table().flatten().schema.names
+
+
+def _roots(schema: Any, columns: Sequence[str] | None) -> list[str] | None:
+    """The columns of the file that hold these columns."""
+    if columns is None:
+        return None
+    return list(dict.fromkeys(name if name in schema.names else name.rpartition(".")[0] for name in columns))
+
+
+def _plain(batch: Any, columns: Sequence[str] | None) -> Any:
+    """A batch with the fields of records apart, and decimal numbers as float64."""
+    import pyarrow as pa
+
+    kinds = batch.schema.types
+    if not any(map(pa.types.is_struct, kinds)) and not any(map(pa.types.is_decimal, kinds)):
+        return batch if columns is None else batch.select(list(columns))
+    table = pa.Table.from_batches([batch]).flatten()
+    for at, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type):
+            table = table.set_column(at, field.name, table.column(at).cast(pa.float64()))
+    table = table if columns is None else table.select(list(columns))
+    return table.combine_chunks().to_batches()[0]
 
 
 def _is_parquet(path: Path) -> bool:

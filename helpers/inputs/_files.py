@@ -266,7 +266,9 @@ def reading(file: str) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise UnreadableError(f"{file} is not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise UnreadableError(
+            f"{file} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from error
     except (
         *(pa.ArrowException, SafetensorError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, csv.Error),
         *(EOFError, OSError),
