@@ -22,7 +22,14 @@ from typing import Any
 
 import numpy as np
 
-from helpers.encoders.sentence_folders import Recipe, loading, needed_files, recipe_of, refuse_own_code, suited
+from helpers.encoders.sentence_folders import (
+    SentenceRecipe,
+    loading,
+    needed_files,
+    recipe_of,
+    refuse_own_code,
+    suited,
+)
 from helpers.locations import DATA, expand
 from helpers.waiting import alone
 
@@ -400,7 +407,7 @@ class _Encoder:
             except SafetensorError as error:
                 raise ValueError(f"{path} is truncated or no safetensors file: {error}") from None
         refuse_own_code(folder)
-        self.recipe: Recipe | None = None
+        self.recipe: SentenceRecipe | None = None
         with quiet(), loading(folder):
             self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             kind = {"dtype": getattr(torch, dtype), "use_safetensors": True, "trust_remote_code": False}

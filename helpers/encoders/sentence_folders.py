@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Dense", "Recipe", "loading", "needed_files", "recipe_of", "refuse_own_code", "suited"]
+__all__ = ["Dense", "SentenceRecipe", "loading", "needed_files", "recipe_of", "refuse_own_code", "suited"]
 
 MODES = {
     "pooling_mode_cls_token": "cls",
@@ -44,7 +44,7 @@ class Dense(NamedTuple):
     activation: str
 
 
-class Recipe(NamedTuple):
+class SentenceRecipe(NamedTuple):
     """What makes the one vector of a text."""
 
     modes: tuple[str, ...]  # pooled vectors, side by side
@@ -93,7 +93,7 @@ class Recipe(NamedTuple):
         return torch.nn.functional.normalize(out, dim=1) if self.unit else out
 
 
-def recipe_of(folder: Path, needed: bool = False) -> Recipe | None:
+def recipe_of(folder: Path, needed: bool = False) -> SentenceRecipe | None:
     """What the folder says; ``None`` if it says nothing, or an error if it is needed.
 
     Raises
@@ -143,10 +143,10 @@ def recipe_of(folder: Path, needed: bool = False) -> Recipe | None:
     prompt = (settings.get("prompts") or {}).get(settings.get("default_prompt_name") or "") or ""
     digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in seen)).hexdigest()
     lower, limit = bool(length.get("do_lower_case")), length.get("max_seq_length")
-    return Recipe(modes, tuple(dense), unit, prompt, lower, limit, model, digest)
+    return SentenceRecipe(modes, tuple(dense), unit, prompt, lower, limit, model, digest)
 
 
-def suited(recipe: Recipe | None, pooling: str | None, layers: bool) -> tuple[str, str]:
+def suited(recipe: SentenceRecipe | None, pooling: str | None, layers: bool) -> tuple[str, str]:
     """The pooling to take, and in words what it does and why.
 
     Parameters
