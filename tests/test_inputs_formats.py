@@ -6,6 +6,7 @@ from pathlib import Path
 
 import foreign_files as ff
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.__main__ import main
@@ -96,6 +97,27 @@ def test_the_page_says_what_was_done_to_read(tmp_path):
     assert main(["report", *files, "-o", str(tmp_path / "out"), "--ids", ""]) == 0
     page = (tmp_path / "out" / "index.html").read_text()
     assert "one vector for each of 40 names, which are the ids" in page and "filled with zeros" in page
+
+
+ROLES = {
+    "jsonl": lambda frame, path: frame.to_json(path, orient="records", lines=True),
+    "json": lambda frame, path: frame.to_json(path, orient="records"),
+    "xlsx": lambda frame, path: frame.to_excel(path, index=False),
+    "feather": lambda frame, path: frame.to_feather(path),
+    "csv.gz": lambda frame, path: frame.to_csv(path, index=False),
+}
+
+
+@pytest.mark.parametrize("suffix", ROLES)
+def test_labels_and_pairs_come_in_every_format_of_tables(tmp_path, suffix):
+    ff.LISTS.to_parquet(tmp_path / "a.parquet")
+    kinds = pd.DataFrame({"id": ff.IDS[::-1], "kind": ["u", "v"] * (ff.N // 2)})
+    pairs = pd.DataFrame({"left": ff.IDS[:3], "right": ff.IDS[3:6], "score": [0.5, 1.0, 2.5]})
+    ROLES[suffix](kinds, tmp_path / f"kinds.{suffix}")
+    ROLES[suffix](pairs, tmp_path / f"scores.{suffix}")
+    inputs = read_quietly(tmp_path, tmp_path, labels=f"kinds.{suffix}", pairs=f"scores.{suffix}")
+    assert list(inputs.representations) == ["a"] and inputs.labels.tolist() == ["v", "u"] * (ff.N // 2)
+    assert inputs.pairs.to_numpy().tolist() == [[0, 3, 0.5], [1, 4, 1.0], [2, 5, 2.5]]
 
 
 def half(path):

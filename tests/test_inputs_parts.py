@@ -62,6 +62,21 @@ def test_numbered_parts_are_joined_and_two_embeddings_stay_two(place):
     same(inputs, "a")
 
 
+def test_a_shard_that_was_asked_for_alone_is_read_alone(place):
+    for k in range(2):
+        np.save(place / f"emb-{k:05d}-of-00003.npy", X[14 * k : 14 * k + 14])
+    inputs = read_quietly(place / "emb-00001-of-00003.npy")
+    np.testing.assert_array_equal(inputs.representations["emb-00001-of-00003"], X[14:28])
+
+
+def test_shards_are_joined_in_a_list_of_files_too(place):
+    np.save(place / "b.npy", X)
+    for k in range(2):
+        np.save(place / f"emb-{k:05d}-of-00002.npy", X[20 * k : 20 * k + 20])
+    files = [place / "emb-00001-of-00002.npy", place / "b.npy", place / "emb-00000-of-00002.npy"]
+    same(read(files, work=place.parent / "work", progress=False), "emb")
+
+
 def test_layers_and_other_numbers_are_no_parts(place):
     for k in (2, 10):
         np.save(place / f"layer_{k}.npy", X)

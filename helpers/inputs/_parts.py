@@ -46,6 +46,8 @@ def place_of(source: Any, ids: str | None) -> Place:
         files, keys = folder
         path = Parted.of(_called(place.base, "", ".arrow", place.base.parent), files, keys)
         return place._replace(base=place.base.parent, files=[path], single=True)
+    if place.single:
+        return place
     files = _stores(place.files, place.base)
     files = _without_descriptions(files)
     files = _data_sets(files, place.base)

@@ -212,11 +212,13 @@ def read(
 
     Notes
     -----
-    float32 and float64 are mapped as they lie in ``.npy`` and ``.safetensors`` files and in uncompressed ``.npz`` files
-    (copied if they are not aligned there). float16, bfloat16, bool and whole numbers up to 16 bits become float32;
-    other whole numbers and the numbers of a CSV file become float64. Whatever must be converted, extracted or brought
-    into another order is streamed to a ``.npy`` file in the work folder and mapped from there, so that memory holds
-    blocks of rows and some 100 bytes for each object. Cost: all entries are read twice, to find what is missing and to
+    float32 and float64 are mapped as they lie in ``.npy``, ``.safetensors``, PyTorch and raw files, in uncompressed
+    ``.npz`` files and in HDF5 where an array lies in one piece (copied if they are not aligned there). float16,
+    bfloat16, bool and whole numbers up to 16 bits become float32; other whole numbers and numbers in text become
+    float64. Whatever must be converted, extracted or brought into another order is streamed to a ``.npy`` file in the
+    work folder and mapped from there, so that memory holds blocks of rows and some 100 bytes for each object; beside
+    them a ``.json`` file that is one value, sparse matrices and MATLAB files before version 7.3, which are read as
+    wholes. Cost: all entries are read twice, to find what is missing and to
     describe it.
 
     Examples
