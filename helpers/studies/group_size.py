@@ -1,0 +1,355 @@
+"""The experiments of the chapter "How many items?": error, coverage, numbers needed, shrinkage, and their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from helpers.arrays import check_count, generator
+from helpers.book.style import INK
+from helpers.groups import READOUTS, centroid, group_regions, items_needed, readout, shrink
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "LAWS",
+    "READOUTS_HERE",
+    "coverage",
+    "coverage_figure",
+    "draw",
+    "error_by_size",
+    "error_figure",
+    "known_readouts",
+    "needed_by_readout",
+    "shrinkage_by_size",
+    "shrinkage_figure",
+    "true_vectors",
+]
+
+LAWS = ("normal", "heavy-tailed", "clustered", "skewed", "non-spherical")
+"""Laws of the items of a group, about their mean."""
+
+READOUTS_HERE = ("centroid", "trimmed_mean", "geometric_median", "medoid")
+"""Readouts with the width of the items."""
+
+
+def draw(law: str, n_groups: int, n: int, p: int, *, rng: int | np.random.Generator = 0) -> np.ndarray:
+    """Items of groups whose true mean is zero.
+
+    Parameters
+    ----------
+    law
+        ``"normal"``: independent of variance 1. ``"heavy-tailed"``: the same, each item times the root of 3 / χ²(3), so
+        that fourth moments are infinite. ``"clustered"``: three clusters of equal weight, their centres at distance 3
+        from zero, which is that of the items about them in nine dimensions. ``"skewed"``: log-normal features less
+        their mean. ``"non-spherical"``: normal, variances falling as 1, 1/2, 1/3 …, their mean 1.
+    n_groups, n, p
+        Numbers of groups, of items in each and of features.
+    rng
+        Seed or generator of all draws.
+
+    Returns
+    -------
+    ndarray of shape (n_groups, n, p), float64
+        The items.
+
+    Raises
+    ------
+    ValueError
+        If the law is unknown or a number is not positive.
+    """
+    if law not in LAWS:
+        raise ValueError(f"law {law!r} is unknown; it is one of {', '.join(map(repr, LAWS))}")
+    shape = (check_count(n_groups, "n_groups"), check_count(n, "n"), check_count(p, "p"))
+    rng = generator(rng)
+    if law == "skewed":
+        return rng.lognormal(size=shape) - np.exp(0.5)
+    x = rng.normal(size=shape)
+    if law == "heavy-tailed":
+        x *= np.sqrt(3 / rng.chisquare(3, size=(*shape[:2], 1)))
+    elif law == "clustered":
+        corners = np.zeros((3, p))
+        angles = 2 * np.pi * np.arange(3) / 3
+        corners[:, 0] = 3 * np.cos(angles)
+        corners[:, 1 % p] += 3 * np.sin(angles) if p > 1 else 0
+        x += corners[rng.integers(3, size=shape[:2])]
+    elif law == "non-spherical":
+        variances = 1 / np.arange(1, p + 1)
+        x *= np.sqrt(variances / variances.mean())
+    return x
+
+
+def true_vectors(
+    law: str, p: int, *, n_items: int = 50_000, rng: int | np.random.Generator = 1
+) -> dict[str, np.ndarray]:
+    """What the readouts tend to as items are added: zero where the law says so, otherwise of so many items.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (p,)
+        By the names of :data:`READOUTS_HERE`; a medoid tends to where the geometric median does.
+    """
+    zero = np.zeros(p)
+    if law not in ("skewed", "clustered"):
+        return dict.fromkeys(READOUTS_HERE, zero)
+    x, one = draw(law, 1, n_items, p, rng=rng)[0], np.zeros(n_items, dtype=int)
+    trimmed = readout(x, one, "trimmed_mean").vectors[0]
+    # Three clusters around zero look the same after a third of a turn: their geometric median is zero.
+    median = zero if law == "clustered" else readout(x, one, "geometric_median").vectors[0]
+    return {"centroid": zero, "trimmed_mean": trimmed, "geometric_median": median, "medoid": median}
+
+
+def coverage(
+    law: str,
+    p: int,
+    sizes: Sequence[int] = (5, 10, 20, 50, 200),
+    *,
+    n_groups: int = 2000,
+    methods: Sequence[tuple[str, str]] = (("centroid", "shape"),),
+    confidence_level: float = 0.95,
+    rng: int | np.random.Generator = 0,
+) -> pd.DataFrame:
+    """How often regions hold the true vector, by simulation.
+
+    Parameters
+    ----------
+    law, p
+        As of :func:`draw`.
+    sizes
+        Numbers of items in each group.
+    n_groups
+        Groups of each size.
+    methods
+        Pairs of a readout and of the ``covariance`` of :func:`~helpers.groups.regions.group_regions`; ``"own"`` is
+        what a group given by itself gets.
+    confidence_level, rng
+        Confidence level of the regions; seed or generator of the items.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``law``, ``p``, ``n``, ``readout``, ``covariance``, ``coverage`` with ``ci_low`` and ``ci_high``
+        (Wilson's interval at 0.95), ``radius`` (median) and ``error`` (root mean square distance from the truth).
+    """
+    import pandas as pd
+    from scipy import stats
+
+    rng, truth, rows = generator(rng), true_vectors(law, p), []
+    for n in sizes:
+        x = draw(law, n_groups, n, p, rng=rng).reshape(-1, p)
+        groups = np.repeat(np.arange(n_groups), n)
+        for name, covariance in methods:
+            found = group_regions(x, groups, name, covariance=covariance, confidence_level=confidence_level)
+            target = np.tile(truth[name], (n_groups, 1))
+            held = int(found.contains(target).sum())
+            limits = stats.binomtest(held, n_groups).proportion_ci(0.95, "wilson")
+            rows.append(
+                {
+                    "law": law,
+                    "p": p,
+                    "n": n,
+                    "readout": name,
+                    "covariance": covariance,
+                    "coverage": held / n_groups,
+                    "ci_low": limits.low,
+                    "ci_high": limits.high,
+                    "radius": float(np.median(found.radii)),
+                    "error": float(np.sqrt(np.mean(np.sum((found.vectors - target) ** 2, axis=1)))),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def error_by_size(
+    law: str,
+    p: int,
+    sizes: Sequence[int] = (3, 5, 10, 20, 50, 100),
+    *,
+    n_groups: int = 200,
+    readouts: Sequence[str] = READOUTS_HERE,
+    rng: int | np.random.Generator = 0,
+) -> pd.DataFrame:
+    """Distance of groups' vectors from the true ones, and the radius of their regions, by the number of items.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``readout``, ``n``, ``error`` (root mean square over groups), ``error_low`` and ``error_high`` (the
+        middle nine tenths of the groups), ``radius`` (median).
+    """
+    import pandas as pd
+
+    rng, truth, rows = generator(rng), true_vectors(law, p), []
+    for n in sizes:
+        x = draw(law, n_groups, n, p, rng=rng).reshape(-1, p)
+        groups = np.repeat(np.arange(n_groups), n)
+        for name in readouts:
+            found = group_regions(x, groups, name)
+            apart = np.linalg.norm(found.vectors - truth[name], axis=1)
+            low, high = np.quantile(apart, [0.05, 0.95])
+            rows.append(
+                {
+                    "readout": name,
+                    "n": n,
+                    "error": np.sqrt(np.mean(apart**2)),
+                    "error_low": low,
+                    "error_high": high,
+                    "radius": np.median(found.radii),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def needed_by_readout(
+    p: int,
+    precision: float,
+    *,
+    pilot: int = 50,
+    n_groups: int = 100,
+    laws: Sequence[str] = LAWS,
+    rng: int | np.random.Generator = 0,
+) -> pd.DataFrame:
+    """Median number of items until groups are known to a precision, by law (rows) and readout (columns).
+
+    Parameters
+    ----------
+    p
+        Number of features.
+    precision
+        Distance from the true vector, in standard deviations of a feature of the normal law.
+    pilot, n_groups
+        Items of each group that are there, and groups.
+    laws
+        Those of :data:`LAWS` that are tried.
+    rng
+        Seed or generator of the items.
+    """
+    import pandas as pd
+
+    rng, rows = generator(rng), {}
+    groups = np.repeat(np.arange(n_groups), pilot)
+    names = [name for name in READOUTS_HERE if name != "medoid"]
+    for law in laws:
+        x = draw(law, n_groups, pilot, p, rng=rng).reshape(-1, p)
+        rows[law] = {name: np.median(items_needed(x, groups, precision, name).needed) for name in names}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("law")
+
+
+def shrinkage_by_size(
+    p: int,
+    sizes: Sequence[int] = (2, 3, 5, 8, 12, 20, 40),
+    *,
+    n_groups: int = 200,
+    within: float = 3.0,
+    rng: int | np.random.Generator = 0,
+) -> pd.DataFrame:
+    """Errors of three vectors for each group: its own mean, the mean of all, and the one between.
+
+    Parameters
+    ----------
+    p
+        Number of features.
+    sizes
+        Numbers of items in each group.
+    n_groups
+        Groups, whose true means are normal of variance 1 in each feature.
+    within
+        Standard deviation of the items of a group in each feature.
+    rng
+        Seed or generator of all draws.
+
+    Returns
+    -------
+    DataFrame
+        Index ``n``; root mean square distances from the true means, ``own``, ``centre``, ``shrunk``; ``expected`` by
+        the shrunk vectors themselves; ``break_even``.
+    """
+    import pandas as pd
+
+    rng, rows = generator(rng), {}
+    true = rng.normal(size=(n_groups, p))
+    for n in sizes:
+        groups = np.repeat(np.arange(n_groups), n)
+        x = true[groups] + within * rng.normal(size=(len(groups), p))
+        found = shrink(x, groups)
+        vectors = {"own": centroid(x, groups).vectors, "centre": x.mean(axis=0), "shrunk": found.vectors}
+        rows[n] = {name: np.sqrt(np.mean(np.sum((v - true) ** 2, axis=1))) for name, v in vectors.items()}
+        rows[n] |= {"expected": np.sqrt(np.mean(found.errors**2)), "break_even": found.break_even}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("n")
+
+
+def error_figure(found: pd.DataFrame, precision: float) -> Axes:
+    """Errors against the number of items on two logarithmic axes, with the regions of the centroid and the medoid."""
+    import matplotlib.pyplot as plt
+
+    ax = plt.gca()
+    for i, (name, rows) in enumerate(found.groupby("readout", sort=False)):
+        ax.plot(rows["n"], rows["error"], "o-", ms=4, color=f"C{i}", label=name.replace("_", " "))
+        if name == "centroid":
+            ax.fill_between(rows["n"], rows["error_low"], rows["error_high"], color=f"C{i}", alpha=0.2, lw=0)
+            ax.plot(rows["n"], rows["radius"], ls="--", color=f"C{i}", label="radius of its region")
+    ax.axhline(precision, color=INK, ls=":", lw=1)
+    sizes = sorted(found["n"].unique())
+    ax.set(xscale="log", yscale="log", xlabel="items in the group", ylabel="distance from the true vector")
+    ax.set_xticks(sizes, [str(n) for n in sizes])
+    ax.set_yticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
+    ax.minorticks_off()
+    ax.legend(fontsize=8)
+    return ax
+
+
+def coverage_figure(found: pd.DataFrame, readouts: Sequence[str] = READOUTS_HERE) -> list[Axes]:
+    """Coverage against the number of items: a panel for each readout, a line for each law, dashes for few features."""
+    import matplotlib.pyplot as plt
+
+    axes = plt.gcf().subplots(1, len(readouts), sharey=True, sharex=True)
+    sizes = sorted(found["n"].unique())
+    for ax, name in zip(axes, readouts, strict=True):
+        ax.axhspan(0.935, 0.965, color=INK, alpha=0.2, lw=0)
+        for i, law in enumerate(LAWS):
+            for width, style in zip(sorted(found["p"].unique()), (":", "--", "-"), strict=False):
+                part = found.query("readout == @name and law == @law and p == @width and covariance == 'shape'")
+                label = law if style == "-" else None
+                ax.plot(part["n"], part["coverage"], ls=style, color=f"C{i}", lw=1.3, label=label)
+        ax.set(xscale="log", title=name.replace("_", " "), xlabel="items")
+        ax.set_xticks(sizes, [str(n) for n in sizes], fontsize=7)
+        ax.minorticks_off()
+    axes[0].set(ylabel="coverage")
+    axes[-1].legend(fontsize=7)
+    return list(axes)
+
+
+def shrinkage_figure(found: pd.DataFrame) -> Axes:
+    """Errors of the three vectors against the number of items, and where the first two cross."""
+    import matplotlib.pyplot as plt
+
+    ax = plt.gca()
+    words = {"own": "mean of the group", "centre": "mean of all", "shrunk": "between them"}
+    for name, label in words.items():
+        ax.plot(found.index, found[name], "o-", ms=4, label=label)
+    ax.axvline(found["break_even"].iloc[-1], color=INK, ls=":", lw=1)
+    ax.set(xscale="log", xlabel="items in the group", ylabel="distance from the true vector")
+    ax.set_xticks(found.index, [str(n) for n in found.index])
+    ax.minorticks_off()
+    ax.legend(fontsize=8)
+    return ax
+
+
+def known_readouts() -> pd.DataFrame:
+    """What the registry says of the readouts, as a table."""
+    import pandas as pd
+
+    rows = {
+        name: {
+            "what it is": entry.definition,
+            "moves with": ", ".join(entry.moves_with) or "–",
+            "breakdown": entry.breakdown,
+            "time": entry.cost,
+        }
+        for name, entry in READOUTS.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("readout")
