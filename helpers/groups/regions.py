@@ -131,6 +131,9 @@ def group_regions(
     A geometric median has influences of equal length, turned by the curvature of the sum of distances; along a line
     its region is that of the order statistics.
 
+    Three items tell tr Σ² only if they are normal (otherwise the region is too wide), two not at all: they take ν from
+    the other groups, or 1, the widest, where there are none.
+
     Coverage at 0.95, by simulation (``data/results/groups_coverage.csv``; the chapter "How many items?"): centroids are
     within 1.5 points from 5 items on, for normal, heavy-tailed, non-spherical and, in 16 dimensions and more, clustered
     and skewed laws; of skewed laws in two dimensions they are 5 to 7 points too low below 50 items, because a tail that
@@ -302,10 +305,13 @@ def _moments(z: np.ndarray) -> tuple[float, ...]:
         return n, np.nan, 0.0, 0.0, np.nan
     squares = np.einsum("ij,ij->i", z, z)
     trace = squares.sum() / (n - 1)
-    if n < 4 or trace == 0:
+    if n < 3 or trace == 0:
         return n, trace, 0.0, 0.0, np.nan
     product = z @ z.T if n <= z.shape[1] else z.T @ z
     total, fourth = np.sum(product**2) / (n - 1) ** 2, np.sum(squares**2) / (n - 1)
+    if n == 3:  # too few for four different items: without bias for normal ones
+        square = total - trace**2 / 2
+        return n, trace, trace**2 - square, square, fourth * (n - 1) / squares.sum() ** 2
     factor = (n - 1) / (n * (n - 2) * (n - 3))
     squared = factor * (2 * total + (n * n - 3 * n + 1) * trace**2 - n * fourth)
     square = factor * ((n - 1) * (n - 2) * total + trace**2 - n * fourth)
@@ -318,7 +324,7 @@ def _pooled(shapes: _Shapes, covariance: str) -> tuple[np.ndarray, np.ndarray, n
 
     n, trace = shapes.units, shapes.trace.copy()
     known = np.isfinite(shapes.lengths)
-    freedom = np.where(known, n * (n - 3) / 2, 0.0)  # of an estimate of tr Σ²
+    freedom = np.where(known, np.maximum(n * (n - 3) / 2, 1.0), 0.0)  # of an estimate of tr Σ²
     common = _common_inverse(shapes, freedom, known)
     own = np.divide(shapes.square_trace, trace**2, out=np.zeros(len(n)), where=known)
     others = np.zeros(len(n)) if covariance == "own" else np.minimum(freedom.sum() - freedom, PRIOR)

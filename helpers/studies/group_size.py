@@ -20,6 +20,8 @@ __all__ = [
     "READOUTS_HERE",
     "coverage",
     "coverage_figure",
+    "coverage_table",
+    "digits_coverage",
     "draw",
     "error_by_size",
     "error_figure",
@@ -307,20 +309,70 @@ def coverage_figure(found: pd.DataFrame, readouts: Sequence[str] = READOUTS_HERE
     import matplotlib.pyplot as plt
 
     axes = plt.gcf().subplots(1, len(readouts), sharey=True, sharex=True)
-    sizes = sorted(found["n"].unique())
+    sizes, widest = sorted(found["n"].unique()), found["p"].max()
+    styles = dict(zip(sorted(found["p"].unique(), reverse=True), ("-", "--", ":"), strict=False))
     for ax, name in zip(axes, readouts, strict=True):
         ax.axhspan(0.935, 0.965, color=INK, alpha=0.2, lw=0)
-        for i, law in enumerate(LAWS):
-            for width, style in zip(sorted(found["p"].unique()), (":", "--", "-"), strict=False):
-                part = found.query("readout == @name and law == @law and p == @width and covariance == 'shape'")
-                label = law if style == "-" else None
-                ax.plot(part["n"], part["coverage"], ls=style, color=f"C{i}", lw=1.3, label=label)
+        shown = found[(found["readout"] == name) & (found["covariance"] == "shape")]
+        for (law, p), part in shown.groupby(["law", "p"]):
+            label = law if p == widest else None
+            ax.plot(part["n"], part["coverage"], styles[p], color=f"C{LAWS.index(law)}", lw=1.3, label=label)
         ax.set(xscale="log", title=name.replace("_", " "), xlabel="items")
         ax.set_xticks(sizes, [str(n) for n in sizes], fontsize=7)
         ax.minorticks_off()
+    axes = list(axes)
     axes[0].set(ylabel="coverage")
     axes[-1].legend(fontsize=7)
-    return list(axes)
+    return axes
+
+
+def coverage_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Least and largest coverage over the laws, by readout, number of items (rows) and number of features (columns)."""
+    shown = found[found["covariance"] == "shape"].copy()
+    shown["readout"] = shown["readout"].str.replace("_", " ")
+    ends = shown.groupby(["readout", "n", "p"], sort=False)["coverage"].agg(["min", "max"])
+    return ends.apply(lambda row: f"{row['min']:.3f} to {row['max']:.3f}", axis=1).unstack()
+
+
+def digits_coverage(
+    sizes: Sequence[int] = (5, 10, 20),
+    *,
+    n_draws: int = 50,
+    readouts: Sequence[str] = ("centroid", "geometric_median"),
+    rng: int | np.random.Generator = 0,
+) -> pd.DataFrame:
+    """How often regions from a few images of a handwritten digit hold the vector of all images of that digit.
+
+    Parameters
+    ----------
+    sizes
+        Numbers of images of each digit that are drawn with replacement, from the 1797 of scikit-learn, 64 pixels each.
+    n_draws
+        How often all ten digits are drawn.
+    readouts
+        Names of readouts.
+    rng
+        Seed or generator of the draws.
+
+    Returns
+    -------
+    DataFrame
+        Index ``n``; a column for each readout, shares of the regions.
+    """
+    import pandas as pd
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    rng = generator(rng)
+    images = [np.flatnonzero(y == digit) for digit in range(10)]
+    truth = {name: np.tile(readout(x, y, name).vectors, (n_draws, 1)) for name in readouts}
+    rows = {}
+    for n in sizes:
+        drawn = np.concatenate([rng.choice(images[g % 10], n) for g in range(10 * n_draws)])
+        groups = np.repeat(np.arange(10 * n_draws), n)
+        regions = {name: group_regions(x[drawn], groups, name) for name in readouts}
+        rows[n] = {name: found.contains(truth[name]).mean() for name, found in regions.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("n")
 
 
 def shrinkage_figure(found: pd.DataFrame) -> Axes:
