@@ -87,27 +87,35 @@ def _geometric_median(batch: Batch) -> Influences:
         # The median is off by about the distance over √n; nearer than that, an item bends the sum as if it were there.
         blur = np.median(distance) ** 2 / (3 * count)
         weight = np.where(free, np.sqrt((1 + 1 / (3 * count)) / (distance**2 + blur)), 0)
-        values, axes = np.linalg.eigh(_directions(unit, weight / weight.sum()))
-        if count == 2 or 1 - values[-1] <= SINGULAR:
-            out[start : start + count] = np.inf
-            continue
-        values = weight.mean() * (1 - values)
-        out[start : start + count] = ((unit - unit.mean(axis=0)) @ axes / values) @ axes.T
+        found = None if count == 2 else _turned(unit - unit.mean(axis=0), unit, weight / weight.sum())
+        out[start : start + count] = np.inf if found is None else found / weight.mean()
     return vectors, out
 
 
-def _directions(unit: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Weighted mean of the outer squares of unit vectors, drawn towards I/p by the share of it that is noise.
+def _turned(rows: np.ndarray, unit: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
+    """Rows times the inverse of I - C, or None where the items lie on a line and there is no inverse.
 
-    Of few items the vectors fill only few directions, in which the raw curvature is far too small.
+    C is the weighted mean of the outer squares of the unit vectors, drawn towards I/p by the share of it that is noise:
+    few vectors fill only few directions, in which I - C is far too small. Where there are fewer vectors than features,
+    the axes of C come from the inner products of the vectors.
     """
-    p = unit.shape[1]
-    found = (unit.T * weight) @ unit
-    square = np.sum(found**2)
-    few = np.sum(weight**2)  # one over their effective number
+    n, p = unit.shape
+    scaled = unit * np.sqrt(weight)[:, None]
+    if n < p:
+        values, axes = np.linalg.eigh(scaled @ scaled.T)
+        lengths = np.sqrt(np.maximum(values, SINGULAR))
+        axes = scaled.T @ (axes / lengths)
+    else:
+        values, axes = np.linalg.eigh(scaled.T @ scaled)
+    square, few = np.sum(values**2), np.sum(weight**2)  # the latter one over the effective number of vectors
     noise = (1 - square) * few / (1 - few)
     share = min(noise / (square - 1 / p), 1.0) if square > 1 / p else 1.0
-    return (1 - share) * found + share * np.eye(p) / p
+    rest = 1 - share / p  # of I - C, in the directions that no vector has
+    inside = rest - (1 - share) * np.maximum(values, 0)
+    if inside.min() <= SINGULAR:
+        return None
+    filled = np.where(values > SINGULAR, 1 / inside - 1 / rest, 0)
+    return rows / rest + ((rows @ axes) * filled) @ axes.T
 
 
 def _moments(batch: Batch) -> Influences:
