@@ -134,11 +134,13 @@ def group_regions(
     Three items tell tr Σ² only if they are normal (otherwise the region is too wide), two not at all: they take ν from
     the other groups, or 1, the widest, where there are none.
 
-    Coverage at 0.95, by simulation (``data/results/groups_coverage.csv``; the chapter "How many items?"): centroids are
-    within 1.5 points from 5 items on, for normal, heavy-tailed, non-spherical and, in 16 dimensions and more, clustered
-    and skewed laws; of skewed laws in two dimensions they are 5 to 7 points too low below 50 items, because a tail that
-    no item has shown widens no ball. Geometric medians are too high at 5 items (97 to 99 %) and right from 20 on.
-    Medoids are too high, the more the wider the items. Spreads in ``"moments"`` are too low below 50 items.
+    Coverage at 0.95, by simulation (``data/results/groups_coverage.csv``; the chapter "How many items?"): of centroids
+    within 1.5 points from five items on and in 2 to 64 dimensions, for normal, heavy-tailed, clustered and
+    non-spherical laws; of log-normal features in two dimensions 3 to 8 points too low below 200 items, because a tail
+    that no item has shown widens no ball. Geometric medians of five items have too wide a region (97 to 99 %), from 10
+    or 20 items on it is right, but for items in clusters around an empty middle in two dimensions (85 to 92 %).
+    Regions of medoids are right in two dimensions and too wide in many. Those of ``"moments"`` are too small below
+    50 items. A trimmed mean of fewer than ten items is a mean.
 
     Examples
     --------

@@ -1,0 +1,104 @@
+"""The study of the chapter "How many items?"."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tolerance import of_a_mean, of_a_share
+
+from helpers.book.data import table
+from helpers.groups import geometric_median
+from helpers.studies import group_size
+from helpers.studies.group_size import LAWS, READOUTS_HERE
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_items_of_every_law_have_mean_zero_and_the_spread_that_is_said(law):
+    x = group_size.draw(law, 40, 500, 6, rng=1).reshape(-1, 6)
+    off = np.abs(x.mean(axis=0))
+    assert (off <= of_a_mean(x.std(axis=0), len(x), false_alarm=1e-5)).all()
+    if law in ("normal", "non-spherical"):
+        variances = x.var(axis=0)
+        assert np.mean(variances) == pytest.approx(1, abs=of_a_mean(np.sqrt(2 / 6) * 1.5, len(x)))
+        assert (variances[0] / variances[-1] > 4) == (law == "non-spherical")
+
+
+def test_true_vectors_are_those_of_many_items():
+    truth = group_size.true_vectors("clustered", 3)
+    assert not truth["centroid"].any() and not truth["geometric_median"].any()
+    x = group_size.draw("clustered", 1, 20_000, 3, rng=7)[0]
+    found = geometric_median(x, np.zeros(len(x), dtype=int)).vectors[0]
+    assert np.linalg.norm(found) < 6 * np.sqrt(x.var(axis=0).sum() / len(x))  # its variance is some times the mean's
+    assert np.linalg.norm(group_size.true_vectors("skewed", 3)["geometric_median"]) > 0.5
+    assert set(truth) == set(READOUTS_HERE)
+
+
+def test_coverage_is_the_share_of_regions_that_hold_the_truth():
+    found = group_size.coverage("normal", 4, (6, 12), n_groups=300, methods=[("centroid", "own"), ("medoid", "shape")])
+    assert found["readout"].tolist() == ["centroid", "medoid"] * 2 and found["n"].tolist() == [6, 6, 12, 12]
+    assert (found["ci_low"] <= found["coverage"]).all() and (found["coverage"] <= found["ci_high"]).all()
+    means = found[found["readout"] == "centroid"]
+    assert (means["coverage"].sub(0.95).abs() <= of_a_share(0.95, 300) + 0.015).all()
+    expected = np.sqrt(4 / means["n"])
+    np.testing.assert_allclose(means["error"], expected, rtol=5 / np.sqrt(2 * 4 * 300))
+
+
+def test_the_recorded_coverage_is_what_the_documentation_says():
+    found = table("results/groups_coverage.csv")
+    assert set(found["law"]) == set(LAWS) and set(found["p"]) == {2, 16, 64} and (found["n_groups"] == 2000).all()
+    ours = found[(found["covariance"] == "shape") & (found["readout"] == "centroid")]
+    hard = (ours["law"] == "skewed") & (ours["p"] == 2) & (ours["n"] < 200)
+    # of the coverage that 2000 groups show, one standard deviation is 0.005
+    assert (ours[~hard]["coverage"].sub(0.95).abs() <= 0.015 + 0.005).all()
+    assert ours[hard]["coverage"].min() < 0.93
+    medians = found[(found["readout"] == "geometric_median") & (found["n"] >= 20)]
+    medians = medians[(medians["law"] != "clustered") | (medians["p"] > 2)]
+    assert medians["coverage"].between(0.92, 0.985).all()
+
+
+def test_errors_fall_with_the_root_of_the_number_of_items_but_for_the_medoid():
+    found = group_size.error_by_size("normal", 8, (5, 80), n_groups=60).pivot(
+        index="n", columns="readout", values="error"
+    )
+    falls = found.loc[5] / found.loc[80]
+    assert (falls.drop("medoid") > 3).all() and falls["medoid"] < 2.5
+
+
+def test_heavy_tails_need_fewer_items_for_a_median_and_normal_ones_for_a_mean():
+    found = group_size.needed_by_readout(8, 0.5, pilot=30, n_groups=40, laws=("normal", "heavy-tailed"))
+    assert found.loc["normal", "centroid"] <= found.loc["normal", "geometric_median"]
+    assert found.loc["heavy-tailed", "geometric_median"] < 0.8 * found.loc["heavy-tailed", "centroid"]
+
+
+def test_the_vector_between_is_nearest_and_says_how_near():
+    found = group_size.shrinkage_by_size(8, (3, 20), n_groups=200)
+    assert (found["shrunk"] < found[["own", "centre"]].min(axis=1)).all()
+    assert found.loc[3, "own"] > found.loc[3, "centre"] and found.loc[20, "own"] < found.loc[20, "centre"]
+    np.testing.assert_allclose(found["expected"], found["shrunk"], rtol=0.15)
+
+
+def test_figures_and_tables_show_what_they_are_given():
+    import matplotlib.pyplot as plt
+
+    recorded = table("results/groups_coverage.csv")
+    plt.figure()
+    axes = group_size.coverage_figure(recorded)
+    assert [len(ax.lines) for ax in axes] == [15] * 4
+    plt.figure()
+    ax = group_size.error_figure(group_size.error_by_size("normal", 2, (5, 10), n_groups=10), 0.5)
+    assert len(ax.lines) == 6
+    plt.figure()
+    assert len(group_size.shrinkage_figure(group_size.shrinkage_by_size(2, (3, 5), n_groups=10)).lines) == 4
+    plt.close("all")
+    shown = group_size.coverage_table(recorded)
+    assert isinstance(shown, pd.DataFrame) and shown.notna().to_numpy()[:4].all()
+    assert list(group_size.known_readouts().index[:2]) == ["centroid", "medoid"]
+
+
+def test_regions_of_handwritten_digits_hold_the_vector_of_all_images():
+    found = group_size.digits_coverage((10,), n_draws=20)
+    assert (found.loc[10].sub(0.95).abs() <= of_a_share(0.95, 200) + 0.015).all()
+
+
+def test_an_unknown_law_is_refused():
+    with pytest.raises(ValueError, match="law 'cauchy' is unknown; it is one of 'normal'"):
+        group_size.draw("cauchy", 2, 3, 4)
