@@ -57,7 +57,7 @@ def draw(law: str, n_groups: int, n: int, p: int, *, rng: int | np.random.Genera
     Returns
     -------
     ndarray of shape (n_groups, n, p), float64
-        The items.
+        Items of one group after the other.
 
     Raises
     ------
@@ -226,7 +226,7 @@ def needed_by_readout(
     pilot, n_groups
         Items of each group that are there, and groups.
     laws
-        Those of :data:`LAWS` that are tried.
+        Laws of the items, among :data:`LAWS`.
     rng
         Seed or generator of the items.
     """
