@@ -14,6 +14,7 @@ from helpers.inference import (
     Finding,
     absent,
     claims_table,
+    deduced,
     detectable_effect,
     holm,
     judge,
@@ -120,6 +121,19 @@ def test_few_units_decide_less_than_many():
     claim = Claim("c", published=2.0)
     assert verdict(claim, -1.9, 1.9, n=MANY) == NO and verdict(claim, -1.9, 1.9, n=4) == OPEN
     assert verdict(claim, 0.2, 2.2, n=MANY) == YES and verdict(claim, 0.2, 2.2, n=4) == OPEN
+
+
+def test_a_proof_reproduces_a_claim_and_one_counterexample_refutes_it_whatever_else_is_asked():
+    claims = {name: Claim(name, side="equal", margin=1e-9) for name in ("proved", "refuted")}
+    claims["noisy"] = Claim("noisy")
+    found = {"proved": deduced(0.0, "proof"), "refuted": deduced(4.0, "counterexample")}
+    judged = judge(claims, found | {"noisy": Finding(0.1, -0.1, 0.3, 9, "tasks", p=0.4)})
+    assert judged["verdict"].to_dict() == {
+        "proved": "reproduced",
+        "refuted": "not reproduced",
+        "noisy": "not testable here",
+    }
+    assert claims_table(judged).loc["refuted", "units"] == "1 counterexample"
 
 
 def test_what_is_absent_is_not_testable_and_takes_part_in_no_correction():

@@ -49,6 +49,7 @@ __all__ = [
     "Finding",
     "absent",
     "claims_table",
+    "deduced",
     "detectable_effect",
     "judge",
     "p_from_interval",
@@ -150,6 +151,31 @@ def absent(why: str) -> Finding:
     'no BERT here'
     """
     return Finding(math.nan, math.nan, math.nan, 0, "", why=why)
+
+
+def deduced(value: float, how: str) -> Finding:
+    """The finding where a number follows from the claim itself, by a proof or a counterexample: nothing is left open.
+
+    Parameters
+    ----------
+    value
+        The number, exactly; of a statement that holds in all cases or not, the extreme of what it bounds.
+    how
+        What it follows from.
+
+    Returns
+    -------
+    Finding
+        With an interval without length and p-values of 0.
+
+    Examples
+    --------
+    >>> from helpers.inference import Claim, deduced, judge
+    >>> claims = {"bound": Claim("the left side is never the larger", side="equal", margin=1e-9)}
+    >>> judge(claims, {"bound": deduced(4.0, "counterexample")}).loc["bound", "verdict"]
+    'not reproduced'
+    """
+    return Finding(value, value, value, 1, how, 0.0, 0.0)
 
 
 def p_from_interval(
