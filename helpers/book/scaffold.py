@@ -360,7 +360,8 @@ def _contents(path: Path, name: str, part: str) -> str:
     if not captions:
         raise ValueError(f"part is {part!r}; captions in {path.name} are {[entry['caption'] for entry in parts]}")
     lines = text.splitlines()
-    start = next(i for i, line in enumerate(lines) if line.strip() == f"- caption: {captions[-1]}")
+    begun = [i for i, line in enumerate(lines) if line.lstrip().startswith("- caption:")]
+    start = next(i for i in begun if yaml.safe_load(lines[i])[0]["caption"] == captions[-1])  # quoted or not
     end = next((i for i in range(start + 1, len(lines)) if lines[i].lstrip().startswith("- caption:")), len(lines))
     last = max(i for i in range(start, end) if lines[i].lstrip().startswith("- file:"))
     indent = lines[last][: len(lines[last]) - len(lines[last].lstrip())]
