@@ -42,10 +42,14 @@ def parsers():
     return _parser("report")[1]
 
 
+#: Options of the command line itself: what it shows, and with which status it ends.
+APART = ("help", "quiet", "inputs", "require")
+
+
 @pytest.mark.parametrize("command, functions", [("report", (build, read)), ("apply", (apply, read))])
 def test_every_option_is_an_argument_of_the_function_behind_it(command, functions):
     known = set().union(*(inspect.signature(function).parameters for function in functions))
-    actions = [action for action in parsers()[command]._actions if action.dest not in ("help", "quiet", "inputs")]
+    actions = [action for action in parsers()[command]._actions if action.dest not in APART]
     assert len(actions) > 5 and {action.dest for action in actions} - known - {"ensemble"} == set()
 
 
