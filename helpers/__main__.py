@@ -8,10 +8,10 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from helpers.errors import ArgumentError
 from helpers.locations import ROOT
@@ -141,15 +141,14 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
 
 
 def _run(args: argparse.Namespace) -> int:
-    import yaml
-
     from helpers.book import render
     from helpers.book.runs import Run, parameters_of, read_parameters
 
     paths = [_chapter(name) for name in args.chapters] or render.chapters()
     profile = render.profile(args.profile)
-    given = (read_parameters(args.file) if args.file else {}) | {n: yaml.safe_load(v) for n, v in args.parameter}
     known = {path: parameters_of(path) for path in paths}
+    given = read_parameters(args.file) if args.file else {}
+    given |= {name: _value(name, text, known.values()) for name, text in args.parameter}
     # One file may serve more chapters than are asked for now; what none of the book has is a mistake.
     others = {name for path in render.chapters() for name in parameters_of(path)} if args.file else set()
     others -= {name for name, _ in args.parameter}
@@ -176,6 +175,19 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     outcomes = list(_execute(runs, args, what="chapters", **resources))
     return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
+
+
+def _value(name: str, text: str, known: Iterable[Mapping[str, Any]]) -> Any:
+    """The value of a parameter as it was typed, by its kind in the chapters that have it."""
+    import yaml
+
+    from helpers.book.runs import yaml_value
+
+    kinds = {parameters[name].kind for parameters in known if name in parameters}
+    try:
+        return yaml_value(text, kinds.pop() if len(kinds) == 1 else "")
+    except yaml.YAMLError as error:
+        raise ValueError(f"-p {name} {text!r} is not YAML: {' '.join(str(error).split())}") from None
 
 
 def _sweep(args: argparse.Namespace) -> int:

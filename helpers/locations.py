@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from pathlib import Path
+from typing import Any
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 
-__all__ = ["DATA", "ROOT", "expand", "resolve"]
+__all__ = ["DATA", "ROOT", "allocate", "cache_folder", "expand", "resolve"]
 
 
 def _checkout() -> Path | None:
@@ -50,3 +53,76 @@ def resolve(name: str) -> str:
     """
     folder = Path(os.environ.get("BOOK_DATA") or os.devnull) / name
     return str(folder) if folder.is_dir() else name
+
+
+def cache_folder(kind: str) -> Path:
+    """The user's folder for what can be made again, such as ``"layers"``; there, and open to writing.
+
+    Where the user's own cache cannot be written to (no home, or a home that is read-only), it is a folder of the user
+    in the system's folder for temporary files.
+
+    Raises
+    ------
+    OSError
+        If neither can be written to.
+    """
+    place = user_cache_path("comparing-representations") / kind
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        if os.access(place, os.W_OK):
+            return place
+    except OSError:
+        pass
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    place = Path(tempfile.gettempdir()) / f"comparing-representations-{user}" / kind
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    place.mkdir(exist_ok=True)
+    return place
+
+
+def allocate(file: Any, size: int, what: str) -> None:
+    """Give a file its size on the disk, so that a memory map of it cannot die of a full disk later.
+
+    Parameters
+    ----------
+    file
+        Open for writing, with a file descriptor.
+    size
+        Bytes.
+    what
+        What they are for, as a message says it.
+
+    Raises
+    ------
+    OSError
+        If the disk is full; the message says how much is missing.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryFile() as file:
+    ...     allocate(file, 4096, "four pages")
+    ...     os.fstat(file.fileno()).st_size
+    4096
+    """
+    number = file.fileno()
+    try:
+        if hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(number, 0, size)
+                return
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
+        with os.fdopen(os.dup(number), "r+b") as stream:  # a file system that cannot reserve: write it
+            stream.seek(0, os.SEEK_END)
+            while (left := size - stream.tell()) > 0:
+                stream.write(bytes(min(left, 1 << 20)))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        disk = os.fstatvfs(number)
+        free = disk.f_bavail * disk.f_frsize
+        raise OSError(
+            f"{what} needs {size / 1e9:.3g} GB on the disk, and {free / 1e9:.3g} GB are free: "
+            f"{max(size - free, 0) / 1e9:.3g} GB are missing; what was done before is kept"
+        ) from error

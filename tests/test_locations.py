@@ -1,6 +1,8 @@
 """Where files are looked for, in a checkout and without one."""
 
+import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers import locations
+from helpers.locations import allocate, cache_folder
 
 SAY = "from helpers.locations import DATA, ROOT; print(ROOT, DATA)"
 
@@ -64,3 +67,44 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch):
     monkeypatch.delenv("MINE", raising=False)
     with pytest.raises(ValueError, match="'\\$MINE/x' begins with an environment variable that is not set"):
         load_tasks("$MINE/x")
+
+
+def test_a_home_that_cannot_be_written_to_is_replaced_by_a_folder_for_temporary_files(tmp_path, monkeypatch):
+    (tmp_path / "home").write_text("a file")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    place = cache_folder("layers")
+    assert place.is_dir() and place.is_relative_to(tmp_path / "temporary") and cache_folder("layers") == place
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert cache_folder("layers").is_relative_to(tmp_path / "cache")
+
+
+def test_a_full_disk_is_an_error_that_says_how_much_is_missing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with (
+        (tmp_path / "big").open("w+b") as file,
+        pytest.raises(OSError, match="vectors needs 1e.09 GB .* missing"),
+    ):
+        allocate(file, 10**18, "vectors")
+
+
+def test_a_file_system_that_cannot_reserve_is_written_to(tmp_path, monkeypatch):
+    def cannot(*_):
+        raise OSError(errno.EOPNOTSUPP, "not here")
+
+    monkeypatch.setattr(os, "posix_fallocate", cannot)
+    with (tmp_path / "file").open("w+b") as file:
+        allocate(file, 3 << 20, "vectors")
+        assert os.fstat(file.fileno()).st_size == 3 << 20
+
+
+def test_no_memory_map_is_made_of_a_file_whose_room_is_not_reserved():
+    """A map of a file with holes dies of SIGBUS when the disk is full."""
+    for path in Path(locations.__file__).parent.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        maps = len(re.findall(r"open_memmap\(|np\.memmap\([^\n]*\"w\+\"", text))
+        assert text.count("allocate(") >= maps, path

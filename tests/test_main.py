@@ -11,7 +11,7 @@ import pytest
 
 from helpers.__main__ import main
 from helpers.book.render import chapters
-from helpers.book.runs import glued, parameters_of
+from helpers.book.runs import glued, parameters_of, yaml_value
 from notebooks import write
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +38,18 @@ def test_a_misspelt_parameter_is_refused_before_anything_runs(capsys):
 def test_an_ill_typed_parameter_is_refused_before_anything_runs(capsys):
     assert main(["run", "01_measures", "-p", "seed", "zero"]) == 2
     assert "parameter seed is 'zero' (str), where int is expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text, kind, value",
+    [
+        ("1e-3", "float", 0.001), ("2E5", "float", 200000.0), ("-1.5e+2", "", -150.0), ("3", "int", 3),
+        ("a: {b", "str", "a: {b"), ("100%", "str", "100%"), ("it's", "str", "it's"), ("yes", "str", "yes"),
+        ("'quoted'", "str", "quoted"), ("[1e-3, 2]", "list", [0.001, 2]), ("e5", "", "e5"), ("1e", "", "1e"),
+    ],
+)  # fmt: skip
+def test_a_value_is_read_as_it_was_meant(text, kind, value):
+    assert yaml_value(text, kind) == value and type(yaml_value(text, kind)) is type(value)
 
 
 def test_an_unknown_chapter_or_profile_is_refused(capsys):

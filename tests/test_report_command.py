@@ -1,8 +1,10 @@
 """The commands report and apply: their options, their errors, interruption, and life without a checkout."""
 
+import html
 import inspect
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -174,7 +176,7 @@ def test_a_stopped_report_goes_on_and_leaves_a_folder(mine, sign):
     assert "what was read" not in again.stdout, "the first step is not done twice"
     assert outside_loads(out) == [] and {path.name for path in out.iterdir()} == LEFT
     page = (out / "index.html").read_text()
-    assert "turned is a rotated copy of one" in page and "dice is noise" in page
+    assert "is a rotated copy of" in page and "dice is related to none of the others" in page
     assert len(np.load(out / "combined.npy")) == 150
     assert {"gains.csv", "similarity.csv", "quality.csv"} <= {path.name for path in (out / "tables").iterdir()}
     refused = subprocess.run(command(), cwd=mine, env=environment, capture_output=True, text=True, timeout=600)
@@ -228,3 +230,31 @@ def test_report_and_apply_run_from_a_wheel_in_any_folder(installed, mine, tmp_pa
     imported = set(re.findall(r"helpers[.\w]*", run("-X", "importtime", "-m", "helpers", "report", "--help").stderr))
     assert "helpers.report.building" in imported
     assert [name for name in imported if name.startswith(("helpers.book", "helpers.studies"))] == []
+
+
+@pytest.mark.parametrize("odd", ["{0} {x}", "100%s %d", 'it\'s a "quote"', "[a] * $HOME ~", "grün 中"])
+def test_braces_percent_signs_blanks_and_quotes_in_any_path_do_no_harm(tmp_path, capsys, monkeypatch, odd):
+    found, labels = halves(60)
+    place = tmp_path / odd
+    place.mkdir()
+    for name, x in found.items():
+        np.save(place / f"{name} {odd}.npy", x)
+    pd.DataFrame({f"y {odd}": labels}).to_csv(tmp_path / f"labels {odd}.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    out = f"out {odd}"
+    assert main(["report", odd, "--labels", f"labels {odd}.csv:y {odd}", "-o", out, "--folds", "3"]) == 0
+    page = html.unescape((tmp_path / out / "index.html").read_text(encoding="utf-8"))
+    assert f"python -m helpers apply {shlex.quote(out + '/ensemble')} " in page
+    assert main(["apply", f"{out}/ensemble", odd, "-o", f"{odd}.npy", "-q"]) == 0
+    assert np.load(f"{odd}.npy").shape[0] == 60 and "60 rows" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "name, words", [("y.docx", "which cannot be read"), ("y.pkl", "pickle"), ("y.csv", "no such file")]
+)
+def test_a_file_of_labels_that_cannot_be_read_is_named(mine, tmp_path, capsys, name, words):
+    if name != "y.csv":
+        (tmp_path / name).write_bytes(b"x")
+    assert main(["report", str(mine / "mine"), "--labels", str(tmp_path / name), "-o", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert name in said and words in said and "Traceback" not in said

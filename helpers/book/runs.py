@@ -171,10 +171,37 @@ def parameters_of(notebook: Path) -> dict[str, Parameter]:
     return found
 
 
+class _Numbers(yaml.SafeLoader):
+    """YAML in which 1e-3 is a number, as it is in Python; to YAML 1.1 it is a word."""
+
+
+_Numbers.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def yaml_value(text: str, kind: str = "") -> Any:
+    """What a text says as YAML; for a parameter of the kind ``"str"`` the text itself, unless it is quoted.
+
+    Raises
+    ------
+    yaml.YAMLError
+        If it is not YAML.
+
+    Examples
+    --------
+    >>> yaml_value("1e-3"), yaml_value("[1, 2e5]"), yaml_value("a: {b", "str"), yaml_value("'1'", "str")
+    (0.001, [1, 200000.0], 'a: {b', '1')
+    """
+    if kind == "str" and text[:1] not in ("'", '"'):
+        return text
+    return yaml.load(text, _Numbers)
+
+
 def read_parameters(path: Path) -> dict[str, Any]:
     """Parameters from a YAML (or JSON) file of the form that ``papermill -f`` takes: one mapping of names to values."""
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        values = yaml_value(Path(path).read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):

@@ -30,7 +30,7 @@ from helpers.encoders.sentence_folders import (
     refuse_own_code,
     suited,
 )
-from helpers.locations import DATA, expand
+from helpers.locations import DATA, allocate, cache_folder, expand
 from helpers.waiting import alone
 
 __all__ = ["POOLINGS", "Layers", "extract", "resolve_model", "vectors_of"]
@@ -273,7 +273,9 @@ class Layers(Mapping):
         if len(places) == 1 and (np.diff(places[0][1]) == 1).all():
             return sources[0][places[0][1][0] :][:total]
         with tempfile.TemporaryFile(dir=self._home if os.access(self._home, os.W_OK) else None) as temporary:
-            out = np.memmap(temporary, sources[0].dtype, "w+", shape=(total, *sources[0].shape[1:]))
+            shape, dtype = (total, *sources[0].shape[1:]), sources[0].dtype
+            allocate(temporary, int(np.prod(shape)) * dtype.itemsize, f"{file} of {total} texts in their order")
+            out = np.memmap(temporary, dtype, "r+", shape=shape)
         for source, (_, rows, positions) in zip(sources, places, strict=True):
             for start in range(0, len(rows), 4096):
                 out[positions[start : start + 4096]] = source[rows[start : start + 4096]]
@@ -606,9 +608,7 @@ def _batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
 def _store(store: str | os.PathLike[str] | None) -> Path:
     if store is not None:
         return Path(store).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("comparing-representations") / "layers"
+    return cache_folder("layers")
 
 
 def _files(pooling: str, card: dict[str, Any]) -> dict[str, int]:
@@ -647,9 +647,8 @@ def _allot(space: Path, keys: list[bytes], lost: np.ndarray, files: dict[str, in
     for name, width in files.items():
         path = draft / f"{name}.npy"
         np.lib.format.open_memmap(path, "w+", np.float32, (len(keys), width))
-        if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash of the memory map later
-            with path.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        with path.open("r+b") as file:
+            allocate(file, path.stat().st_size, f"{name} of {len(keys)} texts")
     number = max((int(segment.name) for segment in space.glob("[0-9]*")), default=-1) + 1
     return draft.rename(space / f"{number:06d}")
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from helpers.arrays import check_count, generator
+from helpers.locations import cache_folder
 
 __all__ = [
     "GROUPINGS",
@@ -336,9 +337,7 @@ def _downloaded() -> Path:
     import shutil
     from urllib.request import urlopen
 
-    from platformdirs import user_cache_path
-
-    folder = user_cache_path("comparing-representations") / "omniglot"
+    folder = cache_folder("omniglot")
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         path = folder / f"{part}.zip"

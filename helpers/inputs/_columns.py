@@ -19,7 +19,7 @@ from helpers.inputs._leftovers import UnreadableError
 from helpers.inputs._parted import Parted
 from helpers.inputs._readers import batches, has_columns, is_arrays, is_lonely, is_table, names_of, stored_in
 from helpers.inputs._words import COLUMNS as OF_WORDS
-from helpers.inputs.formats import FORMATS, endings
+from helpers.inputs.formats import FORMATS, endings, recipe_for
 
 #: Forms of numbers: whole, with so many decimals, with so many decimals and an exponent.
 WHOLE = re.compile(r"-?(?:0|[1-9]\d*)")
@@ -39,6 +39,8 @@ def roles_of(
     elif place.id_name is not None:
         columns.append(Role("ids", place.id_name))
     for role, (path, column) in given.items():
+        if path is not None and path.suffix.lower() != ".txt" and not is_table(path) and not is_arrays(path):
+            raise ValueError(f"{role} is {place.shown(path)!r}, which cannot be read: {recipe_for(path.name)}")
         if path is not None and column is None and has_columns(path):
             column = _only_column(role, path, place)
         elif column is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import json
 import lzma
@@ -23,6 +24,7 @@ import numpy as np
 
 from helpers.inputs._leftovers import UnreadableError
 from helpers.inputs.formats import SUFFIXES, endings
+from helpers.locations import cache_folder
 
 WRITTEN = ("report.json", "ensemble.json")  # in folders that this package wrote
 SAVED = 1  # of the converted arrays; part of every key
@@ -195,9 +197,7 @@ class ConversionCache:
     def folder(self, path: Path) -> Path:
         """The folder of one file; emptied when the file is another than before."""
         if self.work is None:
-            from platformdirs import user_cache_path
-
-            self.work = user_cache_path("comparing-representations") / "inputs"
+            self.work = cache_folder("inputs")
         states = [(file.name, file.stat()) for file in getattr(path, "members", ()) or (path,)]
         path = path.resolve()
         stamp = json.dumps([SAVED, str(path), *((name, at.st_size, at.st_mtime_ns) for name, at in states)])
@@ -221,7 +221,10 @@ class ConversionCache:
             drafts = [tempfile.NamedTemporaryFile(dir=folder, suffix=".draft", delete=False) for _ in targets]
             try:
                 count, kinds = 0, None
-                with tqdm(total=rows, desc=path.name, unit="row", delay=1, disable=not self.progress) as bar:
+                with (
+                    _room_for(folder, path.name),
+                    tqdm(total=rows, desc=path.name, unit="row", delay=1, disable=not self.progress) as bar,
+                ):
                     for group in blocks():
                         if kinds is None:
                             kinds = [(block.dtype, block.shape[1:]) for block in group]
@@ -243,6 +246,21 @@ class ConversionCache:
                     draft.close()
                     Path(draft.name).unlink(missing_ok=True)
         return [np.load(target, mmap_mode="r") for target in targets]
+
+
+@contextmanager
+def _room_for(folder: Path, file: str) -> Iterator[None]:
+    """A full disk, told with what it was for."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        free = shutil.disk_usage(folder).free
+        raise OSError(
+            f"{file} is converted in {folder}, whose disk is full ({free / 1e9:.3g} GB are free); free some, or pass "
+            "another folder as work"
+        ) from error
 
 
 def write_header(file: Any, rows: int, dtype: np.dtype, rest: tuple[int, ...]) -> None:

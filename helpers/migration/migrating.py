@@ -18,6 +18,7 @@ from helpers.arrays import check_count, row_slices, unit_rows
 from helpers.errors import Argument, ArgumentError, OutputExistsError
 from helpers.inference import Interval, interval
 from helpers.inputs import Inputs, read
+from helpers.locations import allocate
 from helpers.metrics import spearman
 from helpers.migration.judging import SearchKept, overlap_of_searches, search_kept
 from helpers.migration.maps import MAPS, Map
@@ -300,6 +301,8 @@ def migrate_files(
         out = np.lib.format.open_memmap(
             draft / "migrated.npy", mode="w+", dtype=np.float32, shape=(len(x) + len(alone), y.shape[1])
         )
+        with (draft / "migrated.npy").open("r+b") as file:
+            allocate(file, (draft / "migrated.npy").stat().st_size, f"the {len(out)} mapped vectors")
         novelty = np.full(len(out), np.nan, dtype=np.float32)
         for block in row_slices(out[: len(rows)]):
             out[rows[block]] = y[partners[block]]

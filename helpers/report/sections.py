@@ -72,11 +72,11 @@ APPLY = """
 New rows of the same embeddings are combined by one command, or by two lines:
 
 ```bash
-python -m helpers apply {folder}/ensemble new_embeddings/ --out combined.npy{pool}
+python -m helpers apply {command} new_embeddings/ --out combined.npy{pool}
 ```
 
 ```python
-ensemble = helpers.ensembles.load_ensemble("{folder}/ensemble")
+ensemble = helpers.ensembles.load_ensemble({python})
 combined = ensemble.transform({{{names}}})
 ```
 
@@ -114,7 +114,8 @@ def sections_of(report: Any) -> list[Section]:
     names = ", ".join(f"{name!r}: ..." for name in report.ensemble.used_)
     by = report.about.get("pool_by", "")
     pool = "" if report.inputs.sizes is None else f" --pool-by {shlex.quote(by) if by and '(' not in by else 'COLUMN'}"
-    apply = APPLY.format(folder=report.folder.name if report.folder else "my_report", names=names, pool=pool)
+    place = f"{report.folder.name if report.folder else 'my_report'}/ensemble"
+    apply = APPLY.format(command=shlex.quote(place), python=repr(place), names=names, pool=pool)
     content: dict[str, tuple[str, tuple]] = {
         "input": (
             "What was read",

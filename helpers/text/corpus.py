@@ -11,6 +11,7 @@ from functools import cache as memoize
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from helpers.locations import cache_folder
 from helpers.text.prose import prose_of
 from helpers.text.sources import docstrings, has_sources, library_version, read_source, sources
 
@@ -189,9 +190,7 @@ def _parse(library: str) -> list[Record]:
 def _cache_folder(cache: str | os.PathLike | bool) -> Path | None:
     """Where the cache lies."""
     if cache is True:
-        from platformdirs import user_cache_path
-
-        return user_cache_path("comparing-representations") / "documentation"
+        return cache_folder("documentation")
     return Path(cache) if cache is not False else None
 
 
