@@ -136,6 +136,7 @@ def test_along_a_line_the_region_of_a_median_is_that_of_the_order_statistics():
     assert found.contains(np.zeros((500, 1))).mean() >= 1 - 20 / 512 - of_a_share(1 - 20 / 512, 500)
     first = np.sort(x[:9, 0])
     assert found.radii[0] == max(first[4] - first[1], first[7] - first[4])
+    assert group_regions(x, groups, "medoid").radii[0] == found.radii[0]  # of nine, the median is the medoid
     assert group_regions(x[:5], [0] * 5, "geometric_median").radii[0] == np.inf
 
 
@@ -150,8 +151,21 @@ def test_regions_move_and_grow_with_the_items():
 
 def test_items_that_are_all_equal_leave_no_doubt():
     x, groups = np.ones((10, 3)), np.repeat([0, 1], 5)
-    for readout in ("centroid", "geometric_median", "trimmed_mean"):
+    for readout in ("centroid", "geometric_median", "trimmed_mean", "medoid"):
         assert group_regions(x, groups, readout).radii.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("readout", ["centroid", "geometric_median", "medoid", "trimmed_mean", "moments"])
+@pytest.mark.parametrize("covariance", ["shape", "own", "shared"])
+def test_groups_of_any_sizes_have_a_radius_that_is_a_number_or_infinite(readout, covariance):
+    rng = np.random.default_rng(5)
+    line = np.outer(rng.normal(size=8), [1.0, 2.0])
+    groups = np.repeat(np.arange(7), [1, 2, 3, 4, 8, 5, 5])
+    x = np.vstack([rng.normal(size=(10, 2)), line, np.ones((5, 2)), rng.normal(size=(5, 2))])
+    for data in (x, x[:, :1]):
+        found = group_regions(data, groups, readout, covariance=covariance)
+        assert (found.radii >= 0).all() and (found.dimensions >= 1).all()
+        assert covariance == "shared" or found.radii[0] == np.inf
 
 
 @pytest.mark.parametrize("readout", ["centroid", "trimmed_mean", "geometric_median", "moments"])

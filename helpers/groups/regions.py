@@ -161,12 +161,13 @@ def group_regions(
     with np.errstate(invalid="ignore"):
         squared = scale * _quantiles(level, 1 / inverse, freedom)
     squared[~np.isfinite(spread) | (freedom <= 0)] = np.inf
+    if readout == "medoid":
+        medians, vectors = vectors, x[medoid_items(x, groups)].astype(np.float64)
+        way = np.sum((vectors - medians) ** 2, axis=1)
+        wide = _about_medoids(way, scale, along / shapes.units, inverse, freedom, level)
+        squared = np.where(np.isfinite(squared), wide, np.inf)
     if x.shape[1] == 1 and central == "geometric_median" and units is None:
         squared = _order_statistics(x, groups, vectors, level) ** 2
-    if readout == "medoid":
-        vectors, squared = _about_medoids(
-            x, groups, vectors, squared, shapes.units, scale, inverse, freedom, along, level
-        )
     return GroupRegions(
         vectors, groups.names, groups.counts, np.sqrt(squared), np.sqrt(spread), 1 / inverse, confidence_level
     )
@@ -382,28 +383,27 @@ def _quantiles(level: float, dimension: np.ndarray, freedom: np.ndarray) -> np.n
     return stats.f.ppf(level, dimension, np.maximum(freedom, 1e-9) * dimension)
 
 
-def _order_statistics(x: np.ndarray, groups: Membership, medians: np.ndarray, level: float) -> np.ndarray:
-    """Radii of medians along a line, from the binomial law of how many items lie below the true one."""
+def _order_statistics(x: np.ndarray, groups: Membership, centres: np.ndarray, level: float) -> np.ndarray:
+    """Radii about centres along a line that hold the median, from the binomial law of how many items lie below it."""
     from scipy import stats
 
-    out = np.full(len(medians), np.inf)
+    out = np.full(len(centres), np.inf)
     for g, items in enumerate(groups.members()):
         n = len(items)
         k = int(stats.binom.ppf((1 - level) / 2, n, 0.5))
         if k >= 1 and 2 * stats.binom.cdf(k - 1, n, 0.5) <= 1 - level:
             ordered = np.sort(x[items, 0].astype(np.float64))
-            out[g] = max(medians[g, 0] - ordered[k - 1], ordered[n - k] - medians[g, 0])
+            out[g] = max(centres[g, 0] - ordered[k - 1], ordered[n - k] - centres[g, 0])
     return out
 
 
-def _about_medoids(x, groups, vectors, squared, units, scale, inverse, freedom, along, level):
-    """Medoids, and squared radii of balls about them: their known way from the median besides its own error."""
-    items = medoid_items(x, groups)
-    medoids = x[items].astype(np.float64)
-    way = np.sum((medoids - vectors) ** 2, axis=1)
+def _about_medoids(way, scale, along, inverse, freedom, level):
+    """Squared radii of balls about medoids: their known way from the median, squared, besides its own error."""
     with np.errstate(invalid="ignore"):
         mean = way + scale
-        variance = 4 * way * along / units + 2 * scale**2 * inverse
-        dimension = np.clip(2 * mean**2 / variance, 1, 1e6)
-        wide = mean * _quantiles(level, dimension, freedom / inverse / dimension)
-    return medoids, np.where(np.isfinite(squared), wide, np.inf)
+        variance = 4 * way * along + 2 * scale**2 * inverse
+        known = np.isfinite(variance) & (variance > 0)
+        dimension = np.clip(2 * mean[known] ** 2 / variance[known], 1, 1e6)
+    out = np.where(np.isfinite(variance), mean, np.inf)
+    out[known] *= _quantiles(level, dimension, (freedom / inverse)[known] / dimension)
+    return out
