@@ -142,7 +142,7 @@ def extract(
         texts = [recipe.prompt + (text.lower() if recipe.lower else text) for text in texts]
     files = _digests(folder)
     digest = hashlib.sha256(json.dumps([FORMAT, sorted(files.items())]).encode()).hexdigest()
-    home = _store(store) / digest[:32]
+    home = (cache_folder("layers") if store is None else Path(store).expanduser()) / digest[:32]
 
     encoder = None
     if not (home / "model.json").exists():
@@ -603,12 +603,6 @@ def _batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
 # The store: a folder per model; in it one per pooling, length and dtype; in it segments, each with a file per layer and
 # the digests of its texts, the tokens that they lost and which rows are done. A segment has its size from the outset,
 # rows are filled in any order, and a row counts only when it is marked, after all its vectors are on the disk.
-
-
-def _store(store: str | os.PathLike[str] | None) -> Path:
-    if store is not None:
-        return Path(store).expanduser()
-    return cache_folder("layers")
 
 
 def _files(pooling: str, card: dict[str, Any]) -> dict[str, int]:
