@@ -115,6 +115,12 @@ def group_distances(x: Any, groups: Any, metric: str = "energy", **options: Any)
     ValueError
         If the name is unknown; whatever the distance raises.
 
+    Notes
+    -----
+    Of 100 000 items with 384 features in 1000 groups, ``"centroid"`` takes less than a second on one core,
+    ``"energy"``, ``"mmd"`` and ``"sliced_wasserstein"`` two to three seconds each; ``"bures"`` takes minutes unless the
+    features are few, and ``"wasserstein"`` is for tens of groups.
+
     Examples
     --------
     >>> from helpers.groups import group_distances
