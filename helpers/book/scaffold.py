@@ -27,12 +27,19 @@ OPENING = """\
 
 State the puzzle here: what is asked, and why the first answer that comes to mind is wrong.
 
-**In this chapter** you will say what a reader can do at the end."""
+:::{{admonition}} In this chapter
+**You need** name the chapters and the mathematics that it rests on.
+
+**You will be able to** say what a reader can do at the end.
+
+**Reading:** about 5 minutes.
+**Running:** about 10 seconds and 0.3 GB.
+:::"""
 
 SETUP = """\
 import numpy as np
-from myst_nb import glue
 
+from helpers.book.pages import glue_facts
 from helpers.book.style import use_book_style
 from helpers.similarity import cka
 from helpers.studies import {slug}
@@ -52,18 +59,21 @@ together, alone = a.T @ b, (a.T @ a, b.T @ b)
 norms = [np.linalg.norm(product) for product in alone]
 by_hand = np.linalg.norm(together) ** 2 / np.prod(norms)
 assert np.isclose(by_hand, cka(x, y))
-glue("{slug}_cka", by_hand, display=False)
 round(float(by_hand), 3)"""
 
 FOUND = """\
 ## What the experiment says
 
-The similarity is {{glue:text}}`{slug}_cka:.2f`.
-The table has it at several shares of common directions, each with its interval over objects and its chance level."""
+Where half of the directions are common the similarity is {{glue:text}}`{slug}_half:.2f`.
+By chance it is {{glue:text}}`{slug}_half_chance:.2f`.
+The table has it at several shares, each with its interval over objects and its chance level."""
 
 TABLE = """\
 found = {slug}.table(n_objects, n_features, n_resamples=n_resamples, rng=seed)
 found.round(3)"""
+
+FACTS = """\
+glue_facts("{slug}", {slug}.facts(found))"""
 
 FIGURE = """\
 {slug}.figure(found);"""
@@ -71,29 +81,63 @@ FIGURE = """\
 ALT = "Line with a band: similarity by the share of common directions, rising above the dotted chance level"
 CAPTION = "CKA of two spaces by the share of directions that they have in common; band: 95 % interval; dotted: chance."
 
-EXERCISE = """\
+KEEP = """\
 ## What to keep
 
 - Say the finding in one sentence that stands alone.
+- Say where it fails.
+- Say what to do with it.
 
 ## Exercises
 
-:::{{exercise-start}} Fewer objects
-:label: ex-{slug}-few
+★ follows from the page, ★★ takes a step of your own, ★★★ is a small study."""
+
+EXERCISE = """\
+:::{{exercise-start}} {grade} {name}
+:label: ex-{slug}-{label}
 :::
-Predict what a tenth of the objects does to the interval and to the chance level, then run it.
+{text}
 :::{{exercise-end}}
 :::
 
-:::{{solution-start}} ex-{slug}-few
-:label: sol-{slug}-few
+:::{{solution-start}} ex-{slug}-{label}
+:label: sol-{slug}-{label}
 :class: dropdown
 :::"""
 
-SOLUTION = """\
-few = {slug}.table(max(n_objects // 10, 20), n_features, n_resamples=n_resamples, rng=seed)
+END = ":::{solution-end}\n:::"
+
+SOLUTIONS = (
+    (
+        "★",
+        "itself",
+        "The same space",
+        "What is the similarity of a space with itself?",
+        """\
+assert np.isclose(cka(x, x), 1)""",
+    ),
+    (
+        "★★",
+        "turned",
+        "A rotation",
+        "Does it change when one space is rotated, and why?",
+        """\
+normal = np.random.default_rng(seed).normal(size=(n_features, n_features))
+turn = np.linalg.qr(normal)[0]
+assert np.isclose(cka(x, y @ turn), cka(x, y))""",
+    ),
+    (
+        "★★★",
+        "few",
+        "Fewer objects",
+        "Predict what a tenth of the objects does to the interval and to the chance level, then run it.",
+        """\
+fewer = max(n_objects // 10, 20)
+few = {slug}.table(fewer, n_features, n_resamples=n_resamples, rng=seed)
 assert few["chance"].mean() > found["chance"].mean()
-few.round(3)"""
+few.round(3)""",
+    ),
+)
 
 STUDY = '''\
 """The experiment of the chapter "{title}": its data, table and figure."""
@@ -112,7 +156,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["figure", "{slug}_spaces", "table"]
+__all__ = ["facts", "figure", "{slug}_spaces", "table"]
 
 
 def {slug}_spaces(
@@ -185,6 +229,12 @@ def table(
         row = compare(x, y, ["cka"], **options).iloc[0]
         rows[share] = {{"cka": cka(x, y), **row[["ci_low", "ci_high", "chance"]].to_dict()}}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("common")
+
+
+def facts(found: pd.DataFrame) -> dict[str, float]:
+    """What the text of the page says in numbers: the similarity at half of the directions, and by chance."""
+    half = found.loc[0.5]
+    return {{"half": half["cka"], "half_chance": half["chance"]}}
 
 
 def figure(found: pd.DataFrame) -> Axes:
@@ -315,19 +365,24 @@ def new_chapter(name: str, *, title: str = "", part: str = "", root: Path = ROOT
 
 
 def _chapter(words: dict[str, str]) -> nbformat.NotebookNode:
+    exercises = []
+    for grade, label, name, text, solution in SOLUTIONS:
+        task = EXERCISE.format(grade=grade, label=label, name=name, text=text, **words)
+        exercises += [(f"ex-{label}", task, None), (f"sol-{label}", solution.format(**words), {})]
+        exercises.append((f"ex-{label}-end", END, None))
     image = {"mystnb": {"image": {"alt": ALT}, "figure": {"caption": CAPTION, "name": f"fig-{words['slug']}"}}}
     return _notebook(
         ("title", OPENING.format(**words), None),
         ("parameters", PARAMETERS, {"tags": ["parameters"]}),
-        ("setup", SETUP.format(**words), {"tags": ["hide-input"]}),
+        ("setup", SETUP.format(**words), {}),
         ("idea", IDEA, None),
         ("by-hand", BY_HAND.format(**words), {}),
         ("found", FOUND.format(**words), None),
         ("table", TABLE.format(**words), {}),
+        ("facts", FACTS.format(**words), {"tags": ["remove-cell"]}),
         ("figure", FIGURE.format(**words), image),
-        ("exercises", EXERCISE.format(**words), None),
-        ("ex-few", SOLUTION.format(**words), {}),
-        ("ex-few-end", ":::{solution-end}\n:::", None),
+        ("keep", KEEP, None),
+        *exercises,
     )
 
 
