@@ -39,7 +39,6 @@ CEILINGS = {
     "03_scale": Counts(68, 2, 19, 2, 2, 0),
     "04_layers": Counts(53, 2, 64, 4, 8, 3),
     "05_fusion_methods": Counts(31, 2, 40, 1, 7, 1),
-    "06_reanalysis": Counts(54, 0, 30, 9, 0, 1),
     "07_benchmark_table": Counts(83, 5, 46, 11, 0, 3),
     "08_duplicates": Counts(58, 1, 41, 8, 1, 0),
     "09_clients": Counts(61, 1, 46, 5, 0, 3),
