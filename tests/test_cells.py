@@ -40,7 +40,6 @@ CEILINGS = {
     "04_layers": Counts(53, 2, 64, 4, 8, 3),
     "05_fusion_methods": Counts(31, 2, 40, 1, 7, 1),
     "07_benchmark_table": Counts(83, 5, 46, 11, 0, 3),
-    "08_duplicates": Counts(58, 1, 41, 8, 1, 0),
     "09_clients": Counts(61, 1, 46, 5, 0, 3),
     "10_difference": Counts(62, 1, 39, 8, 0, 2),
     "11_decorrelation": Counts(68, 5, 35, 8, 1, 2),
