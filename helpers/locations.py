@@ -88,7 +88,7 @@ def allocate(file: Any, size: int, what: str) -> None:
     file
         Open for writing, with a file descriptor.
     size
-        Bytes.
+        Number of bytes to reserve.
     what
         What they are for, as a message says it.
 
