@@ -14,7 +14,7 @@ matplotlib.use("Agg")
 
 @pytest.fixture(scope="module")
 def drawn():
-    return draw_alphabets(4, characters=6, drawers=4, rng=0)
+    return draw_alphabets(4, characters=6, drawers=7, rng=0)
 
 
 def test_every_method_is_judged_with_its_readouts(drawn):
@@ -30,6 +30,12 @@ def test_every_method_is_judged_with_its_readouts(drawn):
         encoders.set_index(["method", "readout"])["ratio"],
         means[list(means.index)].reindex(pd.MultiIndex.from_frame(encoders[["method", "readout"]])),
     )
+
+
+def test_groupings_are_compared_on_the_same_held_out_drawers(drawn):
+    found = groups.compare_groupings(drawn, ["untrained"], rng=0)
+    assert found.index.tolist() == [(by, "untrained") for by in ("rotation", "drawers", "characters")]
+    assert found.notna().all(axis=None)
 
 
 @pytest.mark.parametrize("by", ["drawers", "characters"])

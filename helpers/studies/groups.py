@@ -11,7 +11,7 @@ import numpy as np
 
 from helpers.arrays import check_count
 from helpers.groups import LEARNED, GroupEncoder, group_codes
-from helpers.groups.alphabets import Drawings, groups_of, rotated, split_alphabets, split_drawers
+from helpers.groups.alphabets import GROUPINGS, Drawings, groups_of, rotated, split_alphabets, split_drawers
 from helpers.groups.evaluation import few_shot, item_accuracy, retrieval, subsample_error, within_between
 from helpers.inference import Claim
 
@@ -27,6 +27,7 @@ __all__ = [
     "METHODS",
     "PROTOCOLS",
     "PUBLISHED",
+    "compare_groupings",
     "compare_switches",
     "few_shot_table",
     "findings",
@@ -34,6 +35,7 @@ __all__ = [
     "method_encoder",
     "methods_for",
     "one_split",
+    "readouts_table",
     "show_alphabets",
     "show_methods",
     "summary",
@@ -299,6 +301,56 @@ def summary(encoders: pd.DataFrame, protocol: str, *, readout: str = "centroid")
     return found.loc[[name for name in METHODS if name in found.index]]
 
 
+def readouts_table(encoders: pd.DataFrame, protocol: str) -> pd.DataFrame:
+    """Training with centroids or medoids as features, read out as either: means over divisions.
+
+    Parameters
+    ----------
+    encoders
+        Rows of :func:`one_split` with columns ``protocol`` and ``seed``.
+    protocol
+        A name in :data:`PROTOCOLS`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each of the four trainings; columns (measure, readout) for ``ratio``, ``retrieval`` and
+        ``item_accuracy``.
+    """
+    four = [f"{kind}{end}" for kind in ("group-group", "group-item") for end in ("", ", medoids")]
+    kept = encoders[(encoders["protocol"] == protocol) & encoders["method"].isin(four)]
+    values = ["ratio", "retrieval", "item_accuracy"]
+    found = kept.pivot_table(index="method", columns="readout", values=values, aggfunc="mean", sort=False)
+    return found.loc[four, values]
+
+
+def compare_groupings(drawings: Drawings, methods: Sequence[str], *, rng: int = 0, **parameters: Any) -> pd.DataFrame:
+    """The same methods with groups by rotation, by drawers and by characters, tested on drawers who are held out.
+
+    Parameters
+    ----------
+    drawings
+        Drawings of all alphabets.
+    methods
+        Names in :data:`METHODS`.
+    rng, parameters
+        As for :func:`one_split`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each grouping and method, with the centroid: ``ratio``, ``retrieval`` and ``item_accuracy``.
+    """
+    import pandas as pd
+
+    held = len(np.unique(drawings.drawer)) // 3
+    found = {}
+    for by in GROUPINGS:
+        rows, _ = one_split(drawings, "drawers", methods, by=by, n_groups=max(2, min(4, held)), rng=rng, **parameters)
+        found[by] = rows[rows["readout"] == "centroid"].set_index("method")[["ratio", "retrieval", "item_accuracy"]]
+    return pd.concat(found, names=["groups by"])
+
+
 def gains(
     alphabets: pd.DataFrame, protocol: str, pair: tuple[str, str], column: str, *, readout: str = "centroid"
 ) -> pd.DataFrame:
@@ -423,7 +475,7 @@ def show_alphabets(drawings: Drawings, *, characters: int = 8) -> Figure:
     import matplotlib.pyplot as plt
 
     names = np.unique(drawings.alphabet)
-    fig, axes = plt.subplots(len(names), 1, figsize=(6.0, 0.9 * len(names)))
+    fig, axes = plt.subplots(len(names), 1, figsize=(6.0, 0.9 * len(names)), layout="constrained")
     two = np.unique(drawings.drawer)[:2]
     for ax, name in zip(np.atleast_1d(axes), names, strict=True):
         here = drawings[(drawings.alphabet == name) & (drawings.rotation == 0)]
@@ -431,8 +483,8 @@ def show_alphabets(drawings: Drawings, *, characters: int = 8) -> Figure:
         rows = [[here.images[(here.character == c) & (here.drawer == d)][0] for c in shown] for d in two]
         ax.imshow(np.vstack([np.hstack(row) for row in rows]), cmap="Greys", vmin=0, vmax=1.3)
         ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
         ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-    fig.tight_layout(h_pad=0.2)
     return fig
 
 
@@ -456,8 +508,9 @@ def show_methods(found: pd.DataFrame) -> Figure:
         Table of :func:`summary`.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 4.0), sharey=True, layout="constrained")
     words = ("norm of differences within a class", "within / between")
     for ax, column, label in zip(axes, ("within", "ratio"), words, strict=True):
         named = set()
@@ -472,7 +525,10 @@ def show_methods(found: pd.DataFrame) -> Figure:
                 at = (found.loc[method, column], found.loc[method, "item_accuracy"])
                 ax.annotate(method.removeprefix("… "), at, xytext=(5, 5), textcoords="offset points", fontsize=8)
         ax.set(xscale="log", xlabel=label)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("item accuracy")
-    axes[1].legend(fontsize=7)
-    fig.tight_layout()
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, fontsize=7, loc="outside lower center", ncols=3)
     return fig
