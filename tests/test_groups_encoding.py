@@ -110,6 +110,16 @@ def test_an_encoder_can_be_cloned_pickled_and_given_another_readout(data):
     assert medoids.shape == vectors.shape and not np.array_equal(medoids, vectors)
 
 
+def test_a_fixed_readout_may_follow_a_learned_one_and_not_the_other_way_round(data):
+    x, y, groups = data
+    fitted = encoder(steps=2, readout="attention").fit(x, y, groups).set_params(readout="centroid")
+    np.testing.assert_array_equal(fitted.transform(x, groups), centroid(fitted.embed(x), groups).vectors)
+    with pytest.raises(ValueError, match="readout is 'deep_sets', which is learned, and the encoder was fitted with"):
+        fitted.set_params(readout="deep_sets").transform(x, groups)
+    with pytest.raises(ValueError, match="readout is 'mode'; it is one of"):
+        fitted.set_params(readout="mode").transform_items(x)
+
+
 def test_images_pass_through_convolutions():
     drawn = rotated(draw_alphabets(2, characters=3, drawers=3, rng=0))
     groups = groups_of(drawn)
@@ -228,8 +238,3 @@ def test_bad_input_is_named(data, what, words):
 def test_parameters_out_of_range_are_named(data, options, words):
     with pytest.raises((TypeError, ValueError), match=words):
         encoder(**options).fit(*data)
-
-
-def test_the_readout_may_come_without_training_on_plain_embeddings(data):
-    x, _, groups = data
-    assert centroid(x, groups).vectors.shape == (12, 20)

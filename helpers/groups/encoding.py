@@ -173,7 +173,7 @@ class GroupEncoder(BaseEstimator):
             raise ValueError(f"y is {self.classes_.tolist()[0]!r} in all rows; at least two classes are needed")
         if self.single_group == "refuse" and self._two_groups():
             _refuse_single(np.bincount(of_group, minlength=len(self.classes_)), of_group, membership, self)
-        self.n_features_in_, self._shape = int(np.prod(x.shape[1:])), x.shape[1:]
+        self.n_features_in_, self._shape, self._trained_readout = int(np.prod(x.shape[1:])), x.shape[1:], self.readout
         self._train(x, classes, membership.codes)
         return self
 
@@ -242,7 +242,7 @@ class GroupEncoder(BaseEstimator):
             Groups in the order of :meth:`transform`.
         """
         check_is_fitted(self, "network_")
-        if self.pooling_ is None:
+        if not self._pools():
             return READOUTS[self.readout](z, groups).vectors
         z = to_numpy(as_matrix(z, "z", rows=1)).astype(np.float32, copy=False)
         return self._pooled(z, group_codes(groups, len(z)).members())
@@ -261,7 +261,7 @@ class GroupEncoder(BaseEstimator):
             Rows have unit length; with a learned readout each is the vector of the group that the item alone is.
         """
         z = self.embed(x)
-        return z if self.pooling_ is None else self._pooled(z, list(np.arange(len(z))[:, None])).astype(np.float32)
+        return z if not self._pools() else self._pooled(z, list(np.arange(len(z))[:, None])).astype(np.float32)
 
     def score(self, x: Any, y: Any, groups: Any) -> float:
         """Share of the groups whose nearest other group is of their class; classes need not be those of training.
@@ -282,6 +282,17 @@ class GroupEncoder(BaseEstimator):
                 f"y: class {codes.names.tolist()[single[0]]!r} has one group, which has no other to be near to"
             )
         return float(retrieval(self.transform(x, membership), of_group).mean())
+
+    def _pools(self) -> bool:
+        """Whether the readout is a learned one, which must be that of the training."""
+        if self.readout not in (*READOUTS, *LEARNED):
+            self._check_parameters()
+        if self.readout in LEARNED and self.readout != self._trained_readout:
+            raise ValueError(
+                f"readout is {self.readout!r}, which is learned, and the encoder was fitted with "
+                f"{self._trained_readout!r}; fit it again"
+            )
+        return self.readout in LEARNED
 
     def _two_groups(self) -> bool:
         """Whether the loss has nothing to learn from a class with one group."""
