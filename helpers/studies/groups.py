@@ -470,18 +470,21 @@ def few_shot_table(encoders: pd.DataFrame, *, protocol: str = "alphabets") -> pd
     return pd.concat([here, there]).set_axis(["5 ways", "20 ways"], axis=1)
 
 
-def show_alphabets(drawings: Drawings, *, characters: int = 8) -> Figure:
-    """Some characters of each alphabet: above by one drawer, below by another."""
+def show_alphabets(drawings: Drawings, *, characters: int = 6) -> Figure:
+    """Some characters of each alphabet: to the left by one drawer, to the right by another."""
     import matplotlib.pyplot as plt
 
     names = np.unique(drawings.alphabet)
-    fig, axes = plt.subplots(len(names), 1, figsize=(6.0, 0.9 * len(names)), layout="constrained")
-    two = np.unique(drawings.drawer)[:2]
+    fig, axes = plt.subplots(len(names), 1, figsize=(6.4, 0.52 * len(names)), layout="constrained")
+    side = drawings.images.shape[1]
     for ax, name in zip(np.atleast_1d(axes), names, strict=True):
         here = drawings[(drawings.alphabet == name) & (drawings.rotation == 0)]
         shown = np.unique(here.character)[:characters]
-        rows = [[here.images[(here.character == c) & (here.drawer == d)][0] for c in shown] for d in two]
-        ax.imshow(np.vstack([np.hstack(row) for row in rows]), cmap="Greys", vmin=0, vmax=1.3)
+        row = []
+        for drawer in np.unique(here.drawer)[:2]:
+            row += [here.images[(here.character == c) & (here.drawer == drawer)][0] for c in shown]
+            row.append(np.zeros((side, side)))
+        ax.imshow(np.hstack(row[:-1]), cmap="Greys", vmin=0, vmax=1.3)
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
         ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
