@@ -50,11 +50,12 @@ def test_words_formulas_and_visible_lines_take_time_and_exercises_do_not(tmp_pat
     path = tmp_path / "page.ipynb"
     cells = [
         cell("markdown", "word " * 400 + "\n\n$$\na + b + c\n$$ (eq-sum)\n"),
+        cell("markdown", "Then\n```{math}\n:label: eq-b\nb = c\n```\nholds."),
         cell("code", "x = 1\n\ny = 2"),
         cell("code", "z = 3", "hide-input"),
         cell("markdown", "## Exercises\n\n" + "word " * 400),
         cell("code", "u = 4"),
     ]
     path.write_text(json.dumps({"cells": cells}))
-    expected = 401 / 200 + 0.5 + 2 * 0.05  # the label of the formula is read as a word
+    expected = 403 / 200 + 2 * 0.5 + 2 * 0.05  # the label behind the first formula is read as a word
     assert pages.reading_minutes(path) == pytest.approx(expected)

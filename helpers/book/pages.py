@@ -24,6 +24,8 @@ MINUTES_A_FORMULA = 0.5
 MINUTES_A_LINE = 0.05
 """Minutes for a line of visible code."""
 
+_DISPLAYED = re.compile(r"\$\$.*?\$\$|^(?:```|:::)\{math\}.*?^(?:```|:::)", re.DOTALL | re.MULTILINE)
+
 
 def glue_facts(chapter: str, facts: Mapping[str, Any]) -> None:
     """Hand facts to the text of a page, where ``{glue:text}`` shows each as ``CHAPTER_NAME``.
@@ -106,9 +108,9 @@ def reading_minutes(notebook: Path) -> float:
             lines += 0 if concealed else sum(bool(line.strip()) for line in source.splitlines())
             continue
         text, exercises, _ = source.partition("## Exercises")
-        pieces = re.split(r"\$\$", text)
-        formulas += len(pieces) // 2
-        words += sum(len(piece.split()) for piece in pieces[::2])
+        pieces = _DISPLAYED.split(text)
+        formulas += len(pieces) - 1
+        words += sum(len(piece.split()) for piece in pieces)
         if exercises:
             break
     return words / WORDS_A_MINUTE + formulas * MINUTES_A_FORMULA + lines * MINUTES_A_LINE
