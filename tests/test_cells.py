@@ -38,7 +38,6 @@ CEILINGS = {
     "02_failure_modes": Counts(49, 2, 52, 0, 7, 1),
     "03_scale": Counts(68, 2, 19, 2, 2, 0),
     "04_layers": Counts(53, 2, 64, 4, 8, 3),
-    "05_fusion_methods": Counts(31, 2, 40, 1, 7, 1),
     "07_benchmark_table": Counts(83, 5, 46, 11, 0, 3),
     "09_clients": Counts(61, 1, 46, 5, 0, 3),
     "10_difference": Counts(62, 1, 39, 8, 0, 2),
