@@ -73,3 +73,20 @@ def test_missing_rows_are_listed_and_dropped_only_if_asked(tmp_path, read, x):
         np.testing.assert_array_equal(got, x[keep])
     assert inputs.findings["missing"].tolist() == [2, 2, 1] and inputs.findings["lost"].tolist() == [3, 3, 3]
     assert inputs.losses["id"].tolist() == [3, 17, 3, 17, 5] and inputs.ids.tolist() == np.flatnonzero(keep).tolist()
+
+
+def test_of_a_folder_embeddings_of_other_objects_are_listed_and_left_out(tmp_path, read, x):
+    for name, rows in {"a": N, "b": N, "c": N, "other": 7}.items():
+        np.save(tmp_path / f"{name}.npy", x[:rows])
+    inputs = read(tmp_path)
+    assert list(inputs.representations) == ["a", "b", "c"]
+    reason = "has 7 rows and no ids; 40 are needed, as many as 3 of 4 embeddings have"
+    assert inputs.ignored.to_numpy().tolist() == [["other.npy", reason]]
+    inputs = read(tmp_path, labels=[0, 1, 0, 1, 0, 1, 1])
+    assert list(inputs.representations) == ["other"] and "as many as labels" in inputs.ignored["reason"].iloc[0]
+    for options in ({"names": ["a", "other"]}, {"labels": [0, 1] * 4}):
+        with pytest.raises(ValueError, match="numbers of rows differ and there are no ids"):
+            read(tmp_path, **options)
+    np.save(tmp_path / "b.npy", x[:7])
+    with pytest.raises(ValueError, match="numbers of rows differ and there are no ids"):
+        read(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,30 @@ import numpy as np
 
 from helpers.errors import Argument, ArgumentError
 from helpers.inputs._files import ConversionCache, Part, bounds
+from helpers.inputs._leftovers import Leftovers
 from helpers.inputs.formats import endings
+
+
+def of_one_length(parts: list[Part], series: list[Part], leftovers: Leftovers) -> list[Part]:
+    """The representations of a searched folder with as many rows as the labels, or as most of them; no others.
+
+    Only where nothing has ids, and where the labels or more than half of the representations say how many rows count.
+    """
+    counts = Counter(len(part.array) for part in parts)
+    if len(counts) < 2 or any(part.ids is not None for part in parts + series):
+        return parts
+    given = {len(part.array) for part in series}
+    rows, often = counts.most_common(1)[0]
+    if len(given) == 1 and given & counts.keys():
+        rows, why = given.pop(), "as many as labels, groups or texts"
+    elif given or often < 2 or 2 * often <= len(parts):
+        return parts
+    else:
+        why = f"as many as {often} of {len(parts)} embeddings have"
+    for part in parts:
+        if len(part.array) != rows:
+            leftovers.add(part.file or part.name, f"has {len(part.array)} rows and no ids; {rows} are needed, {why}")
+    return [part for part in parts if len(part.array) == rows]
 
 
 def aligned(parts: list[Part], series: list[Part]) -> tuple[np.ndarray, list[np.ndarray], list[tuple]]:

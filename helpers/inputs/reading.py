@@ -21,7 +21,7 @@ from helpers.inputs._leaks import features_of, without_leaks
 from helpers.inputs._leftovers import Leftovers
 from helpers.inputs._parts import place_of
 from helpers.inputs._pooling import PLAIN, Pool, Pooling
-from helpers.inputs._rows import aligned, complete, finite_rows, present, selected, survey
+from helpers.inputs._rows import aligned, complete, finite_rows, of_one_length, present, selected, survey
 
 PAIRS, QRELS = ("left", "right", "score"), ("query", "document", "relevance")
 
@@ -143,8 +143,8 @@ def read(
         A column or array that one of the parameters names is no feature in any file, and neither is a column from which
         the labels can be read off: one that has one value in each class, or rises or falls throughout with numbers to
         predict; nor one that is one to one with the groups, or equal to the ids or the numbers of the rows. All are
-        listed in ``ignored``. So are files of a folder that cannot be read; where a file was asked for, this is an
-        error.
+        listed in ``ignored``. So are files of a folder that cannot be read, or without ids have another number of rows
+        than the labels or than most; where a file was asked for, this is an error.
     names
         Names of the representations to read, in this order; all by default.
     ids
@@ -265,6 +265,7 @@ def read(
     series += [texts_in(tables)] if models and text is None else []
     asked = chosen_of(candidates, names, models, place, leftovers)
     parts = opened(asked, names is not None, place, leftovers)
+    parts = of_one_length(parts, series, leftovers) if leftovers.searched and names is None else parts
     joined, rows, losses = aligned(parts, series)
     total = len(parts[0].array) if parts and parts[0].ids is None else None
 
