@@ -210,6 +210,21 @@ def test_where_nothing_is_decided_everything_is_kept():
     assert found.table.loc[found.reference, "kept"]
 
 
+def test_an_embedding_without_weight_leaves_no_trace():
+    import warnings
+
+    from helpers.report.keeping.options import Option
+    from helpers.report.keeping.vectors import Vectors
+
+    quality = {"good": 1.0, "noise": 0.0}
+    spaces = {name: SPACES[name] for name in quality}
+    option = Option(("good", "noise"), "QP + PCA", 8, "float32", 32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ((_, x),) = Vectors(spaces, np.arange(N), quality).made([option])
+    assert x.shape == (N, 8) and np.isfinite(x).all() and not x[:, 6:].any()
+
+
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="nothing says what the embeddings are for"):
         judge_options(read(SPACES, progress=False))

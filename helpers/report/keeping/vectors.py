@@ -76,6 +76,7 @@ class Vectors:
         if option.fusion == "Procrustes mean":
             return self._procrustes(names, width)
         scale = np.ones(len(names))
+        every = self._plain(option)
         if option.fusion == "QP + PCA":
             at = [self.names.index(name) for name in names]
             widths = [self.blocks[name].shape[1] for name in names]
@@ -83,14 +84,17 @@ class Vectors:
             estimator = QPSelectionPCA(LAMBDAS[0], width)
             weights, _ = mixing_of(estimator, names, widths, quality, self.similarity[np.ix_(at, at)])
             scale = np.sqrt(np.asarray(weights, dtype=np.float64))
+            # What has no weight has no axes either.
+            chosen = [i for i, weight in enumerate(scale) if weight > 1e-6]
+            names, scale = [names[i] for i in chosen], scale[chosen]
+            every = np.concatenate([self.blocks[name] for name in names], axis=1)
         columns = np.concatenate([np.arange(self.parts[name].start, self.parts[name].stop) for name in names])
         widths = [self.blocks[name].shape[1] for name in names]
         each = np.repeat(scale, widths)
         combined = self.scatter[np.ix_(columns, columns)] * each * each[:, None]
-        axes = leading_axes(combined, width, np.cumsum([0, *widths]), self.known)[1]
+        axes = leading_axes(combined, min(width, sum(widths)), np.cumsum([0, *widths]), self.known)[1]
         linear = (axes * each[:, None]).astype(np.float32)
-        x = self._plain(option) - self.mean[columns].astype(np.float32)
-        return _padded(x @ linear, width)
+        return _padded((every - self.mean[columns].astype(np.float32)) @ linear, width)
 
     def _procrustes(self, names: list[str], width: int) -> np.ndarray:
         blocks = {name: self.blocks[name] for name in names}
