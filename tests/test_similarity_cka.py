@@ -1,5 +1,6 @@
 """CKA against its definitions with n x n matrices and the correlation of single features."""
 
+import itertools
 import math
 from functools import partial
 
@@ -10,7 +11,7 @@ from scipy.spatial.distance import pdist, squareform
 from scipy.stats import pearsonr
 from spaces import correlated, normal
 
-from helpers.similarity.cka import cka, cka_rbf, cka_unbiased
+from helpers.similarity.cka import cka, cka_rbf, cka_sampled_features, cka_unbiased
 
 
 def hsic(k, m):
@@ -94,3 +95,47 @@ def test_cka_of_single_features_is_the_squared_correlation():
     x, y = normal(30, 1), normal(30, 1, seed=1)
     y += x
     assert cka(x, y) == pytest.approx(pearsonr(x[:, 0], y[:, 0])[0] ** 2, abs=tolerance.apart(30))
+
+
+def test_sampled_features_are_averages_over_different_objects_and_different_features():
+    x, y = (latent(9, 3, seed, noise=0.2) for seed in (0, 1))
+
+    def own(v, w):
+        return hsic_unbiased(np.outer(v, v), np.outer(w, w))
+
+    between = np.mean([own(x[:, a], y[:, b]) for a in range(3) for b in range(3)])
+    sides = [np.mean([own(z[:, a], z[:, b]) for a, b in itertools.permutations(range(3), 2)]) for z in (x, y)]
+    expected = between / np.sqrt(sides[0] * sides[1])
+    assert cka_sampled_features(x, y) == pytest.approx(expected, rel=tolerance.apart(81, condition=100))
+
+
+def latent(n, p, seed, noise=0.7):
+    """p noisy features of one space of two dimensions, the same for every seed."""
+    space = np.random.default_rng(0).normal(size=(n, 2))
+    rng = np.random.default_rng(seed + 100)
+    return space @ rng.normal(size=(2, p)) + noise * rng.normal(size=(n, p))
+
+
+def test_two_samples_of_the_features_of_one_space_are_alike_however_few_they_are():
+    found = [
+        [f(latent(200, 10, s), latent(200, 10, 50 + s)) for s in range(40)]
+        for f in (cka_unbiased, cka_sampled_features)
+    ]
+    low, right = (np.mean(values) for values in found)
+    assert low < 0.85
+    # A ratio of estimates has a bias of the order of its variance.
+    assert right == pytest.approx(1, abs=tolerance.of_a_mean(np.std(found[1]), 40) + np.var(found[1]))
+
+
+def test_a_feature_on_both_sides_is_one_draw():
+    x = latent(60, 8, 0)
+    assert cka_sampled_features(x, 3 - 2 * x[:, ::-1]) == pytest.approx(1, abs=tolerance.apart(60, condition=10))
+
+
+def test_features_that_share_nothing_are_refused():
+    x, y = latent(60, 8, 0), latent(60, 5, 1)
+    noise = np.linalg.qr(np.random.default_rng(0).normal(size=(60, 5)))[0]
+    with pytest.raises(ValueError, match="y: its features have nothing in common"):
+        cka_sampled_features(x, noise - noise.mean(axis=0))
+    with pytest.raises(ValueError, match="x has one feature"):
+        cka_sampled_features(x[:, :1], y)

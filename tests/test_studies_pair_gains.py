@@ -111,7 +111,8 @@ def test_rows_of_test_clients_decide_no_scale_of_a_sum():
 def test_every_measure_is_taken_of_every_pair():
     rng = np.random.default_rng(0)
     parts = pd.Series(np.resize(["train", "validation"], 120))
-    embeddings = {name: rng.normal(size=(120, 5)) for name in "abc"}
+    # Features that have something in common, without which not every measure is defined.
+    embeddings = {name: rng.normal(size=(120, 5)) + rng.normal(size=(120, 1)) for name in "abc"}
     found = pair_measures(embeddings, parts, options={"geometry_score": {"complexes": 20}})
     assert list(found) == list(MEASURES) and len(found) == 3 and not found.attrs["undefined"]
     assert np.isfinite(found.to_numpy()).all()

@@ -6,12 +6,20 @@ torch tensors. :data:`MEASURES` lists them by name with orientation, range and i
 to one pair, :func:`similarity_matrices` many to all pairs of many representations at once.
 """
 
+from helpers.similarity.calibration import calibrate
 from helpers.similarity.cca import cca, pwcca, svcca
-from helpers.similarity.cka import cka, cka_rbf, cka_unbiased
+from helpers.similarity.cka import cka, cka_rbf, cka_sampled_features, cka_unbiased
+from helpers.similarity.containment import information_imbalance, probe_transfer
 from helpers.similarity.dependence import distance_correlation, distance_correlation_unbiased
 from helpers.similarity.graphs import geometry_score, imd
-from helpers.similarity.matching import hard_correlation_match, soft_correlation_match
+from helpers.similarity.matching import (
+    hard_correlation_match,
+    partial_soft_matching,
+    soft_correlation_match,
+    soft_matching,
+)
 from helpers.similarity.matrices import compare, similarity_matrices, similarity_matrix
+from helpers.similarity.neighbour_kernels import cknna, cycle_knn, mka
 from helpers.similarity.neighbours import jaccard, mutual_knn, rank_similarity, second_order_cosine
 from helpers.similarity.registry import MEASURES
 from helpers.similarity.rsa import mantel_test, rsa, rsm_norm_difference
@@ -22,6 +30,7 @@ from helpers.similarity.shape import (
     procrustes,
     procrustes_normalized,
 )
+from helpers.similarity.spanning import max_rtd_lite, nts, srtd_lite
 from helpers.similarity.statistics import concentricity_difference, magnitude_difference, uniformity_difference
 from helpers.similarity.subspace import eigenspace_overlap, gulp, linear_regression
 from helpers.similarity.topology import cross_barcode, rtd, rtd_lite, rtd_lite_barcode, rtd_matrix
@@ -30,13 +39,17 @@ __all__ = [
     "MEASURES",
     "aligned_cosine",
     "angular_shape",
+    "calibrate",
     "cca",
     "cka",
     "cka_rbf",
+    "cka_sampled_features",
     "cka_unbiased",
-    "cross_barcode",
+    "cknna",
     "compare",
     "concentricity_difference",
+    "cross_barcode",
+    "cycle_knn",
     "distance_correlation",
     "distance_correlation_unbiased",
     "eigenspace_overlap",
@@ -44,12 +57,18 @@ __all__ = [
     "gulp",
     "hard_correlation_match",
     "imd",
+    "information_imbalance",
     "jaccard",
     "linear_regression",
     "magnitude_difference",
     "mantel_test",
+    "max_rtd_lite",
+    "mka",
     "mutual_knn",
+    "nts",
+    "partial_soft_matching",
     "permutation_procrustes",
+    "probe_transfer",
     "procrustes",
     "procrustes_normalized",
     "pwcca",
@@ -64,6 +83,8 @@ __all__ = [
     "similarity_matrices",
     "similarity_matrix",
     "soft_correlation_match",
+    "soft_matching",
+    "srtd_lite",
     "svcca",
     "uniformity_difference",
 ]

@@ -417,6 +417,38 @@ def merge_scales(union, first):
 
 
 @nb.njit(nogil=True, cache=True)
+def join_components(ends, lengths, n):
+    """Parent of every object and the scale at which it got it, smaller components under larger ones."""
+    parent, scale, size = np.arange(n), np.full(n, np.inf), np.ones(n, np.int64)
+    for e in range(len(ends)):
+        a, b = ends[e, 0], ends[e, 1]
+        while parent[a] != a:
+            a = parent[a]
+        while parent[b] != b:
+            b = parent[b]
+        if size[a] > size[b]:
+            a, b = b, a
+        parent[a], scale[a] = b, lengths[e]
+        size[b] += size[a]
+    return parent, scale
+
+
+@nb.njit(nogil=True, cache=True)
+def joined_at(parent, scale, pairs):
+    """Scale at which the two objects of every pair are in one component: scales grow on the way up."""
+    out = np.empty(len(pairs))
+    for m in range(len(pairs)):
+        i, j, at = pairs[m, 0], pairs[m, 1], 0.0
+        while i != j:
+            if scale[i] <= scale[j]:
+                at, i = scale[i], parent[i]
+            else:
+                at, j = scale[j], parent[j]
+        out[m] = at
+    return out
+
+
+@nb.njit(nogil=True, cache=True)
 def sum_before(block, start):
     """Sum of the entries left of the diagonal; row r of the block is vertex ``start + r``."""
     total = 0.0

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from helpers.arrays import as_matrix, as_pair, sum_of_squares
+from helpers.arrays import alike, as_matrix, as_pair, sum_of_squares
 from helpers.similarity._distances import distance_matrix, points, row_blocks, well_scaled
 from helpers.similarity.streaming import Objects, Requirements, Streamed, Totals, cosines
 
-__all__ = ["cka", "cka_rbf", "cka_unbiased"]
+__all__ = ["cka", "cka_rbf", "cka_sampled_features", "cka_unbiased"]
 
 Array = Any
 
@@ -77,14 +77,7 @@ def cka(
     x, y, xp = as_pair(x, y, rows=4 if unbiased else 2)
     if isinstance(kernel, str) and kernel == "linear":
         return STREAMED["cka"](x, y, kernel=kernel, bandwidth=bandwidth, unbiased=unbiased)
-    if kernel == "rbf":
-        if not (isinstance(bandwidth, (int, float)) and 0 < bandwidth < math.inf):
-            raise ValueError(f"bandwidth is {bandwidth!r}; a positive multiple of the median distance is needed")
-        k, m = _rbf(x, bandwidth, "x"), _rbf(y, bandwidth, "y")
-    elif callable(kernel):
-        k, m = _called(kernel, x, "x"), _called(kernel, y, "y")
-    else:
-        raise ValueError(f"kernel is {kernel!r}; it must be 'linear', 'rbf' or a function to a kernel matrix")
+    k, m = gram_of(x, kernel, bandwidth, "x"), gram_of(y, kernel, bandwidth, "y")
     return _from_grams(k, m, unbiased)
 
 
@@ -117,18 +110,121 @@ def cka_unbiased(x: Any, y: Any, *, kernel: str | Callable[[Array], Array] = "li
     return cka(x, y, kernel=kernel, bandwidth=bandwidth, unbiased=True)
 
 
+def cka_sampled_features(x: Any, y: Any) -> float:
+    r"""Linear CKA of two spaces of which the features, as well as the objects, are a sample.
+
+    With :math:`h(v, w)` the unbiased HSIC of two single features, over pairs of *different* features,
+
+    .. math:: \frac{\operatorname{mean}_{ab} h(x_a, y_b)}
+              {\sqrt{\operatorname{mean}_{a \ne b} h(x_a, x_b)\, \operatorname{mean}_{a \ne b} h(y_a, y_b)}} .
+
+    :func:`cka_unbiased` counts each feature with itself below the line, where another sample of features would have
+    two different ones; with few features it is too low for that.
+
+    Parameters
+    ----------
+    x, y
+        Representations of shape (n, p) and (n, q), p and q at least 2, the features exchangeable draws (neurons of a
+        layer, say). A feature of x that is, up to scale, sign and offset, a feature of y counts as one draw: the pair
+        is left out above the line as well.
+
+    Returns
+    -------
+    float
+        A similarity without fixed limits: 1 for equal representations, 0 on average for independent data, and the
+        ratio of estimates may be beyond 1 or below 0.
+
+    Raises
+    ------
+    ValueError
+        If n < 4, a representation has a single feature or is constant, or the mean below the line is not positive: the
+        features have nothing in common that another sample of features would repeat.
+
+    Notes
+    -----
+    Not invariant to rotations: they are sums of features, and no sample of the same space. Invariant to permutations of
+    features, translation and isotropic scaling of either side. Cost: O(n (p + q)²) time.
+    Chun, Canatar, Chung and Lee (2025), Estimating neural representation alignment from sparsely sampled inputs and
+    features, arXiv 2502.15104. The formula was read in the code of Groeger, Wen and Brbic (2026), arXiv 2602.14486.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.similarity.cka import cka_sampled_features, cka_unbiased
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.normal(size=(300, 3)) @ rng.normal(size=(3, 40)) + rng.normal(size=(300, 40))
+    >>> x, y = features[:, :20], features[:, 20:]  # two samples of the features of one space
+    >>> round(cka_unbiased(x, y), 2) < 0.85, abs(cka_sampled_features(x, y) - 1) < 0.15
+    (True, True)
+    """
+    x, y, _ = as_pair(x, y, rows=4)
+    return _between_samples(_sampled(x, "x"), _sampled(y, "y"))
+
+
+def _sampled(x: Array, name: str = "x") -> tuple[Array, float]:
+    """The centred features, and the mean of the HSIC of two different ones."""
+    x = well_scaled(as_matrix(x, name, rows=4), name)
+    xp, width = array_namespace(x), x.shape[1]
+    if width < 2:
+        raise ValueError(f"{name} has one feature; cka_sampled_features needs at least two of each side")
+    between = _single_features(x, x)[0]
+    own = xp.linalg.diagonal(between)
+    mean = (float(xp.sum(between)) - float(xp.sum(own))) / (width * (width - 1))
+    if not mean > 1e-12 * float(xp.sum(xp.abs(own))) / width:
+        raise ValueError(f"{name}: its features have nothing in common, on average; cka_sampled_features is undefined")
+    return x, mean
+
+
+def _single_features(x: Array, y: Array) -> tuple[Array, Array]:
+    """Unbiased HSIC (times n(n - 3)) of every feature of x with every one of y, and the squares of their cosines."""
+    xp, n, products, squares = array_namespace(x), x.shape[0], 0.0, 0.0
+    left = right = 0.0
+    for start, stop in row_blocks(n, max(x.shape[1], y.shape[1])):
+        u, v = (xp.astype(of[start:stop, :], xp.float64, copy=False) for of in (x, y))
+        products, squares = products + xp.matmul(u.T, v), squares + xp.matmul((u * u).T, v * v)
+        left, right = left + xp.sum(u * u, axis=0), right + xp.sum(v * v, axis=0)
+    traces = left[:, None] * right[None, :]
+    between = products**2 - squares * (n / (n - 2)) + traces / ((n - 1) * (n - 2))
+    return between, products**2 / xp.where(traces > 0, traces, xp.ones_like(traces))
+
+
+def _between_samples(a: tuple[Array, float], b: tuple[Array, float]) -> float:
+    x, y, xp = alike(a[0], b[0])
+    between, squares = _single_features(x, y)
+    # One feature on both sides, but for scale, sign and offset: its cosine is 1 up to the rounding of its sums.
+    same = squares > 1 - 64 * x.shape[0] ** 0.5 * float(xp.finfo(x.dtype).eps)
+    count = int(xp.sum(xp.astype(~same, xp.int64)))
+    if not count:
+        raise ValueError("every feature of x is one of y; cka_sampled_features is undefined")
+    return float(xp.sum(xp.where(same, xp.zeros_like(between), between))) / count / math.sqrt(a[1] * b[1])
+
+
+def gram_of(x: Array, kernel: str | Callable[[Array], Array], bandwidth: float, name: str) -> Array:
+    """The kernel matrix (n, n) of one representation, before centring; options as in :func:`cka`."""
+    if isinstance(kernel, str) and kernel == "linear":
+        x = well_scaled(x, name)
+        return array_namespace(x).matmul(x, x.T)
+    if isinstance(kernel, str) and kernel == "rbf":
+        if not (isinstance(bandwidth, (int, float)) and 0 < bandwidth < math.inf):
+            raise ValueError(f"bandwidth is {bandwidth!r}; a positive multiple of the median distance is needed")
+        return _rbf(x, bandwidth, name)
+    if callable(kernel):
+        return _called(kernel, x, name)
+    raise ValueError(f"kernel is {kernel!r}; it must be 'linear', 'rbf' or a function to a kernel matrix")
+
+
+def centred_gram(gram: Array, unbiased: bool, name: str) -> Array:
+    """A kernel matrix, double-centred or (``unbiased``) U-centred; raises ``ValueError`` if nothing is left."""
+    out = _u_centred(gram) if unbiased else _double_centred(gram)
+    noise = (8 * float(array_namespace(gram).finfo(gram.dtype).eps)) ** 2
+    _check_defined(sum_of_squares(out), noise * sum_of_squares(gram), name)
+    return out
+
+
 def _from_grams(k: Array, m: Array, unbiased: bool) -> float:
     """Cosine between two kernel matrices, double-centred or (``unbiased``) U-centred; overwrites neither."""
-    xp = array_namespace(k)
-    noise = (8 * float(xp.finfo(k.dtype).eps)) ** 2
-    parts = []
-    for name, gram in (("x", k), ("y", m)):
-        out = _u_centred(gram) if unbiased else _double_centred(gram)
-        square = sum_of_squares(out)
-        _check_defined(square, noise * sum_of_squares(gram), name)
-        parts.append((out, square))
-    (a, aa), (b, bb) = parts
-    return min(1.0, _dot(a, b) / math.sqrt(aa * bb))
+    a, b = centred_gram(k, unbiased, "x"), centred_gram(m, unbiased, "y")
+    return min(1.0, _dot(a, b) / math.sqrt(sum_of_squares(a) * sum_of_squares(b)))
 
 
 def _double_centred(gram: Array) -> Array:
@@ -224,3 +320,5 @@ STREAMED = {
     "cka": Streamed(_requires, _from_sums),
     "cka_unbiased": Streamed(partial(_requires, unbiased=True), partial(_from_sums, unbiased=True)),
 }
+
+_PARTS = {"cka_sampled_features": (_sampled, _between_samples)}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace
 
-from helpers.arrays import alike, as_pair, centred, row_slices, to_numpy
+from helpers.arrays import alike, as_pair, centred, check_number, row_slices, to_numpy
 from helpers.similarity._distances import rescaled
 
-__all__ = ["hard_correlation_match", "soft_correlation_match"]
+__all__ = ["hard_correlation_match", "partial_soft_matching", "soft_correlation_match", "soft_matching"]
 
 Array = Any
 
@@ -84,6 +85,84 @@ def soft_correlation_match(x: Any, y: Any) -> float:
     return _between_soft(_standardised(x, "x"), _standardised(y, "y"))
 
 
+def soft_matching(x: Any, y: Any) -> float:
+    r"""Mean correlation of features under the optimal transport between the features of the two.
+
+    Every feature of x gives 1/p of a mass and every one of y receives 1/q; of all plans T with these sums of rows and
+    columns the value is the largest :math:`\sum_{ij} T_{ij} C_{ij}`, with C the Pearson correlations. It is 1 minus the
+    transport cost at costs 1 - C. For p = q it is :func:`hard_correlation_match`.
+
+    A **similarity** in [−1, 1]. Unlike :func:`soft_correlation_match`, no feature is the partner of many for free, and
+    unlike :func:`hard_correlation_match` none is left out where widths differ. Invariances, dtypes and errors are those
+    of :func:`hard_correlation_match`. O(npq) for the correlations; the transport, by network simplex on the host, is
+    about cubic in the width.
+
+    References
+    ----------
+    Khosla, Williams (2024), "Soft matching distance: a metric on neural representations that captures single-neuron
+    tuning", UniReps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.similarity.matching import soft_matching
+    >>> x = np.array([[1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
+    >>> round(soft_matching(x, x[:, :1]), 4)  # half of the mass of the one feature goes to one unrelated
+    0.5
+    """
+    x, y, _ = as_pair(x, y)
+    return _between_transport(_standardised(x, "x"), _standardised(y, "y"))
+
+
+def partial_soft_matching(x: Any, y: Any, *, mass: float = 0.8) -> float:
+    r"""Mean correlation of the features that the best partial transport matches, the rest left alone.
+
+    As :func:`soft_matching`, but only a share ``mass`` of both sides is matched, that with the highest correlations:
+    features of noise need no partner. The value is :math:`\sum_{ij} T_{ij} C_{ij}` over the mass.
+
+    A **similarity** in [−1, 1], no smaller than that of a larger mass. Invariances, dtypes and errors are those of
+    :func:`hard_correlation_match`.
+
+    Parameters
+    ----------
+    x, y : array_like or tensor of shape (n, p) and (n, q)
+        Two representations of the same n objects.
+    mass
+        Share of the features to match, above 0 and at most 1; at 1 it is :func:`soft_matching`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        In the same cases as :func:`hard_correlation_match`, and if ``mass`` is out of range.
+
+    Notes
+    -----
+    The released code of the paper reports 1 minus the cost, 1 - m + Σ T C, which falls in no range of its own; dividing
+    by the mass makes it a mean correlation.
+
+    References
+    ----------
+    Kapoor, Williams, Khosla (2026), "Partial soft-matching distance for neural representational comparison with partial
+    unit correspondence", ICLR.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.similarity.matching import partial_soft_matching, soft_matching
+    >>> rng = np.random.default_rng(0)
+    >>> x, noise = rng.normal(size=(500, 8)), rng.normal(size=(500, 4))
+    >>> with_noise = np.column_stack([x[:, :6], noise[:, :2]])
+    >>> round(partial_soft_matching(x, with_noise, mass=0.75), 2), round(soft_matching(x, with_noise), 1)
+    (1.0, 0.7)
+    """
+    x, y, _ = as_pair(x, y)
+    return _between_partial(_partly(x, "x", mass), _partly(y, "y", mass))
+
+
 def _standardised(x: Array, name: str = "x") -> Array:
     """The features centred and scaled to norm 1, constant ones zero."""
     x = centred(rescaled(x)[0], name)
@@ -117,6 +196,39 @@ def _between_soft(a: Array, b: Array) -> float:
     return sum(float(xp.mean(xp.max(correlations, axis=axis), dtype=xp.float64)) for axis in (0, 1)) / 2
 
 
+def _partly(x: Array, name: str = "x", mass: float = 0.8) -> tuple[Array, float]:
+    check_number(mass, "mass", lambda share: 0 < share <= 1, "a share above 0 and at most 1")
+    return _standardised(x, name), float(mass)
+
+
+def _between_transport(a: Array, b: Array) -> float:
+    from ot import emd
+
+    correlations = to_numpy(_correlations(a, b)).astype(np.float64)
+    p, q = correlations.shape
+    if p == q:
+        return _between_hard(a, b)  # the vertices of the plans are the permutations
+    plan = emd(np.full(p, 1 / p), np.full(q, 1 / q), 1 - correlations, numItermax=10_000_000)
+    return float(np.clip(np.sum(plan * correlations), -1.0, 1.0))
+
+
+def _between_partial(a: tuple[Array, float], b: tuple[Array, float]) -> float:
+    from ot import emd
+
+    correlations, mass = to_numpy(_correlations(a[0], b[0])).astype(np.float64), a[1]
+    if mass == 1:
+        return _between_transport(a[0], b[0])
+    p, q = correlations.shape
+    # What is left alone goes to a dummy on the other side, free of cost; dummies take nothing of each other.
+    costs = np.zeros((p + 1, q + 1))
+    costs[:p, :q] = 1 - correlations
+    costs[p, q] = 8.0
+    plan = emd(
+        np.append(np.full(p, 1 / p), 1 - mass), np.append(np.full(q, 1 / q), 1 - mass), costs, numItermax=10_000_000
+    )
+    return float(np.clip(np.sum(plan[:p, :q] * correlations) / np.sum(plan[:p, :q]), -1.0, 1.0))
+
+
 def _correlations(a: Array, b: Array) -> Array:
     a, b, xp = alike(a, b)
     return xp.clip(xp.matmul(a.T, b), -1, 1)
@@ -125,4 +237,6 @@ def _correlations(a: Array, b: Array) -> Array:
 _PARTS = {
     "hard_correlation_match": (_standardised, _between_hard),
     "soft_correlation_match": (_standardised, _between_soft),
+    "soft_matching": (_standardised, _between_transport),
+    "partial_soft_matching": (_partly, _between_partial),
 }

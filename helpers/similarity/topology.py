@@ -114,7 +114,7 @@ def rtd(
     0.728
     """
     x, y, _ = as_pair(x, y)
-    options = _Options(direction, normalize, quantile, distance)
+    options = GraphOptions(direction, normalize, quantile, distance)
     subsets = _subsets(x.shape[0], trials, batch, rng)
 
     def value(rows: np.ndarray) -> float:
@@ -181,7 +181,7 @@ def cross_barcode(
             rows = _subsets(x.shape[0], 1, batch, rng)[0]
             x, y = _take(x, rows), _take(y, rows)
         return rtd_lite_barcode(x, y, normalize=normalize, quantile=quantile, distance=distance)
-    options = _Options("xy", normalize, quantile, distance)
+    options = GraphOptions("xy", normalize, quantile, distance)
     rows = _subsets(x.shape[0], 1, x.shape[0] if batch is None else batch, rng)[0]
     bars = _bars(_graph(_take(x, rows), "x", options), _graph(_take(y, rows), "y", options))
     return bars[np.lexsort((bars[:, 1], bars[:, 0]))]
@@ -251,7 +251,7 @@ def rtd_matrix(
     import pandas as pd
     from tqdm.auto import tqdm
 
-    options = _Options("both", normalize, quantile, distance)
+    options = GraphOptions("both", normalize, quantile, distance)
     names = list(representations)
     if len(names) < 2:
         raise ValueError(f"representations has {len(names)} entries; at least two are needed")
@@ -355,7 +355,7 @@ def rtd_lite(
     >>> rtd_lite(x, y, normalize="mean")  # (0.25 + 2) - (0.25 + 0.25)
     1.75
     """
-    options = _Options(direction, normalize, quantile, distance)
+    options = GraphOptions(direction, normalize, quantile, distance)
     _, joined, own = _spanning_lengths(x, y, options, max_memory)
     return max(0.0, float(np.mean([lengths.sum() for lengths in own]) - joined.sum()))
 
@@ -407,7 +407,7 @@ def rtd_lite_barcode(
     """
     from helpers.similarity._cone import merge_scales
 
-    options = _Options("xy", normalize, quantile, distance)
+    options = GraphOptions("xy", normalize, quantile, distance)
     trees, births, (deaths,) = _spanning_lengths(x, y, options, max_memory)
     union, first = np.argsort(births, kind="stable"), np.argsort(deaths, kind="stable")
     births, deaths = births[union], deaths[first]
@@ -416,7 +416,7 @@ def rtd_lite_barcode(
     return bars[np.lexsort((bars[:, 1], bars[:, 0]))]
 
 
-class _Options:
+class GraphOptions:
     """Checked options that all functions share."""
 
     def __init__(self, direction: str, normalize: str, quantile: float, distance: str) -> None:
@@ -452,7 +452,7 @@ class _Graph(NamedTuple):
     negligible: float  # the length below which the original definition takes 0
 
 
-def _graph(x: Array, name: str, options: _Options) -> _Graph:
+def _graph(x: Array, name: str, options: GraphOptions) -> _Graph:
     """Distances between the rows of x, normalised and sorted."""
     n = x.shape[0]
     distances = _pairwise(x, options.distance)
@@ -561,7 +561,7 @@ class _Pool(ThreadPoolExecutor):
         self.shutdown(wait=True, cancel_futures=kind is not None)
 
 
-def _digest(names: list[str], arrays: list[Array], subsets: list[np.ndarray], options: _Options) -> str:
+def _digest(names: list[str], arrays: list[Array], subsets: list[np.ndarray], options: GraphOptions) -> str:
     """What the values depend on: the names, the rows that are drawn, and the options."""
     out = hashlib.sha256(json.dumps([[str(name) for name in names], vars(options)]).encode())
     for rows in subsets:
@@ -574,10 +574,10 @@ def _digest(names: list[str], arrays: list[Array], subsets: list[np.ndarray], op
     return out.hexdigest()
 
 
-class _Blocks:
+class DistanceBlocks:
     """The distances of all rows to those before them, a block of rows at a time; kept if they fit in the memory."""
 
-    def __init__(self, x: Array, name: str, options: _Options, max_memory: int) -> None:
+    def __init__(self, x: Array, name: str, options: GraphOptions, max_memory: int) -> None:
         x = rescaled(x)[0]
         self.of: Points = points(x, options.distance)
         self.n = x.shape[0]
@@ -604,7 +604,7 @@ class _Blocks:
             i, j = (torch.as_tensor(k, device=device(self.of.near)) for k in (i, j))
         return to_numpy(pair_distances(self.of, i, j)) / self.unit
 
-    def _unit(self, options: _Options) -> float:
+    def _unit(self, options: GraphOptions) -> float:
         from helpers.similarity._cone import sum_before
 
         if options.normalize == "mean":
@@ -633,10 +633,10 @@ class _Blocks:
         return float(values[low - below]), float(values[high - below] if high - below < inside else following)
 
 
-class _Forest:
+class SpanningForest:
     """The minimum spanning tree of min(x, y), grown by blocks of rows."""
 
-    def __init__(self, x: _Blocks, y: _Blocks) -> None:
+    def __init__(self, x: DistanceBlocks, y: DistanceBlocks) -> None:
         self.scales = 1 / x.unit, 1 / y.unit
         self.ends = np.empty((0, 2), np.int32)
         self.weights = np.empty(0)
@@ -654,14 +654,14 @@ class _Forest:
 
 
 def _spanning_lengths(
-    x: Any, y: Any, options: _Options, max_memory: int
+    x: Any, y: Any, options: GraphOptions, max_memory: int
 ) -> tuple[list[np.ndarray], np.ndarray, list[np.ndarray]]:
     """Minimum spanning trees of min(r_x, r_y) and of the sides that the direction asks for, and their edge lengths."""
     x, y, _ = as_pair(x, y)
     check_count(max_memory, "max_memory", least=1 << 20, why="bytes")
-    x, y = (_Blocks(of, name, options, max_memory) for of, name in ((x, "x"), (y, "y")))
+    x, y = (DistanceBlocks(of, name, options, max_memory) for of, name in ((x, "x"), (y, "y")))
     own = {"xy": [x], "yx": [y], "both": [x, y]}[options.direction]
-    forests = [_Forest(x, y), *(_Forest(side, side) for side in own)]
+    forests = [SpanningForest(x, y), *(SpanningForest(side, side) for side in own)]
     with _pool(None, len(forests)) as pool:
         for (start, a), (_, b) in zip(x, y, strict=True):
             blocks = [(a, b), *((a, a) if side is x else (b, b) for side in own)]
