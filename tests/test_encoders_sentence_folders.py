@@ -199,3 +199,16 @@ def test_an_encoder_that_cannot_be_read_is_refused_in_words(tmp_path, read):
             assert len(got) == 3 and all(x.shape == (len(TEXTS), 16) for x in got.values())
         except ValueError as error:
             assert str(tmp_path / name) in str(error) and "\n" not in str(error)
+
+
+def test_no_model_is_loaded_without_saying_that_its_code_is_not_run():
+    import ast
+    from pathlib import Path
+
+    import helpers
+
+    for path in Path(helpers.__file__).parent.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "from_pretrained":
+                words = {keyword.arg for keyword in call.keywords}
+                assert None in words or "trust_remote_code" in words, f"{path}:{call.lineno}"

@@ -106,7 +106,9 @@ def load_encoder(folder: str | os.PathLike[str]) -> PreTrainedModel:
     from helpers.encoders.extraction import quiet
 
     with quiet():
-        return AutoModelForPreTraining.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        return AutoModelForPreTraining.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False
+        )
 
 
 def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, layers: int | None = None) -> PreTrainedModel:
@@ -135,7 +137,7 @@ def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer that lies in a folder; nothing is downloaded."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 def trained_tokenizer(recipe: Recipe, table: pd.DataFrame) -> PreTrainedTokenizerBase:
