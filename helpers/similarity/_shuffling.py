@@ -26,6 +26,7 @@ from helpers.similarity.registry import Measure
 from helpers.similarity.streaming import Objects, Totals, totals_of
 
 DOUBLE = 4096  # objects up to which kernels are kept in double precision
+ROWS = 32  # of a shuffled kernel at a time
 
 
 class Shuffling(NamedTuple):
@@ -88,22 +89,36 @@ class _Kernel(NamedTuple):
     size: float = 1.0
 
 
-@njit(nogil=True, cache=True, fastmath=True)
-def _products(lefts, right, order):
-    """Sums over i and j of left[i, j] right[order[i], order[j]] of symmetric matrices."""
-    count, n = len(lefts), len(right)
-    out = np.zeros(count)
-    row = np.empty(n, right.dtype)
-    for i in range(n):
+@njit(nogil=True, cache=True)
+def _gather(right, order, start, stop, out):
+    """Rows ``start`` to ``stop`` of the shuffled matrix, up to the diagonal."""
+    for i in range(start, stop):
         at = order[i]
         for j in range(i + 1):
-            row[j] = right[at, order[j]]
-        for m in range(count):
-            left = lefts[m]
-            total = right[0, 0] * 0
-            for j in range(i):
-                total += left[i, j] * row[j]
-            out[m] += 2 * np.float64(total) + np.float64(left[i, i] * row[i])
+            out[i - start, j] = right[at, order[j]]
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def _lower_product(left, block, start, stop):
+    """What these rows and the columns that mirror them add to the inner product of two symmetric matrices."""
+    out = 0.0
+    for i in range(start, stop):
+        total = left[0, 0] * 0
+        for j in range(i):
+            total += left[i, j] * block[i - start, j]
+        out += 2 * np.float64(total) + np.float64(left[i, i] * block[i - start, i])
+    return out
+
+
+def _products(lefts: Sequence[np.ndarray], right: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Sums over i and j of left[i, j] right[order[i], order[j]] of symmetric matrices."""
+    n, out = len(right), np.zeros(len(lefts))
+    block = np.empty((min(ROWS, n), n), right.dtype)
+    for start in range(0, n, ROWS):
+        stop = min(start + ROWS, n)
+        _gather(right, order, start, stop, block)
+        for m, left in enumerate(lefts):
+            out[m] += _lower_product(left, block, start, stop)
     return out
 
 
@@ -114,7 +129,7 @@ def _dense(
 ) -> Shuffling:
     def values(lefts: Sequence[_Kernel], other: _Kernel, order: np.ndarray | None) -> np.ndarray:
         order = np.arange(len(other.matrix)) if order is None else order
-        products = _products(tuple(each.matrix for each in lefts), other.matrix, order)
+        products = _products([each.matrix for each in lefts], other.matrix, order)
         return np.array([finish(product, each, other) for product, each in zip(products, lefts, strict=True)])
 
     return Shuffling(left, right, values, dense=True)
