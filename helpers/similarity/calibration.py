@@ -110,7 +110,9 @@ def calibrate(
     where the measure allows: entries of kernel matrices (CKA, RSA, distance correlation, regressions), lists of
     neighbours, spanning trees, bases. A shuffle of one pair then takes O(n²) operations for kernels, O(nk) for
     neighbours, O(npq) where products of features are needed, and what the measure takes for the others (RTD and the
-    other measures of joined graphs: choose ``n_objects``). Measures that do not see which object is which, such as
+    other measures of joined graphs: choose ``n_objects``). On one core, 4000 objects and 768 features, a shuffle of one
+    pair took less than 0.1 ms for lists of neighbours, 2 to 5 ms for NTS and MKA, 13 ms for CKA, and 90 to 150 ms for
+    Procrustes, CCA and second-order cosine. Measures that do not see which object is which, such as
     ``magnitude_difference``, have p-value 1.
 
     References
