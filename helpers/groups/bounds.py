@@ -181,8 +181,8 @@ def triplet_share(anchors: Any, positives: Any, negatives: Any, *, margin: float
     Examples
     --------
     >>> from helpers.groups.bounds import triplet_share
-    >>> triplet_share([[0.0]], [[1.0], [4.0]], [[2.0], [3.0], [5.0]])
-    0.6666666666666666
+    >>> triplet_share([[0.0]], [[1.0], [4.0]], [[2.0], [5.0]])
+    0.75
     """
     a, p, n = _matrices(anchors=anchors, positives=positives, negatives=negatives)
     if not math.isfinite(margin):

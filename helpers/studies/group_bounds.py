@@ -109,8 +109,8 @@ def ring(k: int = 8) -> Constructed:
     Examples
     --------
     >>> from helpers.studies.group_bounds import ring
-    >>> ring(4).other.round().tolist()
-    [[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [-0.0, -1.0]]
+    >>> ring(4).other.round().astype(int).tolist()
+    [[1, 0], [0, 1], [-1, 0], [0, -1]]
     """
     turns = 2 * np.pi * np.arange(check_count(k, "k", least=2)) / k
     return Constructed(np.zeros((1, 2)), np.zeros((1, 2)), np.c_[np.cos(turns), np.sin(turns)])
