@@ -43,3 +43,28 @@ def x():
     from embedding_files import N, P
 
     return np.random.default_rng(0).normal(size=(N, P))
+
+
+@pytest.fixture(scope="session")
+def suspects():
+    """Two unlike embeddings with their suspects, the similarities of all, and what is redundant."""
+    from report_data import spaces
+
+    from helpers.report import find_redundant, pairwise_similarity
+
+    found = spaces()
+    table = pairwise_similarity(found)
+    return found, table, find_redundant(found, table)
+
+
+@pytest.fixture(scope="session")
+def built():
+    """A report on two embeddings that complement each other, a copy turned, and noise; and what it said meanwhile."""
+    from report_data import halves
+
+    from helpers.report import build
+
+    found, labels = halves(150)
+    found["turned"] = found["one"] @ np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    said = []
+    return build(found, labels=labels, progress=said.append), said, found, labels

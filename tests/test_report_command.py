@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_report import LEFT, halves
+from report_data import LEFT, halves
 
 from helpers.__main__ import main
 from helpers.book.render import outside_loads

@@ -5,8 +5,17 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from report_data import halves
 
-from helpers.report import BEST, PLAIN, TargetEvaluation, decide
+from helpers.report import (
+    BEST,
+    PLAIN,
+    TargetEvaluation,
+    cost_table,
+    decide,
+    evaluate_by_labels,
+    fit_chosen,
+)
 from helpers.report.decisions import ONE_EACH
 from helpers.report.sentences import no_gain_in_words, redundancy_in_words, verdict_in_words
 
@@ -197,3 +206,45 @@ def test_where_nothing_is_above_chance_nothing_is_recommended():
     target = target_of({"e0": 0.22, "e1": 0.2, PLAIN: 0.23}, ["e0"], {(PLAIN, BEST): "not distinguishable"})
     decisions = decide(["e0", "e1"], findings(), "labels", *target)
     assert not decisions.useful and "**Nothing here is above chance**" in verdict_in_words(*target, decisions)
+
+
+def test_the_final_ensemble_is_the_one_of_the_evaluation():
+    found, labels = halves(150)
+    groups = {"one": ["one"], "other": ["other"]}
+    evaluation = evaluate_by_labels(found, labels, groups=groups, width=4, folds=3)
+    for label in evaluation.methods:
+        fitted = fit_chosen(found, groups, label=label, evaluation=evaluation, width=4)
+        assert fitted.transform({name: found[name] for name in fitted.names_}).shape[1] in (3, 4)
+    bare = fit_chosen(found, groups, width=4)
+    assert bare.names_ == ["one", "other"]
+    table = cost_table(["one", "other"], [3, 3], {"both": (["one", "other"], 4)})
+    assert table.loc["both"].to_dict() == {"width": 4, "bytes_per_object": 16, "encoders": 2}
+
+
+def test_a_decision_follows_the_verdict_and_the_sentence_says_it():
+    folds = pd.DataFrame({BEST: ["a", "b", "a"]})
+    weights = pd.DataFrame({"method": [PLAIN, "QP"], "fold": 0, "a": 0.5, "b": 0.5})
+    evaluation = TargetEvaluation("accuracy", 0.5, pd.DataFrame(), np.arange(3), folds, weights)
+    table = pd.DataFrame(
+        {"kind": ["single", "single", "ensemble", "ensemble"], "score": [0.9, 0.6, 0.7, 0.8], "ci_low": 0.5,
+         "ci_high": 0.95, "chance": 0.4},
+        index=["a", "b", PLAIN, "QP"],
+    )  # fmt: skip
+    found = pd.DataFrame(columns=["embedding", "finding", "of", "noise", "evidence"])
+    told = {
+        "better": "Take the ensemble QP**, which reads a and b.",
+        "not distinguishable": "Stay with a alone",
+        "worse": "does harm",
+    }
+    for verdict, words in told.items():
+        row = {"gain": 0.1, "ci_low": 0.0, "ci_high": 0.2, "p": 0.02}
+        gain = pd.DataFrame(
+            [{"method": "QP", "against": BEST, "verdict": verdict, **row},
+             {"method": PLAIN, "against": BEST, "verdict": "better", **row},
+             {"method": "QP", "against": PLAIN, "verdict": "better", **row}]
+        )  # fmt: skip
+        decisions = decide(["a", "b"], found, "labels", evaluation, table, gain)
+        assert (decisions.ensemble, decisions.best_single, decisions.verdict) == ("QP", "a", verdict)
+        assert decisions.use == ("QP" if verdict == "better" else "a")
+        said = verdict_in_words(evaluation, table, gain, decisions)
+        assert words in said.split("\n\n")[-1] and f"a (2 of 3 folds) and b (1 of 3 folds): **{verdict}**" in said

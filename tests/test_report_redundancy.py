@@ -3,10 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tolerance
+from report_data import spaces
 from scipy.stats import binom
 
-from helpers.report import find_redundant, pairwise_similarity
+from helpers.report import (
+    decide,
+    find_redundant,
+    pairwise_similarity,
+    redundancy_groups,
+)
 from helpers.report.relations import relation_of, sides_of
+from helpers.report.sentences import redundancy_in_words
 from helpers.similarity.cka import cka_unbiased
 from helpers.similarity.dependence import distance_correlation_unbiased
 
@@ -130,3 +138,47 @@ def test_the_level_holds_for_the_whole_list():
         )
         wrong += set(find_redundant(spaces, table)["finding"]) != {"unrelated"}
     assert wrong <= binom.isf(1e-4, count, 0.05)
+
+
+def test_rotated_noisy_and_random_embeddings_are_named(suspects):
+    found = suspects[2].set_index("embedding")
+    assert found["finding"].to_dict() == {
+        "dice": "noise",
+        "turned": "rotated copy",
+        "noisy": "noisy copy",
+        "turned and noisy": "noisy copy",
+    }
+    assert (found.loc[["turned", "noisy", "turned and noisy"], "of"] == "x").all()
+    x, noisy = suspects[0]["x"], suspects[0]["noisy"]
+    share = np.sum((noisy - x).var(axis=0)) / np.sum(noisy.var(axis=0))
+    off = share * tolerance.of_a_mean(np.sqrt(2), x.size)  # of a variance of so many entries
+    assert found.loc["noisy", "noise"] == pytest.approx(share, abs=off)
+    names = list(suspects[0])
+    words = redundancy_in_words(names, suspects[2], decide(names, suspects[2]), [], 0.95)
+    assert "**turned is a rotated copy of x**, or the other way round" in words and "what is left is x and y" in words
+
+
+def test_groups_leave_out_noise_and_noisy_copies(suspects):
+    assert redundancy_groups(list(suspects[0]), suspects[2]) == {"x": ["x", "turned"], "y": ["y"]}
+
+
+def test_a_plain_copy_is_not_called_rotated():
+    x = spaces()["x"]
+    two = {"x": x, "again": 2 * x + 3}
+    assert find_redundant(two, pairwise_similarity(two))["finding"].tolist() == ["copy"]
+
+
+def test_a_rerun_is_the_yardstick_of_redundancy():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 6)) * 0.7 ** np.arange(6)
+    runs = {name: np.tanh(x @ rng.normal(size=(6, 40))) for name in ("run 1", "run 2", "third")}
+    found = runs | {"far": np.tanh(rng.normal(size=(200, 6)) + 0.3 * x)}
+    table = pairwise_similarity(found)
+    by_threshold = find_redundant(found, table, threshold=0.999)
+    assert "third" not in set(by_threshold["embedding"])
+    low = table.assign(ci_low=np.where((table["a"] == "run 1") & (table["b"] == "run 2"), 0.5, table["ci_low"]))
+    by_same_model = find_redundant(found, low, same_model=["run 1", "run 2"])
+    assert ("third", "redundant") in set(zip(by_same_model["embedding"], by_same_model["finding"], strict=True))
+    assert "run 2" not in set(by_same_model.loc[by_same_model["of"] == "run 1", "embedding"])
+    with pytest.raises(ValueError, match="same_model is .*two of the embeddings"):
+        find_redundant(found, table, same_model=["run 1", "nobody"])
