@@ -8,8 +8,9 @@ __all__ = ["INK", "heatmap", "use_book_style"]
 
 
 def use_book_style() -> None:
-    """Make every later figure of this kernel a figure of the book: transparent canvas, colour-blind-safe palette."""
+    """Make every later figure and table of this kernel one of the book: transparent canvas, whole texts in cells."""
     import matplotlib.pyplot as plt
+    import pandas as pd
     import seaborn as sns
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -21,3 +22,4 @@ def use_book_style() -> None:
     )
     set_matplotlib_formats("retina", facecolor="none")
     plt.rcParams["figure.dpi"] = 110
+    pd.set_option("display.max_colwidth", None)

@@ -300,7 +300,7 @@ def error_figure(found: pd.DataFrame, precision: float) -> Axes:
     ax.set_xticks(sizes, [str(n) for n in sizes])
     ax.set_yticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
     ax.minorticks_off()
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=8, loc="center right", bbox_to_anchor=(1, 0.6))
     return ax
 
 
