@@ -487,7 +487,7 @@ def digest_of_task(task: Any) -> str:
     --------
     >>> from helpers import tasks
     >>> found = tasks.load_tasks("documentation", "DocumentationRelatednessSTS", size=40)
-    >>> len(tasks.digest(found["DocumentationRelatednessSTS"]))
+    >>> len(tasks.digest_of_task(found["DocumentationRelatednessSTS"]))
     64
     """
     import hashlib
