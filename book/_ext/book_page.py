@@ -43,6 +43,8 @@ def setup(app):
     app.connect("config-inited", name_cache_after_helpers, priority=900)
     app.connect("html-page-context", keep_intervals_together)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
-    # a changed repair renders all pages again
-    this = int(hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8], 16)
+    # A changed repair or style renders all pages again: without a changed page, Sphinx would copy neither.
+    static = Path(app.srcdir) / "book" / "_static"
+    files = [Path(__file__), *sorted(path for path in static.rglob("*") if path.is_file())]
+    this = int(hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8], 16)
     return {"env_version": this, "parallel_read_safe": True, "parallel_write_safe": True}
