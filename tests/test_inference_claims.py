@@ -322,21 +322,21 @@ def test_a_table_of_claims_is_written_in_words():
     found = {"a": normal(1.0, 0.25), "b": share_finding(claims["b"], 15, 17, "experiments"), "d": absent("no D")}
     judged = judge(claims, found, on="small models")
     table = claims_table(judged)
-    assert table.columns.tolist() == ["on", "published", "here", "p", "units", "verdict", "note"]
+    assert table.columns.tolist() == ["verdict", "here", "published", "p", "units", "on", "note"]
     assert table.loc["A gains"].tolist() == [
-        "small models",
-        "+2.0",
+        YES,
         "+1.0 [+0.5, +1.5]",
+        "+2.0",
         "< 0.001",
         f"{MANY} tasks",
-        YES,
+        "small models",
         "smaller than published",
     ]
     assert table["published"].tolist() == ["+2.0", "> 50%", "0 ± 1.0", "< +1.0"]
-    assert table.loc["D is hard to beat"].tolist() == ["small models", "< +1.0", "—", "—", "—", OPEN, "no D"]
+    assert table.loc["D is hard to beat"].tolist() == [OPEN, "—", "< +1.0", "—", "—", "small models", "no D"]
     both = pd.concat([judged, judge(claims, {}, on="large models", transfer=True)])
     assert claims_table(both)["on"].unique().tolist() == ["small models", "transfer: large models"]
     detailed = claims_table(judge(claims, found), detail=True)
-    assert detailed.columns.tolist() == ["published", "here", "p", "units", "finds", "verdict", "note"]
+    assert detailed.columns.tolist() == ["verdict", "here", "published", "p", "units", "finds", "note"]
     assert detailed.loc["A gains", "finds"] == f"{detectable_effect(-Z / 4, Z / 4):.1f}"
     assert detailed.loc["D is hard to beat", "note"] == "no D"

@@ -511,16 +511,17 @@ def claims_table(judged: pd.DataFrame, *, detail: bool = False) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index: the claims; columns ``on`` (if stated; *transfer* where the models are of another kind than those of the
-        claim), ``published`` (a number, or the side), ``here`` (estimate and interval), ``p`` (corrected), ``units``,
-        ``finds`` (with ``detail``), ``verdict`` and ``note`` (if there is one).
+        Index: the claims; columns ``verdict``, ``here`` (estimate and interval), ``published`` (a number, or the side),
+        ``p`` (corrected), ``units``, ``on`` (if stated; *transfer* where the models are of another kind than those of
+        the claim), ``finds`` (with ``detail``) and ``note`` (if there is one): what a narrow page shows first comes
+        first.
 
     Examples
     --------
     >>> from helpers.inference import Claim, Finding, claims_table, judge
     >>> judged = judge({"mix": Claim("A mixture gains")}, {"mix": Finding(0.5, 0.1, 0.9, 40, "tasks", 0.01)})
     >>> claims_table(judged).loc["A mixture gains"].tolist()
-    ['> 0', '+0.5 [+0.1, +0.9]', '0.010', '40 tasks', 'reproduced']
+    ['reproduced', '+0.5 [+0.1, +0.9]', '> 0', '0.010', '40 tasks']
     """
     import pandas as pd
 
@@ -529,14 +530,14 @@ def claims_table(judged: pd.DataFrame, *, detail: bool = False) -> pd.DataFrame:
         known = not math.isnan(row["estimate"])
         found = Interval(row["estimate"], row["ci_low"], row["ci_high"], math.nan)
         here = f"{found:{row['spec']}}" if known and not math.isnan(found.low) else ""
-        line = {"claim": row["claim"]}
-        line |= {"on": f"transfer: {row['on']}" if row["transfer"] else row["on"]}
-        line |= {"published": row["published"], "here": here or (f"{found.estimate:{row['spec']}}" if known else "—")}
+        line = {"claim": row["claim"], "verdict": row["verdict"]}
+        line |= {"here": here or (f"{found.estimate:{row['spec']}}" if known else "—"), "published": row["published"]}
         line |= {"p": _written_p(row["p"]), "units": f"{row['n']:.0f} {row['units']}" if row["n"] else "—"}
+        line |= {"on": f"transfer: {row['on']}" if row["transfer"] else row["on"]}
         if detail:
             size = row["detectable"]
             line |= {"finds": "—" if math.isnan(size) else f"{size:{row['spec'].replace('+', '')}}"}
-        rows.append(line | {"verdict": row["verdict"], "note": row["note"]})
+        rows.append(line | {"note": row["note"]})
     table = pd.DataFrame(rows).set_index("claim").rename_axis(None)
     return table.drop(columns=[name for name in ("on", "note") if (table[name] == "").all()])
 
