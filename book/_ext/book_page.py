@@ -39,8 +39,15 @@ def name_cache_after_helpers(app, config):
         config.nb_execution_cache_path = str(Path(app.srcdir) / "_build" / "jupyter_cache" / name)
 
 
+def pages_that_show_chapters(app, env, added, changed, removed):
+    """Pages of prose show tables and numbers of chapters: where a chapter changed they are rendered again."""
+    moved = any(name.startswith("notebooks/") for name in {*added, *changed, *removed})
+    return [name for name in env.found_docs if moved and name.startswith("book/") and "/api/" not in name]
+
+
 def setup(app):
     app.connect("config-inited", name_cache_after_helpers, priority=900)
+    app.connect("env-get-outdated", pages_that_show_chapters)
     app.connect("html-page-context", keep_intervals_together)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     # A changed repair or style renders all pages again: without a changed page, Sphinx would copy neither.
