@@ -17,7 +17,7 @@ from helpers.ensembles.saving import load_ensemble
 from helpers.errors import Argument, OutputExistsError
 from helpers.inputs import Inputs, read
 
-__all__ = ["apply", "write_transformed"]
+__all__ = ["apply", "draft_of", "free_output", "write_row_ids", "write_transformed"]
 
 
 def apply(
@@ -78,11 +78,7 @@ def apply(
     """
     from tqdm import tqdm
 
-    out = Path(out).expanduser()
-    if out.suffix != ".npy":
-        raise ValueError(f"out is {str(out)!r}; a file whose name ends in .npy is written")
-    if out.exists() and not overwrite:
-        raise OutputExistsError(f"{out} is there; to replace it, pass ", Argument("overwrite", True))
+    out = free_output(out, overwrite)
     ensemble = load_ensemble(folder)
     try:
         inputs = read(source, names=ensemble.used_, features=ensemble.features_, progress=progress, **reading)
@@ -93,14 +89,30 @@ def apply(
     representations = Representations(inputs.representations)
     ensemble.transform(representations[:1])  # refuses other widths before anything is written
     out.parent.mkdir(parents=True, exist_ok=True)
-    ids = out.with_suffix(".ids.txt")
     with tqdm(total=len(inputs), unit="row", disable=not progress) as bar:
         write_transformed(ensemble, representations, out, bar.update)
-    if np.array_equal(inputs.ids, np.arange(len(inputs))):
-        ids.unlink(missing_ok=True)
-    else:
-        _write_whole(ids, "".join(f"{i}\n" for i in inputs.ids).encode())
+    write_row_ids(out, inputs.ids)
     return inputs
+
+
+def free_output(out: str | os.PathLike[str], overwrite: bool) -> Path:
+    """The ``.npy`` file to write, refused if it has another ending, or is there and is not to be replaced."""
+    out = Path(out).expanduser()
+    if out.suffix != ".npy":
+        raise ValueError(f"out is {str(out)!r}; a file whose name ends in .npy is written")
+    if out.exists() and not overwrite:
+        raise OutputExistsError(f"{out} is there; to replace it, pass ", Argument("overwrite", True))
+    return out
+
+
+def write_row_ids(out: Path, ids: np.ndarray) -> None:
+    """Write ``NAME.ids.txt`` beside ``NAME.npy``, an id a line, unless rows are numbered from 0 in their order."""
+    path = out.with_suffix(".ids.txt")
+    if np.array_equal(ids, np.arange(len(ids))):
+        path.unlink(missing_ok=True)
+        return
+    with draft_of(path) as file:
+        file.write("".join(f"{name}\n" for name in ids).encode())
 
 
 def write_transformed(
@@ -120,7 +132,7 @@ def write_transformed(
         Called with the number of rows of each block that was written.
     """
     rows = Representations(representations)
-    with _draft(out) as file:
+    with draft_of(out) as file:
         for start, stop in rows.starts(sum(rows.widths)):
             block = ensemble.transform(rows[start:stop])
             if start == 0:
@@ -132,14 +144,9 @@ def write_transformed(
 
 
 @contextmanager
-def _draft(path: Path) -> Iterator[BinaryIO]:
+def draft_of(path: Path) -> Iterator[BinaryIO]:
     """A file that takes its place once it is complete."""
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         with (Path(folder) / path.name).open("wb") as file:
             yield file
         os.replace(file.name, path)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    with _draft(path) as file:
-        file.write(content)

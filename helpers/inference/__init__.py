@@ -19,7 +19,7 @@ from helpers.inference.claims import (
     weakest,
 )
 from helpers.inference.intervals import Interval, format_interval, interval
-from helpers.inference.paired import VERDICTS, Paired, holm, paired
+from helpers.inference.paired import VERDICTS, Paired, holm, paired, verdict_of
 from helpers.inference.power import power
 from helpers.inference.ranks import (
     Friedman,
@@ -61,6 +61,7 @@ __all__ = [
     "power",
     "ranks",
     "share_finding",
+    "verdict_of",
     "weakest",
     "format_interval",
 ]

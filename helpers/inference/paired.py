@@ -10,7 +10,7 @@ from helpers.arrays import generator
 from helpers.inference._checks import check_level, choice, group_members, vector
 from helpers.inference.intervals import ENTRIES, Interval, interval, percentiles
 
-__all__ = ["VERDICTS", "Paired", "holm", "paired"]
+__all__ = ["VERDICTS", "Paired", "holm", "paired", "verdict_of"]
 
 VERDICTS = ("better", "not distinguishable", "worse")
 """What :func:`paired` and :func:`nemenyi` may say of the first method against the second."""
@@ -125,7 +125,7 @@ def paired(
         p = _sign_flip(sums, n_resamples, rng)
     else:
         p = _share_beyond(_mean_draws(d, groups, n_resamples, rng))
-    return Paired(float(d.mean()), low, high, p, _verdict(low, high, p, confidence_level), len(d), confidence_level)
+    return Paired(float(d.mean()), low, high, p, verdict_of(low, high, p, confidence_level), len(d), confidence_level)
 
 
 def holm(p: Any) -> Any:
@@ -165,7 +165,7 @@ def _paired_draws(a: Any, b: Any, draws: tuple[Any, Any], confidence_level: floa
     low, high = percentiles(d, confidence_level)
     p = _share_beyond(d)
     return Paired(
-        float(scores[0] - scores[1]), low, high, p, _verdict(low, high, p, confidence_level), len(d), confidence_level
+        float(scores[0] - scores[1]), low, high, p, verdict_of(low, high, p, confidence_level), len(d), confidence_level
     )
 
 
@@ -183,16 +183,39 @@ def _paired_folds(d: np.ndarray, overlap: float, confidence_level: float) -> Pai
         mean - reach,
         mean + reach,
         p,
-        _verdict(mean - reach, mean + reach, p, confidence_level),
+        verdict_of(mean - reach, mean + reach, p, confidence_level),
         n,
         confidence_level,
     )
 
 
-def _verdict(low: float, high: float, p: float, confidence_level: float) -> str:
-    if p > 1 - confidence_level + 1e-12 or low <= 0 <= high:
-        return VERDICTS[1]
-    return VERDICTS[0] if low > 0 else VERDICTS[2]
+def verdict_of(low: Any, high: Any, p: Any, confidence_level: float = 0.95) -> Any:
+    """What is said of a difference: better or worse, if its interval excludes 0 and the test agrees.
+
+    Parameters
+    ----------
+    low, high : float or array_like of shape (n,)
+        Ends of the interval.
+    p : float or array_like of shape (n,)
+        p-value for a difference of 0, corrected where several are tested.
+    confidence_level
+        Level of the interval; the test is made at 1 - confidence_level.
+
+    Returns
+    -------
+    str or ndarray of str
+        One of :data:`VERDICTS`.
+
+    Examples
+    --------
+    >>> from helpers.inference import verdict_of
+    >>> verdict_of([0.1, 0.1, -0.3], [0.3, 0.3, -0.1], [0.01, 0.2, 0.01]).tolist()
+    ['better', 'not distinguishable', 'worse']
+    """
+    low, high, p = np.asarray(low), np.asarray(high), np.asarray(p)
+    agree = p <= 1 - confidence_level + 1e-12  # never of NaN, where nothing was tested
+    found = np.array(VERDICTS)[np.where(agree & (low > 0), 0, np.where(agree & (high < 0), 2, 1))]
+    return str(found) if found.ndim == 0 else found
 
 
 def _sign_flip(d: np.ndarray, n_resamples: int, rng: np.random.Generator) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.errors import Argument, OutputExistsError
+from helpers.ensembles.applying import draft_of, free_output, write_row_ids
 from helpers.inputs import Inputs, read
 from helpers.migration.maps import DESCRIPTION, MAPS, load_map
 from helpers.migration.migrating import Migration, migrate_files
@@ -119,11 +119,7 @@ def apply_map(
     ValueError
         If the source holds several embeddings or one of another width.
     """
-    out = Path(out).expanduser()
-    if out.suffix != ".npy":
-        raise ValueError(f"out is {str(out)!r}; a file whose name ends in .npy is written")
-    if out.exists() and not overwrite:
-        raise OutputExistsError(f"{out} is there; to replace it, pass ", Argument("overwrite", True))
+    out = free_output(out, overwrite)
     found = load_map(folder)
     inputs = read(source, progress=progress, **reading)
     if len(inputs.representations) != 1:
@@ -131,13 +127,7 @@ def apply_map(
     (x,) = inputs.representations.values()
     mapped = found.transform(x)
     out.parent.mkdir(parents=True, exist_ok=True)
-    draft = out.with_name(f".{out.name}")
-    with draft.open("wb") as file:
+    with draft_of(out) as file:
         np.save(file, mapped)
-    ids = out.with_suffix(".ids.txt")
-    if np.array_equal(inputs.ids, np.arange(len(inputs))):
-        ids.unlink(missing_ok=True)
-    else:
-        ids.write_text("".join(f"{name}\n" for name in inputs.ids), encoding="utf-8")
-    os.replace(draft, out)
+    write_row_ids(out, inputs.ids)
     return inputs

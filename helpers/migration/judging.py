@@ -9,6 +9,7 @@ import numpy as np
 from helpers.arrays import as_matrix, check_count, unit_rows
 from helpers.inference import Interval, interval
 from helpers.metrics import top_k
+from helpers.similarity.neighbours import nearest
 
 __all__ = ["SearchKept", "found_by", "overlap_of_searches", "search_kept"]
 
@@ -83,7 +84,7 @@ def search_kept(new: Any, mapped: Any, *, k: int = 10, n_resamples: int = 999, r
     check_count(k, "k", most=n - 1, why="(the other objects)")
     mixed = np.random.default_rng(rng).permutation(n) < n / 2
     both = np.where(mixed[:, None], mapped, new)
-    overlap = _overlap(found_by(new, mapped, k), found_by(new, new, k))
+    overlap = _overlap(found_by(new, mapped, k), nearest(new, k))
     itself = np.concatenate([(new[rows] @ mapped.T).argmax(1) == rows for rows in _blocks(n)])
     share = float(mixed[found_by(new, both, k)].mean())
     mean = interval(overlap, n_resamples=n_resamples, method="percentile", rng=rng)
@@ -109,8 +110,7 @@ def overlap_of_searches(a: Any, b: Any, *, k: int = 10) -> np.ndarray:
     a, b = _directions(a, "a"), _directions(b, "b")
     if len(a) != len(b):
         raise ValueError(f"a has {len(a)} rows and b {len(b)}; the same objects are needed")
-    check_count(k, "k", most=len(a) - 1, why="(the other objects)")
-    return _overlap(found_by(a, a, k), found_by(b, b, k))
+    return _overlap(nearest(a, k), nearest(b, k))
 
 
 def found_by(queries: np.ndarray, corpus: np.ndarray, k: int) -> np.ndarray:

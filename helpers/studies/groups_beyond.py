@@ -420,15 +420,13 @@ def judge_gains(recorded: pd.DataFrame, *, reference: str = "centroid") -> pd.Da
     -------
     DataFrame
         The rows of that reference but its own, with ``p_holm`` over the methods of a data set and source, and
-        ``verdict``: "better" or "worse" where ``p_holm`` is at most 0.05 and the interval excludes 0, else "not
-        distinguishable".
+        ``verdict`` by :func:`helpers.inference.verdict_of`.
     """
-    from helpers.inference import holm
+    from helpers.inference import holm, verdict_of
 
     found = recorded[(recorded["reference"] == reference) & (recorded["method"] != reference)].copy()
     found["p_holm"] = found.groupby(["dataset", "source"])["p"].transform(lambda p: holm(p.to_numpy()))
-    clear = (found["p_holm"] <= 0.05) & ((found["ci_low"] > 0) | (found["ci_high"] < 0))
-    found["verdict"] = np.where(clear, np.where(found["gain"] > 0, "better", "worse"), "not distinguishable")
+    found["verdict"] = verdict_of(found["ci_low"], found["ci_high"], found["p_holm"])
     return found.reset_index(drop=True)
 
 

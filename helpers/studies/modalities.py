@@ -12,6 +12,7 @@ import numpy as np
 
 from helpers.arrays import integer_seed
 from helpers.clients.modalities import KINDS, Modalities, ceilings, embed_graph, embed_texts, make_modalities
+from helpers.inference import verdict_of
 from helpers.studies.combining import Scored, Tuned, compare_methods
 from helpers.studies.comparing import paired_table
 
@@ -341,8 +342,7 @@ def compare_columns(
     Returns
     -------
     DataFrame
-        Table of :func:`helpers.studies.comparing.paired_table`, with ``"not distinguishable"`` wherever ``p_holm`` is
-        above 1 - ``confidence_level``.
+        Table of :func:`helpers.studies.comparing.paired_table`, with the verdict of the corrected p.
 
     Examples
     --------
@@ -354,7 +354,7 @@ def compare_columns(
     """
     both = {name: scores[[a, b]].dropna().to_numpy(dtype=float).T for name, (a, b) in pairs.items()}
     table = paired_table(both, confidence_level=confidence_level, **options)
-    table["verdict"] = table["verdict"].where(table["p_holm"] <= 1 - confidence_level + 1e-12, "not distinguishable")
+    table["verdict"] = verdict_of(table["ci_low"], table["ci_high"], table["p_holm"], confidence_level)
     return table
 
 
