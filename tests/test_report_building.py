@@ -18,7 +18,7 @@ from helpers.report import (
     pairwise_similarity,
     score_spaces,
 )
-from helpers.report.decisions import ONE_EACH
+from helpers.report.recipes import FEWER
 
 
 def test_a_report_is_what_its_steps_give(built):
@@ -28,7 +28,7 @@ def test_a_report_is_what_its_steps_give(built):
     assert report.decisions.groups == groups
     evaluation = evaluate_by_labels(found, labels, groups=groups)
     pd.testing.assert_frame_equal(report.tables["quality"], score_spaces(evaluation))
-    pd.testing.assert_frame_equal(report.tables["gains"], gains_of_ensembles(evaluation, [BEST, PLAIN, ONE_EACH]))
+    pd.testing.assert_frame_equal(report.tables["gains"], gains_of_ensembles(evaluation, [BEST, PLAIN, *FEWER]))
     pd.testing.assert_frame_equal(report.tables["similarity"], pairwise_similarity(found))
     label = best_ensemble(report.tables["quality"])
     fitted = fit_chosen(found, groups, label=label, evaluation=evaluation)

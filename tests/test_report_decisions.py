@@ -16,7 +16,7 @@ from helpers.report import (
     evaluate_by_labels,
     fit_chosen,
 )
-from helpers.report.decisions import ONE_EACH
+from helpers.report.recipes import FEWER, ONE_EACH
 from helpers.report.sentences import no_gain_in_words, redundancy_in_words, verdict_in_words
 
 COLUMNS = ["embedding", "finding", "of", "noise", "evidence"]
@@ -40,7 +40,7 @@ def made_findings(names, rng):
 
 def made_target(names, rng):
     """An evaluation with scores and verdicts drawn at random."""
-    methods = [PLAIN, "QP + selection + PCA", ONE_EACH][: rng.integers(2, 4)]
+    methods = [PLAIN, "QP + selection + PCA", *FEWER][: rng.integers(2, 5)]
     weights = pd.DataFrame(
         [(m, fold, *np.where(rng.random(len(names)) < 0.5, 0.0, 1.0)) for m in methods for fold in range(3)],
         columns=["method", "fold", *names],
@@ -56,7 +56,7 @@ def made_target(names, rng):
     gains = pd.DataFrame(
         [
             (method, against, 0.1, 0.0, 0.2, 0.03, rng.choice(VERDICTS))
-            for against in (BEST, PLAIN, ONE_EACH)
+            for against in (BEST, PLAIN, *FEWER)
             for method in methods
             if method != against and against in (BEST, *methods)
         ],
@@ -190,6 +190,16 @@ def test_an_ensemble_of_what_is_left_takes_the_place_of_one_that_reads_what_can_
     target = target_of(scores, ["e0"], gains | {(PLAIN, ONE_EACH): "better"})
     decisions = decide(["e0", "e1", "e2"], found, "labels", *target)
     assert (decisions.use, decisions.redundant, list(decisions.stays)) == (PLAIN, [], ["e2"])
+
+
+def test_weights_on_what_is_left_count_before_equal_ones_that_gain_nothing():
+    found = findings(("e2", "noise", ""))
+    weighted = FEWER[1]
+    scores = {"e0": 0.6, "e1": 0.6, "e2": 0.2, "QP + selection + PCA": 0.8, ONE_EACH: 0.65, weighted: 0.79}
+    gains = {("QP + selection + PCA", BEST): "better", (weighted, BEST): "better"}
+    gains |= {("QP + selection + PCA", weighted): "not distinguishable", (ONE_EACH, BEST): "not distinguishable"}
+    decisions = decide(["e0", "e1", "e2"], found, "labels", *target_of(scores, ["e0"], gains))
+    assert (decisions.use, decisions.reads, decisions.redundant) == (weighted, ["e0", "e1"], ["e2"])
 
 
 def test_a_copy_that_scores_higher_than_its_original_stays():

@@ -36,7 +36,7 @@ def test_maps_from_moments_are_those_of_the_fitted_ensembles(normalize):
         normalize=normalize,
         allow_sums=True,
     )
-    assert len(recipes) == 8
+    assert len(recipes) == 9
     rows = moments.rows(np.arange(90)) - moments.origin - moments.mean([1, 2])
     for label, (subset, estimator) in recipes.items():
         at = [data.names.index(name) for name in subset]

@@ -17,12 +17,12 @@ from helpers.arrays import integer_seed
 from helpers.ensembles import load_ensemble
 from helpers.ensembles.base import Ensemble
 from helpers.inputs import Inputs, read
-from helpers.report.decisions import ONE_EACH, Decisions, cost_table, decide, fit_chosen
+from helpers.report.decisions import Decisions, cost_table, decide, fit_chosen
 from helpers.report.defaults import FOLDS, MARGIN, N_OBJECTS, NORMALIZE, THRESHOLD
 from helpers.report.evaluation import BEST, TargetEvaluation
 from helpers.report.folder import STEPS, prepare
 from helpers.report.keeping import Options, judge_options, options_in_words
-from helpers.report.recipes import PLAIN
+from helpers.report.recipes import FEWER, PLAIN
 from helpers.report.redundancy import check_same_model, find_redundant, redundancy_groups
 from helpers.report.reports import Report, Settings
 from helpers.report.scoring import gains_of_ensembles, score_spaces
@@ -246,7 +246,7 @@ class _Work:
             words = {"quality": no_target_in_words(), "verdict": no_gain_in_words(names, decisions)}
             return worth, pd.DataFrame(), decisions, words
         worth = self.step("scores", lambda: score_spaces(evaluation, rng=rng))
-        against = [BEST, PLAIN, *(label for label in evaluation.methods if label == ONE_EACH)]
+        against = [BEST, PLAIN, *(label for label in evaluation.methods if label in FEWER)]
         gain = self.step("gains", lambda: gains_of_ensembles(evaluation, against, rng=rng))
         decisions = decide(names, found, kind, evaluation, worth, gain)
         words = {

@@ -16,16 +16,14 @@ from helpers.ensembles.representations import Representations
 from helpers.report.defaults import CONFIDENCE_LEVEL, NORMALIZE
 from helpers.report.evaluation import BEST, TargetEvaluation
 from helpers.report.moments import linear_cka
-from helpers.report.recipes import PLAIN, candidate_ensembles, fit_ensemble
+from helpers.report.recipes import FEWER, ONE_EACH, PLAIN, candidate_ensembles, fit_ensemble
 from helpers.report.redundancy import redundancy_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ONE_EACH", "Decisions", "best_ensemble", "cost_table", "decide", "fit_chosen"]
+__all__ = ["Decisions", "best_ensemble", "cost_table", "decide", "fit_chosen"]
 
-#: The ensemble that is left where no target can choose one.
-ONE_EACH = "one of each group + PCA"
 #: Findings of embeddings that may be worth more to a target than what they are copies of.
 UNEQUAL = ("noisy copy", "partial copy", "narrower copy")
 #: Objects from which similarities of the final ensemble are computed.
@@ -133,7 +131,7 @@ def decide(
     score = scores["score"].to_dict()
     narrow = {row["embedding"] for row in rows if row["finding"] == "narrower copy"}
     groups = {_representative(members, single, score, narrow): members for members in groups.values()}
-    one_each, stays = list(groups), _held_back(rows, scores, groups)
+    one_each, whole, stays = list(groups), groups, _held_back(rows, scores, groups)
     idle = _idle(names, found, scores)
     gone = {row["embedding"] for row in rows} | idle | {m for members in groups.values() for m in members}
     groups = {name: members for name, members in groups.items() if not idle.intersection(members)}
@@ -148,9 +146,12 @@ def decide(
         told = verdict[label, BEST]
         return Decisions(target, gone, groups, label, single, told, use, stays, [use], useful, one_each)
     reads = _read_by(label, names, evaluation)
-    fewer = verdict.get((ONE_EACH, BEST)) == "better" and verdict.get((label, ONE_EACH)) != "better"
-    if set(reads) & set(gone) and fewer:
-        label, reads = ONE_EACH, one_each
+    others = sorted((one for one in FEWER if one in score), key=lambda one: -score[one])
+    for other in others if set(reads) & set(gone) else ():
+        if verdict.get((other, BEST)) == "better" and verdict.get((label, other)) != "better":
+            read = _read_by(other, names, evaluation)
+            label, reads = other, [name for name, members in whole.items() if set(members) & set(read)]
+            break
     stays |= {name: f"the ensemble {label} reads it" for name in reads if name in gone}
     gone = [name for name in gone if name not in reads]
     return Decisions(target, gone, groups, label, single, "better", label, stays, reads, True, one_each)

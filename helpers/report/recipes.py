@@ -14,10 +14,13 @@ from helpers.ensembles.programs import QP, ClusterPCA, QPSelectionPCA
 from helpers.ensembles.representations import Representations
 from helpers.report.moments import leading_axes
 
-__all__ = ["PLAIN", "WEIGHTED", "candidate_ensembles", "fit_ensemble", "linear_map", "mixing_of"]
+__all__ = ["FEWER", "ONE_EACH", "PLAIN", "WEIGHTED", "candidate_ensembles", "fit_ensemble", "linear_map", "mixing_of"]
 
 PLAIN = "concatenation + PCA"
 WEIGHTED = "QP + selection + PCA"
+ONE_EACH = "one of each group + PCA"
+#: Ensembles that read nothing redundant.
+FEWER = (ONE_EACH, "one of each group, QP + PCA")
 
 
 def candidate_ensembles(
@@ -62,7 +65,9 @@ def candidate_ensembles(
     }
     if 0 < len(kept) < len(names):
         fewer = min(width, sum(w for name, w in zip(names, widths, strict=True) if name in kept))
-        out["one of each group + PCA"] = (kept, ConcatPCA(fewer, **shared))
+        out[ONE_EACH] = (kept, ConcatPCA(fewer, **shared))
+        if len(kept) > 1:
+            out[FEWER[1]] = (kept, QPSelectionPCA(lam, fewer, **shared))
     if allow_sums:
         pad = {"align": "pad", **shared}
         count = max(1, min(len(groups), len(names)))

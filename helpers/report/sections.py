@@ -6,8 +6,10 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from helpers.report.evaluation import BEST
 from helpers.report.keeping import options_shown
 from helpers.report.page import Drawing, Section, Shown
+from helpers.report.recipes import PLAIN
 from helpers.report.spaces import MEASURES
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ What could go by these rules stays if the target says otherwise.
 GAINS = """
 Several ways to combine are tried at one width.
 *Concatenation + PCA* is the plain one; *QP + selection + PCA* weights each embedding by its quality less its similarity
-to the others; *one of each group* leaves out what was found redundant.
+to the others; *one of each group* leaves out what was found redundant, with equal weights or those of the QP.
 """
 OPTIONS = """
 Axes, rotations, weights and quantisers are learnt from other items than those that judge. *int8* keeps a byte for each
@@ -109,6 +111,8 @@ def sections_of(report: Any) -> list[Section]:
         "chance level.",
     )
     gains = tables["gains"]
+    if judged:  # the table has all, the page what a reader compares
+        gains = gains[gains["against"].isin((BEST, PLAIN))]
     gained = (Shown(_plain_columns(gains.set_index(["against", "method"]).round(4))), RULE) if judged else ()
     weights = Shown(tables["weights"].round(3))
     names = ", ".join(f"{name!r}: ..." for name in report.ensemble.used_)
