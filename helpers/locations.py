@@ -10,7 +10,7 @@ from typing import Any
 
 from platformdirs import user_cache_path, user_data_path
 
-__all__ = ["DATA", "ROOT", "allocate", "cache_folder", "expand", "resolve"]
+__all__ = ["DATA", "ROOT", "allocate", "cache_folder", "expand", "resolve", "swap_folder"]
 
 
 def _checkout() -> Path | None:
@@ -23,6 +23,20 @@ ROOT: Path | None = _checkout()
 #: Files that come with the book, such as encoders, recorded tables and profiles. Without a checkout this is a folder of
 #: the user, which need not be there.
 DATA: Path = ROOT / "data" if ROOT else user_data_path("comparing-representations")
+
+
+def swap_folder(draft: Path, folder: Path) -> None:
+    """Bring a finished draft to the place of a folder that is there or not; if that fails, the folder is as it was."""
+    if not folder.exists():
+        draft.rename(folder)
+        return
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
+        folder.rename(Path(aside) / "old")
+        try:
+            draft.rename(folder)
+        except OSError:
+            (Path(aside) / "old").rename(folder)
+            raise
 
 
 def expand(path: str | os.PathLike) -> Path:
@@ -118,11 +132,11 @@ def allocate(file: Any, size: int, what: str) -> None:
             while (left := size - stream.tell()) > 0:
                 stream.write(bytes(min(left, 1 << 20)))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         disk = os.fstatvfs(number)
         free = disk.f_bavail * disk.f_frsize
         raise OSError(
             f"{what} needs {size / 1e9:.3g} GB on the disk, and {free / 1e9:.3g} GB are free: "
-            f"{max(size - free, 0) / 1e9:.3g} GB are missing; what was done before is kept"
+            f"{max(size - free, 0) / 1e9:.3g} GB are missing"
         ) from error

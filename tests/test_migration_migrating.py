@@ -117,7 +117,9 @@ def test_what_cannot_be_matched_is_said(files, tmp_path):
     [
         ({"map": "magic"}, "map is 'magic'"),
         ({"held_out": 0.9}, "held_out is 0.9"),
-        ({"k": 60}, "k is 60"),
+        ({"k": 60}, "both models have 400 objects; at least 610 are needed .* for k = 60"),
+        ({"held_out": 0.02}, "held_out is 0.02, 8 objects; more than k = 10 are needed"),
+        ({"ids": IDS[:9]}, "ids has 9 entries and old 400 rows"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
@@ -127,7 +129,20 @@ def test_bad_arguments_are_named(arguments, message):
 
 def test_too_few_common_objects_are_refused():
     with pytest.raises(ValueError, match="both models have 49 objects; at least 50"):
-        migrate(OLD[:49], NEW[:49])
+        migrate(OLD[:49], NEW[:49], k=3)
+    assert migrate(OLD[:50], NEW[:50], k=3, map="procrustes").rows["judged"] == 10
+
+
+def test_rows_that_files_without_ids_drop_do_not_shift_the_others(tmp_path):
+    old, new = OLD.copy(), NEW.copy()
+    old[3, 0], new[[40, 41], 0] = np.nan, np.nan
+    np.save(tmp_path / "old.npy", old)
+    np.save(tmp_path / "new.npy", new)
+    found = migrate_files(tmp_path / "old.npy", tmp_path / "new.npy", tmp_path / "out", missing="drop", map="low-rank")
+    whole = migrate(OLD, NEW, map="low-rank")
+    assert found.rows["common"] == 397
+    # Rows that are out of step would share no neighbours beyond chance.
+    assert found.table.overlap["low-rank"] > whole.table.ci_low["low-rank"] - 0.1
 
 
 def test_a_folder_of_something_else_is_never_touched(files, tmp_path):

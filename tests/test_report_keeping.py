@@ -165,6 +165,30 @@ def _texts(texts):
     return {"text": np.array(texts, dtype=object)}
 
 
+def test_where_every_query_is_a_document_searches_are_fused_and_none_finds_itself():
+    few = {name: SPACES[name][:60] for name in ("good", "noise")}
+    found = judge_options(read(few, groups=[f"g{label}" for label in LABELS[:60]], progress=False))
+    fused = found.table[found.table.fusion == "score fusion"]
+    assert len(fused) and np.isfinite(found.table.score).all() and fused.score.max() > 0.5
+    twice = np.repeat(SPACES["noise"][:30], 2, axis=0)
+    copies = {name: twice + 1e-3 * RNG.normal(size=twice.shape) for name in "ab"}  # nearer than any other object
+    found = judge_options(read(copies, groups=np.repeat(np.arange(30), 2).astype(str), progress=False))
+    # The other copy is the only relevant document, and comes first if the query itself is passed over.
+    assert (found.table.score[found.table.storage == "float32"] == 1).all()
+
+
+def test_notes_tell_how_many_documents_and_queries_judge(monkeypatch):
+    from helpers.report.keeping import by_target
+
+    monkeypatch.setattr(by_target, "OBJECTS", 50)
+    monkeypatch.setattr(by_target, "QUERIES", 20)
+    few = {name: SPACES[name] for name in ("good", "noise")}
+    qrels = pd.DataFrame({"query": np.arange(40), "document": np.arange(100, 140), "relevance": 1})
+    found = judge_options(read(few, qrels=qrels, progress=False))
+    assert found.notes[0] == "Options are judged on 20 of 40 queries, drawn at random."
+    assert found.notes[1] == f"Options are judged on 50 of {N - 40} documents, drawn at random but for relevant ones."
+
+
 def test_bm25_is_the_formula():
     documents, queries = ["one two two", "two three", "four"], ["two three"]
     scores, size = bm25(documents, queries)
@@ -228,6 +252,8 @@ def test_an_embedding_without_weight_leaves_no_trace():
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="nothing says what the embeddings are for"):
         judge_options(read(SPACES, progress=False))
+    with pytest.raises(ValueError, match="what_to_keep needs a target"):
+        build(SPACES, what_to_keep=True)
     with pytest.raises(ValueError, match="margin is -1"):
         judge_options(read(SPACES, labels=WORDS, progress=False), margin=-1)
     with pytest.raises(ValueError, match="there are 7 embeddings"):

@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from helpers.locations import swap_folder
+
 __all__ = ["load_ensemble", "save_ensemble"]
 
 FORMAT = 1
@@ -239,16 +241,7 @@ def _check_free(folder: Path, overwrite: bool) -> None:
 def _replace(draft: Path, folder: Path, overwrite: bool) -> None:
     """Replace the folder by the draft."""
     _check_free(folder, overwrite)
-    if not folder.exists():
-        draft.rename(folder)
-        return
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
-        folder.rename(Path(aside) / "old")
-        try:
-            draft.rename(folder)
-        except OSError:
-            (Path(aside) / "old").rename(folder)
-            raise
+    swap_folder(draft, folder)
 
 
 def _sha(path: Path) -> str:

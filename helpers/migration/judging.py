@@ -11,7 +11,7 @@ from helpers.inference import Interval, interval
 from helpers.metrics import top_k
 from helpers.similarity.neighbours import nearest
 
-__all__ = ["SearchKept", "found_by", "overlap_of_searches", "search_kept"]
+__all__ = ["SearchKept", "found_by", "overlap_of_mapped", "overlap_of_searches", "search_kept"]
 
 #: Queries at a time: of each the scores of the whole corpus are held.
 BLOCK = 512
@@ -84,11 +84,30 @@ def search_kept(new: Any, mapped: Any, *, k: int = 10, n_resamples: int = 999, r
     check_count(k, "k", most=n - 1, why="(the other objects)")
     mixed = np.random.default_rng(rng).permutation(n) < n / 2
     both = np.where(mixed[:, None], mapped, new)
-    overlap = _overlap(found_by(new, mapped, k), nearest(new, k))
+    overlap = overlap_of_mapped(new, mapped, k=k)
     itself = np.concatenate([(new[rows] @ mapped.T).argmax(1) == rows for rows in _blocks(n)])
     share = float(mixed[found_by(new, both, k)].mean())
     mean = interval(overlap, n_resamples=n_resamples, method="percentile", rng=rng)
     return SearchKept(overlap, itself, np.sum(new * mapped, axis=1), mean, k / (n - 1), share)
+
+
+def overlap_of_mapped(new: Any, mapped: Any, *, k: int = 10) -> np.ndarray:
+    """Share of the k nearest neighbours of each object in the new space that search in mapped vectors finds.
+
+    Parameters
+    ----------
+    new, mapped : array_like of shape (n, q)
+        Vectors of the same objects by the new model, and by the map; compared by cosine.
+    k
+        Neighbours, less than n.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        In [0, 1]; k / (n - 1) by chance.
+    """
+    new, mapped = _directions(new, "new"), _directions(mapped, "mapped")
+    return _overlap(found_by(new, mapped, k), nearest(new, k))
 
 
 def overlap_of_searches(a: Any, b: Any, *, k: int = 10) -> np.ndarray:

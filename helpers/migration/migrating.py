@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,9 +17,9 @@ from helpers.arrays import check_count, row_slices, unit_rows
 from helpers.errors import Argument, ArgumentError, OutputExistsError
 from helpers.inference import Interval, interval
 from helpers.inputs import Inputs, read
-from helpers.locations import allocate
+from helpers.locations import allocate, swap_folder
 from helpers.metrics import spearman
-from helpers.migration.judging import SearchKept, overlap_of_searches, search_kept
+from helpers.migration.judging import SearchKept, overlap_of_mapped, overlap_of_searches, search_kept
 from helpers.migration.maps import MAPS, Map
 
 __all__ = ["Migration", "migrate", "migrate_files"]
@@ -130,8 +129,8 @@ def migrate(
     Raises
     ------
     ValueError
-        If the rows differ in number, there are fewer than 50, a row is zero or not finite, or an argument is out of
-        range.
+        If the rows or ids differ in number, there are fewer than 50 rows or 10 (k + 1), a row is zero or not finite,
+        or an argument is out of range.
 
     Notes
     -----
@@ -155,11 +154,19 @@ def migrate(
     old, new = (x if isinstance(x, np.ndarray) else np.asarray(x) for x in (old, new))
     if len(old) != len(new):
         raise ValueError(f"old has {len(old)} rows and new {len(new)}; give both of the objects that both have")
-    if len(old) < LEAST:
-        raise ValueError(f"both models have {len(old)} objects; at least {LEAST} are needed to fit and judge a map")
+    check_count(k, "k")
+    # A tenth of the objects chooses among the maps, and has to hold more than k of them.
+    least = max(LEAST, 10 * (k + 1))
+    if len(old) < least:
+        raise ValueError(
+            f"both models have {len(old)} objects; at least {least} are needed to fit and judge a map for k = {k}"
+        )
     ids = np.arange(len(old)) if ids is None else np.asarray(ids)
+    if len(ids) != len(old):
+        raise ValueError(f"ids has {len(ids)} entries and old {len(old)} rows")
     fitted, validated, judged = _parts(len(old), held_out, np.random.default_rng(rng))
-    check_count(k, "k", most=min(len(validated), len(judged)) - 1, why="(held-out objects)")
+    if len(judged) <= k:
+        raise ValueError(f"held_out is {held_out!r}, {len(judged)} objects; more than k = {k} are needed")
 
     maps: dict[str, Map] = {}
     kept: dict[str, SearchKept] = {}
@@ -170,12 +177,11 @@ def migrate(
         maps[name] = made.set_params(**{"random_state": rng} if "random_state" in made.get_params() else {})
         maps[name].fit(old[fitted], new[fitted])
         progress(f"judging the map {name!r}")
-        tried = search_kept(new[validated], maps[name].transform(old[validated]), k=k, n_resamples=2, rng=rng)
-        chosen_by[name] = float(tried.overlap.mean())
+        chosen_by[name] = float(overlap_of_mapped(new[validated], maps[name].transform(old[validated]), k=k).mean())
         kept[name] = search_kept(new[judged], maps[name].transform(old[judged]), k=k, rng=rng)
     best = max(chosen_by, key=chosen_by.__getitem__)
     stay = interval(overlap_of_searches(old[judged], new[judged], k=k), method="percentile", n_resamples=999, rng=rng)
-    near = unit_rows(np.asarray(old[fitted[:: max(1, len(fitted) // NEAR)]], dtype=np.float32))
+    near = unit_rows(np.asarray(old[fitted[:: -(-len(fitted) // NEAR)]], dtype=np.float32))
     rows = {"common": len(old), "fitted": len(fitted), "validated": len(validated), "judged": len(judged)}
     objects = pd.DataFrame(
         {
@@ -323,9 +329,7 @@ def migrate_files(
         found.map.save(draft / "map")
         report = _report(found, objects)
         (draft / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(draft, folder)
+        swap_folder(draft, folder)
     return found
 
 
@@ -362,12 +366,15 @@ def _matched(before: Inputs, after: Inputs) -> tuple[np.ndarray, np.ndarray, np.
     """Rows of the old file and of the new one that are the same objects, and those of the new file alone."""
     named = [inputs.ids.dtype.kind not in "iu" for inputs in (before, after)]
     if not any(named):
-        if len(before) != len(after):
+        total = [int(inputs.findings["rows"].iloc[0]) for inputs in (before, after)]
+        if total[0] != total[1]:
             raise ArgumentError(
-                f"old has {len(before)} rows and new {len(after)}, and neither has ids; name them, as in ",
+                f"old has {total[0]} rows and new {total[1]}, and neither has ids; name them, as in ",
                 Argument("ids", "id"),
             )
-        return np.arange(len(before)), np.arange(len(after)), np.array([], dtype=np.int64)
+        # Numbers of rows in the files: either may have dropped some.
+        _, rows, partners = np.intersect1d(before.ids, after.ids, return_indices=True)
+        return rows, partners, np.setdiff1d(np.arange(len(after)), partners)
     if not all(named):
         has, lacks = ("old", "new") if named[0] else ("new", "old")
         raise ArgumentError(

@@ -153,6 +153,8 @@ def build(
         folder = prepare(folder, call, overwrite=overwrite)
     found = _read(inputs, reading, progress)
     check_same_model(found.representations, settings.same_model)
+    if what_to_keep and target_kind(found) is None:
+        raise ValueError("what_to_keep needs a target: give labels, pairs, qrels or groups")
     widths = [x.shape[1] for x in found.representations.values()]
     step = Steps(
         None if folder is None else folder / STEPS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -91,11 +90,6 @@ def relation_of(a: Sides, b: Sides) -> Relation:
         values.append(value)
         ps.append(float(stats.pearson3.sf(score, skew)) if skew > 1e-6 else float(stats.norm.sf(score)))
     return Relation(min(max(values), 1.0), min(2 * min(ps), 1.0))
-
-
-def strongest(of: Sides, others: Sequence[Sides]) -> Relation:
-    """The relation with the smallest p."""
-    return min((relation_of(of, other) for other in others), key=lambda found: (found.p, -found.value))
 
 
 def _side(gram: np.ndarray) -> Side:

@@ -21,8 +21,10 @@ from helpers.report.targets import qrels_of_groups, target_kind
 
 __all__ = ["Judged", "judged_by_target"]
 
-#: Objects of labels, or documents of a search, at most; more are drawn at random.
+#: Objects of labels at most, and documents of a search, if so many are not relevant; more are drawn at random.
 OBJECTS = 10_000
+#: Queries of a search at most: of each the scores of all documents are held.
+QUERIES = 1_000
 FOLDS = 2
 
 
@@ -170,10 +172,15 @@ def _by_qrels(inputs: Any, rng: int, told: Callable[[str], Any]) -> Judged:
         documents = np.arange(n)
     if len(queries) < 2 * FOLDS:
         raise ValueError(f"{len(queries)} queries have a relevant document; at least {2 * FOLDS} are needed")
-    needed = np.unique(relevant["document"].to_numpy())
-    if len(documents) > OBJECTS:
-        others, notes = _drawn(np.setdiff1d(documents, needed), rng, "documents", notes, OBJECTS - len(needed))
+    queries, notes = _drawn(queries, rng, "queries", notes, QUERIES)
+    relevant = relevant[relevant["query"].isin(queries)]
+    needed, before = np.unique(relevant["document"].to_numpy()), len(documents)
+    if before > OBJECTS:
+        others, _ = _drawn(np.setdiff1d(documents, needed), rng, "documents", [], OBJECTS - len(needed))
         documents = np.union1d(needed, others)
+    if len(documents) < before:
+        kept = f"{len(documents)} of {before} documents"
+        notes.append(f"Options are judged on {kept}, drawn at random but for relevant ones.")
     rows = np.union1d(documents, queries)
     spaces = {name: np.asarray(x[rows]) for name, x in inputs.representations.items()}
     texts = None if inputs.texts is None else [str(text) for text in np.asarray(inputs.texts)[rows]]

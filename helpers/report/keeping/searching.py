@@ -170,11 +170,15 @@ def _reciprocal(scores: np.ndarray) -> np.ndarray:
 
 
 def _standardised(scores: np.ndarray) -> np.ndarray:
-    """Scores of each query with mean 0 and standard deviation 1 over the documents."""
+    """Scores of each query with mean 0 and standard deviation 1 over the documents; of a query with itself far below.
+
+    Finite, so that weights can multiply and take away: of infinite ones the difference is no number.
+    """
     finite = np.where(np.isfinite(scores), scores, np.nan)
     mean = np.nanmean(finite, axis=1, keepdims=True)
     spread = np.nanstd(finite, axis=1, keepdims=True)
-    return ((scores - mean) / np.where(spread > 0, spread, 1)).astype(np.float32)
+    standard = (finite - mean) / np.where(spread > 0, spread, 1)
+    return np.where(np.isnan(standard), -1e6, standard).astype(np.float32)
 
 
 def bm25(
