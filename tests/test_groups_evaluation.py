@@ -110,3 +110,9 @@ def test_a_mean_of_some_items_is_off_by_what_sampling_theory_says():
 def test_an_unknown_readout_names_the_known_ones():
     with pytest.raises(ValueError, match="readout is 'mode'; it is one of 'centroid'"):
         subsample_error(np.eye(4), [0, 0, 1, 1], "mode", [1])
+
+
+@pytest.mark.parametrize("groups", [[0, -1], [0, 4]])
+def test_an_item_of_a_group_that_is_not_there_is_refused(groups):
+    with pytest.raises(ValueError, match="of vectors; there are 0 to 3"):
+        item_accuracy([[0.0], [9.0]], groups, [[0.0], [1.0], [2.0], [3.0]], ["a", "a", "b", "b"])

@@ -22,6 +22,7 @@ def rows(encoder, shift, limits=0.01):
             for against in ("raw", "centred", "qp"):
                 row |= {f"diff_{against}": gain, f"diff_{against}_ci_low": gain - limits}
                 row[f"diff_{against}_ci_high"] = gain + limits
+                row[f"diff_{against}_p"] = 0.5 if treatment == "raw" else 0.01
             row |= {"mean_cosine": int(name[-1]) / 10 if layer else 0.4 / (i + 1), "rankme": 3.0, "n_pairs": 50}
             row["weight"] = 1.0 if name == "layer 1" else 0.0 if layer else np.nan
             found += [row | {"metric": metric} for metric in (METRICS[:1] if layer else METRICS)]
@@ -51,7 +52,8 @@ def test_doses_score_the_half_of_the_pairs_that_treatments_have_not_seen():
         study.dose_response("cone", [0], 20, 4)
 
 
-def test_encoders_are_counted_whose_interval_excludes_zero(live):
+def test_encoders_are_counted_whose_interval_and_test_agree(live):
+    assert study.count_encoders(live.assign(diff_raw_p=0.06), "QP", "whitened") == (0, 0)
     assert study.count_encoders(live, "QP", "raw") == (0, 0)
     assert study.count_encoders(live, "QP", "whitened") == (1, 1)
     found = study.facts_of_run(live)

@@ -152,6 +152,10 @@ def item_accuracy(items: Any, groups: Any, vectors: Any, classes: Any) -> np.nda
         raise ValueError(
             f"groups has shape {groups.shape} and dtype {groups.dtype}; a row of vectors per item is needed"
         )
+    if len(groups) and not 0 <= groups.min() <= groups.max() < len(vectors):
+        raise ValueError(
+            f"groups has rows {groups.min()} to {groups.max()} of vectors; there are 0 to {len(vectors) - 1}"
+        )
     out = []
     for at in range(0, len(items), 4096):
         own = groups[at : at + 4096]

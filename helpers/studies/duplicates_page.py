@@ -9,6 +9,7 @@ import numpy as np
 
 from helpers.book.data import table as recorded_table
 from helpers.book.style import INK
+from helpers.inference import verdict_of
 from helpers.postprocessing import TREATMENTS, treatments
 from helpers.studies.duplicates import CLAIMS, findings, pair_scores, pairs_in_a_cone, score_treatments
 
@@ -160,9 +161,10 @@ def by_encoder(
 
 
 def count_encoders(table: pd.DataFrame, representation: str, treatment: str, against: str = "raw") -> tuple[int, int]:
-    """For how many encoders a treatment is better, and worse, than another: its interval excludes zero."""
-    low, high = (by_encoder(table, representation, treatment, f"diff_{against}_ci_{end}") for end in ("low", "high"))
-    return int((low > 0).sum()), int((high < 0).sum())
+    """For how many encoders a treatment is better, and worse, than another: interval and test agree."""
+    ends = ("ci_low", "ci_high", "p")
+    found = verdict_of(*(by_encoder(table, representation, treatment, f"diff_{against}_{end}") for end in ends))
+    return int((found == "better").sum()), int((found == "worse").sum())
 
 
 def table_fused(live: pd.DataFrame) -> pd.DataFrame:

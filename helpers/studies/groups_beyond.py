@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from helpers.arrays import check_count, generator, unit_rows
-from helpers.groups import READOUTS, GroupEncoder, group_codes
+from helpers.groups import LEARNED, READOUTS, GroupEncoder, group_codes
 from helpers.inference import paired
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DATASETS",
-    "LEARNED",
     "LEARNED_NAMES",
     "PARTS",
     "WORDS",
@@ -44,11 +43,8 @@ __all__ = [
 PARTS = ("train", "in", "out")
 """Groups that are trained on; others of their source; others of another source."""
 
-LEARNED = ("deep_sets", "attention", "set_transformer")
-"""Readouts that are trained together with the encoder of the items."""
-
 LEARNED_NAMES = tuple(f"learned {readout}" for readout in LEARNED)
-"""The same among the methods."""
+"""Readouts that are trained together with the encoder of the items, among the methods."""
 
 WORDS = {
     "centroid": "mean",
@@ -202,7 +198,7 @@ def _news(n_groups: int, encoder: str, rng: int) -> Grouped:
 
 
 def _few(lines: list[str], rng: np.random.Generator) -> list[str]:
-    """Some of the lines, as many from every paper."""
+    """Some of the lines, two to four at random."""
     lines = list(dict.fromkeys(lines))
     return [lines[i] for i in rng.permutation(len(lines))[: rng.integers(ITEMS[0], ITEMS[1] + 1)]]
 
@@ -347,9 +343,9 @@ def right_or_wrong(data: Grouped, vectors: Mapping[str, np.ndarray], *, seed: in
     -------
     DataFrame
         A row per group that is not trained on: ``source`` ("in", "out"), ``unit`` (its name, the same for a text that
-        comes with every seed), ``cluster`` (groups with one are not independent) and a column of 0 and 1 per method. By
-        a linear probe that was fitted on groups to train on; where classes are new, by whether the nearest other group
-        is of the class.
+        comes with every seed), ``cluster`` (groups with one are not independent) and a column from 0 to 1 per method,
+        by a linear probe that was fitted on groups to train on; where classes are new, by whether the nearest other
+        group is of the class.
     """
     import pandas as pd
 

@@ -20,6 +20,7 @@ from helpers.inference import (
     paired,
     power,
     ranks,
+    verdict_of,
 )
 from helpers.studies.comparing import paired_table
 
@@ -384,9 +385,17 @@ def facts_of_tests(
         Confidence level of Nemenyi's test and of Holm's procedure.
     """
     found = nemenyi(scores.drop(columns=BEST), confidence_level=confidence_level)
-    differ = found.pairs["verdict"] != "not distinguishable"
-    default = (found.pairs[["a", "b"]] == DEFAULT).any(axis=1)
+    pairs = found.pairs
+    default = (pairs[["a", "b"]] == DEFAULT).any(axis=1)
+    ahead = ((pairs["b"] == DEFAULT) & (pairs["verdict"] == "better")) | (
+        (pairs["a"] == DEFAULT) & (pairs["verdict"] == "worse")
+    )
     last, best = differences.values()
+
+    def better(table: pd.DataFrame) -> int:
+        found = verdict_of(table["ci_low"], table["ci_high"], table["p_holm"], confidence_level)
+        return int((found == "better").sum())
+
     return {
         "p_all": tests["p"].iloc[0],
         "p_fused": tests["p"].iloc[1],
@@ -394,13 +403,13 @@ def facts_of_tests(
         "w_chance": 1 / len(scores),
         "p_best": tests["p"].iloc[3],
         "cd": found.critical_difference,
-        "cd_beat_default": int((differ & default).sum()),
-        "cd_among": int((differ & ~default).sum()),
+        "cd_beat_default": int(ahead.sum()),
+        "cd_among": int(((pairs["verdict"] != "not distinguishable") & ~default).sum()),
         "n_pairs": int((~default).sum()),
         "level": 100 * confidence_level,
         "alpha": 1 - confidence_level,
-        "beat_default": int((last["p_holm"] <= 1 - confidence_level).sum()),
-        "beat_best": int((best["p_holm"] <= 1 - confidence_level).sum()),
+        "beat_default": better(last),
+        "beat_best": better(best),
         "best_ci_low": best["difference"].min(),
         "best_ci_high": best["difference"].max(),
         "best_pca": _limits(best.loc["QP + PCA"]),
