@@ -11,7 +11,7 @@ from helpers.ensembles._qp import Solution, maximise
 from helpers.ensembles.arguments import as_lambda
 from helpers.ensembles.base import Penalised
 
-__all__ = ["ClusterPCA", "MaskedQP", "QP", "QPSelectionPCA"]
+__all__ = ["ClusterPCA", "MaskedQP", "QP", "QPSelectionPCA", "local_weights"]
 
 
 class QP(Penalised):
@@ -299,21 +299,45 @@ def _concatenated(coefficients: np.ndarray) -> np.ndarray:
     return np.diag(coefficients)[coefficients != 0]
 
 
-def _local(q: np.ndarray, a: np.ndarray, lam: float, best: Solution) -> Solution:
-    """What SLSQP finds from equal weights, with the bound of the global solution."""
+def local_weights(q: np.ndarray, a: np.ndarray, lam: float, start: np.ndarray, **options: Any) -> np.ndarray:
+    """Weights that SciPy's SLSQP returns for the program: of several maxima the one that it meets from its start.
+
+    Parameters
+    ----------
+    q : ndarray of shape (L,)
+        Qualities.
+    a : ndarray of shape (L, L)
+        Penalised similarities.
+    lam
+        Similarity penalty λ.
+    start : ndarray of shape (L,)
+        Weights to start from.
+    options
+        Options of :func:`scipy.optimize.minimize`.
+
+    Returns
+    -------
+    ndarray of shape (L,)
+        As the solver leaves them: up to its tolerance within 0 and 1, and of sum 1.
+    """
     from scipy.optimize import minimize
 
-    size, both = len(q), a + a.T
-    result = minimize(
+    both = a + a.T
+    return minimize(
         lambda w: lam * w @ a @ w - q @ w,
-        np.full(size, 1 / size),
+        start,
         jac=lambda w: lam * both @ w - q,
-        bounds=[(0, 1)] * size,
+        bounds=[(0, 1)] * len(q),
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
         method="SLSQP",
-        options={"ftol": 1e-12, "maxiter": 1000},
-    )
-    weights = np.maximum(result.x, 0) / np.maximum(result.x, 0).sum()
+        options=options,
+    ).x
+
+
+def _local(q: np.ndarray, a: np.ndarray, lam: float, best: Solution) -> Solution:
+    """What SLSQP finds from equal weights, with the bound of the global solution."""
+    found = np.maximum(local_weights(q, a, lam, np.full(len(q), 1 / len(q)), ftol=1e-12, maxiter=1000), 0)
+    weights = found / found.sum()
     return Solution(weights, float(q @ weights - lam * weights @ a @ weights), best.bound, best.concave)
 
 

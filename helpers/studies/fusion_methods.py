@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.book.style import INK
+from helpers.ensembles.programs import local_weights
 from helpers.inference import interval, paired
 
 if TYPE_CHECKING:
@@ -137,19 +138,8 @@ def slsqp(quality: Any, similarity: Any, lam: float, start: np.ndarray, **option
     options
         Passed to ``scipy.optimize.minimize`` as ``options``.
     """
-    from scipy.optimize import minimize
-
     q, s = np.asarray(quality), np.asarray(similarity)
-    a = np.where(q[:, None] < q[None, :], s, 0)
-    return minimize(
-        lambda w: lam * w @ a @ w - q @ w,
-        start,
-        jac=lambda w: lam * (a + a.T) @ w - q,
-        bounds=[(0, 1)] * len(q),
-        constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
-        method="SLSQP",
-        options=options,
-    ).x
+    return local_weights(q, np.where(q[:, None] < q[None, :], s, 0), lam, start, **options)
 
 
 def local_search(quality: pd.Series, similarity: Any, lambdas: Sequence[float], starts: np.ndarray) -> pd.DataFrame:
