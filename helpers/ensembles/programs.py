@@ -305,15 +305,15 @@ def local_weights(q: np.ndarray, a: np.ndarray, lam: float, start: np.ndarray, *
     Parameters
     ----------
     q : ndarray of shape (L,)
-        Qualities.
+        Qualities of the representations.
     a : ndarray of shape (L, L)
-        Penalised similarities.
+        Similarities of the representations, as the program penalises them.
     lam
         Similarity penalty λ.
     start : ndarray of shape (L,)
-        Weights to start from.
+        Weights that the search starts from.
     options
-        Options of :func:`scipy.optimize.minimize`.
+        Options that :func:`scipy.optimize.minimize` takes for SLSQP.
 
     Returns
     -------
