@@ -46,9 +46,6 @@ CEILINGS = {
     "13_aligning": Counts(45, 1, 34, 13, 5, 0),
     "14_unlabelled": Counts(60, 3, 60, 16, 1, 0),
     "15_modalities": Counts(75, 3, 44, 7, 0, 10),
-    "benchmark": Counts(79, 0, 10, 2, 1, 1),
-    "encoders": Counts(21, 0, 21, 3, 2, 0),
-    "own": Counts(28, 0, 6, 1, 0, 0),
 }
 
 
