@@ -100,3 +100,39 @@ def test_lightautoml_scores_with_its_classes_in_the_right_order(clients):
     told = np.eye(4)[clients.target][:, :3] + np.random.default_rng(0).normal(scale=0.2, size=(600, 3))
     found = score(told, names, parts, classifier="lightautoml", timeout=30)
     assert found.accuracy > 0.9 and list(found.probabilities) == ["a", "b", "c", "d"]
+
+
+# Metrics
+
+
+def test_metrics_are_those_of_scikit_learn(clients):
+    from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+    parts, rng = split(clients), np.random.default_rng(0)
+    told = np.eye(4)[clients.target] + rng.normal(size=(600, 4))
+    found = score(told, clients.target, parts, classifier="logistic")
+    p, y = found.probabilities, found.truth
+    assert y.equals(clients.target[parts == "test"]) and found.by("accuracy") == found.accuracy
+    assert found.by("roc_auc") == pytest.approx(roc_auc_score(y, p, multi_class="ovr"), rel=1e-12)
+    assert found.by("balanced_accuracy") == pytest.approx(balanced_accuracy_score(y, p.idxmax(axis=1)), rel=1e-12)
+
+
+def test_of_two_classes_the_area_is_that_of_either(clients):
+    from sklearn.metrics import roc_auc_score
+
+    parts, old = split(clients), clients.target >= 2
+    told = np.random.default_rng(0).normal(size=(600, 1)) + old.to_numpy()[:, None]
+    found = score(told, old, parts, classifier="logistic")
+    assert found.by("roc_auc") == pytest.approx(roc_auc_score(found.truth, found.probabilities[True]), rel=1e-12)
+
+
+def test_a_metric_that_is_unknown_or_a_class_without_clients_is_refused(clients):
+    parts, target = split(clients), clients.target
+    told = np.eye(4)[target]
+    with pytest.raises(ValueError, match="metric is 'auc'; it can be 'accuracy', 'balanced_accuracy', 'roc_auc'"):
+        score(told, target, parts, classifier="logistic").by("auc")
+    few = target.where((parts == "train") | (target != 3))
+    found = score(told, few, parts, classifier="logistic")
+    with pytest.raises(ValueError, match=r"class 3(\.0)? has no client among the \d+ of test"):
+        found.by("roc_auc")
+    assert 0 < found.by("balanced_accuracy") <= 1

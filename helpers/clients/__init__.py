@@ -8,11 +8,12 @@
 ['test', 'train', 'validation']
 """
 
+from helpers.clients.aggregates import hand_made
 from helpers.clients.data import FEATURES, Clients
 from helpers.clients.observer import ideal_accuracy, ideal_posterior, ideal_table
 from helpers.clients.options import Classes, Columns, Format, Handling
 from helpers.clients.reading import read
-from helpers.clients.scoring import CLASSIFIERS, Score, score, score_agreement
+from helpers.clients.scoring import CLASSIFIERS, SCORE_METRICS, Score, score, score_agreement
 from helpers.clients.simulator import bank, simulate
 from helpers.clients.sources import load_clients, read_age_groups, read_berka
 from helpers.clients.splitting import split, take
@@ -25,9 +26,11 @@ __all__ = [
     "Columns",
     "Format",
     "Handling",
+    "SCORE_METRICS",
     "Score",
     "score_agreement",
     "bank",
+    "hand_made",
     "ideal_accuracy",
     "ideal_posterior",
     "ideal_table",

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
     from helpers.inference import Interval
 
-__all__ = ["CLASSIFIERS", "Score", "rank_agreement", "score", "score_agreement", "score_splits"]
+__all__ = ["CLASSIFIERS", "SCORE_METRICS", "Score", "rank_agreement", "score", "score_agreement", "score_splits"]
 
 CLASSIFIERS = ("fast", "logistic", "lightgbm", "lightautoml")
 """``fast`` is the mean of the probabilities of ``logistic`` and ``lightgbm``."""
+
+SCORE_METRICS = ("accuracy", "balanced_accuracy", "roc_auc")
+"""What :meth:`Score.by` computes."""
 
 FOLDS = 5
 """Folds of LightAutoML."""
@@ -36,6 +39,8 @@ class Score:
         Whether the class of each of these clients is predicted, so that scores can be compared in pairs.
     probabilities : DataFrame
         Probability of each class, for each of these clients.
+    truth : Series
+        Class of each of these clients.
     classifier, on, seconds
         Classifier, part of the clients that it was scored on, and duration of training and scoring.
     """
@@ -43,9 +48,61 @@ class Score:
     accuracy: float
     correct: pd.Series = field(repr=False)
     probabilities: pd.DataFrame = field(repr=False)
+    truth: pd.Series = field(repr=False)
     classifier: str
     on: str
     seconds: float
+
+    def by(self, metric: str) -> float:
+        """The score by another metric.
+
+        Parameters
+        ----------
+        metric
+            ``"accuracy"``: share of clients whose class is predicted. ``"balanced_accuracy"``: mean over the classes of
+            that share, which rare classes weigh in like frequent ones. ``"roc_auc"``: probability that a client of a
+            class has a larger probability of it than a client of another class; of more than two classes the mean of
+            each against the rest. It is the one to take where a class is rare.
+
+        Returns
+        -------
+        float
+            Between 0 and 1, larger is better. At chance: ``"roc_auc"`` 0.5, ``"balanced_accuracy"`` one over the number
+            of classes.
+
+        Raises
+        ------
+        ValueError
+            If the metric is unknown, or ``"roc_auc"`` is asked for and a class has no client here, or no other.
+
+        Examples
+        --------
+        Of four clients in five that are of one class, naming it always is right, and knows nothing:
+
+        >>> import pandas as pd
+        >>> from helpers.clients.scoring import score
+        >>> target = pd.Series([0, 0, 0, 0, 1] * 40)
+        >>> split = pd.Series(["train"] * 100 + ["test"] * 100)
+        >>> found = score([[0.0]] * 200, target, split, classifier="logistic")
+        >>> found.by("accuracy"), found.by("balanced_accuracy"), found.by("roc_auc")
+        (0.8, 0.5, 0.5)
+        """
+        from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+        if metric not in SCORE_METRICS:
+            raise ValueError(f"metric is {metric!r}; it can be {', '.join(map(repr, SCORE_METRICS))}")
+        if metric == "accuracy":
+            return self.accuracy
+        classes = list(self.probabilities.columns)
+        codes = [classes.index(value) if value in classes else -1 for value in self.truth]
+        if metric == "balanced_accuracy":
+            return float(balanced_accuracy_score(codes, self.probabilities.to_numpy().argmax(axis=1)))
+        number = np.bincount(np.array(codes)[np.array(codes) >= 0], minlength=len(classes))
+        if not number.all() or (number == len(codes)).any():
+            lacks = classes[int(number.argmin())]
+            raise ValueError(f"class {lacks!r} has no client among the {len(codes)} of {self.on}; roc_auc needs one")
+        areas = [roc_auc_score(np.equal(codes, code), self.probabilities.iloc[:, code]) for code in range(len(classes))]
+        return float(np.mean(areas))
 
 
 def score(
@@ -186,7 +243,8 @@ def score_splits(
     found = {}
     for part in on:
         here = (parts[asked] == part).to_numpy()
-        found[part] = Score(float(correct[here].mean()), correct[here], table[here], classifier, part, seconds)
+        truth = y[asked][here]
+        found[part] = Score(float(correct[here].mean()), correct[here], table[here], truth, classifier, part, seconds)
     return found
 
 
