@@ -113,8 +113,8 @@ def test_metrics_are_those_of_scikit_learn(clients):
     found = score(told, clients.target, parts, classifier="logistic")
     p, y = found.probabilities, found.truth
     assert y.equals(clients.target[parts == "test"]) and found.by("accuracy") == found.accuracy
-    assert found.by("roc_auc") == pytest.approx(roc_auc_score(y, p, multi_class="ovr"), rel=1e-12)
-    assert found.by("balanced_accuracy") == pytest.approx(balanced_accuracy_score(y, p.idxmax(axis=1)), rel=1e-12)
+    assert found.by("roc_auc") == pytest.approx(roc_auc_score(y, p, multi_class="ovr"))
+    assert found.by("balanced_accuracy") == pytest.approx(balanced_accuracy_score(y, p.idxmax(axis=1)))
 
 
 def test_of_two_classes_the_area_is_that_of_either(clients):
@@ -123,7 +123,7 @@ def test_of_two_classes_the_area_is_that_of_either(clients):
     parts, old = split(clients), clients.target >= 2
     told = np.random.default_rng(0).normal(size=(600, 1)) + old.to_numpy()[:, None]
     found = score(told, old, parts, classifier="logistic")
-    assert found.by("roc_auc") == pytest.approx(roc_auc_score(found.truth, found.probabilities[True]), rel=1e-12)
+    assert found.by("roc_auc") == pytest.approx(roc_auc_score(found.truth, found.probabilities[True]))
 
 
 def test_a_metric_that_is_unknown_or_a_class_without_clients_is_refused(clients):
