@@ -25,7 +25,8 @@ def as_quality(quality: Any, representations: Representations, y: Any = None) ->
         from helpers.quality import QUALITIES
 
         if quality not in QUALITIES:
-            raise ValueError(f"quality is {quality!r}; the label-free qualities are {', '.join(QUALITIES)}")
+            known = [name for name, entry in QUALITIES.items() if entry.needs != "labels"]
+            raise ValueError(f"quality is {quality!r}; the label-free qualities are {', '.join(known)}")
         function = QUALITIES[quality]
         values = [function(representations.block(i)) for i in range(len(names))]
     elif callable(quality):

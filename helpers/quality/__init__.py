@@ -1,47 +1,105 @@
-"""Qualities of one representation that need no labels.
+"""How good one representation is: label-free qualities, and those that need labels, in one table.
 
-Each is a function of arrays; :data:`QUALITIES` knows them by name, with what they need and which way is better::
+Each is a function of arrays; :data:`QUALITIES` knows them by name, with what they need and which way is better, and
+:func:`quality` gives all of them beside their intervals and what noise and collapse would give::
 
-    rankme(x), QUALITIES["rankme"](x)
+    quality(x), rankme(x), QUALITIES["rankme"](x)
 
-=============  =========================================================================================================
-``spectrum``   the singular values: effective ranks, condition, the law of their decay, leverage
-``geometry``   how objects lie to each other: mean cosine, uniformity, persistence
-``clusters``   how far they fall into groups
-``views``      several views of each object: alignment, LiDAR
-``others``     agreement with other representations
-``registry``   all of them by name; an entry stands in the module of its function
-``ranking``    how well they rank models, where labels are there to check
-=============  =========================================================================================================
+================  ======================================================================================================
+``spectrum``      the singular values: effective ranks, condition, the law of their decay, evenness, leverage
+``geometry``      how objects lie to each other: mean cosine, uniformity, persistence
+``coordinates``   lengths, and single dimensions that rule
+``neighbours``    who is near whom: hubs, distances, intrinsic dimension, connection, outliers, duplicates
+``clusters``      how far they fall into groups
+``views``         several views of each object: alignment, LiDAR
+``others``        agreement with other representations
+``labelled``      what needs labels: probe, neighbours, k-means, silhouette
+``registry``      all of them by name; an entry stands in the module of its function
+``table``         all of them in one table
+``ranking``       how well they rank models, where labels are there to check
+================  ======================================================================================================
 """
 
 from helpers.quality.clusters import clustering
+from helpers.quality.coordinates import norm_spread, rogue_share
 from helpers.quality.entry import Quality
 from helpers.quality.geometry import mean_cosine, persistence_h0, self_clustering, uniformity
+from helpers.quality.labelled import (
+    adjusted_rand_index,
+    cluster_purity,
+    knn_accuracy,
+    normalized_mutual_information,
+    probe_accuracy,
+    rand_index,
+    silhouette,
+)
+from helpers.quality.neighbours import (
+    antihubs,
+    distance_concentration,
+    duplicate_share,
+    equal_groups,
+    hubness,
+    knn_connectivity,
+    mle_dimension,
+    outlyingness,
+    two_nn,
+)
 from helpers.quality.others import agreement
 from helpers.quality.ranking import mean_rank_correlations, rank_correlations
 from helpers.quality.registry import QUALITIES
-from helpers.quality.spectrum import alpha_req, leverage, nesum, pseudo_condition_number, rankme, stable_rank
+from helpers.quality.spectrum import (
+    alpha_req,
+    isoscore,
+    leverage,
+    nesum,
+    participation_ratio,
+    pseudo_condition_number,
+    rankme,
+    stable_rank,
+)
+from helpers.quality.table import collapsed_space, quality
 from helpers.quality.views import alignment, dropout_views, lidar
 
 __all__ = [
     "QUALITIES",
     "Quality",
+    "adjusted_rand_index",
     "agreement",
     "alignment",
     "alpha_req",
+    "antihubs",
+    "cluster_purity",
     "clustering",
+    "collapsed_space",
+    "distance_concentration",
     "dropout_views",
+    "duplicate_share",
+    "equal_groups",
+    "hubness",
+    "isoscore",
+    "knn_accuracy",
+    "knn_connectivity",
     "leverage",
     "lidar",
     "mean_cosine",
     "mean_rank_correlations",
+    "mle_dimension",
     "nesum",
+    "norm_spread",
+    "normalized_mutual_information",
+    "outlyingness",
+    "participation_ratio",
     "persistence_h0",
+    "probe_accuracy",
     "pseudo_condition_number",
+    "quality",
+    "rand_index",
     "rank_correlations",
     "rankme",
+    "rogue_share",
     "self_clustering",
+    "silhouette",
     "stable_rank",
+    "two_nn",
     "uniformity",
 ]

@@ -71,6 +71,8 @@ QUALITIES = {
         "n p k a step",
         "Lloyd 1982",
         "share of the variance within the clusters of k-means",
+        misses="clusters of unlike sizes or shapes, and more of them than k",
+        sampled=True,
     ),
 }
 """The qualities of this module by name."""

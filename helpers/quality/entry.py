@@ -15,7 +15,7 @@ __all__ = ["Quality"]
 
 @dataclass(frozen=True)
 class Quality:
-    """What is known of a label-free quality; called, it gives a value of which larger counts as better.
+    """What is known of a quality; called, it gives a value of which larger counts as better.
 
     Attributes
     ----------
@@ -35,7 +35,14 @@ class Quality:
     definition
         What is measured, in a phrase.
     needs
-        What the function takes: ``"x"``; ``"views"``; or ``"others"``, x and the other representations.
+        What the function takes: ``"x"``; ``"views"``; ``"others"``, x and the other representations; or ``"labels"``,
+        x and a label for each object.
+    misses
+        What it does not see, in a phrase.
+    shared
+        How it comes from what several qualities take from a representation, where that saves work.
+    sampled
+        Whether a table takes it from a sample of the objects.
     """
 
     function: Callable[..., float]
@@ -46,8 +53,11 @@ class Quality:
     reference: str
     definition: str
     needs: str = "x"
+    misses: str = ""
+    shared: Callable[[Any], float] | None = None
+    sampled: bool = False
 
-    def value(self, x: Any = None, *, views: Any = None, others: Any = None) -> float:
+    def value(self, x: Any = None, *, views: Any = None, others: Any = None, labels: Any = None) -> float:
         """The value as it is defined.
 
         Raises
@@ -55,15 +65,16 @@ class Quality:
         ValueError
             If what the quality needs is not given.
         """
-        if (self.needs == "views" and views is None) or (self.needs == "others" and others is None):
+        given = {"views": views, "others": others, "labels": labels}
+        if given.get(self.needs, x) is None:
             raise ValueError(f"this quality needs {self.needs}=; one representation alone does not tell it")
         if self.needs == "views":
             return self.function(views)
-        return self.function(x, others) if self.needs == "others" else self.function(x)
+        return self.function(x) if self.needs == "x" else self.function(x, given[self.needs])
 
-    def __call__(self, x: Any = None, *, views: Any = None, others: Any = None) -> float:
+    def __call__(self, x: Any = None, *, views: Any = None, others: Any = None, labels: Any = None) -> float:
         """The value turned so that larger counts as better; errors as :meth:`value`."""
-        value = self.value(x, views=views, others=others)
+        value = self.value(x, views=views, others=others, labels=labels)
         return {"larger": value, "smaller": -value, "near 1": -abs(value - 1)}[self.better]
 
     def chance(self, n: int, p: int, *, n_draws: int = 20, rng: int | np.random.Generator = 0) -> np.ndarray:
@@ -73,7 +84,7 @@ class Quality:
         ----------
         n, p
             Numbers of objects and of features, of independent normal entries; views and other representations are
-            noise of the same shape, independent of each other.
+            noise of the same shape, independent of each other; labels are two, equally frequent.
         n_draws
             How many such spaces are drawn.
         rng
@@ -94,4 +105,5 @@ class Quality:
         rng = generator(rng)
         shape = (3, check_count(n, "n", least=2), check_count(p, "p"))
         draws = (rng.normal(size=shape) for _ in range(check_count(n_draws, "n_draws")))
-        return np.sort([self.value(x, views=views, others=views) for x, *views in draws])
+        labels = np.arange(n) % 2
+        return np.sort([self.value(x, views=views, others=views, labels=labels) for x, *views in draws])

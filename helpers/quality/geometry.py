@@ -49,7 +49,11 @@ def mean_cosine(x: Any) -> float:
     xp = array_namespace(x)
     n = x.shape[0]
     total = sum(xp.sum(block, axis=0) for block in unit_blocks(x))
-    return (float(xp.sum(total * total)) - n) / (n * (n - 1))
+    return _mean_cosine(to_numpy(total), n)
+
+
+def _mean_cosine(total: np.ndarray, n: int) -> float:
+    return (float(np.sum(total * total)) - n) / (n * (n - 1))
 
 
 def self_clustering(x: Any) -> float:
@@ -93,8 +97,12 @@ def self_clustering(x: Any) -> float:
         raise ValueError("x has one feature; on a line there are no directions to compare")
     xp = array_namespace(x)
     moment = sum(xp.matmul(block.T, block) for block in unit_blocks(x))
-    expected = n + n * (n - 1) / p
-    return (float(xp.sum(moment * moment)) - expected) / (n * n - expected)
+    return _self_clustering(to_numpy(moment), n)
+
+
+def _self_clustering(moment: np.ndarray, n: int) -> float:
+    expected = n + n * (n - 1) / len(moment)
+    return (float(np.sum(moment * moment)) - expected) / (n * n - expected)
 
 
 def uniformity(x: Any, *, t: float = 2.0) -> float:
@@ -229,6 +237,8 @@ QUALITIES = {
         "n p",
         "Ethayarajh 2019",
         "mean cosine between two objects, often called anisotropy",
+        misses="how directions spread around the mean; two opposite heaps have 0",
+        shared=lambda space: _mean_cosine(space.directions[0], len(space.x)),
     ),
     "isotropy": Quality(
         lambda x: 1 - mean_cosine(x),
@@ -238,6 +248,8 @@ QUALITIES = {
         "n p",
         "Ethayarajh 2019",
         "1 less the mean cosine",
+        misses="what the mean cosine misses",
+        shared=lambda space: 1 - _mean_cosine(space.directions[0], len(space.x)),
     ),
     "self_clustering": Quality(
         self_clustering,
@@ -247,6 +259,8 @@ QUALITIES = {
         "n p²",
         "Tsitsulin et al. 2023",
         "squared cosines between objects against those of random directions",
+        misses="whether many groups or one cone make cosines large",
+        shared=lambda space: _self_clustering(space.directions[1], len(space.x)),
     ),
     "uniformity": Quality(
         uniformity,
@@ -256,6 +270,8 @@ QUALITIES = {
         "n² p",
         "Wang and Isola 2020",
         "logarithm of the mean Gaussian potential of two objects on the sphere",
+        misses="everything but the mean potential; a few clumps in an even sphere hardly count",
+        sampled=True,
     ),
     "persistence_h0": Quality(
         persistence_h0,
@@ -265,6 +281,8 @@ QUALITIES = {
         "m² p, m ≤ 1000",
         "Edelsbrunner et al. 2002",
         "length of the minimum spanning tree over the typical distance",
+        misses="how the objects are spread, where only lengths of the tree count; outliers lengthen it",
+        sampled=True,
     ),
 }
 """The qualities of this module by name."""

@@ -65,6 +65,8 @@ QUALITIES = {
         "Kornblith et al. 2019",
         "mean similarity with other representations of the same objects",
         "others",
+        misses="what all the others share by mistake, such as the length of texts",
+        sampled=True,
     ),
 }
 """The qualities of this module by name."""

@@ -11,7 +11,16 @@ from helpers.arrays import as_matrix, centred, check_count, check_number, to_num
 from helpers.quality._blocks import exponential_entropy, positive, singular_values
 from helpers.quality.entry import Quality
 
-__all__ = ["alpha_req", "leverage", "nesum", "pseudo_condition_number", "rankme", "stable_rank"]
+__all__ = [
+    "alpha_req",
+    "isoscore",
+    "leverage",
+    "nesum",
+    "participation_ratio",
+    "pseudo_condition_number",
+    "rankme",
+    "stable_rank",
+]
 
 
 def rankme(x: Any, *, epsilon: float = 1e-7) -> float:
@@ -50,7 +59,10 @@ def rankme(x: Any, *, epsilon: float = 1e-7) -> float:
     >>> round(rankme(np.eye(4)), 4)
     4.0
     """
-    values = singular_values(as_matrix(x, rows=1))
+    return _rankme(singular_values(as_matrix(x, rows=1)), epsilon)
+
+
+def _rankme(values: Any, epsilon: float = 1e-7) -> float:
     xp = array_namespace(values)
     return exponential_entropy(values / positive(xp.sum(values)) + epsilon)
 
@@ -84,7 +96,10 @@ def stable_rank(x: Any) -> float:
     >>> round(stable_rank(np.diag([2.0, 1.0, 1.0])), 6)
     1.5
     """
-    values = singular_values(as_matrix(x, rows=1))
+    return _stable_rank(singular_values(as_matrix(x, rows=1)))
+
+
+def _stable_rank(values: Any) -> float:
     xp = array_namespace(values)
     energy = (values / positive(xp.max(values))) ** 2
     return float(xp.sum(energy))
@@ -127,7 +142,10 @@ def pseudo_condition_number(x: Any, *, tolerance: float = 1e-6) -> float:
     4.0
     """
     check_number(tolerance, "tolerance", lambda value: 0 <= value < 1, "a number of at least 0 and below 1")
-    values = singular_values(as_matrix(x, rows=1))
+    return _condition(singular_values(as_matrix(x, rows=1)), tolerance)
+
+
+def _condition(values: Any, tolerance: float = 1e-6) -> float:
     xp = array_namespace(values)
     largest = float(positive(xp.max(values)))
     kept = values[values > tolerance * largest]
@@ -174,7 +192,10 @@ def alpha_req(x: Any, *, first: int = 1, last: int | None = None) -> float:
     >>> round(alpha_req(x), 6)
     2.0
     """
-    spectrum = _eigenvalues(x)
+    return _alpha(_eigenvalues(x), first, last)
+
+
+def _alpha(spectrum: np.ndarray, first: int = 1, last: int | None = None) -> float:
     first = check_count(first, "first")
     above = int(np.count_nonzero(spectrum > 1e-12 * spectrum[0]))
     last = above if last is None else min(check_count(last, "last"), above)
@@ -221,8 +242,106 @@ def nesum(x: Any) -> float:
     >>> round(nesum(np.vstack([x, -x]) + 5), 6)
     1.5
     """
-    spectrum = _eigenvalues(x)
-    return float(np.sum(spectrum / spectrum[0]))
+    return _nesum(_eigenvalues(x))
+
+
+def _nesum(spectrum: np.ndarray) -> float:
+    return float(np.sum(spectrum / _varies(spectrum)[0]))
+
+
+def participation_ratio(x: Any) -> float:
+    r"""Participation ratio :math:`(\sum_k\lambda_k)^2 / \sum_k\lambda_k^2` of the eigenvalues of the covariance.
+
+    Parameters
+    ----------
+    x : array_like or tensor of shape (n, p)
+        The representation, which is centred here, as a covariance is. Computed in float64.
+
+    Returns
+    -------
+    float
+        Between 1 (all variance in one direction) and min(n - 1, p) (white); larger is more spread. Unchanged by
+        rotation, scale and translation.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``x`` is not a finite real matrix or is constant.
+
+    Notes
+    -----
+    O(n p min(n, p)). Gao, Trautmann, Yu, Santhanam, Ryu, Shenoy and Ganguli (2017), A theory of multineuronal
+    dimensionality, dynamics and measurement, bioRxiv 214262.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.quality import participation_ratio
+    >>> x = np.diag([2.0, 1.0, 1.0])
+    >>> round(participation_ratio(np.vstack([x, -x]) + 5), 6)
+    2.0
+    """
+    return _participation(_eigenvalues(x))
+
+
+def _participation(spectrum: np.ndarray) -> float:
+    share = spectrum / _varies(spectrum)[0]
+    return float(share.sum() ** 2 / (share @ share))
+
+
+def isoscore(x: Any) -> float:
+    r"""IsoScore: how evenly the variance is spread over the features, from 0 for one direction to 1 for all alike.
+
+    With eigenvalues of the covariance scaled to length :math:`\sqrt p` and their distance :math:`\delta` from all
+    ones, over its maximum :math:`\sqrt{2(p-\sqrt p)}`,
+
+    .. math:: \frac{(p-\delta^2(p-\sqrt p))^2 - p}{p (p - 1)}
+
+    Parameters
+    ----------
+    x : array_like or tensor of shape (n, p), p ≥ 2
+        The representation, which is centred here, as a covariance is. Computed in float64.
+
+    Returns
+    -------
+    float
+        In [0, 1]; larger is more even. Unchanged by rotation, scale and translation. It is the participation ratio in
+        another unit, :math:`(\mathrm{PR} - 1) / (p - 1)`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``x`` is not a finite real matrix, is constant, or has one feature.
+
+    Notes
+    -----
+    O(n p min(n, p)). Rudman, Gillman, Rayne and Eickhoff (2022), IsoScore: measuring the uniformity of embedding space
+    utilization, Findings of ACL.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.quality import isoscore
+    >>> round(isoscore(np.vstack([np.eye(3), -np.eye(3)])), 6), round(isoscore(np.outer([1.0, 2, 4], [1, 1])), 6)
+    (1.0, 0.0)
+    """
+    return _isoscore(_eigenvalues(x), as_matrix(x).shape[1])
+
+
+def _isoscore(spectrum: np.ndarray, p: int) -> float:
+    if p < 2:
+        raise ValueError("x has one feature; there are no others to be even with")
+    even = np.zeros(p)
+    even[: min(p, len(spectrum))] = spectrum[:p] / _varies(spectrum)[0]
+    even *= np.sqrt(p) / np.linalg.norm(even)
+    defect = float(np.sum((even - 1) ** 2)) / (2 * (p - np.sqrt(p)))
+    return max((float(p - defect * (p - np.sqrt(p))) ** 2 - p) / (p * (p - 1)), 0.0)
+
+
+def _varies(spectrum: np.ndarray) -> np.ndarray:
+    if not spectrum[0] > 0:
+        raise ValueError("x: every feature is constant; there is no variance to divide")
+    return spectrum
 
 
 def leverage(x: Any) -> float:
@@ -287,6 +406,8 @@ QUALITIES = {
         "n p²",
         "Garrido et al. 2023",
         "exponential of the entropy of the singular values",
+        misses="which directions; it counts noise as much as signal, and is the highest for noise",
+        shared=lambda space: _rankme(space.values),
     ),
     "stable_rank": Quality(
         stable_rank,
@@ -296,6 +417,8 @@ QUALITIES = {
         "n p²",
         "Tsitsulin et al. 2023",
         "energy over that of the strongest direction",
+        misses="everything behind the first direction, which is often the mean alone",
+        shared=lambda space: _stable_rank(space.values),
     ),
     "pseudo_condition_number": Quality(
         pseudo_condition_number,
@@ -305,6 +428,8 @@ QUALITIES = {
         "n p²",
         "Tsitsulin et al. 2023",
         "largest singular value over the smallest that is not zero",
+        misses="directions that are lost altogether",
+        shared=lambda space: _condition(space.values),
     ),
     "alpha_req": Quality(
         alpha_req,
@@ -314,6 +439,8 @@ QUALITIES = {
         "n p²",
         "Agrawal et al. 2022",
         "exponent of the power law of the eigenvalues of the covariance",
+        misses="a spectrum that is no power law, such as one with a cliff",
+        shared=lambda space: _alpha(space.eigenvalues),
     ),
     "nesum": Quality(
         nesum,
@@ -323,6 +450,30 @@ QUALITIES = {
         "n p²",
         "He and Ozay 2022",
         "sum of the eigenvalues of the covariance over the largest",
+        misses="a collapse to a point, since it centres; everything behind the first direction",
+        shared=lambda space: _nesum(space.eigenvalues),
+    ),
+    "participation_ratio": Quality(
+        participation_ratio,
+        "larger",
+        "[1, min(n-1, p)]",
+        ("rotation", "scale", "translation"),
+        "n p²",
+        "Gao et al. 2017",
+        "squared sum of the eigenvalues of the covariance over the sum of their squares",
+        misses="a collapse to a point, since it centres; small directions, however many",
+        shared=lambda space: _participation(space.eigenvalues),
+    ),
+    "isoscore": Quality(
+        isoscore,
+        "larger",
+        "[0, 1]",
+        ("rotation", "scale", "translation"),
+        "n p²",
+        "Rudman et al. 2022",
+        "evenness of the variance over the features",
+        misses="what the participation ratio misses: it is that, in another unit",
+        shared=lambda space: _isoscore(space.eigenvalues, space.x.shape[1]),
     ),
     "leverage": Quality(
         leverage,
@@ -332,6 +483,8 @@ QUALITIES = {
         "n p²",
         "Candès, Recht 2009",
         "greatest share that one object has in the directions, over the mean",
+        misses="groups of objects that decide a direction together",
+        sampled=True,
     ),
 }
 """The qualities of this module by name."""

@@ -186,6 +186,8 @@ QUALITIES = {
         "Wang and Isola 2020",
         "mean squared distance between two views of an object on the sphere",
         "views",
+        misses="a constant representation, which is aligned perfectly",
+        sampled=True,
     ),
     "lidar": Quality(
         lidar,
@@ -196,6 +198,8 @@ QUALITIES = {
         "Thilak et al. 2024",
         "effective rank of the directions that tell objects apart more than views",
         "views",
+        misses="directions that neither objects nor views vary in; rough with two views",
+        sampled=True,
     ),
 }
 """The qualities of this module by name."""
