@@ -1,0 +1,196 @@
+"""Which two embeddings to combine: rules that know qualities, similarities or both, and what knowing is worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["RULES", "chosen_by_rules", "decision_facts", "decision_table", "decisions_figure"]
+
+RULES = {
+    "best single": "the encoder that is best on validation clients, alone",
+    "two best": "the two encoders that are best on validation clients",
+    "best + least similar": "the best on validation clients, and the encoder least similar to it",
+    "fitted to qualities": "the pair with the largest gain predicted from both validation accuracies",
+    "fitted to qualities and similarity": "the same prediction, with the similarity of the pair besides",
+    "least similar": "the least similar pair of all",
+    "best pair in hindsight": "the pair that is best on test clients, which nobody can choose",
+}
+"""What each rule takes. Fitted rules learn from the other experiments alone."""
+
+
+def chosen_by_rules(
+    pairs: pd.DataFrame, runs: pd.DataFrame, *, measure: str = "cka", combination: str = "concatenation"
+) -> pd.DataFrame:
+    """Test accuracy of what each rule chooses, in each experiment.
+
+    Parameters
+    ----------
+    pairs
+        Table of pairs; see :mod:`helpers.studies.pair_gains`.
+    runs
+        Table of runs: ``experiment``, ``model``, ``accuracy_validation``, ``accuracy_test``.
+    measure
+        Column of ``pairs`` that says how similar two embeddings are; dissimilarities are turned round.
+    combination
+        ``"concatenation"``, ``"sum"`` or ``"product"``.
+
+    Returns
+    -------
+    DataFrame
+        Index ``experiment``, a column for each of :data:`RULES`; accuracies, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If a measure or a combination is not in the table, a pair names a model that has no run, or there are fewer than
+        three experiments: a fitted rule learns from the others.
+
+    Notes
+    -----
+    The fitted rules predict the accuracy of the combination less the best validation accuracy of the pair, by least
+    squares with an intercept, from the larger and the smaller validation accuracy, and the second one from the
+    similarity too. Of equal predictions the first pair is taken.
+    """
+    import pandas as pd
+
+    from helpers.similarity import MEASURES
+
+    accuracy = f"accuracy_{combination}"
+    for name, column in (("measure", measure), ("combination", accuracy)):
+        if column not in pairs:
+            raise ValueError(f"{name} is {column!r}; the table of pairs has no such column")
+    if pairs["experiment"].nunique() < 3:
+        raise ValueError(
+            f"there are {pairs['experiment'].nunique()} experiments; rules are fitted to at least 2 others"
+        )
+    quality = runs.set_index(["experiment", "model"])["accuracy_validation"]
+    test = runs.set_index(["experiment", "model"])["accuracy_test"]
+    table = pairs[["experiment", "model_a", "model_b", accuracy]].reset_index(drop=True)
+    sign = 1 if MEASURES[measure].orientation == "similarity" else -1
+    table["similarity"] = sign * pairs[measure].to_numpy()
+    for side in "ab":
+        models = pd.MultiIndex.from_frame(table[["experiment", f"model_{side}"]])
+        if not models.isin(quality.index).all():
+            experiment, model = models[~models.isin(quality.index)][0]
+            raise ValueError(f"model {model} of experiment {experiment} has no run; each model of a pair needs one")
+        table[f"quality_{side}"] = quality.loc[models].to_numpy()
+    both = table[["quality_a", "quality_b"]]
+    table["better"], table["worse"] = both.max(axis=1), both.min(axis=1)
+    rows = {}
+    for experiment, here in table.groupby("experiment"):
+        others = table[table["experiment"] != experiment]
+        best = quality.loc[experiment].idxmax()
+        with_best = here[(here["model_a"] == best) | (here["model_b"] == best)]
+        chosen = {
+            "two best": with_best["worse"].idxmax(),
+            "best + least similar": with_best["similarity"].idxmin(),
+            "fitted to qualities": _fitted(others, here, accuracy, ["better", "worse"]),
+            "fitted to qualities and similarity": _fitted(others, here, accuracy, ["better", "worse", "similarity"]),
+            "least similar": here["similarity"].idxmin(),
+            "best pair in hindsight": here[accuracy].idxmax(),
+        }
+        rows[experiment] = {"best single": test[experiment, best]}
+        rows[experiment] |= {rule: table.loc[pair, accuracy] for rule, pair in chosen.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("experiment")[list(RULES)]
+
+
+def decision_table(
+    accuracies: pd.DataFrame, *, against: str = "two best", rng: int | np.random.Generator = 0
+) -> pd.DataFrame:
+    """Mean accuracy of each rule, and its difference from one of them.
+
+    Parameters
+    ----------
+    accuracies
+        What :func:`chosen_by_rules` returns.
+    against
+        Rule that the others are compared with.
+    rng
+        Seed or generator of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        Index ``rule``; ``takes``, what it chooses; mean ``accuracy`` in per cent; ``difference`` from ``against`` in
+        points with its interval ``ci_low`` to ``ci_high`` (units: experiments), ``p`` by Holm over the rules, and
+        ``verdict``.
+
+    Raises
+    ------
+    ValueError
+        If ``against`` is no column.
+    """
+    import pandas as pd
+
+    from helpers.inference import holm, paired, verdict_of
+
+    if against not in accuracies:
+        raise ValueError(f"against is {against!r}; it can be {', '.join(map(repr, accuracies))}")
+    found = {
+        rule: paired(100 * accuracies[rule], 100 * accuracies[against], rng=rng)
+        for rule in accuracies
+        if rule != against
+    }
+    p = dict(zip(found, holm([one.p for one in found.values()]), strict=True))
+    rows = {}
+    for rule in accuracies:
+        rows[rule] = {"takes": RULES[rule], "accuracy": 100 * accuracies[rule].mean()}
+        if one := found.get(rule):
+            limits = {"difference": one.difference, "ci_low": one.low, "ci_high": one.high, "p": p[rule]}
+            rows[rule] |= limits | {"verdict": verdict_of(one.low, one.high, p[rule])}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("rule")
+
+
+def decision_facts(accuracies: pd.DataFrame, *, rng: int | np.random.Generator = 0) -> dict[str, Any]:
+    """What knowing the similarity is worth: the fitted rule with it, less the fitted rule without it.
+
+    Returns
+    -------
+    dict
+        ``worth`` in points with ``worth_low``, ``worth_high`` (units: experiments) and ``worth_verdict``; ``choices``,
+        the number of experiments in which the two rules choose otherwise, of ``experiments``.
+    """
+    from helpers.inference import paired
+
+    with_it, without = accuracies["fitted to qualities and similarity"], accuracies["fitted to qualities"]
+    found = paired(100 * with_it, 100 * without, rng=rng)
+    return {
+        "worth": found.difference,
+        "worth_low": found.low,
+        "worth_high": found.high,
+        "worth_verdict": found.verdict,
+        "choices": int((with_it != without).sum()),
+        "experiments": len(accuracies),
+    }
+
+
+def decisions_figure(accuracies: pd.DataFrame) -> Axes:
+    """Accuracy of each rule: a line an experiment, the mean as a bar."""
+    import matplotlib.pyplot as plt
+
+    from helpers.book.style import INK
+
+    order = accuracies.mean().sort_values().index
+    _, ax = plt.subplots(figsize=(6.4, 0.42 * len(order) + 0.9))
+    place = np.arange(len(order))
+    for values in accuracies[order].to_numpy():
+        ax.plot(100 * values, place, color=INK, lw=0.6, alpha=0.25)
+    ax.plot(100 * accuracies[order].mean(), place, "|", ms=16, mew=3, color="C0")
+    ax.set(yticks=place, xlabel="accuracy on test clients, %")
+    ax.set_yticklabels(order)
+    return ax
+
+
+def _fitted(others: pd.DataFrame, here: pd.DataFrame, accuracy: str, names: list[str]) -> Any:
+    """Label of the pair of ``here`` with the largest prediction by least squares on ``others``."""
+    design = np.column_stack([np.ones(len(others)), others[names]])
+    gains = others[accuracy] - others["better"]
+    weights = np.linalg.lstsq(design, gains, rcond=None)[0]
+    predicted = np.column_stack([np.ones(len(here)), here[names]]) @ weights + here["better"].to_numpy()
+    return here.index[int(np.argmax(predicted))]
