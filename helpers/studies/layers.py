@@ -302,7 +302,8 @@ def block_fit(similarity: Any, groups: Sequence[int], *, beyond_depth: bool = Fa
 def block_test(similarity: Any, groups: Sequence[int], *, beyond_depth: bool = False) -> tuple[float, float]:
     """:func:`block_fit` of a partition, and the share of all contiguous ones of as many blocks that fit as well.
 
-    The share, this partition counted, is an exact p-value if beforehand all contiguous partitions were equally likely.
+    The share, this partition counted, is a rank. It would be a p-value if the partition had been drawn at random among
+    all contiguous ones; a partition that somebody claims was not.
 
     >>> [round(found, 6) for found in block_test([[1, 1, 0], [1, 1, 0], [0, 0, 1]], [0, 0, 1])]
     [1.0, 0.5]
@@ -335,9 +336,9 @@ def rank_partitions(found: LayerStudy, partitions: Mapping[str, Sequence[int]], 
     Returns
     -------
     DataFrame
-        One row for each measure and partition: ``fit`` and ``p``, as :func:`block_test` gives them, ``support``,
-        the share of the draws whose p-value is at most 0.05, and the same three ``…_beyond_depth``; ``best``, the
-        contiguous partition that fits best, and ``tree``, the cut of the dendrogram into as many blocks, with
+        One row for each measure and partition: ``fit`` and ``p``, its rank, as :func:`block_test` gives them,
+        ``support``, the share of the draws whose rank is at most 0.05, and the same three ``…_beyond_depth``; ``best``,
+        the contiguous partition that fits best, and ``tree``, the cut of the dendrogram into as many blocks, with
         ``tree_support``, the share of the draws that are cut the same way.
 
     Examples
