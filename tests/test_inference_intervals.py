@@ -5,7 +5,7 @@ import pytest
 import tolerance
 from scipy import stats
 
-from helpers.inference import interval, paired
+from helpers.inference import Interval, interval, paired
 
 
 def test_intervals_agree_with_scipy_and_degenerate_to_a_point():
@@ -54,3 +54,10 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_no_zero_that_is_written_has_a_minus():
+    found = Interval(-0.001, -0.004, 0.2, 0.95)
+    assert f"{found:+.2f}" == "+0.00 [+0.00, +0.20]" and f"{found:.1f}" == "0.0 [0.0, 0.2]"
+    assert f"{found:>+7.2f}" == "  +0.00 [  +0.00,   +0.20]" and f"{found:.0%}" == "0% [0%, 20%]"
+    assert f"{Interval(-1, -2, 0, 0.95):.0f}" == "-1 [-2, 0]" and f"{found:z.1f}" == f"{found:.1f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -15,9 +16,11 @@ __all__ = ["Interval", "interval", "percentiles", "format_interval"]
 
 ENTRIES = 1 << 22
 
+_SIGN = re.compile(r"^((?:.?[<>=^])?[-+ ]?)z?")
+
 
 class Interval(NamedTuple):
-    """An estimate between two limits; ``f"{interval:.2f}"`` writes ``0.58 [0.52, 0.64]``."""
+    """An estimate between two limits; ``f"{interval:.2f}"`` writes ``0.58 [0.52, 0.64]``, and no zero has a minus."""
 
     estimate: float
     low: float
@@ -25,6 +28,7 @@ class Interval(NamedTuple):
     confidence_level: float
 
     def __format__(self, spec: str) -> str:
+        spec = _SIGN.sub(r"\1z", spec, count=1)
         return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
 
