@@ -20,6 +20,7 @@ ABOUT = {
 def scored(gain, slow_gain=None, n=12):
     """Experiments in which a mixture gains about so much by the fast scorer, and the mean nothing."""
     noise = np.random.default_rng(0).normal(scale=0.002, size=(n, 2))
+    noise = noise - noise.mean(axis=0)
     rows = []
     for e in range(n):
         accuracies = {"best": 0.5, "mix": 0.5 + gain + noise[e, 0], "mean": 0.5 + noise[e, 1]}
@@ -65,7 +66,7 @@ def test_gains_are_shown_in_the_order_of_the_names_and_missing_methods_left_out(
 def test_a_figure_has_a_panel_for_each_table_and_a_row_for_each_method():
     import matplotlib.pyplot as plt
 
-    axes = study.figure_gains({"this run": scored(0.02, n=3), "recorded": scored(0.02)}, NAMES)
+    axes = study.figure_method_gains({"this run": scored(0.02, n=3), "recorded": scored(0.02)}, NAMES)
     assert [ax.get_title() for ax in axes] == ["this run, 3 experiments", "recorded, 12 experiments"]
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["the mean", "a mixture"]
     plt.close("all")
@@ -79,7 +80,7 @@ def test_what_was_recorded_is_counted():
 
 def test_scorers_that_say_the_same_agree():
     headline = scored(0.02)
-    found = study.facts_of_agreement(headline.assign(lightautoml=headline["fast"]))
+    found = study.facts_of_scorer_agreement(headline.assign(lightautoml=headline["fast"]))
     assert found["agree"] == "1.00 [1.00, 1.00]" and found["agree_n"] == 24
     assert found["agree_shift"] == 0 and found["agree_spread"] == pytest.approx(0)
 

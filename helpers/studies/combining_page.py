@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from helpers.inference import Finding
 
 __all__ = [
-    "facts_of_agreement",
     "facts_of_recording",
+    "facts_of_scorer_agreement",
     "facts_of_scorers",
-    "figure_gains",
+    "figure_method_gains",
     "findings_by_scorer",
     "judge_by_scorer",
     "table_gains",
@@ -118,7 +118,7 @@ def table_gains(table: pd.DataFrame, names: Mapping[str, str], *, against: str =
     return pd.DataFrame(columns).rename(index=names).rename_axis(None)
 
 
-def figure_gains(
+def figure_method_gains(
     tables: Mapping[str, pd.DataFrame], names: Mapping[str, str], *, against: str = "best", word: str = "the best model"
 ) -> Any:
     """Gain of each method on one of them: dots for experiments, the mean with its interval; a panel for each table.
@@ -181,7 +181,7 @@ def facts_of_scorers(
     return found
 
 
-def facts_of_agreement(headline: pd.DataFrame, against: str = "best") -> dict[str, Any]:
+def facts_of_scorer_agreement(headline: pd.DataFrame, against: str = "best") -> dict[str, Any]:
     """How well the fast scorer agrees with LightAutoML about differences to a method, and how far it is off."""
     agree = difference_agreement(headline, against).loc["fast"]
     return {

@@ -66,7 +66,7 @@ def table_spaces(layers: Mapping[str, np.ndarray]) -> pd.DataFrame:
         "RankMe": {name: rankme(x) for name, x in layers.items()},
         "CKA with the first": {name: cka(first, x) for name, x in layers.items()},
     }
-    return pd.DataFrame(columns).rename_axis("model")
+    return pd.DataFrame(columns).rename_axis("model", axis=1)
 
 
 def show_steps_chosen(curves: pd.DataFrame) -> Styler:
@@ -100,7 +100,7 @@ def table_recorded_gains(recorded: pd.DataFrame) -> pd.DataFrame:
             "experiments won": f"{best.loc[name, 'wins']} of {best.loc[name, 'n']}",
             "above concatenation + PCA": above_pca,
         }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("points of accuracy")
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("points of accuracy", axis=1)
 
 
 def gains_along_steps(curves: pd.DataFrame, method: str) -> pd.DataFrame:
@@ -192,7 +192,7 @@ def facts(layers: Mapping[str, np.ndarray], n_experiments: int, *, rng: int = 0)
     first, *others = layers.values()
     similar = [cka(first, x) for x in others]
     return {
-        "alike": f"{min(similar):.2f} to {max(similar):.2f}",
+        "alike": f"{min(similar):.2f} to {max(similar):.2f}" if similar else "—",
         "alike_chance": cka(first, np.random.default_rng(rng).permutation(first)),
         "models": len(layers),
         "width": first.shape[1],
