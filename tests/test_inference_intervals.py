@@ -56,8 +56,8 @@ def test_bad_input_is_named(call, error, message):
         call()
 
 
-def test_no_zero_that_is_written_has_a_minus():
+def test_a_zero_that_is_written_has_no_sign():
     found = Interval(-0.001, -0.004, 0.2, 0.95)
-    assert f"{found:+.2f}" == "+0.00 [+0.00, +0.20]" and f"{found:.1f}" == "0.0 [0.0, 0.2]"
-    assert f"{found:>+7.2f}" == "  +0.00 [  +0.00,   +0.20]" and f"{found:.0%}" == "0% [0%, 20%]"
-    assert f"{Interval(-1, -2, 0, 0.95):.0f}" == "-1 [-2, 0]" and f"{found:z.1f}" == f"{found:.1f}"
+    assert f"{found:+.2f}" == "0.00 [0.00, +0.20]" and f"{found:.1f}" == "0.0 [0.0, 0.2]"
+    assert f"{found:.0%}" == "0% [0%, 20%]" and f"{found:+.3f}" == "-0.001 [-0.004, +0.200]"
+    assert f"{Interval(-10, -np.inf, np.nan, 0.95):+.0f}" == "-10 [-inf, +nan]"

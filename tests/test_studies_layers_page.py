@@ -129,7 +129,7 @@ def test_every_run_says_by_itself_what_all_say_together(layers, agreements):
     assert shown.loc[0, "agreement"].startswith(f"{leads.loc[0, 'agree'].estimate:.2f} [")
     tiny = leads.loc[0, "first"]._replace(estimate=-0.001, low=-0.002, high=0.003)
     shown = study.table_by_run(leads.assign(first=[tiny, None, None]))
-    assert shown["first"].tolist() == ["+0.00 [+0.00, +0.00]", "—", "—"]
+    assert shown["first"].tolist() == ["0.00 [0.00, 0.00]", "—", "—"]
 
 
 def test_recorded_runs_are_encoders_times_corpora_and_the_weakest_decides():

@@ -16,11 +16,9 @@ __all__ = ["Interval", "interval", "percentiles", "format_interval"]
 
 ENTRIES = 1 << 22
 
-_SIGN = re.compile(r"^((?:.?[<>=^])?[-+ ]?)z?")
-
 
 class Interval(NamedTuple):
-    """An estimate between two limits; ``f"{interval:.2f}"`` writes ``0.58 [0.52, 0.64]``, and no zero has a minus."""
+    """An estimate between two limits; ``f"{interval:.2f}"`` writes ``0.58 [0.52, 0.64]``, and a zero without a sign."""
 
     estimate: float
     low: float
@@ -28,8 +26,13 @@ class Interval(NamedTuple):
     confidence_level: float
 
     def __format__(self, spec: str) -> str:
-        spec = _SIGN.sub(r"\1z", spec, count=1)
-        return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+        return f"{_written(self.estimate, spec)} [{_written(self.low, spec)}, {_written(self.high, spec)}]"
+
+
+def _written(value: float, spec: str) -> str:
+    """A number in a format; what is rounded to zero has no sign, which would say on which side of zero it is."""
+    text = f"{value:{spec}}"
+    return text.lstrip("+-") if "0" in text and not re.search("[1-9]", text) else text
 
 
 def interval(
