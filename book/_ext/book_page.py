@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from pathlib import Path
+
+from docutils import nodes
 
 INTERVAL = re.compile(r"(\d) \[([+\-\N{MINUS SIGN}]?\d[\d.]*), ([+\-\N{MINUS SIGN}]?\d[\d.]*)\]")
 
@@ -24,6 +27,21 @@ def keep_intervals_together(app, pagename, templatename, context, doctree):
     """A value and its interval, ``0.5 [0.4, 0.6]``, stay on one line, in sentences and in tables."""
     if "body" in context:
         context["body"] = INTERVAL.sub("\\1\N{NO-BREAK SPACE}[\\2,\N{NO-BREAK SPACE}\\3]", context["body"])
+
+
+def drop_deprecated_roles(app, pagename, templatename, context, doctree):
+    """Entries of a bibliography have a role that is deprecated, and is not allowed on a ``div``."""
+    if "body" in context:
+        context["body"] = context["body"].replace(' role="doc-biblioentry"', "")
+
+
+def name_cells(app, doctree):
+    """Every code cell carries its id as a class, ``cell-ID``: scripts find it, whatever was left out of the page."""
+    path = Path(app.env.doc2path(app.env.docname))
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path.suffix == ".ipynb" else []
+    for node in doctree.findall(nodes.container):
+        if cells and node.get("nb_element") == "cell_code":
+            node["classes"].append(f"cell-{cells[node['cell_index']].get('id', node['cell_index'])}")
 
 
 def name_cache_after_helpers(app, config):
@@ -48,10 +66,13 @@ def pages_that_show_chapters(app, env, added, changed, removed):
 def setup(app):
     app.connect("config-inited", name_cache_after_helpers, priority=900)
     app.connect("env-get-outdated", pages_that_show_chapters)
+    app.connect("doctree-read", name_cells)
     app.connect("html-page-context", keep_intervals_together)
+    app.connect("html-page-context", drop_deprecated_roles)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     # A changed repair or style renders all pages again: without a changed page, Sphinx would copy neither.
-    static = Path(app.srcdir) / "book" / "_static"
-    files = [Path(__file__), *sorted(path for path in static.rglob("*") if path.is_file())]
+    book = Path(app.srcdir) / "book"
+    files = [path for name in ("_static", "_templates") for path in sorted((book / name).rglob("*")) if path.is_file()]
+    files = [Path(__file__), *files]
     this = int(hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8], 16)
     return {"env_version": this, "parallel_read_safe": True, "parallel_write_safe": True}
