@@ -59,7 +59,7 @@ def test_students_see_no_solution():
 @pytest.fixture
 def small_book(tmp_path):
     """A repository of one page and one chapter, executed."""
-    for name in ("_config.yml", "book/_ext", "book/_static"):
+    for name in ("_config.yml", "book/_ext", "book/_static", "book/_templates"):
         source, target = ROOT / name, tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
@@ -121,7 +121,7 @@ def test_both_editions_render_and_only_one_tells_the_answer(small_book, monkeypa
     assert outside_loads(page.parent) == []
     assert (page.parent / "_static" / "mathjax" / "tex-chtml-full.js").exists()
 
-    students = build_book(small_book, run, solutions=False, quiet=True)
+    students = build_book(small_book, run, edition="students", quiet=True)
     everything = [
         p.read_text(errors="ignore") for p in students.parent.rglob("*") if p.suffix in (".html", ".ipynb", ".js")
     ]

@@ -62,7 +62,7 @@ def test_the_book_builds_without_a_warning_and_loads_nothing_from_elsewhere(exec
     for chapter in chapters():
         text = (html / "notebooks" / f"{chapter.stem}.html").read_text()
         assert not re.search(r'class="[^"]*(?:problematic|system-message)', text)
-    students = build_book(tmp_path, executed[0], quiet=True, solutions=False).parent
+    students = build_book(tmp_path, executed[0], quiet=True, edition="students").parent
     assert len(list(students.rglob("*.html"))) == len(list(html.rglob("*.html")))
 
 

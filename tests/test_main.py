@@ -145,7 +145,7 @@ def test_the_plain_door_renders_and_its_cache_follows_the_helpers(tmp_path):
     """``jupyter-book build .`` executes by itself, and executes again when a helper changes."""
     import shutil
 
-    for name in ("_config.yml", "book/_ext", "book/_static"):
+    for name in ("_config.yml", "book/_ext", "book/_static", "book/_templates"):
         source, target = ROOT / name, tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)

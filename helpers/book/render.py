@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,8 +24,11 @@ from helpers.locations import ROOT
 
 __all__ = [
     "DEFAULTS",
+    "EDITIONS",
+    "Edition",
     "build_book",
     "chapters",
+    "executed_copies",
     "graft",
     "outside_loads",
     "pages_of_reference",
@@ -36,6 +40,38 @@ __all__ = [
 
 #: The profile in which every chapter runs at its defaults.
 DEFAULTS = "pocket"
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A way to render the book.
+
+    Attributes
+    ----------
+    folder
+        Folder of its pages, below ``_build``.
+    solutions
+        Whether the exercises have their solutions.
+    answers
+        Whether the questions of the exam have their answers.
+    builder
+        Sphinx's builder: ``html``, a page for each chapter, or ``singlehtml``, one page for all.
+    """
+
+    folder: str
+    solutions: bool = True
+    answers: bool = False
+    builder: str = "html"
+
+
+#: The editions of the book, by name.
+EDITIONS = {
+    "book": Edition("html"),
+    "students": Edition("students", solutions=False),
+    "teachers": Edition("teachers", answers=True),
+    "print": Edition("print", solutions=False, builder="singlehtml"),
+    "print-solutions": Edition("print-solutions", builder="singlehtml"),
+}
 
 
 def chapters(root: Path = ROOT) -> list[Path]:
@@ -152,13 +188,16 @@ def with_reference(notebook: NotebookNode, pages: Mapping[str, tuple[str, str]])
     return _with(notebook, cells=[*notebook.cells, cell])
 
 
-def stage(root: Path, executed: Path, site: Path, *, solutions: bool = True) -> list[Path]:
+def stage(root: Path, executed: Path, site: Path, *, edition: str = "book") -> list[Path]:
     """Bring ``site`` to the present state of pages and executed chapters; return the chapters that lack a valid run.
 
     Only files that differ are written, so that the renderer reads only these again.
     """
+    kind = EDITIONS[edition]
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     config["execute"] = {"execute_notebooks": "off"}  # "auto" would run again whatever has a silent cell
+    if kind.answers:
+        config.setdefault("sphinx", {}).setdefault("config", {})["exam_answers"] = True
     wanted = {Path("_config.yml"): yaml.safe_dump(config, sort_keys=False).encode()}
     wanted[Path("_toc.yml")] = (root / "_toc.yml").read_bytes()
     included = [*(root / "data" / "results").glob("*.csv"), *(root / "notebooks" / "runs").glob("*.yml")]
@@ -173,7 +212,7 @@ def stage(root: Path, executed: Path, site: Path, *, solutions: bool = True) -> 
         else:
             missing.append(chapter)
         notebook = with_reference(notebook, pages_of_reference(root))
-        text = nbformat.writes(notebook if solutions else without_solutions(notebook))
+        text = nbformat.writes(notebook if kind.solutions else without_solutions(notebook))
         wanted[chapter.relative_to(root)] = text.encode()
     for path in sorted(site.rglob("*")) if site.exists() else []:
         if path.is_file() and path.relative_to(site) not in wanted:
@@ -186,8 +225,14 @@ def stage(root: Path, executed: Path, site: Path, *, solutions: bool = True) -> 
     return missing
 
 
-def build_book(root: Path, executed: Path, *, strict: bool = True, solutions: bool = True, quiet: bool = False) -> Path:
-    """Render the book from executed chapters and return its first page.
+def executed_copies(root: Path, executed: Path) -> dict[str, NotebookNode]:
+    """Executed copies that are complete and up to date: name of the chapter → notebook."""
+    found = {path.stem: _valid(path, executed / path.name) for path in chapters(root)}
+    return {name: ran for name, ran in found.items() if ran}
+
+
+def build_book(root: Path, executed: Path, *, strict: bool = True, edition: str = "book", quiet: bool = False) -> Path:
+    """Render an edition of the book from executed chapters and return its first page.
 
     The book goes to ``_build/html``, the edition without solutions to ``_build/students``. Nothing is rendered when
     nothing changed since the last time. Warnings are errors if ``strict``.
@@ -197,10 +242,10 @@ def build_book(root: Path, executed: Path, *, strict: bool = True, solutions: bo
     SystemExit
         If ``strict`` and a chapter was not executed, or its run is out of date; or if rendering fails.
     """
-    edition = "book" if solutions else "students"
-    work, html = root / "_build" / "render" / edition, root / "_build" / ("html" if solutions else "students")
+    kind = EDITIONS[edition]
+    work, html = root / "_build" / "render" / edition, root / "_build" / kind.folder
     site, stamp = work / "site", work / "rendered"
-    missing = stage(root, executed, site, solutions=solutions)
+    missing = stage(root, executed, site, edition=edition)
     if missing and strict:
         names = ", ".join(path.name for path in missing)
         raise SystemExit(f"not executed, or out of date: {names}. Run `python -m helpers run` first.")
@@ -212,7 +257,7 @@ def build_book(root: Path, executed: Path, *, strict: bool = True, solutions: bo
         shutil.rmtree(work / "_build", ignore_errors=True)
     stamp.unlink(missing_ok=True)
     jupyter_book = Path(sys.executable).with_name("jupyter-book")  # 1.x has no `python -m`
-    command = [jupyter_book, "build", site, "--path-output", work, "--keep-going"]
+    command = [jupyter_book, "build", site, "--path-output", work, "--keep-going", "--builder", kind.builder]
     command += ["-W", "-n"] * strict + ["-q"] * quiet
     environment = os.environ | {"NO_COLOR": "1"}
     log = work / "render.log"
@@ -222,7 +267,7 @@ def build_book(root: Path, executed: Path, *, strict: bool = True, solutions: bo
         problems = [line for line in log.read_text().splitlines() if re.search(r"WARNING|ERROR|rror:", line)]
     else:
         code, problems = subprocess.run(command, env=environment).returncode, []
-    rendered = work / "_build" / "html"
+    rendered = work / "_build" / kind.builder
     if code or not rendered.joinpath("index.html").exists():
         raise SystemExit("\n".join(["the book does not render without warnings:", *problems[:20], f"log: {log}"]))
     shutil.rmtree(html, ignore_errors=True)
