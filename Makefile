@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup run book students test lint fast record lock clean distclean
+.PHONY: help setup run book live students print test lint fast record lock clean distclean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,8 +22,14 @@ run: setup  ## execute the chapters that are not up to date
 book: run  ## execute what changed and render everything to _build/html
 	@$(BIN)/python -m helpers build --quiet
 
+live: book  ## serve the book on this machine: a chapter's parameters are a form, its cells can be run
+	@$(BIN)/python -m helpers live
+
 students: run  ## render the edition without solutions to _build/students
 	@$(BIN)/python -m helpers build --quiet --students
+
+print: run  ## print the book to _build/book.pdf; needs Chromium or Chrome
+	@$(BIN)/python -m helpers print
 
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . || { \

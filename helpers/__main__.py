@@ -109,6 +109,32 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     build.add_argument("--allow-stale", action="store_true", help="render chapters without a valid run unexecuted")
     build.add_argument("-q", "--quiet", action="store_true", help="show only what goes wrong")
 
+    live = commands.add_parser("live", help="serve the built book on this machine, each chapter with a form to run it")
+    live.add_argument("--port", type=int, default=8899, help="port on 127.0.0.1; if it is taken, the next free one")
+    live.add_argument("--no-browser", action="store_true", help="only say the address")
+    live.add_argument(
+        "-j", "--jobs", dest="n_jobs", type=int, default=os.cpu_count() or 1, help="number of runs at a time"
+    )
+
+    students = commands.add_parser(
+        "students", help="the edition without solutions, as pages or as notebooks; --teachers: with all answers"
+    )
+    students.add_argument("--notebooks", type=Path, metavar="DIR", help="write working notebooks into this folder")
+    students.add_argument("--teachers", action="store_true", help="keep solutions, and answer the exam's questions")
+    students.add_argument("--outputs", action="store_true", help="keep the outputs of the notebooks")
+    students.add_argument("-q", "--quiet", action="store_true", help="show only what goes wrong")
+
+    slides = commands.add_parser("slides", help="slides of a chapter: headings, figures, takeaways; one file")
+    slides.add_argument("chapter", type=Path, metavar="CHAPTER", help="a notebook or its name, such as 01_measures")
+    slides.add_argument("-o", "--out", type=Path, help="the file (default: _build/slides/CHAPTER.html)")
+
+    printed = commands.add_parser("print", help="the book as one PDF, _build/book.pdf; needs Chromium or Chrome")
+    printed.add_argument("--solutions", action="store_true", help="print the solutions of exercises, too")
+    printed.add_argument("--allow-stale", action="store_true", help="print chapters without a valid run unexecuted")
+
+    for command in (students, slides, printed):
+        command.add_argument("--executed", type=Path, default=EXECUTED, help="folder of the executed copies")
+
     new = commands.add_parser("new", help="begin a chapter: notebook, study, worker, plan, profiles, test, entries")
     new.add_argument("what", choices=("chapter",), help="what to begin")
     new.add_argument("name", metavar="NAME", help="name of the notebook: number and topic, such as 16_hubs")
@@ -228,10 +254,48 @@ def _merge(plan: Plan, runs: list[Run], outcomes: list[Outcome]) -> None:
 def _build(args: argparse.Namespace) -> int:
     from helpers.book import render
 
-    page = render.build_book(
-        ROOT, args.executed, strict=not args.allow_stale, solutions=not args.students, quiet=args.quiet
-    )
+    edition = "students" if args.students else "book"
+    page = render.build_book(ROOT, args.executed, strict=not args.allow_stale, edition=edition, quiet=args.quiet)
     print(f"The book is at {page}")
+    return 0
+
+
+def _live(args: argparse.Namespace) -> int:
+    from helpers.book.live_server import serve
+
+    serve(ROOT, port=args.port, n_jobs=args.n_jobs, open_browser=not args.no_browser)
+    return 0
+
+
+def _students(args: argparse.Namespace) -> int:
+    if args.notebooks is None:
+        if args.outputs:
+            raise ValueError("--outputs is about notebooks; pass --notebooks DIR too")
+        from helpers.book import render
+
+        edition = "teachers" if args.teachers else "students"
+        page = render.build_book(ROOT, args.executed, edition=edition, quiet=args.quiet)
+        print(f"The edition is at {page}")
+        return 0
+    from helpers.book.working import write_notebooks
+
+    written = write_notebooks(args.notebooks, ROOT, args.executed, solutions=args.teachers, outputs=args.outputs)
+    print(f"{len(written)} notebooks are in {args.notebooks}")
+    return 0
+
+
+def _slides(args: argparse.Namespace) -> int:
+    from helpers.book.slides import write_slides
+
+    print(f"The slides are at {write_slides(_chapter(args.chapter).stem, args.out, ROOT, args.executed)}")
+    return 0
+
+
+def _print(args: argparse.Namespace) -> int:
+    from helpers.book.printing import print_book
+
+    page = print_book(ROOT, args.executed, solutions=args.solutions, strict=not args.allow_stale)
+    print(f"The printed book is at {page}")
     return 0
 
 
@@ -357,7 +421,8 @@ class _Bar:
             self.bar.set_postfix_str(f"about {rest // 60}:{rest % 60:02d} left; now {', '.join(names)}", refresh=True)
 
 
-COMMANDS = {"run": _run, "sweep": _sweep, "build": _build, "new": _new}
+COMMANDS = {"run": _run, "sweep": _sweep, "build": _build, "live": _live, "new": _new}
+COMMANDS |= {"students": _students, "slides": _slides, "print": _print}
 
 
 if __name__ == "__main__":

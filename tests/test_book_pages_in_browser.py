@@ -1,0 +1,132 @@
+"""The rendered pages in a real browser: no violation of accessibility, nothing from elsewhere, and a PDF on paper."""
+
+import re
+import zlib
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from mini_book import ROOT, make_book
+
+from helpers.book.browser import find_browser, open_tab
+from helpers.book.printing import print_book, print_page
+from helpers.book.render import build_book, chapters
+from helpers.book.runs import Run, execute
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_browser() is None, reason="no Chromium or Chrome is installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """The small book, executed and built, with the first page of this one."""
+    root = make_book(tmp_path_factory.mktemp("book"))
+    front = (ROOT / "book" / "intro.md").read_text(encoding="utf-8")
+    front = re.sub(r"\{glue:text\}`[^`]*`|\{cite\}`[^`]*`", "31", front)
+    front = re.sub(r"\{doc\}`(?:([^<`]*) <)?([^`>]*)>?`", lambda match: match[1] or f"*{match[2]}*", front)
+    (root / "book" / "intro.md").write_text(front, encoding="utf-8")
+    for chapter in chapters(root):
+        execute(Run(chapter, root / "_build" / "executed" / chapter.name))
+    build_book(root, root / "_build" / "executed", quiet=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """Axe's script, out of a package."""
+    found = find_spec("axe_core_python")
+    if found is None:
+        pytest.skip("the package axe-core-python is not installed")
+    return (Path(found.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+VIOLATIONS = """axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations.map((one) =>
+  `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html.slice(0, 200)).join(' | ')}`))"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation_and_nothing_comes_from_elsewhere(book, axe, theme):
+    pages = sorted((book / "_build" / "html").rglob("*.html"))
+    pages = [page for page in pages if "_static" not in page.parts and page.name != "index.html"]
+    assert len(pages) >= 6
+    found = {}
+    with open_tab() as tab:
+        tab.choose_theme(theme)
+        for page in pages:
+            tab.open(page.as_uri())
+            assert tab.run("document.documentElement.dataset.theme") == theme
+            tab.run(f"{axe}; true")
+            if violations := tab.run(VIOLATIONS):
+                found[page.name] = violations
+        outside = [address for address in tab.requests if not re.match(r"file://|data:|blob:|about:", address)]
+    assert found == {} and outside == []
+
+
+def test_axe_sees_a_violation(axe, tmp_path):
+    page = tmp_path / "bad.html"
+    page.write_text(
+        "<html lang=en><title>x</title><main><h1>x</h1><img src=x.png><p style='color:#ccc'>pale</p></main>"
+    )
+    with open_tab() as tab:
+        tab.open(page.as_uri())
+        tab.run(f"{axe}; true")
+        found = {line.partition(":")[0] for line in tab.run(VIOLATIONS)}
+    assert {"image-alt", "color-contrast"} <= found
+
+
+def test_the_first_page_fits_on_one_screen(book):
+    with open_tab() as tab:
+        tab.call("Emulation.setDeviceMetricsOverride", width=1440, height=900, deviceScaleFactor=1, mobile=False)
+        tab.open((book / "_build" / "html" / "book" / "intro.html").as_uri())
+        bottoms = ".map((card) => card.getBoundingClientRect().bottom)"
+        cards = tab.run(f"[...document.querySelectorAll('.sd-card')]{bottoms}")
+        titles = tab.run(
+            "[...document.querySelectorAll('.sd-card-title, .sd-card-header')].map((one) => one.innerText)"
+        )
+    assert len(cards) == 4 and max(cards) <= 900
+    assert titles == ["Read", "Use it on your own data", "Run it again", "Teach with it"]
+
+
+def text_of(pdf):
+    """What can be read of a PDF by its streams of text: enough to look for the names of the outline."""
+    content = pdf.read_bytes()
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL)
+    unpacked = []
+    for stream in streams:
+        try:
+            unpacked.append(zlib.decompress(stream))
+        except zlib.error:
+            pass
+    return content + b"\n".join(unpacked)
+
+
+def test_the_book_is_printed_without_solutions_and_no_code_is_cut_off(book):
+    pdf = print_book(book)
+    assert pdf == book / "_build" / "book.pdf" and pdf.read_bytes().startswith(b"%PDF")
+    content = text_of(pdf)
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) >= 4 and b"/Outlines" in content
+
+    page = book / "_build" / "print" / "index.html"
+    assert "The secret answer" not in page.read_text() and "Fig. 1.1" in page.read_text()
+    with open_tab() as tab:
+        width = round((8.27 - 1.5) * 96)  # what the margins leave of A4, at 96 pixels an inch
+        tab.call("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False)
+        tab.call("Emulation.setEmulatedMedia", media="print")
+        tab.open(page.as_uri())
+        tab.run("document.querySelector('.cell_input pre').textContent = 'name '.repeat(80)")
+        wide = "(one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflowX !== 'visible'"
+        cut = f"[...document.querySelectorAll('pre, table, img')].filter({wide}).length"
+        beyond = "document.documentElement.scrollWidth - innerWidth"
+        shown = (
+            "[...document.querySelectorAll('.bd-sidebar-primary, .bd-header-article, .bd-sidebar-secondary, footer')]"
+        )
+        shown += ".filter((one) => one.offsetHeight > 0).map((one) => one.className)"
+        assert (tab.run(cut), max(tab.run(beyond), 0), tab.run(shown)) == (0, 0, [])
+
+
+def test_a_page_is_printed_with_its_pictures(book, tmp_path):
+    with open_tab() as tab:
+        pdf = print_page(tab, book / "_build" / "html" / "notebooks" / "01_lines.html", tmp_path / "page.pdf")
+    assert re.search(rb"/Subtype\s*/Image", text_of(pdf))
