@@ -109,31 +109,7 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     build.add_argument("--allow-stale", action="store_true", help="render chapters without a valid run unexecuted")
     build.add_argument("-q", "--quiet", action="store_true", help="show only what goes wrong")
 
-    live = commands.add_parser("live", help="serve the built book on this machine, each chapter with a form to run it")
-    live.add_argument("--port", type=int, default=8899, help="port on 127.0.0.1; if it is taken, the next free one")
-    live.add_argument("--no-browser", action="store_true", help="only say the address")
-    live.add_argument(
-        "-j", "--jobs", dest="n_jobs", type=int, default=os.cpu_count() or 1, help="number of runs at a time"
-    )
-
-    students = commands.add_parser(
-        "students", help="the edition without solutions, as pages or as notebooks; --teachers: with all answers"
-    )
-    students.add_argument("--notebooks", type=Path, metavar="DIR", help="write working notebooks into this folder")
-    students.add_argument("--teachers", action="store_true", help="keep solutions, and answer the exam's questions")
-    students.add_argument("--outputs", action="store_true", help="keep the outputs of the notebooks")
-    students.add_argument("-q", "--quiet", action="store_true", help="show only what goes wrong")
-
-    slides = commands.add_parser("slides", help="slides of a chapter: headings, figures, takeaways; one file")
-    slides.add_argument("chapter", type=Path, metavar="CHAPTER", help="a notebook or its name, such as 01_measures")
-    slides.add_argument("-o", "--out", type=Path, help="the file (default: _build/slides/CHAPTER.html)")
-
-    printed = commands.add_parser("print", help="the book as one PDF, _build/book.pdf; needs Chromium or Chrome")
-    printed.add_argument("--solutions", action="store_true", help="print the solutions of exercises, too")
-    printed.add_argument("--allow-stale", action="store_true", help="print chapters without a valid run unexecuted")
-
-    for command in (students, slides, printed):
-        command.add_argument("--executed", type=Path, default=EXECUTED, help="folder of the executed copies")
+    editions = _add_editions(commands)
 
     new = commands.add_parser("new", help="begin a chapter: notebook, study, worker, plan, profiles, test, entries")
     new.add_argument("what", choices=("chapter",), help="what to begin")
@@ -163,7 +139,37 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
         add_apply_options(apply)
         add_report_options(report)
     named = {"run": run, "sweep": sweep, "build": build, "apply": apply, "migrate": migrate, "report": report}
-    return parser, named
+    return parser, named | editions
+
+
+def _add_editions(commands: argparse._SubParsersAction) -> dict[str, argparse.ArgumentParser]:
+    """Commands that serve or make the book in other forms."""
+    live = commands.add_parser("live", help="serve the built book on this machine, each chapter with a form to run it")
+    live.add_argument("--port", type=int, default=8899, help="port on 127.0.0.1; if it is taken, the next free one")
+    live.add_argument("--no-browser", action="store_true", help="only say the address")
+    live.add_argument(
+        "-j", "--jobs", dest="n_jobs", type=int, default=os.cpu_count() or 1, help="number of runs at a time"
+    )
+
+    students = commands.add_parser(
+        "students", help="the edition without solutions, as pages or as notebooks; --teachers: with all answers"
+    )
+    students.add_argument("--notebooks", type=Path, metavar="DIR", help="write working notebooks into this folder")
+    students.add_argument("--teachers", action="store_true", help="keep solutions, and answer the exam's questions")
+    students.add_argument("--outputs", action="store_true", help="keep the outputs of the notebooks")
+    students.add_argument("-q", "--quiet", action="store_true", help="show only what goes wrong")
+
+    slides = commands.add_parser("slides", help="slides of a chapter: headings, figures, takeaways; one file")
+    slides.add_argument("chapter", type=Path, metavar="CHAPTER", help="a notebook or its name, such as 01_measures")
+    slides.add_argument("-o", "--out", type=Path, help="the file (default: _build/slides/CHAPTER.html)")
+
+    printed = commands.add_parser("print", help="the book as one PDF, _build/book.pdf; needs Chromium or Chrome")
+    printed.add_argument("--solutions", action="store_true", help="print the solutions of exercises, too")
+    printed.add_argument("--allow-stale", action="store_true", help="print chapters without a valid run unexecuted")
+
+    for command in (students, slides, printed):
+        command.add_argument("--executed", type=Path, default=EXECUTED, help="folder of the executed copies")
+    return {"live": live, "students": students, "slides": slides, "print": printed}
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -221,7 +221,7 @@ class Job:
 
 
 class Jobs:
-    """Runs that live pages asked for, some at a time; the same run is executed once, whoever asks.
+    """Runs that live pages asked for, some at a time; the same run is executed once, for everyone who asks.
 
     Parameters
     ----------

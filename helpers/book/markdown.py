@@ -158,7 +158,7 @@ class Sources:
     Parameters
     ----------
     file
-        BibTeX file.
+        BibTeX file of the entries.
     """
 
     def __init__(self, file: Path):
@@ -207,7 +207,7 @@ def expand_macros(text: str, macros: Mapping[str, object]) -> str:
     Parameters
     ----------
     text
-        Markdown.
+        Markdown with formulas between dollar signs.
     macros
         Name → its definition, a string, or a list of a string and its number of arguments, as MathJax takes them.
 

@@ -37,7 +37,7 @@ class Slide:
     Attributes
     ----------
     heading
-        Its heading, plain Markdown.
+        Heading of the slide, plain Markdown.
     points
         What stands below it, plain Markdown, one entry for each line or point.
     figures
