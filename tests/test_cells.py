@@ -37,7 +37,6 @@ CEILINGS = {
     "01_measures": Counts(52, 2, 40, 2, 6, 1),
     "09_clients": Counts(61, 1, 46, 5, 0, 3),
     "10_difference": Counts(62, 1, 39, 8, 0, 2),
-    "11_decorrelation": Counts(68, 5, 35, 8, 1, 2),
     "14_unlabelled": Counts(60, 3, 60, 16, 1, 0),
     "15_modalities": Counts(75, 3, 44, 7, 0, 10),
 }
