@@ -11,7 +11,7 @@ import pytest
 from test_encoders_extraction import LONGEST, models, save_tokenizer, some_texts  # noqa: F401
 
 from helpers.encoders.extraction import extract
-from helpers.encoders.sentence_folders import recipe_of
+from helpers.encoders.sentence_folders import foreign_code, recipe_of
 from helpers.inputs import read as read_inputs
 
 TEXTS = some_texts(30)
@@ -143,6 +143,7 @@ OWN = {"AutoConfig": "own.Config", "AutoModel": "own.Model"}
         ("config.json", {"model_type": "unheard-of", "auto_map": OWN}),
         ("config.json", {"model_type": "unheard-of", "auto_map": {"AutoConfig": "own.Config"}}),
         ("config.json", {"auto_map": {"AutoModel": "own.Model"}}),
+        ("config.json", {"is_decoder": True, "auto_map": {"AutoModel": "own.BertModel"}}),
         ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["own.Tokenizer", None]}}),
     ],
 )  # fmt: skip
@@ -159,6 +160,47 @@ def test_code_in_a_folder_is_never_run_whatever_is_typed(models, tmp_path, file,
     said = done.stderr.strip().splitlines()[-1]
     assert done.returncode and said.startswith("ValueError") and "never run" in said, done.stderr
     assert not (tmp_path / "pwned").exists() and "[y/N]" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "file, own, words",
+    [
+        ("config.json", {"AutoConfig": "own.Config", "AutoModel": "own.BertModel"}, "the BertModel of the library"),
+        ("config.json", {"AutoModelForSequenceClassification": "own.Head"}, "for AutoModelForSequenceClassification"),
+        ("tokenizer_config.json", {"AutoTokenizer": ["own.BertTokenizer", None]}, "the BertTokenizer of the library"),
+        ("tokenizer_config.json", ["own.BertTokenizer", None], "the BertTokenizer of the library"),
+    ],
+)  # fmt: skip
+def test_a_model_that_the_library_has_is_loaded_with_a_warning_where_its_folder_names_code(
+    models, tmp_path, read, file, own, words  # noqa: F811
+):  # fmt: skip
+    folder = shutil.copytree(models / "bert", tmp_path / "mine")
+    (folder / "own.py").write_text(CODE.replace("PWNED", str(tmp_path / "pwned")))
+    expected = read(folder)
+    settings = json.loads((folder / file).read_text()) | {"auto_map": own}
+    (folder / file).write_text(json.dumps(settings))
+    with pytest.warns(UserWarning, match=words) as caught:
+        got = read(folder)
+    assert all("never run" in str(one.message) for one in caught)
+    assert all(np.array_equal(got[layer], expected[layer]) for layer in expected)
+    assert not (tmp_path / "pwned").exists()
+    with pytest.warns(UserWarning, match=words):
+        inputs = read_inputs({}, models=[folder], text=TEXTS, work=tmp_path / "work", progress=False)
+    assert words in inputs.encoded[str(folder)]
+
+
+def test_a_configuration_of_no_class_says_nothing(models, tmp_path):  # noqa: F811
+    folder = shutil.copytree(models / "bert", tmp_path / "mine")
+    settings = json.loads((folder / "config.json").read_text()) | {"auto_map": {"AutoConfig": "own.Config"}}
+    (folder / "config.json").write_text(json.dumps(settings))
+    assert foreign_code(folder) == []
+
+
+def test_a_decoder_is_not_taken_for_code_that_bears_its_name(tmp_path):
+    settings = {"model_type": "qwen2", "auto_map": {"AutoModel": "modeling_qwen.Qwen2Model"}}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match="modeling_qwen.Qwen2Model .* never run, and without it another model"):
+        foreign_code(tmp_path)
 
 
 def test_a_t5_that_holds_its_encoder_alone_is_read(tmp_path, read):
@@ -181,7 +223,7 @@ def test_xlnet_has_no_limit_of_minus_one(tmp_path, read):
     assert read(tmp_path / "xlnet").max_length == 512
 
 
-def test_an_encoder_that_cannot_be_read_is_refused_in_words(tmp_path, read):
+def test_of_encoders_with_other_steps_each_gives_vectors_or_says_why_not(tmp_path, read):
     import transformers as hf
 
     small = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -194,11 +236,13 @@ def test_an_encoder_that_cannot_be_read_is_refused_in_words(tmp_path, read):
     for name, model in kinds.items():
         model.save_pretrained(tmp_path / name)
         save_tokenizer(tmp_path / name, special=True)
-        try:
-            got = read(tmp_path / name)
-            assert len(got) == 3 and all(x.shape == (len(TEXTS), 16) for x in got.values())
-        except ValueError as error:
-            assert str(tmp_path / name) in str(error) and "\n" not in str(error)
+    got = read(tmp_path / "clip")
+    assert len(got) == 3 and all(x.shape == (len(TEXTS), 16) for x in got.values())
+    for name in ("canine", "funnel"):  # both make their sequences shorter from layer to layer
+        with pytest.raises(ValueError) as caught:
+            read(tmp_path / name)
+        kind = type(kinds[name]).__name__
+        assert str(caught.value) == f"the hidden states of {kind} in {tmp_path / name} are not one vector per token"
 
 
 def test_no_model_is_loaded_without_saying_that_its_code_is_not_run():

@@ -24,10 +24,10 @@ import numpy as np
 
 from helpers.encoders.sentence_folders import (
     SentenceRecipe,
+    foreign_code,
     loading,
     needed_files,
     recipe_of,
-    refuse_own_code,
     suited,
 )
 from helpers.locations import DATA, allocate, cache_folder, expand
@@ -196,7 +196,10 @@ def vectors_of(model: str | os.PathLike[str], pooling: str | None, layers: bool)
     layers
         Whether vectors of all layers are wanted, which a folder's description of its one vector does not cover.
     """
-    return suited(recipe_of(_folder(model, None)), pooling, layers)
+    folder = _folder(model, None)
+    recipe = recipe_of(folder)
+    used, words = suited(recipe, pooling, layers)
+    return used, "; ".join([words, *foreign_code(folder if recipe is None else folder / recipe.model)])
 
 
 class Layers(Mapping):
@@ -394,6 +397,14 @@ def _keys(texts: list[str]) -> list[bytes]:
 # The model
 
 
+def _vocabulary(model: Any) -> int | None:
+    """How many tokens there are; None of a model that hashes characters."""
+    try:
+        return getattr(model.get_input_embeddings(), "num_embeddings", None)
+    except NotImplementedError:
+        return None
+
+
 class _Encoder:
     """A model with its tokenizer; ``card`` is what one knows of it without loading it again."""
 
@@ -408,16 +419,16 @@ class _Encoder:
                     pass
             except SafetensorError as error:
                 raise ValueError(f"{path} is truncated or no safetensors file: {error}") from None
-        refuse_own_code(folder)
+        for words in foreign_code(folder):
+            warnings.warn(words, stacklevel=3)
         self.recipe: SentenceRecipe | None = None
         with quiet(), loading(folder):
             self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             kind = {"dtype": getattr(torch, dtype), "use_safetensors": True, "trust_remote_code": False}
             model, info = AutoModel.from_pretrained(folder, output_loading_info=True, **kind)
         absent = sorted(info["missing_keys"])
-        two = hasattr(model, "encoder") and hasattr(
-            model, "decoder"
-        )  # such as T5; its encoder alone may be in the file
+        # Such as T5, whose encoder alone may be in the file; the parts of Funnel that are called so are no models.
+        two = hasattr(model, "decoder") and hasattr(getattr(model, "encoder", None), "get_input_embeddings")
         unread = ("pooler.", "decoder.") if two else ("pooler.",)
         if lacking := [key for key in absent if not key.startswith(unread)]:
             raise ValueError(
@@ -429,9 +440,7 @@ class _Encoder:
         self.model, self.folder, self.device = model.eval().to(device), folder, device
         self.inputs = inspect.signature(model.forward).parameters
         with loading(folder, type(model).__name__):
-            self.vocabulary = getattr(
-                model.get_input_embeddings(), "num_embeddings", None
-            )  # None: hashes of characters
+            self.vocabulary = _vocabulary(model)
             states, pooled, _ = self._states({"input_ids": torch.zeros((1, PROBED), dtype=torch.long)})
         if any(state.shape[:2] != (1, PROBED) for state in states):
             raise ValueError(f"the hidden states of {type(model).__name__} in {folder} are not one vector per token")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Dense", "SentenceRecipe", "loading", "needed_files", "recipe_of", "refuse_own_code", "suited"]
+__all__ = ["Dense", "SentenceRecipe", "foreign_code", "loading", "needed_files", "recipe_of", "suited"]
 
 MODES = {
     "pooling_mode_cls_token": "cls",
@@ -194,25 +194,63 @@ def loading(folder: Path, model: str = "") -> Iterator[None]:
         raise ValueError(f"{what} cannot be read as an encoder of texts: {why}") from error
 
 
-def refuse_own_code(folder: Path) -> None:
-    """Complain if a model or its tokenizer is Python code of the folder's own, which is never run.
+def foreign_code(folder: Path) -> list[str]:
+    """What a folder names as Python code of its own and the library has classes for, in words; it is never run.
+
+    A class for the model is taken to be the library's if both have one name and the library's reads texts in both
+    directions: decoders are often made bidirectional under their own name, which the weights do not tell.
 
     Raises
     ------
     ValueError
-        If ``auto_map`` names a class for the model or the tokenizer.
+        If ``auto_map`` names a class for the model or the tokenizer that the library's may not stand for.
     """
+    said = []
     for file, kinds in (("config.json", ("AutoModel", "AutoTokenizer")), ("tokenizer_config.json", ("AutoTokenizer",))):
         own = _json(folder / file, []).get("auto_map") or {}
         own = own if isinstance(own, dict) else {"AutoTokenizer": own}
-        for kind in kinds:
-            if own.get(kind):
-                name = own[kind] if isinstance(own[kind], str) else next(n for n in own[kind] if n)
+        for kind in [one for one in kinds if own.get(one)]:
+            name = own[kind] if isinstance(own[kind], str) else next(n for n in own[kind] if n)
+            stock = _stock_model(folder) if kind == "AutoModel" else _stock_tokenizer(name)
+            if stock != name.rpartition(".")[2]:
                 raise ValueError(
                     f"{folder}/{file} names code of the folder's own, {name} (auto_map, {kind}), which is never run, "
                     "and without it another model would be loaded; encode the texts with that code and pass the "
                     "vectors as files"
                 )
+            said.append(
+                f"{folder}/{file} names code of the folder's own, {name} (auto_map, {kind}), which is never run: the "
+                f"{stock} of the library is loaded in its place, and its vectors may differ"
+            )
+        rest = sorted(kind for kind in own if kind not in ("AutoModel", "AutoTokenizer", "AutoConfig"))
+        if rest and "AutoModel" not in own and file == "config.json":
+            said.append(
+                f"{folder}/{file} names code of the folder's own for {' and '.join(rest)} (auto_map), which is never "
+                "run: the model of the library is loaded, and its vectors may differ"
+            )
+    return said
+
+
+def _stock_model(folder: Path) -> str | None:
+    """The class of the library that reads texts in both directions, by the kind that the folder says it is."""
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+        MODEL_MAPPING_NAMES,
+    )
+
+    config = _json(folder / "config.json", [])
+    kind = config.get("model_type")
+    causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    name = None if causal or config.get("is_decoder") else MODEL_MAPPING_NAMES.get(kind)
+    return name[0] if isinstance(name, tuple) else name
+
+
+def _stock_tokenizer(name: str) -> str | None:
+    import transformers
+
+    own = name.rpartition(".")[2]
+    return own if hasattr(transformers, own) else None
 
 
 def _steps(folder: Path) -> list[dict[str, Any]]:
