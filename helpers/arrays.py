@@ -13,6 +13,7 @@ __all__ = [
     "alike",
     "as_matrix",
     "as_pair",
+    "best_rotation",
     "centred",
     "check_alike",
     "check_count",
@@ -118,6 +119,37 @@ def check_row_labels(named: Mapping[str, Any]) -> None:
                 f"bring one into the order of the other, as {name}.loc[{first}.index] does, or pass arrays, as "
                 f"{name}.to_numpy()"
             )
+
+
+def best_rotation(products: np.ndarray) -> tuple[np.ndarray, float]:
+    """The matrix with orthonormal rows or columns that brings one space closest to another (orthogonal Procrustes).
+
+    Parameters
+    ----------
+    products
+        Products Xᵀ Y of the features of both, shape (p, q).
+
+    Returns
+    -------
+    tuple of ndarray of shape (p, q) and float
+        The rotation R, which may reflect, with the largest trace of Rᵀ Xᵀ Y, and that trace. Least squares scale X R
+        by the trace over the sum of the squares of X R.
+
+    References
+    ----------
+    Schönemann (1966), "A generalized solution of the orthogonal Procrustes problem", Psychometrika 31.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.arrays import best_rotation
+    >>> x = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 1.0]])
+    >>> rotation, trace = best_rotation(x.T @ x[:, ::-1])
+    >>> (np.abs(rotation.round(12)).tolist(), round(trace, 12))
+    ([[0.0, 1.0], [1.0, 0.0]], 15.0)
+    """
+    left, values, right = np.linalg.svd(products, full_matrices=False)
+    return left @ right, float(values.sum())
 
 
 def alike(x: Array, y: Array) -> tuple[Array, Array, ModuleType]:

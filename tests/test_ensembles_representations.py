@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 from spaces import five_layers
 
-from helpers.ensembles import LastLayer, MeanOfLayers, Representations
+from helpers.ensembles import (
+    ConcatPCA,
+    LastLayer,
+    MeanOfLastFour,
+    MeanOfLayers,
+    OrthogonalProcrustes,
+    Representations,
+    load_ensemble,
+)
 
 layers = pytest.fixture(five_layers)
 
@@ -64,3 +72,49 @@ def test_the_row_of_a_bad_entry_is_that_of_the_array(layers):
     layers["b"][33, 2] = np.nan
     with pytest.raises(ValueError, match=r"'b': entry \[33, 2\] is NaN"):
         MeanOfLayers().fit_transform(Representations(layers)[20:][5:])
+
+
+def named_frames(orders=("pqr", "pqr"), n=20):
+    rng = np.random.default_rng(0)
+    return {
+        name: pd.DataFrame(rng.normal(size=(n, 3)), columns=list(of)) for name, of in zip("ab", orders, strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    "ensemble", [MeanOfLayers(), ConcatPCA(2), OrthogonalProcrustes()], ids=lambda of: type(of).__name__
+)
+def test_columns_with_names_are_brought_into_the_order_of_fit(ensemble):
+    frames = named_frames()
+    fitted = ensemble.fit(frames)
+    assert fitted.features_ == {"a": list("pqr"), "b": list("pqr")}
+    turned = frames | {"a": frames["a"][["r", "p", "q"]]}
+    assert np.array_equal(fitted.transform(turned), fitted.transform(frames))
+    assert turned["a"].columns.tolist() == ["r", "p", "q"]
+    plain = {name: frame.to_numpy() for name, frame in frames.items()}
+    assert np.array_equal(fitted.transform(plain), fitted.transform(frames))
+    for other, message in [
+        (frames["a"].rename(columns={"p": "z"}), r"'a' lacks \['p'\] and has \['z'\] besides; the columns of fit"),
+        (frames["a"][["p", "q", "q"]], r"'a' lacks \['r'\]"),
+        (frames["a"][["p", "q", "r", "r"]], "'a' has a column twice"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fitted.transform(frames | {"a": other})
+
+
+def test_columns_of_one_name_are_not_added_to_those_of_another():
+    frames = named_frames(("pqr", "qpr"))
+    for ensemble in (MeanOfLayers(), MeanOfLastFour(last=2)):
+        with pytest.raises(ValueError, match="'a' and 'b' carry the same column names in another order"):
+            ensemble.fit(frames)
+    ConcatPCA(2).fit(frames)
+    MeanOfLayers().fit({name: frame.to_numpy() for name, frame in frames.items()})
+    MeanOfLayers().fit(named_frames(("pqr", "xyz")))
+
+
+def test_names_of_columns_survive_saving(tmp_path):
+    frames = named_frames()
+    loaded = load_ensemble(MeanOfLayers().fit(frames).save(tmp_path / "mean"))
+    turned = {name: frame[["r", "q", "p"]] for name, frame in frames.items()}
+    assert np.array_equal(loaded.transform(turned), MeanOfLayers().fit(frames).transform(frames))
+    assert MeanOfLayers().fit([frame.to_numpy() for frame in frames.values()]).features_ == {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.arrays import check_count, check_not_negative
+from helpers.arrays import best_rotation, check_count, check_not_negative
 from helpers.ensembles.arguments import as_lambda
 from helpers.ensembles.base import Ensemble
 from helpers.ensembles.programs import QP
@@ -63,7 +63,7 @@ class Aligned(Ensemble):
             raise ValueError(f"representations holds only {names[0]!r}; at least two are needed to align them")
         if len(representations) < 2:
             raise ValueError("representations has 1 row; at least 2 are needed to learn an alignment")
-        self.names_, self.widths_ = list(names), list(representations.widths)
+        self._remember(representations)
         width = max(self.widths_) if self.width is None else self.width
         self._weights = np.full(len(names), 1 / len(names))
         if self.mix == "qp":
@@ -81,7 +81,7 @@ class Aligned(Ensemble):
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self, "mixing_")
-        representations = Representations(representations)
+        representations = Representations(representations).ordered(self.features_)
         columns = self._columns(representations)
         return {self.names_[i]: self._code(i, representations.block(column)) for i, column in columns.items()}
 
@@ -171,7 +171,9 @@ class _Rotated(Aligned):
 
     def _onto_reference(self, cross: list[list[np.ndarray]], width: int, reference: int) -> list[np.ndarray]:
         """Each representation turned to the reference, which stays where it is."""
-        out = [_turn(np.pad(row[reference], ((0, 0), (0, width - row[reference].shape[1])))) for row in cross]
+        out = [
+            best_rotation(np.pad(row[reference], ((0, 0), (0, width - row[reference].shape[1]))))[0] for row in cross
+        ]
         out[reference] = np.eye(len(out[reference]), width)
         return out
 
@@ -324,7 +326,7 @@ class GeneralizedProcrustes(_Rotated):
             if len(self.objective_) > 1 and self.objective_[-2] - self.objective_[-1] <= self.tol * total:
                 self.converged_ = True
                 break
-            last, stacked = stacked, np.vstack([_turn(part) for part in np.split(with_sum, edges)])
+            last, stacked = stacked, np.vstack([best_rotation(part)[0] for part in np.split(with_sum, edges)])
         self.objective_ = np.array(self.objective_)
         return np.split(stacked if self.converged_ else last, edges)
 
@@ -514,12 +516,6 @@ def _basis(covariance: np.ndarray, width: int) -> np.ndarray:
         return np.eye(size)
     axes = eigh(covariance, subset_by_index=(size - width, size - 1))[1][:, ::-1]
     return axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(width)])
-
-
-def _turn(cross: np.ndarray) -> np.ndarray:
-    """The matrix (r, width), r ≤ width, with orthonormal rows, whose inner product with ``cross`` is largest."""
-    left, _, right = np.linalg.svd(cross, full_matrices=False)
-    return left @ right
 
 
 def _most_central(cross: list[list[np.ndarray]]) -> int:

@@ -67,7 +67,8 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     normalizer_, axes_
         What was learnt from the rows: plain arrays (``axes_`` is None without projection).
     features_ : dict
-        Names of the features of representations whose columns have names; empty if none have.
+        Names of the features of representations whose columns have names; empty if none have. ``transform`` brings the
+        columns of data frames into this order.
     fitted_on_ : dict
         The number of ``rows`` and their ``digest``, see :meth:`Representations.digest`.
     """
@@ -96,7 +97,7 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         After ``set_output(transform="pandas")`` it has the row labels of the data frames that came in.
         """
         check_is_fitted(self, "mixing_")
-        representations = Representations(representations)
+        representations = Representations(representations).ordered(self.features_)
         columns = self._columns(representations)
         width = int(self._n_features_out)
         out = None
@@ -167,9 +168,11 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return self.similarity_
 
     def _learn(self, representations: Representations, weights: np.ndarray, mixing: np.ndarray) -> Ensemble:
-        self.names_, self.widths_ = list(representations.names), list(representations.widths)
+        self._remember(representations)
         self._weights, self.mixing_ = np.asarray(weights, np.float64), np.asarray(mixing, np.float64)
         self._part_widths = [self._part_width(part) for part in self.mixing_]
+        for part in self.mixing_:
+            self._check_features(np.flatnonzero(part))
         self.normalizer_ = Normalizer.learn(self.normalize, representations, self._used())
         self.axes_ = None
         size = sum(self._part_widths)
@@ -191,6 +194,24 @@ class Ensemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         self._n_features_out = size
         self.fitted_on_ = {"rows": len(representations), "digest": representations.digest(self._used())}
         return self
+
+    def _remember(self, representations: Representations) -> None:
+        """What the rows of fit are called, and their columns where data frames name them."""
+        self.names_, self.widths_ = list(representations.names), list(representations.widths)
+        if representations.features:
+            self.features_ = dict(representations.features)
+
+    def _check_features(self, members: Sequence[int]) -> None:
+        """Refuse to add columns of data frames that carry the same names in another order."""
+        named = [(self.names_[i], self.features_[self.names_[i]]) for i in members if self.names_[i] in self.features_]
+        for name, columns in named[1:]:
+            first, wanted = named[0]
+            if columns != wanted and sorted(columns) == sorted(wanted):
+                raise ValueError(
+                    f"representations {first!r} and {name!r} carry the same column names in another order, and columns "
+                    f"are added by position; bring one into the order of the other, as {name}[{first}.columns] does, "
+                    f"or pass arrays, as {name}.to_numpy()"
+                )
 
     def _used(self) -> list[int]:
         return [int(i) for i in np.flatnonzero(self.mixing_.any(axis=0))]

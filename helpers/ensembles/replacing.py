@@ -41,7 +41,7 @@ class _Replacement(Ensemble):
             raise ValueError(f"representations holds only {names[0]!r}; at least two are needed to replace coordinates")
         if len(representations) < 2:
             raise ValueError("representations has 1 row; CKA needs at least 2")
-        self.names_, self.widths_ = list(names), list(representations.widths)
+        self._remember(representations)
         blocks = self._scaled(representations)
         y = self._labels(y, len(representations))
         start, rate = self._prepare(representations, y, quality)

@@ -40,6 +40,8 @@ class Representations:
     shape : (n, sum of widths)
     index : pandas.Index, or None
         The row labels of the first data frame.
+    features : dict of str to list of str
+        Names of the columns of the data frames among them, where all of them are text.
 
     Raises
     ------
@@ -61,11 +63,16 @@ class Representations:
     def __init__(self, data: Any):
         if isinstance(data, Representations):
             self.names, self.widths, self._arrays, self._rows = data.names, data.widths, data._arrays, data._rows
-            self.index = data.index
+            self.index, self.features = data.index, data.features
             return
         self.names, arrays = _named(data)
         check_row_labels(dict(zip(self.names, arrays, strict=True)))
         self.index = next((array.index for array in arrays if hasattr(array, "iloc")), None)
+        self.features = {
+            name: list(array.columns)
+            for name, array in zip(self.names, arrays, strict=True)
+            if hasattr(array, "columns") and all(isinstance(column, str) for column in array.columns)
+        }
         self._arrays = [_readable(array, name) for name, array in zip(self.names, arrays, strict=True)]
         self._rows = None
         repeated = [name for i, name in enumerate(self.names) if name in self.names[:i]]
@@ -103,6 +110,32 @@ class Representations:
     def __repr__(self) -> str:
         parts = ", ".join(f"{name!r}: {width}" for name, width in zip(self.names, self.widths, strict=True))
         return f"Representations({len(self)} objects, {{{parts}}})"
+
+    def ordered(self, features: Mapping[str, Sequence[str]]) -> Representations:
+        """The same with the columns of data frames in this order, by representation; others stay as they are.
+
+        Raises
+        ------
+        ValueError
+            If a data frame lacks a column, or has another one besides.
+        """
+        out = Representations(self)
+        out._arrays, out.features = list(self._arrays), dict(self.features)
+        for name, wanted in features.items():
+            there = self.features.get(name)
+            if there is None or there == list(wanted):
+                continue
+            absent, added = sorted(set(wanted) - set(there)), sorted(set(there) - set(wanted))
+            if absent or added or len(there) != len(wanted):
+                said = [f"lacks {absent[:3]}"] * bool(absent) + [f"has {added[:3]} besides"] * bool(added)
+                raise ValueError(
+                    f"representation {name!r} {' and '.join(said) or 'has a column twice'}; the columns of fit are "
+                    f"needed: {list(wanted)[:5]}{' …' * (len(wanted) > 5)}"
+                )
+            at = self.names.index(name)
+            out._arrays[at] = self._arrays[at][:, [there.index(column) for column in wanted]]
+            out.features[name] = list(wanted)
+        return out
 
     def block(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows ``start`` to ``stop`` of one representation as a finite float32 or float64 array."""

@@ -97,8 +97,9 @@ class ScalarMix(Ensemble):
         representations = Representations(representations)
         self._check_parameters()
         size = len(representations.names)
-        self.names_, self.widths_ = list(representations.names), list(representations.widths)
+        self._remember(representations)
         width = self._part_width(np.ones(size))
+        self._check_features(range(size))
         y, pairs, kind = self._targets(len(representations), y, pairs)
         keep = np.arange(len(y))
         if self.max_rows is not None and self.max_rows < len(y):

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from helpers.arrays import as_matrix, check_count, generator, row_slices, unit_rows
+from helpers.arrays import as_matrix, best_rotation, check_count, generator, row_slices, unit_rows
 
 __all__ = ["MAPS", "LowRankMap", "Map", "ProcrustesMap", "ResidualMap", "load_map"]
 
@@ -138,10 +138,9 @@ class ProcrustesMap(Map):
     def _fit(self, x: np.ndarray, y: np.ndarray) -> None:
         self.mean_in_, self.mean_out_ = x.mean(0), y.mean(0)
         x, y = x - self.mean_in_, y - self.mean_out_
-        left, values, right = np.linalg.svd(x.T @ y, full_matrices=False)
-        turned = left @ right
+        turned, trace = best_rotation(x.T @ y)
         spread = float(np.sum((x @ turned) ** 2))
-        self.rotation_ = turned * (values.sum() / spread if spread else 1.0)
+        self.rotation_ = turned * (trace / spread if spread else 1.0)
 
     def _map(self, x: np.ndarray) -> np.ndarray:
         return (x - self.mean_in_) @ self.rotation_ + self.mean_out_

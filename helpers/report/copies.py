@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from helpers.arrays import best_rotation
 from helpers.report.relations import Relation, Sides, relation_of, sides_of
 from helpers.similarity.neighbours import jaccard
 
@@ -153,8 +154,8 @@ def _row_distances(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
     if len(x) >= 4 * x.shape[1]:
         rows = np.arange(len(x))
         for _ in range(15):  # the half that fits best finds the rotation
-            left, values, right = np.linalg.svd(x[rows].T @ y[rows], full_matrices=False)
-            turned = x @ (left @ right) * (values.sum() / np.sum(x[rows] ** 2))
+            rotation, trace = best_rotation(x[rows].T @ y[rows])
+            turned = x @ rotation * (trace / np.sum(x[rows] ** 2))
             distance = np.linalg.norm(y - turned, axis=1) / lengths
             rows = np.argsort(distance)[: len(x) // 2]
         out.append(distance)
@@ -181,8 +182,8 @@ def _residuals(x: np.ndarray, y: np.ndarray, arrays: Arrays) -> list[tuple[np.nd
     if x.shape == y.shape:
         out.append((y[rows] - _scale(x, y) * x[rows], UNRELATED))
     if half >= 2 * max(x.shape[1], y.shape[1]):
-        left, values, right = np.linalg.svd(x[:half].T @ y[:half], full_matrices=False)
-        turned = x @ (left @ right) * (values.sum() / np.sum(x[:half] ** 2))
+        rotation, trace = best_rotation(x[:half].T @ y[:half])
+        turned = x @ rotation * (trace / np.sum(x[:half] ** 2))
         out.append((y[rows] - turned[rows], 3 * UNRELATED))
     return out
 
