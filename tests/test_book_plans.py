@@ -1,5 +1,6 @@
 """A plan says which tables its rows go to, and a sweep brings them there: once, whole, and again when they are lost."""
 
+import itertools
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import psutil
 import pytest
 
 from helpers.__main__ import main
-from helpers.book.plans import read_plan
+from helpers.book.plans import read_plan, run_names
 from notebooks import write
 
 ROOT = Path(__file__).parents[1]
@@ -256,3 +257,62 @@ def test_every_recorded_table_of_runs_has_a_plan_that_makes_it():
     planned = {table.file.name for path in PLANS for table in read_plan(path).tables.values()}
     recorded = {path.name for path in (ROOT / "data" / "results").iterdir() if not path.name.startswith(".")}
     assert recorded - by_hand <= planned
+
+
+ODD = [
+    *[
+        "a",
+        "A",
+        "a/b",
+        "a-b",
+        "a\\b",
+        "{x}",
+        "%s",
+        "50 %",
+        "'q'",
+        '"q"',
+        " ",
+        "",
+        ".",
+        "..",
+        "a\nb",
+        "a*?<>|:",
+        "CON",
+        "a.",
+    ],
+    *["x" * 500, "x" * 501, "Maße", "MASSE", "é", "e\u0301", "日本" * 100, "\udc80"],
+    *["1", 1, 1.0, True, None, "None", [1, 2], "[1, 2]", 1e-3, "0.001"],
+]
+
+
+def test_no_two_values_meet_in_one_file_name_and_every_name_is_one(tmp_path):
+    points = [{"value": value, "other": 3} for value in ODD] + [{"value": "x", "other": "y"}, {"value": "x_other=y"}]
+    names = run_names(points, "worker")
+    assert len({name.casefold() for name in names}) == len(points)
+    for name in names:
+        assert not set(name) & set("/\\{}%\"'*?<>|:\n") and name == name.strip(" .") and len(name.encode()) < 200
+        (tmp_path / f"{name}.ipynb").write_text("")
+    assert len(list(tmp_path.iterdir())) == len(points)
+    assert names == run_names(points, "worker")
+
+
+def test_plain_values_are_in_names_as_they_are():
+    grid = [dict(zip("ab", of, strict=True)) for of in itertools.product([1, 2.5], ["bert", "data/encoders/bert"])]
+    assert run_names(grid, "w") == [
+        "a=1_b=bert",
+        "a=1_b=data-encoders-bert",
+        "a=2.5_b=bert",
+        "a=2.5_b=data-encoders-bert",
+    ]
+    assert run_names([{}], "worker") == ["worker"]
+
+
+@pytest.mark.slow
+def test_runs_of_odd_values_go_beside_each_other(tmp_path):
+    write(tmp_path / "w.ipynb", COUNTED, "keep_rows(values=pd.DataFrame({'name': [name]}))")
+    values = ["{x}", "%d/1", "it's", "x" * 300]
+    (tmp_path / "plan.yml").write_text(
+        f"notebook: w.ipynb\ngrid: {{name: {json.dumps(values)}}}\ntables: {{values: {{file: v.csv, key: [name]}}}}"
+    )
+    assert main(["sweep", str(tmp_path / "plan.yml"), "-o", str(tmp_path / "out")]) == 0
+    assert sorted(pd.read_csv(tmp_path / "v.csv")["name"]) == sorted(values)

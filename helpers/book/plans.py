@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +19,9 @@ from helpers.book.records import Kept, Merged, Table, merge_rows
 from helpers.book.runs import Outcome, Run, about_run, grid, read_parameters
 from helpers.locations import ROOT
 
-__all__ = ["Plan", "read_plan"]
+__all__ = ["Plan", "read_plan", "run_names"]
+
+LONGEST = 160  # bytes of a name, to which endings of several files are added
 
 _ENTRIES = {"notebook", "parameters", "grid", "resources", "tables"}
 _TABLE = {"file", "key", "replace", "decimals", "digits", "versions"}
@@ -51,11 +57,11 @@ class Plan:
     def runs(self, out: Path | None = None) -> list[Run]:
         """The runs, whose executed copies go to the folder ``out``, by default ``_build/runs/NAME``."""
         out = out or ROOT / "_build" / "runs" / self.path.stem
-        runs = []
-        for point in self.points:
-            name = "_".join(f"{axis}={value}" for axis, value in point.items()).replace("/", "-") or self.notebook.stem
-            runs.append(Run(self.notebook, out / f"{name}.ipynb", {**self.parameters, **point}))
-        return runs
+        names = run_names(self.points, self.notebook.stem)
+        return [
+            Run(self.notebook, out / f"{name}.ipynb", {**self.parameters, **point})
+            for name, point in zip(names, self.points, strict=True)
+        ]
 
     def check(self, runs: Iterable[Run]) -> None:
         """Refuse, before anything runs, what cannot go well.
@@ -166,6 +172,40 @@ def read_plan(path: Path) -> Plan:
     return Plan(
         path, notebook.resolve(), grid(**axes), plan.get("parameters") or {}, plan.get("resources") or {}, tables
     )
+
+
+def run_names(points: Sequence[Mapping[str, Any]], otherwise: str) -> list[str]:
+    """Names of files for points of a grid, which no two points share, on file systems that ignore case either.
+
+    They hold the values as far as these are letters, digits and plain signs; names that would be long, hold anything
+    but a slash besides, or mean two points, end in eight digits that tell the values apart.
+
+    Parameters
+    ----------
+    points
+        Values of the grid, one mapping a run.
+    otherwise
+        Name of the point without values.
+
+    Examples
+    --------
+    >>> from helpers.book.plans import run_names
+    >>> run_names([{"width": 8, "model": "a/b"}, {"width": 8, "model": "c"}], "worker")
+    ['width=8_model=a-b', 'width=8_model=c']
+    >>> run_names([{"sign": "50 %"}], "worker")
+    ['sign=50 --2bb4f6a6']
+    """
+    whole = ["_".join(f"{axis}={value}" for axis, value in point.items()) or otherwise for point in points]
+    plain = [re.sub(r"[^\w .,=+()\[\]-]", "-", unicodedata.normalize("NFC", name)).rstrip(" .") for name in whole]
+    counts = Counter(name.casefold() for name in plain)
+    out = []
+    for point, name, safe in zip(points, whole, plain, strict=True):
+        if safe != name.replace("/", "-") or len(safe.encode()) > LONGEST or counts[safe.casefold()] > 1:
+            text = "\0".join(f"{axis}\0{type(value).__name__}\0{value!r}" for axis, value in point.items())
+            digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+            safe = f"{safe.encode()[:LONGEST].decode(errors='ignore')}-{digest}"
+        out.append(safe)
+    return out
 
 
 def summary(merged: Mapping[str, Merged], outcomes: Iterable[Outcome]) -> list[str]:
