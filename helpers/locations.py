@@ -109,7 +109,7 @@ def allocate(file: Any, size: int, what: str) -> None:
     Raises
     ------
     OSError
-        If the disk is full; the message says how much is missing.
+        If the disk is full, or files may not be so large; the message says how much is missing.
 
     Examples
     --------
@@ -132,6 +132,10 @@ def allocate(file: Any, size: int, what: str) -> None:
             while (left := size - stream.tell()) > 0:
                 stream.write(bytes(min(left, 1 << 20)))
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise OSError(
+                f"{what} needs a file of {size / 1e9:.3g} GB, which a limit on files does not allow"
+            ) from error
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         disk = os.fstatvfs(number)

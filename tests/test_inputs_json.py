@@ -190,3 +190,17 @@ def test_json_without_vectors_is_refused_with_file_and_row(tmp_path, what):
     path.write_text(content)
     with pytest.raises((ValueError, FileNotFoundError), match=words):
         read_quietly(path)
+
+
+def test_a_file_of_one_value_is_parsed_once_and_let_go(tmp_path, monkeypatch):
+    from helpers.inputs import _json
+
+    (tmp_path / "a.json").write_text(json.dumps({"id": IDS, "a": ROWS, "b": ROWS}, indent=1))
+    parsed = []
+    whole = json.loads
+    monkeypatch.setattr(_json.json, "loads", lambda text: parsed.append(len(text)) or whole(text))
+    found = read(tmp_path, work=tmp_path / "work", progress=False)
+    assert len(found.representations) == 2 and sum(size > 1000 for size in parsed) == 1
+    assert not _json._PARSED
+    (tmp_path / "a.json").write_text(json.dumps({"id": IDS, "a": (2 * X).tolist()}, indent=1))
+    assert np.allclose(read(tmp_path, work=tmp_path / "work", progress=False).representations["a"], 2 * X)

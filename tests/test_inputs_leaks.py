@@ -234,3 +234,15 @@ def test_the_command_says_what_gives_the_labels_away(tmp_path, capsys, monkeypat
     said = capsys.readouterr().out
     assert "not read: a.npy, b.npy and c.npy (a.npy: column 5 has one value in each class" in said
     assert (pd.read_csv(out / "tables" / "quality.csv")["ci_low"] < 1 / 4).all()
+
+
+def test_where_every_embedding_tells_what_is_given_and_nothing_else_the_error_says_why(tmp_path, read):
+    for name in "abcd":
+        pd.DataFrame({f"f{i}": GROUPS * (i + 2) + 1 for i in range(3)}).to_csv(tmp_path / f"{name}.csv", index=False)
+    with pytest.raises(
+        ValueError, match="no embedding is left, since each tells .*one to one with the groups.* 1 more"
+    ):
+        read(tmp_path, groups=GROUPS, labels=RNG.integers(0, 2, N))
+    np.save(tmp_path / "noise.npy", NOISE["a"])
+    found = read(tmp_path, groups=GROUPS, labels=RNG.integers(0, 2, N))
+    assert list(found.representations) == ["noise"] and len(found.ignored) >= 4

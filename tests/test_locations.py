@@ -108,3 +108,51 @@ def test_no_memory_map_is_made_of_a_file_whose_room_is_not_reserved():
         text = path.read_text(encoding="utf-8")
         maps = len(re.findall(r"open_memmap\(|np\.memmap\([^\n]*\"w\+\"", text))
         assert text.count("allocate(") >= maps, path
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+from helpers.inputs import read
+np.save(sys.argv[1] + "/a.npy", np.ones((4096, 256), dtype=np.float16) * np.arange(1, 4097)[:, None])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+read(sys.argv[1], work=sys.argv[1] + "/work")
+"""
+
+
+def test_a_conversion_that_runs_out_of_room_ends_in_a_sentence_and_leaves_nothing(tmp_path):
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True)
+    said = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and said.startswith("OSError: a.npy is converted in ") and "may not be so large" in said
+    assert not [file for file in (tmp_path / "work").rglob("*") if file.is_file() and file.stat().st_size > 1 << 16]
+
+
+def test_room_that_a_limit_on_files_does_not_give_is_asked_for_in_vain(tmp_path):
+    code = (
+        "import resource, signal; from helpers.locations import allocate\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)); allocate(open('f', 'w+b'), 1 << 24, 'vectors')"
+    )
+    home = str(Path(locations.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": home},
+    )
+    assert done.returncode == 1 and "vectors needs a file of 0.0168 GB" in done.stderr.splitlines()[-1]
+
+
+def test_a_disk_that_is_full_is_said_before_a_memory_map_meets_it(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no small disk can be made here")
+    try:
+        with (disk / "big").open("w+b") as file, pytest.raises(OSError, match="vectors needs 0.0168 GB .* are missing"):
+            allocate(file, 1 << 24, "vectors")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

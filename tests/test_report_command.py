@@ -2,6 +2,7 @@
 
 import html
 import inspect
+import json
 import os
 import re
 import shlex
@@ -258,3 +259,38 @@ def test_a_file_of_labels_that_cannot_be_read_is_named(mine, tmp_path, capsys, n
     assert main(["report", str(mine / "mine"), "--labels", str(tmp_path / name), "-o", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert name in said and words in said and "Traceback" not in said
+
+
+RUBBISH = {
+    "b.npy": b"\x93NUMPY rubbish", "d.csv": b"\xff\xfe\x00 1,2\n3", "f.parquet": b"PAR1 and no more", "h.json": b"{",
+    "j.safetensors": b"\x00" * 30, "l.h5": b"HDF no", "n.xlsx": b"PK", "p.pt": b"\x80\x04.", "r.npz": b"PK\x03\x04",
+}  # fmt: skip
+
+
+def test_of_a_folder_in_which_every_second_file_is_unreadable_the_others_are_reported(tmp_path, capsys):
+    found, labels = halves(90)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for letter, x in zip("acegikmoq", [*found.values()] * 9, strict=False):
+        np.save(folder / f"{letter}.npy", x + 0.3 * np.random.default_rng(ord(letter)).normal(size=x.shape))
+    for name, content in RUBBISH.items():
+        (folder / name).write_bytes(content)
+    pd.DataFrame({"label": labels}).to_csv(tmp_path / "labels.csv", index=False)
+    given = [
+        "report",
+        str(folder),
+        "--labels",
+        str(tmp_path / "labels.csv"),
+        "-o",
+        str(tmp_path / "out"),
+        "--folds",
+        "3",
+    ]
+    assert main(given) == 0
+    said = capsys.readouterr().out
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    told = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["result"]["tables"]
+    assert len(told["spaces"]) == 9 and {row["file"] for row in told["not_read"]} == set(RUBBISH)
+    assert all(row["reason"] for row in told["not_read"]) and all(html.escape(name) in page for name in RUBBISH)
+    assert "9" in said and "not read" in said
+    assert main([*given, "--overwrite", "--require", "nothing-lost"]) == 3

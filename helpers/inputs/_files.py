@@ -254,12 +254,13 @@ def _room_for(folder: Path, file: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         free = shutil.disk_usage(folder).free
         raise OSError(
-            f"{file} is converted in {folder}, whose disk is full ({free / 1e9:.3g} GB are free); free some, or pass "
-            "another folder as work"
+            f"{file} is converted in {folder}, "
+            + ("where files may not be so large" if error.errno == errno.EFBIG else "whose disk is full")
+            + f" ({free / 1e9:.3g} GB are free); free some, or pass another folder as work"
         ) from error
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from helpers.inputs._cells import vector_of
 from helpers.inputs._leftovers import UnreadableError
@@ -18,6 +19,7 @@ HEAD = 200  # rows whose keys are the columns
 IDS = ("custom_id", "recordId", "record_id", "key", "_id")  # what batches and search engines call ids
 ENVELOPE = {"object", "model", "error", "created", "usage", "method", "url"}  # of an answer and no columns
 Row = dict[str, Any]
+_PARSED: dict[tuple[Path, int, int], Any] = {}  # the file that was parsed as a whole last
 
 
 def names(path: Path) -> list[str]:
@@ -72,11 +74,7 @@ def _values(path: Path) -> Iterator[tuple[Any, str, bool]]:
         except json.JSONDecodeError as error:
             if endings(path.name)[1] != ".json":
                 raise UnreadableError(f"{path.name}, row 0 (line 1) is not JSON: {error}") from error
-            try:
-                value = json.loads(first + file.read())
-            except json.JSONDecodeError as inner:
-                raise UnreadableError(f"{path.name} is damaged, truncated or no JSON: {inner}") from inner
-            yield value, path.name, True
+            yield _whole(path, first, file), path.name, True
             return
         lines = ((number, line) for number, line in enumerate(file, 1) if line.strip())
         second = next(lines, None)
@@ -85,6 +83,32 @@ def _values(path: Path) -> Iterator[tuple[Any, str, bool]]:
             yield _line(line, number, path), f"{path.name}, row {number}", False
         for number, line in lines:
             yield _line(line, number, path), f"{path.name}, row {number}", False
+
+
+def _whole(path: Path, first: str, file: TextIO) -> Any:
+    """The one value of a file, parsed once for all passes over it."""
+    about = path.stat()
+    key = path, about.st_mtime_ns, about.st_size
+    if key not in _PARSED:
+        _PARSED.clear()
+        try:
+            _PARSED[key] = json.loads(first + file.read())
+        except json.JSONDecodeError as error:
+            raise UnreadableError(f"{path.name} is damaged, truncated or no JSON: {error}") from error
+    return _PARSED[key]
+
+
+def forgetting(function: Callable) -> Callable:
+    """Let go of the last file that was parsed as a whole, when the function ends."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **settings: Any) -> Any:
+        try:
+            return function(*args, **settings)
+        finally:
+            _PARSED.clear()
+
+    return wrapped
 
 
 def _line(line: str, number: int, path: Path) -> Any:

@@ -17,6 +17,7 @@ DRAWN = 1024  # rows in which a column must fit before all of it is looked at
 OF_EACH = 4  # … and so many of each class or group, for as many of these as are as many rows
 VARYING = 4096  # rows in which something must be left that varies
 COUNTED = ("row numbers", "ids")
+SHOWN = 3  # embeddings that a message lists
 AT_ONCE = 16  # columns that are looked at as a whole
 
 
@@ -66,9 +67,13 @@ def without_leaks(
     ids: np.ndarray,
     named: bool,
     leftovers: Leftovers,
+    alone: bool = True,
 ) -> tuple[list[Part], list[np.ndarray]]:
-    """The representations, and the rows of them and of the columns, without what gives labels, groups or ids away."""
-    kept, chosen = [], []
+    """The representations, and the rows of them and of the columns, without what gives labels, groups or ids away.
+
+    If they are ``alone``, one at least must be left.
+    """
+    kept, chosen, gone = [], [], []
     for part, own in zip(parts, rows, strict=False):
         found = leaks_of(part, own, values, ids)
         for column, reason in found:
@@ -80,9 +85,16 @@ def without_leaks(
             if named:
                 raise ValueError(f"{part.name}: {reason}")
             leftovers.add(part.file or part.name, reason)
+            gone.append(f"{part.name}: {reason}")
             continue
         kept.append(part.narrowed(keep) if found else part)
         chosen.append(own)
+    if alone and gone and not kept:
+        listed = "; ".join(gone[:SHOWN]) + f"; and {len(gone) - SHOWN} more" * (len(gone) > SHOWN)
+        raise ValueError(
+            f"no embedding is left, since each tells what is given and nothing else ({listed}); give embeddings with "
+            "other columns, or do without what these columns tell"
+        )
     return kept, chosen + rows[len(parts) :]
 
 

@@ -17,6 +17,7 @@ from helpers.errors import Argument, ArgumentError
 from helpers.inputs._candidates import candidates_of, chosen_of, opened
 from helpers.inputs._columns import Related, columns_of, large_classes, roles_of, table_of, texts_in, values_of
 from helpers.inputs._files import Candidate, ConversionCache, Part, sha
+from helpers.inputs._json import forgetting
 from helpers.inputs._leaks import features_of, without_leaks
 from helpers.inputs._leftovers import Leftovers
 from helpers.inputs._parts import place_of
@@ -90,6 +91,7 @@ class Inputs:
         return f"Inputs({len(self)} objects, {{{widths}}})"
 
 
+@forgetting
 def read(
     source: Any,
     *,
@@ -207,8 +209,9 @@ def read(
         If a file is damaged, truncated or holds pickled objects (which are never loaded); an array is not a matrix of
         real numbers; a vector has another length than the first; a number cannot be read; rows are not equally many
         and there are no ids; an id is missing or there twice; two representations have one name; a column is empty;
-        values are missing; there is one class, or a class with one member; items of one group differ in label. The
-        message names file, row (from 0, headers not counted) and column, and what is accepted.
+        values are missing; every representation holds nothing but what is given; there is one class, or a class with
+        one member; items of one group differ in label. The message names file, row (from 0, headers not counted) and
+        column, and what is accepted.
 
     Notes
     -----
@@ -290,7 +293,7 @@ def read(
 
     absent = {part.name: int((~finite).sum()) for part, finite in zip(parts, whole, strict=False)}
     known = values if pool is None else pool.of_items()
-    parts, rows = without_leaks(parts, rows, known, joined, names is not None, leftovers)
+    parts, rows = without_leaks(parts, rows, known, joined, names is not None, leftovers, alone=not models)
     arrays = {part.name: selected(part, chosen, conversions) for part, chosen in zip(parts, rows, strict=False)}
     how: dict[str, str] = {}
     for model in models:
