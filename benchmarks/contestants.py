@@ -218,6 +218,48 @@ def scipy_procrustes(x, y):
 
 
 #: measure → name of the package → what runs; everything but "helpers" runs in the environment of the peers.
+def recipe_mutual_knn(x, y, k=10):
+    from sklearn.neighbors import NearestNeighbors
+
+    near = [NearestNeighbors(n_neighbors=k, metric="cosine").fit(z).kneighbors(return_distance=False) for z in (x, y)]
+    return np.mean([len(set(a) & set(b)) / k for a, b in zip(*near, strict=True)])
+
+
+def recipe_imbalance(x, y):
+    from scipy.spatial.distance import cdist
+
+    a, b = cdist(x, x), cdist(y, y)
+    np.fill_diagonal(a, np.inf)
+    np.fill_diagonal(b, -1.0)
+    ranks = np.argsort(np.argsort(b, axis=1), axis=1)
+    return 2 * np.mean(ranks[np.arange(len(x)), a.argmin(axis=1)]) / len(x)
+
+
+def recipe_soft_matching(x, y):
+    from ot import emd
+
+    x, y = (z / np.linalg.norm(z, axis=0) for z in (centred(x), centred(y)))
+    correlations = (x.T @ y).astype(np.float64)
+    p, q = correlations.shape
+    plan = emd(np.full(p, 1 / p), np.full(q, 1 / q), 1 - correlations, numItermax=10_000_000)
+    return np.sum(plan * correlations)
+
+
+def recipe_nts(x, y):
+    from scipy.cluster.hierarchy import cophenet, linkage
+    from scipy.sparse.csgraph import minimum_spanning_tree
+    from scipy.spatial.distance import cdist, squareform
+    from scipy.stats import spearmanr
+
+    joined, edges = [], []
+    for z in (x, y):
+        distances = cdist(z, z)
+        edges.append(np.transpose(minimum_spanning_tree(distances).nonzero()))
+        joined.append(squareform(cophenet(linkage(squareform(distances, checks=False), "single"))))
+    i, j = np.unique(np.sort(np.vstack(edges), axis=1), axis=0).T
+    return spearmanr(joined[0][i, j], joined[1][i, j]).statistic
+
+
 CONTESTANTS = {
     "study": {"helpers": ours_study},
     "cka": {"pytorch-cka": whole(pytorch_cka_all), "recipe": pairwise(recipe_cka)}
@@ -239,6 +281,16 @@ CONTESTANTS = {
     "rsm_norm_difference": {"recipe": pairwise(recipe_rsm_norm)},
     "eigenspace_overlap": {"recipe": pairwise(recipe_eigenspace)},
     "imd": {"recipe": pairwise(recipe_imd)},
+    "mutual_knn": {"recipe": pairwise(recipe_mutual_knn)},
+    "information_imbalance": {"recipe": pairwise(recipe_imbalance)},
+    "soft_matching": {"recipe": pairwise(recipe_soft_matching)},
+    "nts": {"recipe": pairwise(recipe_nts)},
+}
+# Without a recipe of a few lines that a careful user would write.
+CONTESTANTS |= {
+    name: {}
+    for name in ("cka_sampled_features", "cknna", "cycle_knn", "mka", "probe_transfer", "partial_soft_matching")
+    + ("srtd_lite", "max_rtd_lite")
 }
 for _name, _rivals in CONTESTANTS.items():
     if _name != "study":

@@ -9,6 +9,7 @@ import torch
 from helpers.arrays import unit_rows
 from helpers.ensembles import ConcatPCA
 from helpers.inputs import read
+from helpers.similarity.calibration import calibrate
 from helpers.similarity.cka import cka
 from helpers.similarity.matrices import compare, similarity_matrices
 from helpers.similarity.registry import MEASURES
@@ -49,6 +50,8 @@ def test_row_labels_in_another_order_are_refused_at_every_door():
         "compare": lambda x, y: compare(x, y, ["cka", "rsa", "jaccard"]),
         "matrices": lambda x, y: similarity_matrices({"x": x, "y": y}, ["cka"], progress=False),
         "several": lambda x, y: similarity_matrices([x, y], ["cka"], progress=False),
+        "calibration": lambda x, y: calibrate({"x": x, "y": y}, n_permutations=1),
+        "calibration of two sides": lambda x, y: calibrate([x], n_permutations=1, against=[y]),
         "ensembles": lambda x, y: ConcatPCA(2).fit({"x": x, "y": y}),
         "reading": lambda x, y: read({"x": x, "y": y}, progress=False),
         "labels": lambda x, y: read({"x": x.to_numpy(), "y": y}, labels=labels, progress=False),

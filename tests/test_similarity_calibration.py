@@ -1,6 +1,7 @@
 """Values under shuffling against the measures themselves, and the level of what is said of many pairs."""
 
 import inspect
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,11 @@ import pytest
 import tolerance
 from scipy.stats import false_discovery_control
 
-from helpers.similarity import MEASURES, calibrate
-from helpers.similarity._shuffling import _INDIFFERENT, shuffling_of
+from helpers.similarity import MEASURES, _closed_forms, _planning, calibrate
+from helpers.similarity._closed_forms import closed_forms_of, largest_number_of_objects
+from helpers.similarity._moments import form_of_factor, form_of_matrix, null_of, shape_of
+from helpers.similarity._shuffling import _DENSE, _INDIFFERENT, shuffling_of
+from helpers.similarity.calibration import _moderated
 
 QUICK = {
     "geometry_score": {"complexes": 5, "landmarks": 8, "gamma": 0.2},
@@ -73,7 +77,7 @@ def test_what_is_shuffled_after_the_work_is_what_the_measure_gives_of_shuffled_o
 def test_a_table_has_the_value_of_every_pair_and_chance_from_the_same_shuffles():
     left, right = spaces("ab"), spaces("cd", seed=5)
     table = calibrate(left, ["cka", "procrustes"], against=right, n_permutations=20, rng=4)
-    assert list(table.columns) == "measure x y value orientation chance p p_fdr p_max calibrated".split()
+    assert list(table.columns) == "measure x y value orientation chance p p_fdr p_max calibrated n null".split()
     assert len(table) == 8 and not table.isna().any().any()
     rng = np.random.default_rng(4)
     orders = [rng.permutation(N) for _ in range(20)]
@@ -167,13 +171,21 @@ def test_a_sample_of_the_objects_is_the_same_for_all():
         ({"n_permutations": 0}, ValueError, "n_permutations is 0"),
         ({"confidence_level": 1}, ValueError, "confidence_level is 1"),
         ({"n_objects": 1}, ValueError, "n_objects is 1"),
-        ({"options": {"rsa": {}}}, ValueError, "options names 'rsa', not among the measures asked for"),
+        ({"options": {"rsa": {}}}, ValueError, "options or plan names 'rsa', not among the measures asked for"),
         ({"options": {"cka": {"k": 3}}}, TypeError, "cka has no option 'k'"),
         ({"against": {"y": np.ones((7, 2))}}, ValueError, "'y' has 7 rows and 'a' has 40"),
         ({"against": {}}, ValueError, "against is empty"),
         ({"against": np.ones((40, 2))}, TypeError, "against is one matrix"),
         ({"measures": "jaccard", "options": {"jaccard": {"k": 40}}}, ValueError, "k is 40"),
         ({"against": {"y": np.ones((40, 2))}}, ValueError, "y: every feature is constant"),
+        ({"budget": 0}, ValueError, "budget is 0"),
+        ({"plan": {"rsa": {}}}, ValueError, "options or plan names 'rsa'"),
+        ({"plan": {"cka": {"n": 3}}}, ValueError, r"plan\['cka'\] has 'n'; it can have n_objects"),
+        ({"plan": {"cka": {"null": "guess"}}}, ValueError, "null 'guess'; it must be one of 'shuffles', 'fitted'"),
+        ({"plan": {"cka": {"n_objects": 41}}}, ValueError, r"n_objects'\] is 41"),
+        ({"plan": {"cka": {"null": "fitted"}}}, ValueError, r"n_permutations'\] is 2"),
+        ({"measures": "cca", "plan": {"cca": {"null": "closed form"}}}, ValueError, "is not known for it"),
+        ({"plan": {"cka": {"null": "closed form"}}, "against": {"y": np.ones((40, 2))}}, ValueError, "cka: y"),
     ],
 )
 def test_wrong_arguments_are_refused_by_name(arguments, error, message):
@@ -187,8 +199,162 @@ def test_one_representation_alone_is_refused():
 
 
 def test_every_option_of_the_dense_kernels_is_known_to_their_shuffling():
-    from helpers.similarity._shuffling import _DENSE
-
     for name in _DENSE:
         options = MEASURES[name].with_defaults({})
         assert set(options) <= set(inspect.signature(_DENSE[name]).parameters), name
+
+
+def symmetric(n, seed, kind):
+    rng = np.random.default_rng(seed)
+    if kind == "factor":
+        u = rng.normal(size=(n, 2))
+        return u @ u.T
+    entries = rng.normal(size=(n, n)) if kind == "normal" else rng.exponential(size=(n, n))
+    return entries + entries.T
+
+
+@pytest.mark.parametrize("n", [4, 5, 6])
+@pytest.mark.parametrize("kinds", list(itertools.product(["normal", "skew", "factor"], repeat=2)), ids="-".join)
+def test_three_moments_are_those_of_all_orders(n, kinds):
+    a, b = (symmetric(n, seed, kind) for seed, kind in enumerate(kinds))
+    orders = np.array(list(itertools.permutations(range(n))))
+    sums = np.array([np.sum(a * b[np.ix_(order, order)]) for order in orders])
+    null = null_of(form_of_matrix(a), form_of_matrix(b))
+    off = tolerance.apart(n**6, condition=1e3)  # sums over six indices, and what cancels among them
+    assert null.mean == pytest.approx(sums.mean(), rel=off, abs=off * np.abs(sums).max())
+    assert null.deviation == pytest.approx(sums.std(), rel=off)
+    assert null.skewness == pytest.approx(np.mean((sums - sums.mean()) ** 3) / sums.std() ** 3, rel=off, abs=off)
+
+
+def test_features_have_the_moments_of_their_kernel():
+    rng = np.random.default_rng(0)
+    u, v = rng.normal(size=(N, 3)) + 1, rng.exponential(size=(N, 2))
+    whole = null_of(form_of_matrix(u @ u.T), form_of_matrix(v @ v.T))
+    narrow = null_of(form_of_factor(u, shape_of(u @ u.T)), form_of_factor(v, shape_of(v @ v.T)))
+    assert narrow == pytest.approx(whole, rel=tolerance.apart(N**2, condition=1e3))
+
+
+@pytest.mark.parametrize("name", _DENSE)
+def test_a_closed_form_agrees_with_two_thousand_shuffles(name):
+    left, right = spaces("ab", noise=4), spaces("cd", seed=5, noise=4)
+    shuffled = calibrate(left, name, against=right, n_permutations=2000)
+    closed = calibrate(left, name, against=right, plan={name: {"null": "closed form"}})
+    assert closed["value"].to_numpy() == pytest.approx(shuffled["value"].to_numpy(), rel=1e-9)
+    assert set(closed["null"]) == {"closed form"} and set(closed["n"]) == {N}
+    for (_, a), (_, b) in zip(closed.iterrows(), shuffled.iterrows(), strict=True):
+        # Between the Pearson distribution and that of n! orders lies more than chance: a twentieth of the share.
+        assert a["p"] == pytest.approx(b["p"], abs=tolerance.of_a_share(max(b["p"], 1e-3), 2000) + 0.05 * b["p"] + 1e-3)
+        assert a["chance"] == pytest.approx(b["chance"], rel=0.02, abs=5e-3)
+
+
+@pytest.mark.parametrize("name", [name for name in _DENSE if name not in ("cka_rbf", "rsa", "rsm_norm_difference")])
+def test_many_objects_have_the_closed_form_of_few_ones(name, monkeypatch):
+    left, right = spaces("ab"), spaces("cd", seed=5)
+    plan = {name: {"null": "closed form"}}
+    few = calibrate(left, name, against=right, plan=plan)
+    monkeypatch.setattr(_closed_forms, "DOUBLE", N - 1)
+    many = calibrate(left, name, against=right, plan=plan)
+    numbers = ["value", "chance", "p", "calibrated"]
+    off = tolerance.apart(N**2, condition=1e4)
+    assert many[numbers].to_numpy() == pytest.approx(few[numbers].to_numpy(), rel=off, abs=off)
+    for options, most in (({}, np.inf), ({"unbiased": True}, N - 1), ({"kernel": "rbf"}, N - 1)):
+        if name == "cka":
+            assert largest_number_of_objects(MEASURES[name], MEASURES[name].with_defaults(options)) == most
+
+
+def test_measures_without_a_kernel_have_no_closed_form():
+    assert closed_forms_of(MEASURES["cca"], {}) is None
+    assert largest_number_of_objects(MEASURES["rsa"], {}) == _closed_forms.DOUBLE
+
+
+@pytest.mark.parametrize(("name", "shuffles"), [("procrustes_normalized", 4), ("cca", 9), ("cka", None)])
+def test_fitted_distributions_keep_the_level(name, shuffles):
+    level, found = 0.05, []
+    for seed in range(25):
+        left, right = unrelated(4, 30, seed), unrelated(4, 30, 1000 + seed)
+        plan = {name: {"null": "fitted", "n_permutations": shuffles} if shuffles else {"null": "closed form"}}
+        table = calibrate(left, name, against=right, plan=plan, rng=seed)
+        found.append((table["p"] <= level).mean())
+        assert (table["p_max"] == np.minimum(16 * table["p"], 1)).all()
+    # Sixteen pairs of four times four representations are not independent: as many as the representations at worst.
+    assert np.mean(found) == pytest.approx(level, abs=tolerance.of_a_share(level, 25 * 4))
+
+
+def test_variances_are_drawn_together_by_as_much_as_they_are_alike():
+    rng = np.random.default_rng(0)
+    alike = rng.chisquare(3, size=400) / 3
+    drawn, degrees = _moderated(alike, 3)
+    assert np.ptp(drawn) < 0.05 * np.ptp(alike) and drawn.mean() == pytest.approx(1, abs=5 * (2 / 3 / 400) ** 0.5)
+    assert degrees > 100
+    sizes = np.exp(4 * rng.normal(size=400))
+    kept, degrees = _moderated(sizes * alike, 3)
+    assert np.median(np.abs(np.log(kept / (sizes * alike)))) < 0.5 and 3 < degrees < 4
+    assert _moderated(alike[:2], 3) == (pytest.approx(alike[:2]), 3)
+
+
+def test_measures_of_one_distance_find_it_once():
+    named, kept = spaces("ab"), {}
+    for name in ("procrustes", "procrustes_normalized", "angular_shape"):
+        way = shuffling_of(MEASURES[name], MEASURES[name].with_defaults({}), kept)
+        order = np.random.default_rng(0).permutation(N)
+        way.values([way.left(named["a"], "a")], way.right(named["b"], "b"), order)
+    assert sum(key[0] == "chord" for key in kept) == 1 and sum(key[1] == "shape" for key in kept) == 2
+
+
+def test_few_shuffles_tell_what_is_far_beyond_them():
+    named = spaces("abc", n=200, noise=0.3)
+    plan = {"cca": {"null": "fitted", "n_permutations": 19}}
+    table = calibrate(named, "cca", plan=plan)
+    assert (table["p"] < 1e-6).all() and (table["p_fdr"] < 1e-6).all() and set(table["null"]) == {"fitted"}
+    counted = calibrate(named, "cca", n_permutations=19)
+    assert (counted["p"] == 1 / 20).all()
+
+
+def test_a_plan_gives_the_same_table_again():
+    named = spaces("abc", n=300)
+    names = ["cka", "jaccard", "procrustes", "magnitude_difference"]
+    first = calibrate(named, names, n_permutations=29, budget=0.05, rng=3)
+    again = calibrate(named, names, n_permutations=29, plan=first.attrs["plan"], rng=3)
+    pd.testing.assert_frame_equal(first, again)
+    assert list(first.attrs["plan"]) == names and first.attrs["plan"]["cka"]["null"] == "closed form"
+    assert list(dict.fromkeys(first["measure"])) == names and set(first.attrs["seconds"]) == set(names)
+
+
+def test_a_budget_takes_shuffles_before_objects_and_from_the_dear_before_the_cheap(monkeypatch):
+    cheap, dear = _planning._Seconds(1e-6, 1e-6, 1e-6, 1e-6), _planning._Seconds(1e-6, 1e-6, 0.1, 0.1)
+    times = {"jaccard": [(500, cheap), (1000, cheap)], "cca": [(500, dear), (1000, dear)]}
+    monkeypatch.setattr(_planning, "_probed", lambda name, *_: times[name])
+    monkeypatch.setattr(_planning, "available_threads", lambda: 1)
+    side = {str(i): np.zeros((4000, 1)) for i in range(3)}
+    bound = {name: MEASURES[name].with_defaults({}) for name in times}
+    planner = _planning.Planner(bound, side, side, dict.fromkeys(times, 9), 199)
+    assert planner.next(["jaccard", "cca"], 1e6) == ("jaccard", (4000, 199, "shuffles"))
+    # A shuffle of 9 pairs of 4000 objects takes 3.6 seconds: 9 · 0.1 · 4.
+    for seconds, choice in [
+        (1000, (4000, 199, "shuffles")),
+        (400, (4000, 99, "fitted")),
+        (80, (4000, 19, "fitted")),
+        (20, (4000, 4, "fitted")),
+        (15, (2000, 4, "fitted")),
+        (0.1, (250, 4, "fitted")),
+    ]:
+        assert planner.next(["cca"], seconds) == ("cca", choice)
+
+
+def test_all_measures_within_a_budget_say_of_how_many_objects():
+    left, right = spaces("ab", n=150), spaces("cd", seed=5, n=150)
+    table = calibrate(left, "all", against=right, budget=1.0, options=QUICK, n_permutations=49)
+    assert list(dict.fromkeys(table["measure"])) == list(MEASURES) and len(table) == 4 * len(MEASURES)
+    assert (table["n"] == 150).all() and set(table["null"]) <= set(_planning.NULLS)
+    assert not table.drop(columns="value").isna().any().any() and table["p"].between(0, 1).all()
+
+
+def test_of_all_measures_those_without_a_value_are_told_and_the_others_stay():
+    rng = np.random.default_rng(0)
+    named = {name: np.linalg.qr(rng.normal(size=(60, 3)))[0] for name in "ab"}  # features with nothing in common
+    with pytest.warns(UserWarning, match="a: its features have nothing in common"):
+        table = calibrate(named, "all", budget=0.1, options=QUICK, n_permutations=5)
+    assert set(table.attrs["undefined"]) == {"cka_sampled_features"}
+    assert set(table["measure"]) == set(MEASURES) - {"cka_sampled_features"}
+    with pytest.raises(ValueError, match="its features have nothing in common"):
+        calibrate(named, ["cka", "cka_sampled_features"], n_permutations=5)

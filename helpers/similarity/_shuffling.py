@@ -19,7 +19,7 @@ from scipy.spatial.distance import squareform
 
 from helpers.arrays import as_matrix, sum_of_squares
 from helpers.metrics import average_ranks
-from helpers.similarity import containment, neighbour_kernels, spanning, subspace
+from helpers.similarity import containment, neighbour_kernels, shape, spanning, subspace
 from helpers.similarity._distances import METRICS, condensed, distance_matrix, points, well_scaled
 from helpers.similarity.cka import centred_gram, gram_of
 from helpers.similarity.registry import Measure
@@ -36,23 +36,28 @@ class Shuffling(NamedTuple):
     right: Callable[[np.ndarray, str], Any]
     values: Callable[[Sequence[Any], Any, np.ndarray | None], np.ndarray]
     dense: bool = False  # whether a left side holds n × n numbers
+    wide: bool = False  # whether a right side does, though a left side does not
+    #: ``finish(product, left, right)``: the measure, monotone in the inner product of the kernels of both sides.
+    finish: Callable[[float, Any, Any], float] | None = None
 
 
-def shuffling_of(measure: Measure, options: Mapping[str, Any]) -> Shuffling:
-    """The best way for a measure with all its options."""
-    name = measure.name
+def shuffling_of(measure: Measure, options: Mapping[str, Any], kept: dict[Any, Any] | None = None) -> Shuffling:
+    """The best way for a measure with all its options; ``kept`` holds what several measures need."""
+    name, kept = measure.name, {} if kept is None else kept
     if name in _DENSE and (found := _DENSE[name](**options)) is not None:
         return found
     if name in neighbour_kernels.KERNELS:
-        return _sparse(name, options)
+        return _sparse(name, options, kept)
     if name in _OVERLAPS:
-        return _neighbours(name, options)
+        return _neighbours(name, options, kept)
     if name == "information_imbalance":
         return _imbalance(**options)
     if name == "nts":
         return _pairwise(measure, options, lambda a, b, order: spanning.between_trees(a, b, order))
     if name in _INDIFFERENT:
         return _pairwise(measure, options, lambda a, b, order: measure.between(a, b))
+    if name in _CHORDS:
+        return _shapes(name, kept, **options)
     if name in _ROWS:
         reorder = _ROWS[name]
         return _pairwise(
@@ -132,7 +137,7 @@ def _dense(
         products = _products([each.matrix for each in lefts], other.matrix, order)
         return np.array([finish(product, each, other) for product, each in zip(products, lefts, strict=True)])
 
-    return Shuffling(left, right, values, dense=True)
+    return Shuffling(left, right, values, dense=True, finish=finish)
 
 
 def _kept(matrix: Any, size: float = 1.0) -> _Kernel:
@@ -251,11 +256,15 @@ _DENSE: dict[str, Callable[..., Shuffling | None]] = {
 _OVERLAPS = ("jaccard", "mutual_knn", "rank_similarity", "second_order_cosine")
 
 
-def _found(name: str, options: Mapping[str, Any], x: np.ndarray, label: str) -> Totals:
+def _found(name: str, options: Mapping[str, Any], x: np.ndarray, label: str, kept: dict[Any, Any]) -> Totals:
+    """The neighbours, looked for once in each array."""
     from helpers.similarity.registry import MEASURES
 
     requirements = MEASURES[name].declaration.requires(Objects(len(x), label), **options)
-    return totals_of({label: x}, requirements)
+    key = id(x), requirements
+    if key not in kept:
+        kept[key] = x, totals_of({label: as_matrix(x, label)}, requirements)
+    return kept[key][1]
 
 
 def _renamed(near: np.ndarray, order: np.ndarray | None) -> np.ndarray:
@@ -266,11 +275,11 @@ def _renamed(near: np.ndarray, order: np.ndarray | None) -> np.ndarray:
     return places[near[order]]
 
 
-def _sparse(name: str, options: Mapping[str, Any]) -> Shuffling:
+def _sparse(name: str, options: Mapping[str, Any], kept: dict[Any, Any]) -> Shuffling:
     kernel, value = neighbour_kernels.KERNELS[name]
 
     def state(x: np.ndarray, label: str) -> Any:
-        return kernel(_found(name, options, as_matrix(x, label), label), 0)
+        return kernel(_found(name, options, x, label, kept), 0)
 
     def values(lefts: Sequence[Any], right: Any, order: np.ndarray | None) -> np.ndarray:
         right = right if order is None else neighbour_kernels.reordered(right, order)
@@ -279,12 +288,12 @@ def _sparse(name: str, options: Mapping[str, Any]) -> Shuffling:
     return Shuffling(state, state, values)
 
 
-def _neighbours(name: str, options: Mapping[str, Any]) -> Shuffling:
+def _neighbours(name: str, options: Mapping[str, Any], kept: dict[Any, Any]) -> Shuffling:
     from helpers.similarity._engine.compiled import overlaps, rank_agreement
     from helpers.similarity.registry import MEASURES
 
     def state(x: np.ndarray, label: str) -> Any:
-        totals = _found(name, options, as_matrix(x, label), label)
+        totals = _found(name, options, x, label, kept)
         near = totals.neighbours[0]
         if name == "second_order_cosine":
             return totals
@@ -329,7 +338,41 @@ def _imbalance(k: int, metric: str) -> Shuffling:
         means = np.array([ranks[order[:, None], order[near]].mean() for near in lefts])
         return (2 * means - k - 1) / (len(ranks) - k - 1)
 
-    return Shuffling(left, right, values)
+    return Shuffling(left, right, values, wide=True)
+
+
+# Distances of shapes
+
+
+def _shapes(name: str, kept: dict[Any, Any], centre: bool, alpha: float) -> Shuffling:
+    """Three measures of one number, the least distance of two shapes of unit norm, found once for all of them."""
+
+    def state(x: np.ndarray, label: str) -> Any:
+        key = id(x), "shape", centre, alpha
+        if key not in kept:
+            kept[key] = x, shape._shape(as_matrix(x, label), label, centre, alpha)
+        of = kept[key][1]
+        return of if name == "procrustes" else shape._with_direction(of, label)
+
+    def chord(left: Any, right: Any, order: np.ndarray | None) -> float:
+        if not (left.norm and right.norm):
+            return 0.0
+        key = "chord", id(left), id(right), None if order is None else hash(order.tobytes())
+        if key not in kept:
+            kept[key] = shape._chord(left, right if order is None else _shape(right, order))
+        return kept[key]
+
+    def values(lefts: Sequence[Any], right: Any, order: np.ndarray | None) -> np.ndarray:
+        return np.array([_CHORDS[name](chord(left, right, order), left, right) for left in lefts])
+
+    return Shuffling(state, state, values)
+
+
+_CHORDS: dict[str, Callable[[float, Any, Any], float]] = {
+    "procrustes": shape._with_sizes,
+    "procrustes_normalized": lambda chord, a, b: chord,
+    "angular_shape": shape._angle,
+}
 
 
 # What is prepared of one representation, and its rows in another order
@@ -372,9 +415,6 @@ _ROWS: dict[str, Callable[[Any, np.ndarray], Any]] = {
     "soft_correlation_match": _array,
     "soft_matching": _array,
     "partial_soft_matching": _first,
-    "procrustes": _shape,
-    "procrustes_normalized": _shape,
-    "angular_shape": _shape,
     "permutation_procrustes": _first_shape,
     "aligned_cosine": _aligned,
     "probe_transfer": _probe,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from helpers.arrays import as_matrix, check_count, check_number, generator, to_numpy
+from helpers.arrays import as_matrix, check_count, check_number, check_row_labels, generator, to_numpy
+from helpers.similarity._closed_forms import closed_forms_of, largest_number_of_objects
 from helpers.similarity._engine.resources import Progress, available_threads, memory_in_bytes
+from helpers.similarity._planning import NULLS, Choice, Planner
 from helpers.similarity.registry import MEASURES, Measure
 
 if TYPE_CHECKING:
@@ -17,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["calibrate"]
 
+CAREFUL = 0.8  # share of the time left that is planned with
+MANY = 1000  # degrees of freedom beyond which a variance is as good as known
+MIDPOINTS = 99  # of probability, over which the mean of a fitted distribution is taken
 RATES = {"bh": "Benjamini–Hochberg", "by": "Benjamini–Yekutieli"}
 
 
@@ -28,6 +36,8 @@ def calibrate(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     n_permutations: int = 199,
     n_objects: int | None = None,
+    budget: float | None = None,
+    plan: Mapping[str, Mapping[str, Any]] | None = None,
     confidence_level: float = 0.95,
     rate: str = "bh",
     max_memory: int | str = "2GB",
@@ -46,7 +56,7 @@ def calibrate(
         Mapping from names to matrices of shape (n, p), the rows of all being the same n objects, or a list, which gets
         the names "0", "1", ….
     measures
-        A name of :data:`~helpers.similarity.registry.MEASURES`, or several.
+        A name of :data:`~helpers.similarity.registry.MEASURES`, several, or ``"all"``.
     against
         Other representations of the same objects, as a mapping or a list: then each of ``representations`` is compared
         with each of these, as with the layers of two encoders. None: all pairs of ``representations``, in both orders
@@ -58,6 +68,14 @@ def calibrate(
     n_objects
         Take so many objects at random, the same for all: where all of them would take too long. Values and chance
         levels are then those of so many objects.
+    budget
+        Seconds that the whole may take, a goal and not a promise: what each measure takes is found on a few objects,
+        and those that would take too long have fewer shuffles, then fewer objects. The columns ``n`` and ``null`` say
+        what each one had. None: all objects and shuffles.
+    plan
+        For single measures ``{"n_objects": …, "n_permutations": …, "null": …}``, in place of what is said above:
+        ``attrs["plan"]`` of an earlier table, to compute the same again, or a choice of one's own. ``null`` is
+        ``"shuffles"``, ``"fitted"`` or ``"closed form"``, as in the column of that name.
     confidence_level
         1 minus the level of the calibrated value's threshold.
     rate
@@ -92,9 +110,21 @@ def calibrate(
         ``calibrated``
             How far the value is beyond the ``confidence_level`` quantile of the shuffles, on a scale where identical
             representations have 1; 0 if it is not. It is comparable across widths, the value often is not.
+        ``n``
+            Number of objects that the measure was computed of.
+        ``null``
+            Where the chance level comes from. ``"shuffles"``: shares of ``n_permutations`` shuffles, as said above.
+            ``"fitted"``: of few shuffles, which each pair has of its own, p is the larger one of two: Student's t for
+            one more value beside so many shuffled ones, with variances drawn towards those of the other pairs by as
+            much as these are alike, and the tail of a Pearson distribution of type III with that variance and the
+            skewness of all pairs. ``"closed form"``: the same distribution with the exact mean and variance over all
+            n! orders, and the exact skewness of at most 1024 of the objects. In both, ``p_max`` is p times the number
+            of pairs (Bonferroni), at most 1.
 
         ``attrs["best"]`` has for every measure the most similar pair, its value, the mean of the most similar ones
-        under shuffling (``chance``), and its ``p``.
+        under shuffling (``chance``; NaN where ``null`` is not ``"shuffles"``), and its ``p``. ``attrs["plan"]`` has
+        what each measure was given, ``attrs["seconds"]`` what it took, and ``attrs["undefined"]`` why measures are
+        missing from ``"all"``, of which a warning tells.
 
     Raises
     ------
@@ -102,7 +132,7 @@ def calibrate(
         If there is no such measure.
     TypeError, ValueError
         If a representation is no finite real matrix, numbers of rows differ, there is no pair, an option or argument is
-        unknown or out of range, or a measure is undefined for a pair.
+        unknown or out of range, or a measure that was named is undefined for a pair.
 
     Notes
     -----
@@ -115,9 +145,18 @@ def calibrate(
     Procrustes, CCA and second-order cosine. Measures that do not see which object is which, such as
     ``magnitude_difference``, have p-value 1.
 
+    A closed form is known where the measure is monotone in Σ a_ij b_ij of two symmetric matrices: CKA in all its
+    forms, RSA, the norm of the difference of distances, distance correlation, linear regression, eigenspace overlap and
+    GULP. With kernels that are products of features, and with distances, n is not bounded; ranks of distances, Gaussian
+    kernels and matrices of distances are taken of at most 4096 objects there.
+
     References
     ----------
     Groeger, Wen, Brbic (2026), "Revisiting the Platonic representation hypothesis: an Aristotelian view", ICML;
+    Mantel (1967), "The detection of disease clustering and a generalized regression approach", Cancer Research 27;
+    Josse, Pagès, Husson (2008), "Testing the significance of the RV coefficient", Computational Statistics & Data
+    Analysis 53, for moments and the Pearson distribution; Smyth (2004), "Linear models and empirical Bayes methods for
+    assessing differential expression", Statistical Applications in Genetics and Molecular Biology 3, for variances;
     Benjamini, Hochberg (1995), "Controlling the false discovery rate", JRSS B 57; Benjamini, Yekutieli (2001), "The
     control of the false discovery rate in multiple testing under dependency", Annals of Statistics 29.
 
@@ -139,32 +178,174 @@ def calibrate(
     check_number(confidence_level, "confidence_level", lambda level: 0 < level < 1, "a number between 0 and 1")
     if rate not in RATES:
         raise ValueError(f"rate is {rate!r}; it must be one of {', '.join(map(repr, RATES))}")
-    names = [measures] if isinstance(measures, str) else list(dict.fromkeys(measures))
+    names = _measure_names(measures)
     options = dict(options or {})
-    for name in names:
-        MEASURES[name]
-    if stray := set(options) - set(names):
-        raise ValueError(f"options names {', '.join(map(repr, sorted(stray)))}, not among the measures asked for")
+    if stray := (set(options) | set(plan or {})) - set(names):
+        raise ValueError(
+            f"options or plan names {', '.join(map(repr, sorted(stray)))}, not among the measures asked for"
+        )
     bound = {name: MEASURES[name].with_defaults(options.get(name, {})) for name in names}
+    if budget is not None:
+        check_number(budget, "budget", lambda seconds: seconds > 0, "a number of seconds above 0")
     lefts = _named(representations, "representations")
     rights = lefts if against is None else _named(against, "against")
     _check_rows(lefts, rights, against is None)
-    n, rng = len(next(iter(lefts.values()))), generator(rng)
-    if n_objects is not None and check_count(n_objects, "n_objects", least=2) < n:
-        rows = np.sort(rng.choice(n, n_objects, replace=False))
-        lefts, rights, n = *({name: x[rows] for name, x in side.items()} for side in (lefts, rights)), n_objects
-    orders = [rng.permutation(n) for _ in range(n_permutations)]
-    memory, tables, best = memory_in_bytes(max_memory), [], {}
+    given = {"representations": representations, "against": against}
+    check_row_labels({f"{side}[{name!r}]": x for side, of in given.items() for name, x in _entries(of)})
+    sides = _Sides(lefts, rights, generator(rng), n_permutations, n_objects)
+    pairs = {
+        name: _pairs(list(lefts), list(rights), against is None, _symmetric(MEASURES[name], bound[name]))
+        for name in names
+    }
+    given = {name: _choice(name, bound[name], (plan or {}).get(name, {}), sides) for name in names}
+    memory, tables, best, seconds, undefined = memory_in_bytes(max_memory), {}, {}, {}, {}
     with Progress(progress) as bar:
-        for name in names:
-            pairs = _pairs(list(lefts), list(rights), against is None, _symmetric(MEASURES[name], bound[name]))
+        for name, choice in _in_turn(given, plan or {}, bound, sides, pairs, budget):
             bar.start(name, len(rights))
-            values, null = _values(MEASURES[name], bound[name], lefts, rights, pairs, orders, memory, bar)
-            table, best[name] = _calibrated(MEASURES[name], pairs, values, null, confidence_level, rate)
-            tables.append(table)
-    out = pd.concat(tables, ignore_index=True)
-    out.attrs.update(best=best, n_objects=n, n_permutations=n_permutations)
+            given[name], began = choice, time.perf_counter()
+            try:
+                tables[name], best[name] = _of_measure(
+                    MEASURES[name], bound[name], pairs[name], choice, sides, memory, bar, confidence_level, rate
+                )
+            except ValueError as error:
+                if measures != "all":
+                    raise
+                undefined[name] = str(error)
+            seconds[name] = time.perf_counter() - began
+    if undefined:
+        warnings.warn(f"measures without a value are not in the table: {'; '.join(undefined.values())}", stacklevel=2)
+    names = [name for name in names if name not in undefined]
+    out = pd.concat([tables[name] for name in names], ignore_index=True)
+    out.attrs.update(
+        best={name: best[name] for name in names},
+        undefined=undefined,
+        n_objects=sides.n,
+        n_permutations=n_permutations,
+        plan={name: given[name]._asdict() for name in names},
+        seconds={name: seconds[name] for name in names},
+    )
     return out
+
+
+def _measure_names(measures: str | Iterable[str]) -> list[str]:
+    if measures == "all":
+        return list(MEASURES)
+    names = [measures] if isinstance(measures, str) else list(dict.fromkeys(measures))
+    for name in names:
+        MEASURES[name]
+    return names
+
+
+class _Sides:
+    """Both sides of so many objects, and the orders of those, which all measures share."""
+
+    def __init__(
+        self,
+        lefts: dict[str, np.ndarray],
+        rights: dict[str, np.ndarray],
+        rng: np.random.Generator,
+        n_permutations: int,
+        n_objects: int | None,
+    ) -> None:
+        n, within = len(next(iter(lefts.values()))), lefts is rights
+        if n_objects is not None and check_count(n_objects, "n_objects", least=2) < n:
+            rows = np.sort(rng.choice(n, n_objects, replace=False))
+            lefts, n = _rows_of(lefts, rows), n_objects
+            rights = lefts if within else _rows_of(rights, rows)
+        self.lefts, self.rights, self.n, self.n_permutations = lefts, rights, n, n_permutations
+        self.orders = {(n, n_permutations): [rng.permutation(n) for _ in range(n_permutations)]}
+        self.seed = int(rng.integers(2**63))
+        self.kept: dict[Any, Any] = {}
+        self._of = {n: (lefts, rights)}
+
+    def of(self, n: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Both sides, of ``n`` objects."""
+        if n not in self._of:
+            rows = np.sort(np.random.default_rng((self.seed, n)).choice(self.n, n, replace=False))
+            lefts = _rows_of(self.lefts, rows)
+            self._of[n] = lefts, lefts if self.lefts is self.rights else _rows_of(self.rights, rows)
+        return self._of[n]
+
+    def shuffled(self, n: int, count: int, pair: int | None = None) -> list[np.ndarray]:
+        """Orders of ``n`` objects, for all pairs or for one alone."""
+        if pair is not None:
+            rng = np.random.default_rng((self.seed, n, pair + 1))
+            return [rng.permutation(n) for _ in range(count)]
+        if (n, count) not in self.orders:
+            rng = np.random.default_rng((self.seed, n, 0))
+            self.orders[n, count] = [rng.permutation(n) for _ in range(count)]
+        return self.orders[n, count]
+
+
+def _rows_of(side: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: x[rows] for name, x in side.items()}
+
+
+def _choice(name: str, options: Mapping[str, Any], own: Mapping[str, Any], sides: _Sides) -> Choice:
+    """What is asked for, with what all measures have in place of what is not."""
+    if stray := set(own) - set(Choice._fields):
+        raise ValueError(f"plan[{name!r}] has {', '.join(map(repr, sorted(stray)))}; it can have n_objects, "
+                         "n_permutations and null")  # fmt: skip
+    null = own.get("null", "shuffles")
+    if null not in NULLS:
+        raise ValueError(f"plan[{name!r}] has null {null!r}; it must be one of {', '.join(map(repr, NULLS))}")
+    n = check_count(own.get("n_objects", sides.n), f"plan[{name!r}]['n_objects']", least=2, most=sides.n)
+    if null == "closed form":
+        if closed_forms_of(MEASURES[name], options) is None:
+            raise ValueError(f"plan[{name!r}] has null 'closed form', which is not known for it")
+        most = largest_number_of_objects(MEASURES[name], options)
+        if n > most:
+            raise ValueError(f"plan[{name!r}] has {n} objects; its closed form is computed of at most {most}")
+        return Choice(n, 0, null)
+    least = 3 if null == "fitted" else 1
+    count = own.get("n_permutations", sides.n_permutations)
+    return Choice(n, check_count(count, f"plan[{name!r}]['n_permutations']", least=least), null)
+
+
+def _in_turn(
+    given: dict[str, Choice],
+    plan: Mapping[str, Any],
+    bound: Mapping[str, Mapping[str, Any]],
+    sides: _Sides,
+    pairs: Mapping[str, list[tuple[str, str]]],
+    budget: float | None,
+) -> Iterator[tuple[str, Choice]]:
+    """The measures, each when its turn comes, with what it is given."""
+    began = time.perf_counter()
+    yield from ((name, choice) for name, choice in given.items() if budget is None or name in plan)
+    waiting = [name for name in given if name not in plan]
+    if budget is None or not waiting:
+        return
+    counts = {name: len(pairs[name]) for name in waiting}
+    planner = Planner({name: bound[name] for name in waiting}, sides.lefts, sides.rights, counts, sides.n_permutations)
+    while waiting:
+        name, choice = planner.next(waiting, CAREFUL * (budget - (time.perf_counter() - began)))
+        waiting.remove(name)
+        yield name, choice
+
+
+def _of_measure(
+    measure: Measure,
+    options: Mapping[str, Any],
+    pairs: list[tuple[str, str]],
+    choice: Choice,
+    sides: _Sides,
+    memory: int,
+    bar: Progress,
+    confidence_level: float,
+    rate: str,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The rows of one measure, and its best pair."""
+    lefts, rights = sides.of(choice.n_objects)
+    if choice.null == "closed form":
+        chance = _closed(measure, options, lefts, rights, pairs, memory, confidence_level, sides.kept)
+    else:
+        n, count, fitted = choice.n_objects, choice.n_permutations, choice.null == "fitted"
+        orders = sides.shuffled(n, count)
+        apart = (lambda pair: sides.shuffled(n, count, pair)) if fitted else None
+        values, null = _values(measure, options, lefts, rights, pairs, orders, memory, bar, sides.kept, apart)
+        chance = (_fitted if fitted else _shares)(measure, values, null, confidence_level)
+    return _calibrated(measure, pairs, chance, choice, rate)
 
 
 def _named(representations: Any, argument: str) -> dict[str, np.ndarray]:
@@ -176,6 +357,12 @@ def _named(representations: Any, argument: str) -> dict[str, np.ndarray]:
     if not representations:
         raise ValueError(f"{argument} is empty; at least one representation is needed")
     return {str(name): to_numpy(as_matrix(x, f"{argument}[{name!r}]")) for name, x in representations.items()}
+
+
+def _entries(representations: Any) -> Iterable[tuple[Any, Any]]:
+    if representations is None:
+        return ()
+    return representations.items() if isinstance(representations, Mapping) else enumerate(representations)
 
 
 def _check_rows(lefts: dict[str, np.ndarray], rights: dict[str, np.ndarray], within: bool) -> None:
@@ -210,13 +397,15 @@ def _values(
     orders: list[np.ndarray],
     memory: int,
     bar: Progress,
+    kept: dict[Any, Any],
+    apart: Callable[[int], list[np.ndarray]] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values of the pairs, (pairs,), and under shuffling, (orders, pairs)."""
+    """Values of the pairs, (pairs,), and under shuffling, (orders, pairs); ``apart`` gives orders of one pair alone."""
     from threadpoolctl import threadpool_limits
 
     from helpers.similarity._shuffling import DOUBLE, shuffling_of
 
-    way, n = shuffling_of(measure, options), len(orders[0])
+    way, n = shuffling_of(measure, options, kept), len(orders[0])
     column = {pair: number for number, pair in enumerate(pairs)}
     values, null = np.empty(len(pairs)), np.empty((len(orders), len(pairs)))
     states: dict[str, Any] = {}
@@ -224,18 +413,24 @@ def _values(
     threads = min(available_threads(), len(orders))
     with threadpool_limits(1 if threads > 1 else None, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(lefts), at_once):
-            group = list(lefts)[start : start + at_once]
-            states = {name: way.left(lefts[name], name) for name in group if any(a == name for a, _ in pairs)}
-            for right, y in rights.items():
+            group = [name for name in list(lefts)[start : start + at_once] if any(a == name for a, _ in pairs)]
+            states = dict(zip(group, pool.map(lambda name: way.left(lefts[name], name), group), strict=True))
+            needed = [right for right in rights if any((name, right) in column for name in group)]
+            # Several right sides at a time where they are small.
+            prepare = map if way.dense or way.wide else pool.map
+            for right, state in zip(needed, prepare(lambda name: way.right(rights[name], name), needed), strict=True):
                 chosen = [name for name in group if (name, right) in column]
-                if not chosen:
-                    continue
-                state, own = way.right(y, right), [states[name] for name in chosen]
+                own = [states[name] for name in chosen]
                 columns = [column[name, right] for name in chosen]
                 try:
                     values[columns] = way.values(own, state, None)
-                    found = pool.map(lambda order, own=own, state=state: way.values(own, state, order), orders)
-                    null[:, columns] = np.array(list(found))
+                    if apart is None:
+                        found = pool.map(lambda order, own=own, state=state: way.values(own, state, order), orders)
+                        null[:, columns] = np.array(list(found))
+                    else:
+                        each = [(one, order) for one, at in zip(own, columns, strict=True) for order in apart(at)]
+                        found = pool.map(lambda of, state=state: way.values([of[0]], state, of[1])[0], each)
+                        null[:, columns] = np.reshape(list(found), (len(columns), -1)).T
                 except (ValueError, TypeError) as error:
                     of = f"{', '.join(chosen)} and {right}"
                     raise type(error)(f"{measure.name} of {of}: {error}") from error
@@ -243,50 +438,137 @@ def _values(
     return values, null
 
 
-def _calibrated(
+class _Chance(NamedTuple):
+    """Of one measure, by pair; "alike" means larger for similarities and smaller for distances."""
+
+    values: np.ndarray
+    mean: np.ndarray
+    p: np.ndarray
+    p_max: np.ndarray
+    threshold: np.ndarray  # of what is alike: minus the value of a distance
+    most: float  # mean over the shuffles of the most similar pair
+
+
+def _shares(measure: Measure, values: np.ndarray, null: np.ndarray, confidence_level: float) -> _Chance:
+    """Shares of the shuffles."""
+    sign = _sign(measure)
+    alike, shuffled = sign * values, sign * null
+    reached, most, count = _reached(alike), shuffled.max(axis=1), 1 + len(null)
+    p = (1 + (shuffled >= reached).sum(axis=0)) / count
+    p_max = (1 + (most[:, None] >= reached[None, :]).sum(axis=0)) / count
+    threshold = np.quantile(np.vstack([shuffled, alike]), confidence_level, axis=0)
+    return _Chance(values, null.mean(axis=0), p, p_max, threshold, float(sign * most.mean()))
+
+
+def _fitted(measure: Measure, values: np.ndarray, null: np.ndarray, confidence_level: float) -> _Chance:
+    """Distributions with the moments of the shuffles, which every pair has of its own."""
+    from scipy.stats import pearson3, t
+
+    sign, count = _sign(measure), len(null)
+    alike, shuffled = sign * values, sign * null
+    mean, variance = shuffled.mean(axis=0), shuffled.var(axis=0, ddof=1)
+    varied = variance > (1e-9 * np.maximum(np.abs(mean), 1e-9)) ** 2
+    standard = ((shuffled - mean) / np.sqrt(np.where(varied, variance, 1.0)))[:, varied]
+    moderated, degrees = _moderated(variance[varied], count - 1)
+    variance[varied] = moderated
+    scale = np.sqrt(np.where(varied, variance, 1.0) * (1 + 1 / count))
+    # The third moment of samples of so many, over that of one of which the mean was known.
+    skewness = float(np.mean(standard**3)) * count**2 / ((count - 1) * (count - 2)) if varied.any() else 0.0
+    skewness = skewness if abs(skewness) > 1e-6 else 1e-6
+    beyond = (alike - mean) / scale
+    p = np.maximum(t.sf(beyond, degrees), pearson3.sf(beyond, skewness))
+    shares = (1 + (shuffled >= _reached(alike)).sum(axis=0)) / (1 + count)
+    p = np.where(varied, np.clip(p, 0.0, 1.0), shares)
+    limit = max(float(t.ppf(confidence_level, degrees)), float(pearson3.ppf(confidence_level, skewness)))
+    threshold = np.where(varied, mean + limit * scale, mean)
+    return _Chance(values, sign * mean, p, np.minimum(len(p) * p, 1.0), threshold, math.nan)
+
+
+def _moderated(variances: np.ndarray, degrees: int) -> tuple[np.ndarray, float]:
+    """Variances of samples drawn towards each other by as much as they are alike (Smyth, 2004), and their degrees."""
+    from scipy.optimize import brentq
+    from scipy.special import digamma, polygamma
+
+    if len(variances) < 3:
+        return variances, float(degrees)
+    logs = np.log(variances) - digamma(degrees / 2) + math.log(degrees / 2)
+    spread = float(logs.var(ddof=1) - polygamma(1, degrees / 2))
+    if spread <= polygamma(1, MANY / 2):
+        prior = float(MANY)
+    else:
+        prior = 2 * brentq(lambda half: polygamma(1, half) - spread, 1e-3, MANY)
+    common = math.exp(float(logs.mean()) + digamma(prior / 2) - math.log(prior / 2))
+    # No more than all samples together have.
+    total = min(prior + degrees, float(degrees * len(variances)))
+    return (prior * common + degrees * variances) / (prior + degrees), total
+
+
+def _closed(
     measure: Measure,
+    options: Mapping[str, Any],
+    lefts: dict[str, np.ndarray],
+    rights: dict[str, np.ndarray],
     pairs: list[tuple[str, str]],
-    values: np.ndarray,
-    null: np.ndarray,
+    memory: int,
     confidence_level: float,
-    rate: str,
+    kept: dict[Any, Any],
+) -> _Chance:
+    """Distributions with the moments over all orders."""
+    forms, sign = closed_forms_of(measure, options, kept), _sign(measure)
+    levels = np.append((np.arange(MIDPOINTS) + 0.5) / MIDPOINTS, confidence_level)
+    values, p, mean, threshold = (np.empty(len(pairs)) for _ in range(4))
+    try:
+        found = forms.results(lefts, rights, pairs, memory)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{measure.name}: {error}") from error
+    for number, (t, value, null, finish) in enumerate(found):
+        values[number], p[number] = value, null.p(t)
+        *under, limit = (finish(each) for each in null.quantiles(levels))
+        mean[number], threshold[number] = np.mean(under), sign * limit
+    return _Chance(values, mean, p, np.minimum(len(p) * p, 1.0), threshold, math.nan)
+
+
+def _sign(measure: Measure) -> int:
+    return 1 if measure.orientation == "similarity" else -1
+
+
+def _reached(alike: np.ndarray) -> np.ndarray:
+    """What differs by rounding alone is equal."""
+    return alike - 1e-6 * np.maximum(np.abs(alike), 1e-9)
+
+
+def _calibrated(
+    measure: Measure, pairs: list[tuple[str, str]], of: _Chance, choice: Choice, rate: str
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The rows of one measure, and its best pair."""
     import pandas as pd
     from scipy.stats import false_discovery_control
 
-    similarity = measure.orientation == "similarity"
-    sign, top = (1, 1.0) if similarity else (-1, 0.0)
-    # What differs by rounding alone is equal.
-    alike, shuffled = sign * values, sign * null
-    reached = alike - 1e-6 * np.maximum(np.abs(alike), 1e-9)
-    most = shuffled.max(axis=1)
-    count = 1 + len(null)
-    p = (1 + (shuffled >= reached).sum(axis=0)) / count
-    p_max = (1 + (most[:, None] >= reached[None, :]).sum(axis=0)) / count
-    threshold = np.quantile(np.vstack([shuffled, alike]), confidence_level, axis=0)
-    room = top - threshold
-    beyond = np.where(room > 0, (alike - threshold) / np.where(room > 0, room, 1.0), 0.0)
+    alike = _sign(measure) * of.values
+    room = (1.0 if measure.orientation == "similarity" else 0.0) - of.threshold
+    beyond = np.where(room > 0, (alike - of.threshold) / np.where(room > 0, room, 1.0), 0.0)
     table = pd.DataFrame(
         {
             "measure": measure.name,
             "x": [a for a, _ in pairs],
             "y": [b for _, b in pairs],
-            "value": values,
+            "value": of.values,
             "orientation": measure.orientation,
-            "chance": null.mean(axis=0),
-            "p": p,
-            "p_fdr": false_discovery_control(p, method=rate),
-            "p_max": p_max,
-            "calibrated": np.where(p < 1, np.maximum(beyond, 0.0), 0.0),
+            "chance": of.mean,
+            "p": of.p,
+            "p_fdr": false_discovery_control(of.p, method=rate),
+            "p_max": of.p_max,
+            "calibrated": np.where(of.p < 1, np.maximum(beyond, 0.0), 0.0),
+            "n": choice.n_objects,
+            "null": choice.null,
         }
     )
     at = int(np.argmax(alike))
     best = {
         "x": pairs[at][0],
         "y": pairs[at][1],
-        "value": float(values[at]),
-        "chance": float(sign * most.mean()),
-        "p": float(p_max[at]),
+        "value": float(of.values[at]),
+        "chance": of.most,
+        "p": float(of.p_max[at]),
     }
     return table, best

@@ -297,15 +297,22 @@ def _rows(x: Array, name: str = "x", alignment: str = "orthogonal", centre: bool
 
 
 def _between_procrustes(a: _Shape, b: _Shape) -> float:
+    return _with_sizes(_chord(a, b) if a.norm and b.norm else 0.0, a, b)
+
+
+def _with_sizes(chord: float, a: _Shape, b: _Shape) -> float:
     """sqrt((|X| - |Y|)² + |X||Y| chord²), without overflow."""
     largest = max(a.scale, b.scale)
     size_a, size_b = a.norm * (a.scale / largest), b.norm * (b.scale / largest)
-    chord = _chord(a, b) if a.norm and b.norm else 0.0
     return largest * math.hypot(size_a - size_b, math.sqrt(size_a) * math.sqrt(size_b) * chord)
 
 
 def _between_angular(a: _Shape, b: _Shape) -> float:
-    return 2 * math.asin(min(_chord(a, b), math.sqrt(2)) / 2)
+    return _angle(_chord(a, b), a, b)
+
+
+def _angle(chord: float, a: _Shape, b: _Shape) -> float:
+    return 2 * math.asin(min(chord, math.sqrt(2)) / 2)
 
 
 def _between_permutation(a: tuple[_Shape, bool], b: tuple[_Shape, bool]) -> float:
