@@ -29,6 +29,7 @@ from helpers.encoders.sentence_folders import (
     needed_files,
     recipe_of,
     suited,
+    vocabulary_of,
 )
 from helpers.locations import DATA, allocate, cache_folder, expand
 from helpers.waiting import alone
@@ -397,14 +398,6 @@ def _keys(texts: list[str]) -> list[bytes]:
 # The model
 
 
-def _vocabulary(model: Any) -> int | None:
-    """How many tokens there are; None of a model that hashes characters."""
-    try:
-        return getattr(model.get_input_embeddings(), "num_embeddings", None)
-    except NotImplementedError:
-        return None
-
-
 class _Encoder:
     """A model with its tokenizer; ``card`` is what one knows of it without loading it again."""
 
@@ -440,7 +433,7 @@ class _Encoder:
         self.model, self.folder, self.device = model.eval().to(device), folder, device
         self.inputs = inspect.signature(model.forward).parameters
         with loading(folder, type(model).__name__):
-            self.vocabulary = _vocabulary(model)
+            self.vocabulary = vocabulary_of(model)
             states, pooled, _ = self._states({"input_ids": torch.zeros((1, PROBED), dtype=torch.long)})
         if any(state.shape[:2] != (1, PROBED) for state in states):
             raise ValueError(f"the hidden states of {type(model).__name__} in {folder} are not one vector per token")

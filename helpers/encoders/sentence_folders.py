@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Dense", "SentenceRecipe", "foreign_code", "loading", "needed_files", "recipe_of", "suited"]
+__all__ = ["Dense", "SentenceRecipe", "foreign_code", "loading", "needed_files", "recipe_of", "suited", "vocabulary_of"]
 
 MODES = {
     "pooling_mode_cls_token": "cls",
@@ -229,6 +229,14 @@ def foreign_code(folder: Path) -> list[str]:
                 "run: the model of the library is loaded, and its vectors may differ"
             )
     return said
+
+
+def vocabulary_of(model: Any) -> int | None:
+    """How many tokens a model knows; None of one that hashes characters."""
+    try:
+        return getattr(model.get_input_embeddings(), "num_embeddings", None)
+    except NotImplementedError:
+        return None
 
 
 def _stock_model(folder: Path) -> str | None:
