@@ -193,7 +193,7 @@ def run_names(points: Sequence[Mapping[str, Any]], otherwise: str) -> list[str]:
     >>> run_names([{"width": 8, "model": "a/b"}, {"width": 8, "model": "c"}], "worker")
     ['width=8_model=a-b', 'width=8_model=c']
     >>> run_names([{"sign": "50 %"}], "worker")
-    ['sign=50 --2bb4f6a6']
+    ['sign=50 --eb8135ef']
     """
     whole = ["_".join(f"{axis}={value}" for axis, value in point.items()) or otherwise for point in points]
     plain = [re.sub(r"[^\w .,=+()\[\]-]", "-", unicodedata.normalize("NFC", name)).rstrip(" .") for name in whole]
