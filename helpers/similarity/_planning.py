@@ -9,9 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.similarity._closed_forms import closed_forms_of, largest_number_of_objects
 from helpers.similarity._engine.resources import available_threads
-from helpers.similarity._shuffling import shuffling_of
 from helpers.similarity.registry import MEASURES
 
 __all__ = ["NULLS", "Choice", "Planner"]
@@ -51,6 +49,8 @@ class Planner:
         pairs: Mapping[str, int],
         n_permutations: int,
     ) -> None:
+        from helpers.similarity._closed_forms import closed_forms_of, largest_number_of_objects
+
         self.n = len(next(iter(lefts.values())))
         self.sides, self.pairs, self.n_permutations = (len(lefts), len(rights)), pairs, n_permutations
         self.threads = available_threads()
@@ -113,6 +113,9 @@ def _probed(
 
 
 def _timed(name: str, options: Mapping[str, Any], x: np.ndarray, y: np.ndarray, kept: dict[Any, Any]) -> _Seconds:
+    from helpers.similarity._closed_forms import closed_forms_of, largest_number_of_objects
+    from helpers.similarity._shuffling import shuffling_of
+
     measure = MEASURES[name]
     forms = closed_forms_of(measure, options)
     if forms is not None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from helpers.arrays import as_matrix, check_count, check_number, check_row_labels, generator, to_numpy
-from helpers.similarity._closed_forms import closed_forms_of, largest_number_of_objects
 from helpers.similarity._engine.resources import Progress, available_threads, memory_in_bytes
 from helpers.similarity._planning import NULLS, Choice, Planner
 from helpers.similarity.registry import MEASURES, Measure
@@ -291,6 +290,8 @@ def _choice(name: str, options: Mapping[str, Any], own: Mapping[str, Any], sides
         raise ValueError(f"plan[{name!r}] has null {null!r}; it must be one of {', '.join(map(repr, NULLS))}")
     n = check_count(own.get("n_objects", sides.n), f"plan[{name!r}]['n_objects']", least=2, most=sides.n)
     if null == "closed form":
+        from helpers.similarity._closed_forms import closed_forms_of, largest_number_of_objects
+
         if closed_forms_of(MEASURES[name], options) is None:
             raise ValueError(f"plan[{name!r}] has null 'closed form', which is not known for it")
         most = largest_number_of_objects(MEASURES[name], options)
@@ -514,6 +515,8 @@ def _closed(
     kept: dict[Any, Any],
 ) -> _Chance:
     """Distributions with the moments over all orders."""
+    from helpers.similarity._closed_forms import closed_forms_of
+
     forms, sign = closed_forms_of(measure, options, kept), _sign(measure)
     levels = np.append((np.arange(MIDPOINTS) + 0.5) / MIDPOINTS, confidence_level)
     values, p, mean, threshold = (np.empty(len(pairs)) for _ in range(4))
