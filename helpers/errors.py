@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-__all__ = ["Argument", "ArgumentError", "OutputExistsError"]
+__all__ = ["Argument", "ArgumentError", "NoRoomError", "OutputExistsError"]
 
 
 class Argument(NamedTuple):
@@ -56,3 +56,29 @@ class ArgumentError(ValueError):
 
 class OutputExistsError(ArgumentError, FileExistsError):
     """Something is where a result should go."""
+
+
+class NoRoomError(OSError):
+    """A disk that is full, or a file that may not be so large.
+
+    Parameters
+    ----------
+    number
+        Number of the system's error.
+    message
+        What there was no room for, and where.
+
+    Examples
+    --------
+    >>> import errno
+    >>> from helpers.errors import NoRoomError
+    >>> error = NoRoomError(errno.ENOSPC, "vectors need 2 GB, and 1 GB is free")
+    >>> str(error), error.errno == errno.ENOSPC
+    ('vectors need 2 GB, and 1 GB is free', True)
+    """
+
+    def __init__(self, number: int, message: str):
+        super().__init__(number, message)
+
+    def __str__(self) -> str:
+        return str(self.strerror)

@@ -10,6 +10,8 @@ from typing import Any
 
 from platformdirs import user_cache_path, user_data_path
 
+from helpers.errors import NoRoomError
+
 __all__ = ["DATA", "ROOT", "allocate", "cache_folder", "expand", "resolve", "swap_folder"]
 
 
@@ -140,7 +142,8 @@ def allocate(file: Any, size: int, what: str) -> None:
             raise
         disk = os.fstatvfs(number)
         free = disk.f_bavail * disk.f_frsize
-        raise OSError(
+        raise NoRoomError(
+            error.errno,
             f"{what} needs {size / 1e9:.3g} GB on the disk, and {free / 1e9:.3g} GB are free: "
-            f"{max(size - free, 0) / 1e9:.3g} GB are missing"
+            f"{max(size - free, 0) / 1e9:.3g} GB are missing",
         ) from error

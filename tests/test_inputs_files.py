@@ -32,3 +32,9 @@ def test_a_conversion_is_used_again_until_the_file_changes(tmp_path, x):
     got, later = converted()
     np.testing.assert_array_equal(got, 2 * x)
     assert len(later) == 1 and not list(work.rglob("*.draft"))
+
+
+def test_the_longest_name_of_a_file_is_converted_in_a_folder_with_a_name(tmp_path):
+    name = "日" * 80 + "xxxxxxxxxxx"  # 251 bytes, and four of the ending
+    np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).normal(size=(9, 3)).astype(np.float16))
+    assert list(read_inputs(tmp_path, work=tmp_path / "work", progress=False).representations) == [name]

@@ -114,7 +114,7 @@ FULL = """
 import resource, signal, sys
 import numpy as np
 from helpers.inputs import read
-np.save(sys.argv[1] + "/a.npy", np.ones((4096, 256), dtype=np.float16) * np.arange(1, 4097)[:, None])
+np.save(sys.argv[1] + "/a.npy", np.random.default_rng(0).normal(size=(4096, 256)).astype(np.float16))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 read(sys.argv[1], work=sys.argv[1] + "/work")
@@ -124,7 +124,11 @@ read(sys.argv[1], work=sys.argv[1] + "/work")
 def test_a_conversion_that_runs_out_of_room_ends_in_a_sentence_and_leaves_nothing(tmp_path):
     done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True)
     said = done.stderr.strip().splitlines()[-1]
-    assert done.returncode == 1 and said.startswith("OSError: a.npy is converted in ") and "may not be so large" in said
+    assert (
+        done.returncode == 1
+        and said.startswith("helpers.errors.NoRoomError: a.npy is converted in ")
+        and "may not be so large" in said
+    )
     assert not [file for file in (tmp_path / "work").rglob("*") if file.is_file() and file.stat().st_size > 1 << 16]
 
 

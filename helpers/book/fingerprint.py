@@ -274,6 +274,8 @@ def _contents(value: Any) -> list[str]:
         return [content for item in value for content in _contents(item)]
     if not isinstance(value, str) or len(value) > 1000 or "\0" in value:
         return []
+    if any(len(part.encode("utf-8", "surrogatepass")) > 255 for part in value.split("/")):  # no name of a file
+        return []
     if not any(map(str.isalnum, value)):  # a decimal point or a separator, and neither this folder nor the home folder
         return []
     try:

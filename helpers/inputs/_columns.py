@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -161,7 +162,8 @@ def ids_of(path: Path, column: str | None, place: Place) -> np.ndarray | None:
 def _beside(path: Path) -> Path | None:
     """The file of ids beside a file of arrays."""
     stem = Path(endings(path.name)[0]).name
-    return next((file for kind in ("npy", "txt") if (file := path.with_name(f"{stem}.ids.{kind}")).is_file()), None)
+    beside = [path.with_name(f"{stem}.ids.{kind}") for kind in ("npy", "txt")]
+    return next((file for file in beside if os.path.isfile(file)), None)  # of a name too long there is none
 
 
 def _as_ids(values: np.ndarray, where: str) -> np.ndarray:

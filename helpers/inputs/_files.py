@@ -15,13 +15,14 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers.errors import NoRoomError
 from helpers.inputs._leftovers import UnreadableError
 from helpers.inputs.formats import SUFFIXES, endings
 from helpers.locations import cache_folder
@@ -201,7 +202,10 @@ class ConversionCache:
         states = [(file.name, file.stat()) for file in getattr(path, "members", ()) or (path,)]
         path = path.resolve()
         stamp = json.dumps([SAVED, str(path), *((name, at.st_size, at.st_mtime_ns) for name, at in states)])
-        folder = Path(self.work).expanduser() / f"{path.stem}-{sha(str(path))[:12]}"
+        stem = path.stem.encode("utf-8", "surrogateescape")[:120].decode(
+            errors="ignore"
+        )  # names have 255 bytes at most
+        folder = Path(self.work).expanduser() / f"{stem}-{sha(str(path))[:12]}"
         if folder.exists() and (not (folder / "stamp").exists() or (folder / "stamp").read_text() != stamp):
             shutil.rmtree(folder)
         if not folder.exists():
@@ -220,32 +224,39 @@ class ConversionCache:
         if not all(target.exists() for target in targets):
             drafts = [tempfile.NamedTemporaryFile(dir=folder, suffix=".draft", delete=False) for _ in targets]
             try:
-                count, kinds = 0, None
                 with (
                     _room_for(folder, path.name),
                     tqdm(total=rows, desc=path.name, unit="row", delay=1, disable=not self.progress) as bar,
                 ):
-                    for group in blocks():
-                        if kinds is None:
-                            kinds = [(block.dtype, block.shape[1:]) for block in group]
-                            for draft, kind in zip(drafts, kinds, strict=True):
-                                write_header(draft, 0, *kind)
-                        for draft, block in zip(drafts, group, strict=True):
-                            draft.write(np.ascontiguousarray(block).data)
-                        count += len(group[0])
-                        bar.update(len(group[0]))
-                if kinds is None:
-                    raise UnreadableError(f"{path.name} has no rows")
-                for draft, kind, target in zip(drafts, kinds, targets, strict=True):
-                    draft.seek(0)
-                    write_header(draft, count, *kind)
-                    draft.close()
+                    _fill(drafts, blocks(), path.name, bar.update)
+                for draft, target in zip(drafts, targets, strict=True):
                     os.replace(draft.name, target)
             finally:
                 for draft in drafts:
-                    draft.close()
+                    with suppress(OSError):  # what is left in a buffer finds no room either
+                        draft.close()
                     Path(draft.name).unlink(missing_ok=True)
         return [np.load(target, mmap_mode="r") for target in targets]
+
+
+def _fill(drafts: Sequence[Any], blocks: Iterable[Sequence[np.ndarray]], file: str, done: Callable[[int], Any]) -> None:
+    """Write blocks of rows to .npy files, one for each matrix, and close them."""
+    count, kinds = 0, None
+    for group in blocks:
+        if kinds is None:
+            kinds = [(block.dtype, block.shape[1:]) for block in group]
+            for draft, kind in zip(drafts, kinds, strict=True):
+                write_header(draft, 0, *kind)
+        for draft, block in zip(drafts, group, strict=True):
+            draft.write(np.ascontiguousarray(block).data)
+        count += len(group[0])
+        done(len(group[0]))
+    if kinds is None:
+        raise UnreadableError(f"{file} has no rows")
+    for draft, kind in zip(drafts, kinds, strict=True):
+        draft.seek(0)
+        write_header(draft, count, *kind)
+        draft.close()
 
 
 @contextmanager
@@ -257,10 +268,11 @@ def _room_for(folder: Path, file: str) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         free = shutil.disk_usage(folder).free
-        raise OSError(
+        raise NoRoomError(
+            error.errno,
             f"{file} is converted in {folder}, "
             + ("where files may not be so large" if error.errno == errno.EFBIG else "whose disk is full")
-            + f" ({free / 1e9:.3g} GB are free); free some, or pass another folder as work"
+            + f" ({free / 1e9:.3g} GB are free); free some, or pass another folder as work",
         ) from error
 
 

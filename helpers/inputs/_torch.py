@@ -26,9 +26,9 @@ def stored(path: Path, file: str) -> dict[str, Stored]:
             f"{file} is damaged, or holds more than tensors, and pickles are never loaded; save tensors alone: "
             f"torch.save({{'x': x, 'id': list_of_words}}, '{path.name}')"
         ) from error
-    except PermissionError:
+    except (PermissionError, MemoryError):
         raise
-    except (RuntimeError, ValueError, EOFError, KeyError, OSError) as error:
+    except Exception as error:  # what the unpickler makes of other bytes may be any
         raise UnreadableError(f"{file} is damaged or no file of PyTorch: {error}") from error
     return dict(_arrays(loaded, path.stem, "", path, file))
 
