@@ -73,6 +73,10 @@ QUALITIES = {
         "share of the variance within the clusters of k-means",
         misses="clusters of unlike sizes or shapes, and more of them than k",
         sampled=True,
+        citation="lloyd1982least",
+        formula=r"\frac{\min \sum_i \lVert x_i - c(x_i) \rVert^2}{\sum_i \lVert x_i - \bar x \rVert^2}, "
+        r"\quad c(x_i) \text{ the centre of its cluster}",
+        fooled="heaps",
     ),
 }
 """The qualities of this module by name."""

@@ -107,6 +107,9 @@ QUALITIES = {
         "spread of lengths",
         "standard deviation of the logarithm of the lengths of rows",
         misses="whether lengths mean something, as frequency or confidence",
+        citation="",
+        formula=r"\operatorname{sd}_i \log \lVert x_i \rVert",
+        fooled="circle",
     ),
     "rogue_share": Quality(
         rogue_share,
@@ -118,6 +121,9 @@ QUALITIES = {
         "share of the largest coordinate in the squares of unit rows",
         misses="rogue directions that are no coordinate; the effective ranks see those",
         shared=_rogue_share,
+        citation="timkey2021bark",
+        formula=r"\max_j \frac1n \sum_i x_{ij}^2 / \lVert x_i \rVert^2",
+        fooled="noise",
     ),
 }
 """The qualities of this module by name."""

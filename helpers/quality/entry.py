@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,12 @@ class Quality:
         How it comes from what several qualities take from a representation, where that saves work.
     sampled
         Whether a table takes it from a sample of the objects.
+    citation
+        Key of the source in the bibliography; empty where the definition is this package's own.
+    formula
+        Definition in LaTeX, without dollars; the page of qualities explains the letters.
+    fooled
+        Name in :data:`helpers.quality.cases.QUALITY_CASES` of a made case that the quality gets wrong.
     """
 
     function: Callable[..., float]
@@ -56,6 +62,9 @@ class Quality:
     misses: str = ""
     shared: Callable[[Any], float] | None = None
     sampled: bool = False
+    citation: str = field(kw_only=True)
+    formula: str = field(kw_only=True)
+    fooled: str = field(kw_only=True)
 
     def value(self, x: Any = None, *, views: Any = None, others: Any = None, labels: Any = None) -> float:
         """The value as it is defined.

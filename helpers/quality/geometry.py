@@ -239,6 +239,9 @@ QUALITIES = {
         "mean cosine between two objects, often called anisotropy",
         misses="how directions spread around the mean; two opposite heaps have 0",
         shared=lambda space: _mean_cosine(space.directions[0], len(space.x)),
+        citation="ethayarajh2019contextual",
+        formula=r"\frac{1}{n(n-1)} \sum_{i \ne j} \cos(x_i, x_j)",
+        fooled="noise",
     ),
     "isotropy": Quality(
         lambda x: 1 - mean_cosine(x),
@@ -250,6 +253,9 @@ QUALITIES = {
         "1 less the mean cosine",
         misses="what the mean cosine misses",
         shared=lambda space: 1 - _mean_cosine(space.directions[0], len(space.x)),
+        citation="ethayarajh2019contextual",
+        formula=r"1 - \frac{1}{n(n-1)} \sum_{i \ne j} \cos(x_i, x_j)",
+        fooled="noise",
     ),
     "self_clustering": Quality(
         self_clustering,
@@ -261,6 +267,10 @@ QUALITIES = {
         "squared cosines between objects against those of random directions",
         misses="whether many groups or one cone make cosines large",
         shared=lambda space: _self_clustering(space.directions[1], len(space.x)),
+        citation="tsitsulin2023unsupervised",
+        formula=r"\frac{\sum_{ij} \langle u_i, u_j \rangle^2 - n - n(n-1)/p}{n^2 - n - n(n-1)/p}, "
+        r"\quad u_i = x_i / \lVert x_i \rVert",
+        fooled="noise",
     ),
     "uniformity": Quality(
         uniformity,
@@ -272,6 +282,10 @@ QUALITIES = {
         "logarithm of the mean Gaussian potential of two objects on the sphere",
         misses="everything but the mean potential; a few clumps in an even sphere hardly count",
         sampled=True,
+        citation="wang2020understanding",
+        formula=r"\log \frac{2}{n(n-1)} \sum_{i < j} e^{-2 \lVert u_i - u_j \rVert^2}, "
+        r"\quad u_i = x_i / \lVert x_i \rVert",
+        fooled="noise",
     ),
     "persistence_h0": Quality(
         persistence_h0,
@@ -283,6 +297,10 @@ QUALITIES = {
         "length of the minimum spanning tree over the typical distance",
         misses="how the objects are spread, where only lengths of the tree count; outliers lengthen it",
         sampled=True,
+        citation="edelsbrunner2002topological",
+        formula=r"T(D) / \sqrt{\operatorname{mean}_{i < j} \lVert x_i - x_j \rVert^2}, "
+        r"\quad T \text{ the length of the spanning tree}",
+        fooled="noise",
     ),
 }
 """The qualities of this module by name."""

@@ -323,12 +323,10 @@ RIGID = ("rotation", "scale", "translation")
 
 
 def _entry(
-    function: Callable[..., float], range_: str, invariances: tuple[str, ...], *words: str, misses: str
+    function: Callable[..., float], range_: str, invariances: tuple[str, ...], *words: str, **more: str
 ) -> Quality:
     cost, reference, definition = words
-    return Quality(
-        function, "larger", range_, invariances, cost, reference, definition, "labels", misses=misses, sampled=True
-    )
+    return Quality(function, "larger", range_, invariances, cost, reference, definition, "labels", sampled=True, **more)
 
 
 QUALITIES = {
@@ -340,6 +338,10 @@ QUALITIES = {
         "Alain and Bengio 2016",
         "accuracy of a linear probe on held-out objects",
         misses="classes that no plane divides",
+        citation="alain2016understanding",
+        formula=r"\frac1n \#\{ i : \hat y_{-i} = y_i \}, "
+        r"\quad \hat y_{-i} \text{ by a linear classifier without the fold of } i",
+        fooled="rings",
     ),
     "knn_accuracy": _entry(
         knn_accuracy,
@@ -349,6 +351,10 @@ QUALITIES = {
         "Cover and Hart 1967",
         "accuracy of the vote of the 10 nearest",
         misses="what lies beyond the neighbours",
+        citation="cover1967nearest",
+        formula=r"\frac1n \#\{ i : \hat y_i = y_i \}, "
+        r"\quad \hat y_i \text{ the most frequent class of the } k \text{ nearest}",
+        fooled="loud",
     ),
     "cluster_purity": _entry(
         cluster_purity,
@@ -358,6 +364,9 @@ QUALITIES = {
         "Manning et al. 2008",
         "share of objects in the largest class of their cluster",
         misses="classes that are split: it grows with the number of clusters",
+        citation="manning2008introduction",
+        formula=r"\frac1n \sum_c \max_y \#\{ i \in c : y_i = y \}",
+        fooled="split classes",
     ),
     "silhouette": _entry(
         silhouette,
@@ -367,6 +376,10 @@ QUALITIES = {
         "Rousseeuw 1987",
         "how much nearer the own class is than the next",
         misses="classes of several groups, or long ones",
+        citation="rousseeuw1987silhouettes",
+        formula=r"\frac1n \sum_i \frac{b_i - a_i}{\max(a_i, b_i)}, "
+        r"\quad a_i, b_i \text{ mean distances to the own and the next class}",
+        fooled="rings",
     ),
     "rand_index": _entry(
         rand_index,
@@ -376,6 +389,9 @@ QUALITIES = {
         "Rand 1971",
         "share of pairs that classes and clusters both join or part",
         misses="chance: with many classes most pairs are apart in both",
+        citation="rand1971objective",
+        formula=r"\binom{n}{2}^{-1} \#\{ i < j : \text{class and cluster both join or both part them} \}",
+        fooled="split classes",
     ),
     "adjusted_rand_index": _entry(
         adjusted_rand_index,
@@ -385,6 +401,10 @@ QUALITIES = {
         "Hubert and Arabie 1985",
         "Rand index beyond chance",
         misses="small classes: pairs of large ones decide",
+        citation="hubert1985comparing",
+        formula=r"\frac{\mathrm{RI} - \mathrm E \, \mathrm{RI}}{1 - \mathrm E \, \mathrm{RI}}, "
+        r"\quad \mathrm{RI} \text{ the Rand index}",
+        fooled="split classes",
     ),
     "normalized_mutual_information": _entry(
         normalized_mutual_information,
@@ -394,6 +414,9 @@ QUALITIES = {
         "Vinh et al. 2010",
         "mutual information of classes and clusters over the mean entropy",
         misses="chance, which is above 0 and grows with the number of classes",
+        citation="vinh2010information",
+        formula=r"\frac{2 \, I(\text{class}; \text{cluster})}{H(\text{class}) + H(\text{cluster})}",
+        fooled="split classes",
     ),
 }
 """The qualities of this module by name."""

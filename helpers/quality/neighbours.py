@@ -493,6 +493,10 @@ QUALITIES = {
         misses="where the hubs are; grows with the number of objects and of dimensions",
         shared=_hubness,
         sampled=True,
+        citation="radovanovic2010hubs",
+        formula=r"\frac{\operatorname{mean}_i (N_k(i) - k)^3}{\operatorname{sd}(N_k)^3}, "
+        r"\quad N_k(i) \text{ how often } i \text{ is among the } k \text{ nearest}",
+        fooled="circle",
     ),
     "antihubs": Quality(
         antihubs,
@@ -505,6 +509,9 @@ QUALITIES = {
         misses="objects that are found rarely, but are found",
         shared=_antihubs,
         sampled=True,
+        citation="radovanovic2010hubs",
+        formula=r"\frac1n \#\{ i : N_k(i) = 0 \}",
+        fooled="circle",
     ),
     "distance_concentration": Quality(
         distance_concentration,
@@ -517,6 +524,9 @@ QUALITIES = {
         misses="whether far and near mean anything: two heaps spread distances most",
         shared=_concentration,
         sampled=True,
+        citation="beyer1999nearest",
+        formula=r"\operatorname{sd}_{i < j}(D_{ij}) / \operatorname{mean}_{i < j}(D_{ij})",
+        fooled="heaps",
     ),
     "two_nn": Quality(
         two_nn,
@@ -529,6 +539,9 @@ QUALITIES = {
         misses="everything above the smallest scale; noise counts as dimensions",
         shared=_two_nn,
         sampled=True,
+        citation="facco2017estimating",
+        formula=r"\text{slope of } -\log(1 - F(\mu)) \text{ in } \log \mu, \quad \mu = T_2 / T_1",
+        fooled="curve",
     ),
     "mle_dimension": Quality(
         mle_dimension,
@@ -541,6 +554,9 @@ QUALITIES = {
         misses="lies below the truth in many dimensions; uneven density counts as curvature",
         shared=_mle,
         sampled=True,
+        citation="levina2004maximum",
+        formula=r"\Bigl( \operatorname{mean}_i \frac{1}{k-1} \sum_{j < k} \log \frac{T_k(i)}{T_j(i)} \Bigr)^{-1}",
+        fooled="curve",
     ),
     "knn_connectivity": Quality(
         knn_connectivity,
@@ -553,6 +569,9 @@ QUALITIES = {
         misses="how many parts there are, and how far apart",
         shared=_connectivity,
         sampled=True,
+        citation="chung1997spectral",
+        formula=r"\lambda_2(L), \quad L \text{ the normalised Laplacian of the graph of the } k \text{ nearest}",
+        fooled="noise",
     ),
     "outlyingness": Quality(
         outlyingness,
@@ -565,6 +584,9 @@ QUALITIES = {
         misses="outliers that stand together; is one object's distance",
         shared=_outlyingness,
         sampled=True,
+        citation="ramaswamy2000efficient",
+        formula=r"\max_i T_k(i) / \operatorname{median}_i T_k(i)",
+        fooled="noise",
     ),
     "duplicates": Quality(
         duplicate_share,
@@ -575,6 +597,9 @@ QUALITIES = {
         "share of equal rows",
         "share of objects that equal another one but for rounding",
         misses="near-duplicates, and whether the inputs were equal too",
+        citation="",
+        formula=r"\frac1n \#\{ i : x_i = x_j \text{ for some } j \ne i \}",
+        fooled="copies",
     ),
 }
 """The qualities of this module by name."""

@@ -67,6 +67,9 @@ QUALITIES = {
         "others",
         misses="what all the others share by mistake, such as the length of texts",
         sampled=True,
+        citation="kornblith2019similarity",
+        formula=r"\frac1L \sum_j \operatorname{CKA}(X, Y_j)",
+        fooled="majority",
     ),
 }
 """The qualities of this module by name."""

@@ -408,6 +408,9 @@ QUALITIES = {
         "exponential of the entropy of the singular values",
         misses="which directions; it counts noise as much as signal, and is the highest for noise",
         shared=lambda space: _rankme(space.values),
+        citation="garrido2023rankme",
+        formula=r"\exp\bigl(-\sum_k p_k \log p_k\bigr), \quad p_k = \sigma_k / \sum_j \sigma_j",
+        fooled="noise",
     ),
     "stable_rank": Quality(
         stable_rank,
@@ -419,6 +422,9 @@ QUALITIES = {
         "energy over that of the strongest direction",
         misses="everything behind the first direction, which is often the mean alone",
         shared=lambda space: _stable_rank(space.values),
+        citation="tsitsulin2023unsupervised",
+        formula=r"\lVert X \rVert_F^2 / \sigma_1^2",
+        fooled="noise",
     ),
     "pseudo_condition_number": Quality(
         pseudo_condition_number,
@@ -430,6 +436,9 @@ QUALITIES = {
         "largest singular value over the smallest that is not zero",
         misses="directions that are lost altogether",
         shared=lambda space: _condition(space.values),
+        citation="tsitsulin2023unsupervised",
+        formula=r"\sigma_1 / \sigma_r, \quad r \text{ the rank}",
+        fooled="noise",
     ),
     "alpha_req": Quality(
         alpha_req,
@@ -441,6 +450,9 @@ QUALITIES = {
         "exponent of the power law of the eigenvalues of the covariance",
         misses="a spectrum that is no power law, such as one with a cliff",
         shared=lambda space: _alpha(space.eigenvalues),
+        citation="agrawal2022alpha",
+        formula=r"\text{least-squares slope of } -\log \lambda_k \text{ against } \log k",
+        fooled="power law",
     ),
     "nesum": Quality(
         nesum,
@@ -452,6 +464,9 @@ QUALITIES = {
         "sum of the eigenvalues of the covariance over the largest",
         misses="a collapse to a point, since it centres; everything behind the first direction",
         shared=lambda space: _nesum(space.eigenvalues),
+        citation="he2022exploring",
+        formula=r"\sum_k \lambda_k / \lambda_1",
+        fooled="noise",
     ),
     "participation_ratio": Quality(
         participation_ratio,
@@ -463,6 +478,9 @@ QUALITIES = {
         "squared sum of the eigenvalues of the covariance over the sum of their squares",
         misses="a collapse to a point, since it centres; small directions, however many",
         shared=lambda space: _participation(space.eigenvalues),
+        citation="gao2017theory",
+        formula=r"\bigl(\sum_k \lambda_k\bigr)^2 / \sum_k \lambda_k^2",
+        fooled="noise",
     ),
     "isoscore": Quality(
         isoscore,
@@ -474,6 +492,10 @@ QUALITIES = {
         "evenness of the variance over the features",
         misses="what the participation ratio misses: it is that, in another unit",
         shared=lambda space: _isoscore(space.eigenvalues, space.x.shape[1]),
+        citation="rudman2022isoscore",
+        formula=r"\frac{(p - \delta^2 (p - \sqrt p))^2 - p}{p (p - 1)}, "
+        r"\quad \delta \text{ the distance of the scaled } \lambda \text{ from all ones}",
+        fooled="noise",
     ),
     "leverage": Quality(
         leverage,
@@ -485,6 +507,9 @@ QUALITIES = {
         "greatest share that one object has in the directions, over the mean",
         misses="groups of objects that decide a direction together",
         sampled=True,
+        citation="candes2009exact",
+        formula=r"\frac{n}{r} \max_i \lVert u_i \rVert^2, \quad u_i \text{ the rows of the left singular vectors}",
+        fooled="noise",
     ),
 }
 """The qualities of this module by name."""

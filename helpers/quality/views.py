@@ -188,6 +188,9 @@ QUALITIES = {
         "views",
         misses="a constant representation, which is aligned perfectly",
         sampled=True,
+        citation="wang2020understanding",
+        formula=r"\operatorname{mean}_{i, a < b} \lVert u_i^{(a)} - u_i^{(b)} \rVert^2, \quad u = v / \lVert v \rVert",
+        fooled="collapse",
     ),
     "lidar": Quality(
         lidar,
@@ -200,6 +203,10 @@ QUALITIES = {
         "views",
         misses="directions that neither objects nor views vary in; rough with two views",
         sampled=True,
+        citation="thilak2024lidar",
+        formula=r"\text{RankMe of the eigenvalues of } (\Sigma_w + \delta I)^{-1/2} \Sigma_b (\Sigma_w + "
+        r"\delta I)^{-1/2}",
+        fooled="noise",
     ),
 }
 """The qualities of this module by name."""

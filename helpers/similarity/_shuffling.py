@@ -22,7 +22,7 @@ from helpers.metrics import average_ranks
 from helpers.similarity import containment, neighbour_kernels, shape, spanning, subspace
 from helpers.similarity._distances import METRICS, condensed, distance_matrix, points, well_scaled
 from helpers.similarity.cka import centred_gram, gram_of
-from helpers.similarity.registry import Measure
+from helpers.similarity.entry import Measure
 from helpers.similarity.streaming import Objects, Totals, totals_of
 
 DOUBLE = 4096  # objects up to which kernels are kept in double precision
