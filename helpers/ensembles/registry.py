@@ -41,7 +41,7 @@ class EnsembleEntry:
     Attributes
     ----------
     estimator
-        The class.
+        Class of the ensemble, which takes its options.
     definition
         What the combination is, in a phrase.
     formula
