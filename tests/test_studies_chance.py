@@ -82,7 +82,7 @@ def test_only_related_pairs_share_a_direction_and_the_rate_of_false_discoveries_
         false, named = false + row["false"], named + row["found"]
     assert named >= 8 and false <= 0.05 * named + named * tolerance.of_a_share(0.05, named)
     facts = study.facts_of_discoveries(found, spaces)
-    assert facts["pairs"] == 16 and facts["top_width"] == 40
+    assert facts["pairs"] == 16 and facts["top_value"] == found["value"].max()
 
 
 def test_rules_count_what_is_false_and_what_is_missed():

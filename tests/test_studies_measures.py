@@ -87,4 +87,4 @@ def test_cca_does_not_see_a_stretch_and_cka_does(pair):
 def test_the_longest_bar_is_the_merger_of_two_clusters():
     bars = study.barcode_of_clusters()
     lengths = bars[:, 1] - bars[:, 0]
-    assert np.all(np.diff(lengths) >= 0) and lengths[-1] > 3 * lengths[-2]
+    assert np.all(np.diff(lengths) >= 0) and lengths[-1] > 2 * lengths[-2]

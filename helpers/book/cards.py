@@ -320,8 +320,10 @@ def _range(low: float, high: float) -> str:
 
 def _number(value: float) -> str:
     """Three digits at most, and a true minus sign."""
-    if value == 0 or abs(value) < 5e-13:
+    if abs(value) < 5e-13:
         return "0"
+    if value == round(value):
+        return f"{value:.0f}".replace("-", "−")
     text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) >= 0.095 else f"{value:.2g}"
     if "e" in text:
         mantissa, power = text.split("e")
