@@ -279,7 +279,7 @@ def chance_figure(chance: pd.DataFrame, intervals: pd.DataFrame) -> Axes:
 
 
 def coverage_of_intervals(
-    n_worlds: int, *, n: int = 200, p: int = 8, n_resamples: int = 99, rng: int | np.random.Generator = 0
+    n_worlds: int, *, n: int = 60, p: int = 8, n_resamples: int = 99, rng: int | np.random.Generator = 0
 ) -> pd.DataFrame:
     """How often 95 % intervals of CKA contain its value in the population, which a Gaussian model gives.
 
