@@ -36,6 +36,14 @@ def test_labels_have_the_numbers_of_the_book(book):
     assert found["ex-lines-twice"] == ("01_lines", "Exercise 1.1")
 
 
+def test_a_chapter_below_another_has_its_number_and_goes_on_counting():
+    assert "01b_chance" not in chapter_numbers() and chapter_numbers(nested=True)["01b_chance"] == "1"
+    found = Labels.of_book().found
+    assert found["thm-same-price"] == ("01_measures", "Theorem 1.1")
+    assert found["thm-same-chance"] == ("01b_chance", "Theorem 1.2")
+    assert found["def-fooled-adjusted"] == ("02_failure_modes", "Definition 2.1")
+
+
 def test_references_to_other_chapters_are_links(book):
     labels = Labels.of_book(book)
     convert = PlainMarkdown("02_slow", labels, Sources(book / "none.bib"), {}, {})

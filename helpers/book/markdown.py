@@ -52,11 +52,12 @@ class Labels:
 
     found: dict[str, tuple[str, str]] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
+    _counted: dict[str, Counter[str]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of_book(cls, root: Path = ROOT) -> Labels:
         """Labels of all chapters, numbered as the table of contents numbers them."""
-        labels, numbers = cls(), chapter_numbers(root)
+        labels, numbers = cls(), chapter_numbers(root, nested=True)
         for path in chapters(root):
             labels.add(nbformat.read(path, as_version=4), path.stem, numbers.get(path.stem, ""))
         for path in sorted((root / "book").glob("*.md")):
@@ -66,7 +67,8 @@ class Labels:
 
     def add(self, notebook: NotebookNode, chapter: str, number: str) -> None:
         """Number the boxes, equations, figures and exercises of a chapter, in their order."""
-        counts: Counter[str] = Counter()
+        # A chapter below another has its number, and goes on counting.
+        counts = self._counted.setdefault(number or chapter, Counter())
 
         def next_of(kind: str) -> str:
             counts[kind] += 1
@@ -101,16 +103,24 @@ class Labels:
         return text if chapter == here else f"[{text}]({chapter}.ipynb)"
 
 
-def chapter_numbers(root: Path = ROOT) -> dict[str, str]:
-    """Numbers of the chapters in the parts that the table of contents numbers; they go on from part to part."""
+def chapter_numbers(root: Path = ROOT, *, nested: bool = False) -> dict[str, str]:
+    """Numbers of the chapters in the parts that the table of contents numbers; they go on from part to part.
+
+    Parameters
+    ----------
+    root
+        Folder of the book.
+    nested
+        Whether chapters that stand below another are there, too, with the number of that one.
+    """
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     numbered = [
-        Path(chapter["file"]).stem
+        [chapter["file"], *(below["file"] for below in chapter.get("sections", []) if nested)]
         for part in toc.get("parts", [])
         if part.get("numbered")
         for chapter in part.get("chapters", [])
     ]
-    return {name: str(at) for at, name in enumerate(numbered, start=1)}
+    return {Path(file).stem: str(at) for at, files in enumerate(numbered, start=1) for file in files}
 
 
 def _landmarks(source: str) -> Iterator[tuple[str, str, str]]:
