@@ -174,7 +174,7 @@ def quality_card(name: str) -> str:
 
     entry = QUALITIES[name]
     found, case = judge_quality(name, entry.fooled), QUALITY_CASES[entry.fooled]
-    low, *_, high = entry.chance(N, P)
+    low, *_, high = entry.chance(N, P, n_draws=9)
     curve, accuracy = quality_curve(name)
     said = {
         "Better": entry.better,
