@@ -29,10 +29,10 @@ def keep_intervals_together(app, pagename, templatename, context, doctree):
         context["body"] = INTERVAL.sub("\\1\N{NO-BREAK SPACE}[\\2,\N{NO-BREAK SPACE}\\3]", context["body"])
 
 
-def drop_deprecated_roles(app, pagename, templatename, context, doctree):
-    """Entries of a bibliography have a role that is deprecated, and is not allowed on a ``div``."""
+def name_items_of_lists(app, pagename, templatename, context, doctree):
+    """Entries of a bibliography stand in a list; docutils gives them a role that is deprecated instead."""
     if "body" in context:
-        context["body"] = context["body"].replace(' role="doc-biblioentry"', "")
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
 
 
 def name_cells(app, doctree):
@@ -42,6 +42,13 @@ def name_cells(app, doctree):
     for node in doctree.findall(nodes.container):
         if cells and node.get("nb_element") == "cell_code":
             node["classes"].append(f"cell-{cells[node['cell_index']].get('id', node['cell_index'])}")
+
+
+def write_nodes_of_extensions(app):
+    """On the one page that is printed, nodes of extensions are written as on many pages."""
+    if app.builder.name == "singlehtml":
+        known = app.registry.translation_handlers
+        known["singlehtml"] = known.get("html", {}) | known.get("singlehtml", {})
 
 
 def name_cache_after_helpers(app, config):
@@ -65,10 +72,11 @@ def pages_that_show_chapters(app, env, added, changed, removed):
 
 def setup(app):
     app.connect("config-inited", name_cache_after_helpers, priority=900)
+    app.connect("builder-inited", write_nodes_of_extensions)
     app.connect("env-get-outdated", pages_that_show_chapters)
     app.connect("doctree-read", name_cells)
     app.connect("html-page-context", keep_intervals_together)
-    app.connect("html-page-context", drop_deprecated_roles)
+    app.connect("html-page-context", name_items_of_lists)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     # A changed repair or style renders all pages again: without a changed page, Sphinx would copy neither.
     book = Path(app.srcdir) / "book"

@@ -272,6 +272,8 @@ def build_book(root: Path, executed: Path, *, strict: bool = True, edition: str 
         raise SystemExit("\n".join(["the book does not render without warnings:", *problems[:20], f"log: {log}"]))
     shutil.rmtree(html, ignore_errors=True)
     shutil.copytree(rendered, html)
+    if kind.builder == "singlehtml":  # the one page has the name of the first, but loads its styles as if it lay on top
+        html.joinpath(f"{_root(root)}.html").replace(html / "index.html")
     if strict:
         stamp.write_text(digest)
     return html / "index.html"
@@ -312,6 +314,11 @@ class _Loads(HTMLParser):
         if tag == "object":
             candidates.append(attributes.get("data"))
         self.addresses += [c for c in candidates if c and re.match(r"(https?:)?//", c.strip())]
+
+
+def _root(root: Path) -> str:
+    """The first page that the table of contents names."""
+    return next(_files(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))))
 
 
 def _files(node) -> Iterator[str]:
