@@ -77,7 +77,7 @@ def test_jupyterlab_shows_boxes_formulas_and_numbers(book, tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = [f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=secret"]
-    options += ["--no-browser", f"--ServerApp.root_dir={tmp_path}", "--ServerApp.log_level=ERROR"]
+    options += ["--no-browser", "--allow-root", f"--ServerApp.root_dir={tmp_path}", "--ServerApp.log_level=ERROR"]
     options += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     homes = {
         "JUPYTER_CONFIG_DIR": "config",

@@ -7,10 +7,12 @@ API. Pages may load nothing from elsewhere: their content security policy forbid
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
 from html import escape
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +119,8 @@ class Chapter(_Api):
     @web.authenticated
     async def get(self, name: str) -> None:
         try:
-            self.finish(json.dumps(describe_chapter(Path(self.extensionapp.folder), name)))
+            about = await asyncio.to_thread(describe_chapter, Path(self.extensionapp.folder), name)
+            self.finish(json.dumps(about))
         except KeyError:
             raise web.HTTPError(404, f"there is no chapter {name}") from None
 
@@ -153,7 +156,7 @@ class State(_Api):
 
     @web.authenticated
     async def get(self, key: str) -> None:
-        self.finish(json.dumps(self.job(key).state()))
+        self.finish(json.dumps(await asyncio.to_thread(self.job(key).state)))
 
     @web.authenticated
     async def delete(self, key: str) -> None:
@@ -170,7 +173,7 @@ class Results(_Api):
         job = self.job(key)
         if job.status != "done":
             raise web.HTTPError(409, f"the run is {job.status}")
-        self.finish(json.dumps(self.jobs.results(job)))
+        self.finish(json.dumps(await asyncio.to_thread(self.jobs.results, job)))
 
 
 class LiveBook(ExtensionApp):
@@ -204,6 +207,7 @@ class LiveBook(ExtensionApp):
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         address = f"http://127.0.0.1:{serverapp.port}/live?token={serverapp.identity_provider.token}"
         print(f"The live book is at {address}\nCtrl-C ends it, its runs and its kernels", flush=True)
+        await asyncio.to_thread(import_module, "myst_nb.core.variables")  # a second, which the first reader is spared
 
     async def stop_extension(self) -> None:
         await self.jobs.cancel_all()
