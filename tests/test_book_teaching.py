@@ -86,7 +86,7 @@ def test_pages_of_teachers_have_answers_and_those_of_students_none(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_code_of_the_project_writes_its_data(tmp_path, monkeypatch):
+def test_the_code_of_the_project_writes_what_a_report_reads(tmp_path, monkeypatch, read):
     text = (ROOT / "book" / "teaching.md").read_text(encoding="utf-8")
     code = next(block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "np.save" in block)
     assert "size = 600" in code
@@ -96,10 +96,9 @@ def test_the_code_of_the_project_writes_its_data(tmp_path, monkeypatch):
     written = sorted(Path("project").glob("*.npy"))
     assert len(written) == 11 and "eleven embeddings" in text
 
-    from helpers.inputs import read
-
-    found = read("project", progress=False)
-    assert {space.shape[0] for space in found.spaces.values()} == {len(labels)}
+    found = read("project", labels="project_labels.csv")
+    assert set(found.representations) == {path.stem for path in written}
+    assert list(found.labels) == list(labels["library"])
 
 
 def test_no_notebook_of_the_book_needs_itself():
