@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def description_of(path: Path) -> Path:
 
 def described(path: Path) -> bool:
     """Whether shape and dtype of a file are told, beside it or in its name."""
-    return description_of(path).is_file() or _in_name(path) is not None
+    return os.path.isfile(description_of(path)) or _in_name(path) is not None
 
 
 def _in_name(path: Path) -> dict | None:
@@ -60,7 +61,7 @@ def _described(path: Path, file: str) -> Stored:
         f'{beside.name} beside it with {{"dtype": "float32", "shape": [1000, 768]}}, or a name such as '
         f"{path.stem}.1000x768.float32{path.suffix}"
     )
-    if beside.is_file():
+    if os.path.isfile(beside):
         try:
             told = json.loads(beside.read_text(encoding="utf-8"))
         except ValueError as error:

@@ -23,6 +23,7 @@ __all__ = ["calibrate"]
 
 CAREFUL = 0.8  # share of the time left that is planned with
 MANY = 1000  # degrees of freedom beyond which a variance is as good as known
+PREPARED = 4  # representations at a time, each with memory of its own
 MIDPOINTS = 99  # of probability, over which the mean of a fitted distribution is taken
 RATES = {"bh": "Benjamini–Hochberg", "by": "Benjamini–Yekutieli"}
 
@@ -412,13 +413,17 @@ def _values(
     states: dict[str, Any] = {}
     at_once = max(1, memory // (n * n * (8 if n <= DOUBLE else 4)) - 1) if way.dense else len(lefts)
     threads = min(available_threads(), len(orders))
-    with threadpool_limits(1 if threads > 1 else None, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    with (
+        threadpool_limits(1 if threads > 1 else None, user_api="blas"),
+        ThreadPoolExecutor(threads) as pool,
+        ThreadPoolExecutor(min(threads, PREPARED)) as few,
+    ):
         for start in range(0, len(lefts), at_once):
             group = [name for name in list(lefts)[start : start + at_once] if any(a == name for a, _ in pairs)]
-            states = dict(zip(group, pool.map(lambda name: way.left(lefts[name], name), group), strict=True))
             needed = [right for right in rights if any((name, right) in column for name in group)]
-            # Several right sides at a time where they are small.
-            prepare = map if way.dense or way.wide else pool.map
+            # Several sides at a time where they are small.
+            prepare = map if way.dense or way.wide else few.map
+            states = dict(zip(group, prepare(lambda name: way.left(lefts[name], name), group), strict=True))
             for right, state in zip(needed, prepare(lambda name: way.right(rights[name], name), needed), strict=True):
                 chosen = [name for name in group if (name, right) in column]
                 own = [states[name] for name in chosen]
