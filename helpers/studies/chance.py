@@ -183,11 +183,6 @@ def shuffled_values(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-Resampling = Callable[
-    [Callable[[np.ndarray, np.ndarray], float], np.ndarray, np.ndarray, np.random.Generator, int], np.ndarray
-]
-
-
 def halves(
     measure: Callable[[np.ndarray, np.ndarray], float],
     x: np.ndarray,
