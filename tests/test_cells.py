@@ -36,7 +36,6 @@ WIDEST, LONGEST, MOST_GLUED, MOST_WORDS = 80, 40, 3, 3
 CEILINGS = {
     "09_clients": Counts(61, 1, 46, 5, 0, 3),
     "10_difference": Counts(62, 1, 39, 8, 0, 2),
-    "15_modalities": Counts(75, 3, 44, 7, 0, 10),
 }
 
 
