@@ -1,0 +1,450 @@
+"""What the page about simulated clients shows: the bank, its ideal observer, a sweep of encoders and its scorers.
+
+The sweep itself is :mod:`helpers.studies.sweep`, the bank and its observer :mod:`helpers.clients`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.book.data import table as recorded_table
+from helpers.book.style import INK
+from helpers.clients import CLASSIFIERS, FEATURES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from helpers.clients.simulator import Bank
+    from helpers.studies.sweep import Sweep
+
+__all__ = [
+    "best_runs",
+    "facts_of_classifiers",
+    "facts_of_ideal",
+    "facts_of_recorded_sweep",
+    "facts_of_share",
+    "facts_of_sweep",
+    "figure_evidence",
+    "figure_ideal",
+    "figure_recorded_sweep",
+    "figure_sweep",
+    "guessing",
+    "recorded_scorers",
+    "recorded_sweep",
+    "table_by_features",
+    "table_classifiers",
+    "table_population",
+    "table_settings",
+    "table_sweep",
+]
+
+
+# The bank and what can be known of its clients
+
+
+def figure_evidence(model: Bank) -> Any:
+    """What each feature of a transaction says about the age, by the tables of the bank.
+
+    Parameters
+    ----------
+    model
+        Bank whose tables are drawn.
+    """
+    import matplotlib.pyplot as plt
+    import pandas as pd
+    import seaborn as sns
+
+    from helpers.clients.simulator import AGES, CATEGORIES, CHANNELS
+
+    shares = model.lifestyle @ (model.taste / model.taste.sum(axis=1, keepdims=True))
+    week = model.lifestyle @ model.week @ model.week_profile
+    month = model.payday @ model.month_profile
+    habits = model.channel / model.channel.sum(axis=1, keepdims=True)
+    income = np.linspace(-1.6, 1.6, 200)
+    density = np.exp(-0.5 * ((income - model.income[:, None]) / model.income_spread) ** 2)
+
+    fig = plt.figure(figsize=(7.6, 4.6))
+    top, bottom = fig.subfigures(2, 1, height_ratios=[1.15, 1])
+    ax = top.subplots()
+    look = {"annot": True, "fmt": ".0f", "annot_kws": {"size": 8}, "linewidths": 0.5, "linecolor": "none"}
+    shown = pd.DataFrame(100 * shares, AGES, list(CATEGORIES))
+    sns.heatmap(shown, ax=ax, cmap="viridis", cbar=False, **look)
+    ax.tick_params(length=0, labelsize=8)
+    ax.tick_params(axis="x", rotation=45)
+    plt.setp(ax.get_xticklabels(), ha="right", rotation_mode="anchor")
+    panels = bottom.subplots(1, 4)
+    lines = [
+        ("income", np.exp(income), density),
+        ("channel", np.arange(len(CHANNELS)), habits),
+        ("weekday", np.arange(7), week / week.mean(axis=1, keepdims=True)),
+        ("day of the month", np.arange(1, 32), month / month.mean(axis=1, keepdims=True)),
+    ]
+    for panel, (name, x, values) in zip(panels, lines, strict=True):
+        for age, (label, row) in enumerate(zip(AGES, values, strict=True)):
+            panel.plot(x, row, color=f"C{age}", lw=1.5, ls=["-", "--", "-.", ":"][age], label=label)
+        panel.set(xlabel=name, ylim=(0, None))
+        panel.tick_params(labelsize=8)
+    panels[0].set(yticks=[], xscale="log", xticks=[0.3, 1, 3], xticklabels=["0.3", "1", "3"])
+    panels[0].minorticks_off()
+    panels[1].set_xticks(range(len(CHANNELS)), CHANNELS, rotation=45, ha="right")
+    panels[2].set_xticks(range(7), list("MTWTFSS"))
+    bottom.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    return [ax, *panels]
+
+
+def facts_of_ideal(ideal: pd.DataFrame) -> dict[str, float]:
+    """What the ideal observer reaches with some features, and what amounts and weekdays add to categories.
+
+    Parameters
+    ----------
+    ideal
+        Table of :func:`helpers.clients.ideal_table`.
+    """
+    at = ideal["accuracy"]
+    found = {f"ideal_{name}": at[name] for name in ("category", "amount", "weekday", "channel")}
+    found |= {f"gain_{name}": at[f"category + {name}"] - at["category"] for name in ("amount", "weekday")}
+    return found | {"ideal_all": at[" + ".join(FEATURES)], "ideal_error": ideal["error"].max()}
+
+
+def figure_ideal(ideal: pd.DataFrame) -> Any:
+    """Accuracy of the ideal observer by subset of the features, over a matrix of dots that names the features.
+
+    Parameters
+    ----------
+    ideal
+        Table of :func:`helpers.clients.ideal_table`.
+    """
+    import matplotlib.pyplot as plt
+
+    _, axes = plt.subplots(2, 1, figsize=(7.6, 4.2), sharex=True, height_ratios=[2, 1])
+    upper, lower = axes
+    places = np.arange(len(ideal))
+    upper.errorbar(places, ideal["accuracy"], ideal["error"], fmt="o", ms=5, color="C0", elinewidth=1)
+    upper.axhline(0.25, color=INK, lw=1, ls="--")
+    upper.set(ylabel="accuracy", ylim=(0.2, None))
+    for row, feature in enumerate(FEATURES):
+        seen = np.array([feature in name.split(" + ") for name in ideal.index])
+        lower.scatter(places, np.full(len(places), row), s=12, color=INK, alpha=0.25)
+        lower.scatter(places[seen], np.full(seen.sum(), row), s=22, color="C1")
+    lower.set(xticks=[], ylim=(len(FEATURES) - 0.5, -0.5))
+    lower.set_yticks(range(len(FEATURES)), FEATURES, fontsize=9)
+    for side in ("left", "bottom"):
+        lower.spines[side].set_visible(False)
+    lower.tick_params(length=0)
+    return axes
+
+
+# The sweep of this run
+
+
+def table_population(here: Any, source: str) -> pd.DataFrame:
+    """What the encoders see of the clients of this run, a line for each fact.
+
+    Parameters
+    ----------
+    here
+        Clients of :func:`helpers.clients.load_clients`.
+    source
+        Where they come from; of a path the last part is shown.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two classes are known.
+    """
+    import pandas as pd
+
+    from helpers.clients import coles
+
+    shares, events = here.target.value_counts(normalize=True), here.events
+    if len(shares) < 2:
+        found = f"{len(shares)} classes of clients are known; two are needed"
+        raise ValueError(f"{found}: options name them by targets, and columns names the target")
+    each, days = events.groupby("client").size(), events["time"]
+    classes = ", ".join(f"{name} ({share:.0%})" for name, share in shares[:6].items())
+    facts = {
+        "source": source if source == "simulated" else Path(source).name,
+        "clients": f"{len(here):,}, of which {here.target.notna().sum():,} with a class",
+        "classes": classes + f" and {len(shares) - 6} more" * (len(shares) > 6),
+        "transactions": f"{len(events):,}; {each.median():.0f} of a client in the median",
+        "from, to": f"{days.min():%Y-%m-%d}, {days.max():%Y-%m-%d}",
+        "features": ", ".join(coles.features_of(here)),
+        "categories": str(events["category"].nunique()),
+    }
+    return pd.Series(facts, name="what the encoders see").to_frame()
+
+
+def table_settings(
+    models: int, features: Sequence[str], space: Mapping[str, Sequence[Any]] | None = None, *, rng: int = 0
+) -> pd.DataFrame:
+    """Settings that the encoders of the first experiment have drawn, a column for each model.
+
+    Parameters
+    ----------
+    models
+        Number of models that are shown.
+    features
+        Features of the transactions, of which each model sees some.
+    space
+        Values to draw a setting from where they are others than by default.
+    rng
+        Seed of the sweep.
+    """
+    import pandas as pd
+
+    from helpers.clients import coles
+
+    drawn = [
+        coles.draw(0, model, rng=rng, features=features, space=coles.SPACE | (space or {})) for model in range(models)
+    ]
+    shown = pd.DataFrame(drawn).rename_axis("model")
+    return shown.assign(features=shown["features"].map(", ".join)).T
+
+
+def guessing(sweep: Sweep) -> float:
+    """Share of the most frequent class, the mean over experiments: what guessing it reaches."""
+    return float(np.mean([target.value_counts(normalize=True).max() for target in sweep.target.values()]))
+
+
+def table_sweep(runs: pd.DataFrame) -> pd.DataFrame:
+    """Features, cell, last loss and accuracies of the runs of a sweep."""
+    shown = runs[["features", "cell", "loss", "accuracy_validation", "accuracy_test"]]
+    shown = shown.rename(columns=lambda name: name.removeprefix("accuracy_")).round(3)
+    return shown.replace({"features": {r" \+ ": ",\N{NO-BREAK SPACE}"}}, regex=True)
+
+
+def facts_of_sweep(sweep: Sweep, runs: pd.DataFrame, failed: int) -> dict[str, float]:
+    """How many runs there are, what they reach, and what guessing reaches.
+
+    Parameters
+    ----------
+    sweep
+        Sweep with the finished runs.
+    runs
+        Table of the runs with ``losses`` and, from :func:`helpers.studies.sweep.score_runs`, accuracies.
+    failed
+        Number of runs that failed.
+    """
+    parts = [part.value_counts() for part in sweep.split.values()]
+    picked = runs.loc[runs.groupby("experiment")["accuracy_validation"].idxmax()]
+    return {
+        "n_runs": len(runs),
+        "models": int(runs.groupby("experiment").size().max()),
+        "n_failed": failed,
+        "n_train": int(np.median([part["train"] for part in parts])),
+        "n_test": int(np.median([part["test"] for part in parts])),
+        "seconds": float(runs["train_seconds"].median()),
+        "chance": guessing(sweep),
+        "best": picked["accuracy_test"].mean(),
+        "half_interval": 50 * float((runs["ci_high_test"] - runs["ci_low_test"]).mean()),
+        "falling": int(sum(losses[-1] <= losses[0] for losses in runs["losses"])),
+    }
+
+
+def facts_of_share(runs: pd.DataFrame, chance: float) -> dict[str, str]:
+    """What the median run keeps of what its ideal observer gains over guessing, and how well the two axes agree.
+
+    Parameters
+    ----------
+    runs
+        Table with ``accuracy_test`` and, where the truth is known, ``ideal``.
+    chance
+        What guessing reaches.
+    """
+    if "ideal" not in runs:
+        return {"kept": "an unknown part", "kept_rank": "not known"}
+    kept = (runs["accuracy_test"] - chance) / (runs["ideal"] - chance)
+    rank = runs["ideal"].corr(runs["accuracy_test"], method="spearman")
+    return {"kept": f"{100 * kept.median():.0f} %", "kept_rank": f"{rank:.2f}"}
+
+
+def figure_sweep(runs: pd.DataFrame, chance: float) -> Any:
+    """Losses of all runs by epoch, beside their accuracies, against the ideal observer where there is one.
+
+    Parameters
+    ----------
+    runs
+        Table of the runs with ``losses``, accuracies on test clients with their limits and, where the truth is known,
+        ``ideal``.
+    chance
+        What guessing reaches.
+    """
+    import matplotlib.pyplot as plt
+
+    _, axes = plt.subplots(1, 2, figsize=(7.4, 3.6), width_ratios=[1, 1.5])
+    left, right = axes
+    for (experiment, _), losses in runs["losses"].items():
+        left.plot(np.arange(1, len(losses) + 1), losses, color=f"C{experiment % 10}", lw=1, marker=".")
+    left.set(xlabel="epoch", ylabel="loss per slice", ylim=(0, None))
+    known, experiments = "ideal" in runs, runs.index.get_level_values("experiment").nunique()
+    if known:
+        x, label = runs["ideal"], "ideal observer of the same features"
+        right.axline((0.3, 0.3), slope=1, color=INK, lw=1)
+    else:
+        x, label = runs["accuracy_test"].rank(method="first"), "run, by accuracy"
+    for place, (experiment, own) in enumerate(runs.groupby("experiment")):
+        shift = 0.002 * (place - (experiments - 1) / 2) if known else 0
+        error = np.abs(own[["ci_low_test", "ci_high_test"]].sub(own["accuracy_test"], axis=0)).to_numpy().T
+        look = {"fmt": "o", "ms": 4, "lw": 1, "color": f"C{experiment % 10}"}
+        right.errorbar(x.loc[own.index] + shift, own["accuracy_test"], error, **look)
+    right.axhline(chance, color=INK, lw=1, ls="--")
+    right.set(xlabel=label, ylabel="accuracy on test clients")
+    return axes
+
+
+# Scorers
+
+
+def table_classifiers(
+    sweep: Sweep, classifiers: Sequence[str], runs: Sequence[tuple[int, int]] | None = None, *, rng: int = 0
+) -> pd.DataFrame:
+    """Mean accuracy and median seconds of several classifiers on the same runs.
+
+    Parameters
+    ----------
+    sweep
+        Sweep with the finished runs.
+    classifiers
+        Names as in :func:`helpers.clients.score`.
+    runs
+        Which, as (experiment, model); all by default.
+    rng
+        Seed of the classifiers.
+    """
+    import pandas as pd
+
+    from helpers.studies.sweep import score_runs
+
+    rows = {}
+    for name in classifiers:
+        scored = score_runs(sweep, classifier=name, on=["test"], runs=runs or None, rng=rng)
+        rows[name] = {"runs": len(scored), "mean accuracy": scored["accuracy_test"].mean()}
+        rows[name]["median seconds"] = scored["seconds"].median()
+    return pd.DataFrame(rows).T.astype({"runs": int}).round(3)
+
+
+def recorded_scorers() -> pd.DataFrame:
+    """The recorded table of runs that every classifier has scored."""
+    return recorded_table("results/clients_scorers.csv")
+
+
+def facts_of_classifiers(scored: pd.DataFrame, agree: pd.DataFrame) -> dict[str, Any]:
+    """How well the fast classifier ranks runs as LightAutoML does, and how long both take.
+
+    Parameters
+    ----------
+    scored
+        Table of :func:`recorded_scorers`.
+    agree
+        Table of :func:`helpers.clients.score_agreement`.
+    """
+    took = scored[[f"seconds_{name}" for name in CLASSIFIERS]].median()
+    wins = scored.groupby("experiment")[list(CLASSIFIERS)].agg(lambda accuracy: accuracy.iloc[-1] > accuracy.iloc[0])
+    fast = agree.loc["fast"]
+    return {
+        "agree": f"{fast['correlation']:.2f} [{fast['ci_low']:.2f}, {fast['ci_high']:.2f}]",
+        "agree_pooled": fast["correlation"],
+        "agree_order": int((wins["fast"] == wins["lightautoml"]).sum()),
+        "agree_n": len(scored),
+        "recorded_timeout": int(scored["timeout"].max()),
+        "agree_experiments": scored["experiment"].nunique(),
+        "agree_difference": 100 * fast["difference"],
+        "took_fast": took["seconds_fast"],
+        "took_automl": took["seconds_lightautoml"],
+    }
+
+
+# The recorded sweep
+
+
+def recorded_sweep(ideal: pd.Series) -> pd.DataFrame:
+    """The recorded runs, with what an ideal observer of the same features reaches.
+
+    Parameters
+    ----------
+    ideal
+        Accuracy of the ideal observer of the standard bank, by subset of the features.
+
+    Returns
+    -------
+    DataFrame
+        Table ``results/clients_runs.csv`` with the columns ``ideal``, and ``share``: what a run keeps of what its
+        observer gains over guessing.
+    """
+    recorded = recorded_table("results/clients_runs.csv")
+    recorded["ideal"] = recorded["features"].map(ideal)
+    return recorded.assign(share=(recorded["accuracy_test"] - 0.25) / (recorded["ideal"] - 0.25))
+
+
+def table_by_features(recorded: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy of the recorded runs and of their observers, by how many features they see."""
+    size = (recorded["features"].str.count(r"\+") + 1).rename("features seen")
+    found = recorded.groupby(size).agg(
+        runs=("model", "size"), accuracy=("accuracy_test", "mean"), ideal=("ideal", "mean")
+    )
+    return found.round(3)
+
+
+def best_runs(recorded: pd.DataFrame, part: str) -> pd.DataFrame:
+    """The run of each experiment that has the highest accuracy on the clients of a part, ``validation`` or ``test``."""
+    return recorded.loc[recorded.groupby("experiment")[f"accuracy_{part}"].idxmax()]
+
+
+def facts_of_recorded_sweep(recorded: pd.DataFrame) -> dict[str, Any]:
+    """Sizes of the recorded sweep, what its runs keep, and what the best of each experiment reach.
+
+    Parameters
+    ----------
+    recorded
+        Table of :func:`recorded_sweep`.
+    """
+    from helpers.book.runs import read_parameters
+    from helpers.studies.sweep import WORKER
+
+    plan = read_parameters(WORKER.with_name("coles_recorded.yml"))
+    best, others = best_runs(recorded, "test"), recorded["n_validation"] + recorded["n_test"]
+    return {
+        "recorded_runs": len(recorded),
+        "recorded_failed": int(np.prod([len(values) for values in plan["grid"].values()])) - len(recorded),
+        "recorded_models": recorded["model"].nunique(),
+        "recorded_train": int((plan["parameters"]["n_clients"] - others).median()),
+        "recorded_test": int(recorded["n_test"].median()),
+        "recorded_experiments": recorded["experiment"].nunique(),
+        "recorded_date": recorded["date"].max(),
+        "recorded_share": 100 * recorded["share"].median(),
+        "recorded_best": best["accuracy_test"].mean(),
+        "recorded_best_ideal": best["ideal"].mean(),
+        "recorded_chosen": best_runs(recorded, "validation")["accuracy_test"].mean(),
+        "recorded_rank": recorded["ideal"].corr(recorded["accuracy_test"], method="spearman"),
+    }
+
+
+def figure_recorded_sweep(recorded: pd.DataFrame, *, rng: int = 0) -> Any:
+    """Accuracy of the recorded runs against the ideal observer of the same features, filled where categories are seen.
+
+    Parameters
+    ----------
+    recorded
+        Table of :func:`recorded_sweep`.
+    rng
+        Seed of the sideways shifts that keep points apart.
+    """
+    import matplotlib.pyplot as plt
+
+    sees = recorded["features"].str.contains("category")
+    _, ax = plt.subplots(figsize=(6.0, 3.6))
+    x = recorded["ideal"] + np.random.default_rng(rng).uniform(-0.003, 0.003, len(recorded))
+    for which, face, label in ((sees, "C0", "categories seen"), (~sees, "none", "not seen")):
+        look = {"s": 22, "facecolors": face, "edgecolors": "C0", "label": label}
+        ax.scatter(x[which], recorded["accuracy_test"][which], **look)
+    ax.axline((0.3, 0.3), slope=1, color=INK, lw=1)
+    ax.axhline(0.25, color=INK, lw=1, ls="--")
+    ax.annotate("ideal observer", (0.62, 0.635), color=INK, fontsize=9, ha="right")
+    ax.annotate("guessing", (recorded["ideal"].max(), 0.255), color=INK, fontsize=9, ha="right", va="bottom")
+    ax.set(xlabel="ideal observer of the same features", ylabel="accuracy on test clients")
+    ax.legend(loc="upper left")
+    return ax
