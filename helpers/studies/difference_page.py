@@ -345,7 +345,7 @@ def table_verdict_counts(judged: Mapping[str, pd.DataFrame], asked: Mapping[str,
         counts = one["verdict"].value_counts()
         rows[how] = {verdict: int(counts.get(verdict, 0)) for verdict in CLAIM_VERDICTS}
         sign, size = _by_size(one, pd.Series({name: asked[name].published for name in one.index}))
-        rows[how] |= {"published sign": sign, "interval contains the published size": size, "of": len(one)}
+        rows[how] |= {"published sign": sign, "size in interval": size, "of": len(one)}
     return pd.DataFrame(rows).T
 
 
@@ -360,7 +360,7 @@ def facts_of_published(judged: Mapping[str, pd.DataFrame], asked: Mapping[str, C
     counts, found = table_verdict_counts(judged, asked), {}
     for how, row in counts.iterrows():
         found |= {f"{how}_{word}": row[said] for word, said in zip(("yes", "no", "open"), CLAIM_VERDICTS, strict=True)}
-        found |= {f"sign_{how}": row["published sign"], f"size_{how}": row["interval contains the published size"]}
+        found |= {f"sign_{how}": row["published sign"], f"size_{how}": row["size in interval"]}
     names = {"cka": "cka", "angular": "angular_shape", "dcor": "distance_correlation"}
     found |= {f"{short}_published": asked[name].published for short, name in names.items()}
     return found | {"n_published": int(counts["of"].max())}
