@@ -5,6 +5,8 @@ Each is a function of arrays; :data:`QUALITIES` knows them by name, with what th
 
     quality(x), rankme(x), QUALITIES["rankme"](x)
 
+:func:`diagnose` says what is wrong, if anything is, and what helps.
+
 ================  ======================================================================================================
 ``spectrum``      the singular values: effective ranks, condition, the law of their decay, evenness, leverage
 ``geometry``      how objects lie to each other: mean cosine, uniformity, persistence
@@ -16,14 +18,20 @@ Each is a function of arrays; :data:`QUALITIES` knows them by name, with what th
 ``labelled``      what needs labels: probe, neighbours, k-means, silhouette
 ``registry``      all of them by name; an entry stands in the module of its function
 ``table``         all of them in one table
+``diagnosis``     what is wrong with a space, by thresholds from healthy ones, and what a remedy changes
+``healthy``       the population of healthy spaces; ``thresholds``: what is usual in them
+``damage``        faults made on purpose
 ``ranking``       how well they rank models, where labels are there to check
 ================  ======================================================================================================
 """
 
 from helpers.quality.clusters import clustering
 from helpers.quality.coordinates import norm_spread, rogue_share
+from helpers.quality.damage import DAMAGES, damaged_space
+from helpers.quality.diagnosis import FINDINGS, Diagnosis, diagnose
 from helpers.quality.entry import Quality
 from helpers.quality.geometry import mean_cosine, persistence_h0, self_clustering, uniformity
+from helpers.quality.healthy import healthy_space
 from helpers.quality.labelled import (
     adjusted_rand_index,
     cluster_purity,
@@ -61,7 +69,10 @@ from helpers.quality.table import collapsed_space, quality
 from helpers.quality.views import alignment, dropout_views, lidar
 
 __all__ = [
+    "DAMAGES",
+    "FINDINGS",
     "QUALITIES",
+    "Diagnosis",
     "Quality",
     "adjusted_rand_index",
     "agreement",
@@ -71,10 +82,13 @@ __all__ = [
     "cluster_purity",
     "clustering",
     "collapsed_space",
+    "damaged_space",
+    "diagnose",
     "distance_concentration",
     "dropout_views",
     "duplicate_share",
     "equal_groups",
+    "healthy_space",
     "hubness",
     "isoscore",
     "knn_accuracy",

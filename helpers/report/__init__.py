@@ -21,6 +21,7 @@ from helpers.report.by_cosine import evaluate_by_pairs, evaluate_by_qrels
 from helpers.report.by_labels import evaluate_by_labels
 from helpers.report.decisions import Decisions, best_ensemble, cost_table, decide, fit_chosen
 from helpers.report.evaluation import BEST, EvaluationPlan, TargetEvaluation
+from helpers.report.health import diagnose_spaces
 from helpers.report.recipes import PLAIN, candidate_ensembles
 from helpers.report.redundancy import find_redundant, redundancy_groups
 from helpers.report.reports import Report, Settings
@@ -45,6 +46,7 @@ __all__ = [
     "cost_table",
     "decide",
     "describe_spaces",
+    "diagnose_spaces",
     "evaluate_by_labels",
     "evaluate_by_pairs",
     "evaluate_by_qrels",

@@ -21,6 +21,7 @@ from helpers.report.decisions import Decisions, cost_table, decide, fit_chosen
 from helpers.report.defaults import FOLDS, MARGIN, N_OBJECTS, NORMALIZE, THRESHOLD
 from helpers.report.evaluation import BEST, TargetEvaluation
 from helpers.report.folder import STEPS, prepare
+from helpers.report.health import diagnose_spaces, diagnosis_in_words
 from helpers.report.keeping import Options, judge_options, options_in_words
 from helpers.report.recipes import FEWER, PLAIN
 from helpers.report.redundancy import check_same_model, find_redundant, redundancy_groups
@@ -186,6 +187,7 @@ class _Work:
         names, kind, shared = list(spaces), target_kind(self.inputs), {"rng": settings.rng}
         sampled = shared | {"n_objects": settings.n_objects}
         about = step("what was read", lambda: describe_spaces(spaces, **sampled))
+        health = step("diagnosis", lambda: diagnose_spaces(spaces, **sampled))
         similarity = step("similarity", lambda: pairwise_similarity(spaces, **sampled))
         rule = {"same_model": settings.same_model, "threshold": settings.threshold}
         found = step("which are redundant", lambda: find_redundant(spaces, similarity, **rule, **shared))
@@ -202,6 +204,7 @@ class _Work:
             "not_read": self.inputs.ignored,
             "left_out": self.inputs.losses,
             "spaces": about,
+            "diagnosis": health,
             "similarity": similarity,
             "redundant": found,
             "quality": worth,
@@ -211,6 +214,7 @@ class _Work:
         }
         sentences = {
             "input": input_in_words(self.inputs, kind),
+            "diagnosis": diagnosis_in_words(health, decisions),
             "redundancy": redundancy_in_words(names, found, decisions, settings.same_model, settings.threshold),
             **words,
         }

@@ -72,7 +72,8 @@ class Report:
         What was asked for.
     tables : dict of str to DataFrame
         ``read`` (what was odd about the files), ``not_read`` (files, arrays and columns, and why), ``left_out`` (rows,
-        and why), ``spaces`` (:func:`helpers.report.describe_spaces`), ``similarity``
+        and why), ``spaces`` (:func:`helpers.report.describe_spaces`), ``diagnosis``
+        (:func:`helpers.report.diagnose_spaces`), ``similarity``
         (:func:`helpers.report.pairwise_similarity`), ``redundant`` (:func:`helpers.report.find_redundant`),
         ``quality`` (:func:`helpers.report.score_spaces`; without a target the qualities that need none), ``gains``
         (:func:`helpers.report.gains_of_ensembles`; empty without a target), ``weights`` of the ensembles, means over
@@ -82,7 +83,7 @@ class Report:
     decisions : helpers.report.Decisions
         Which embeddings can go, which ensemble is kept, and what to use.
     sentences : dict of str to str
-        Text under ``input``, ``redundancy``, ``quality`` and ``verdict``, in Markdown.
+        Text under ``input``, ``diagnosis``, ``redundancy``, ``quality`` and ``verdict``, in Markdown.
     ensemble : helpers.ensembles.Ensemble
         The ensemble ``decisions.ensemble``, fitted on all objects.
     title : str
@@ -141,8 +142,8 @@ class Report:
         return sections_of(self)
 
     def section(self, name: str) -> Section:
-        """One section: ``"input"``, ``"similarity"``, ``"redundancy"``, ``"quality"``, ``"gains"``, ``"cost"``,
-        ``"ensemble"`` or, if it was asked what to keep, ``"options"``.
+        """One section: ``"input"``, ``"diagnosis"``, ``"similarity"``, ``"redundancy"``, ``"quality"``, ``"gains"``,
+        ``"cost"``, ``"ensemble"`` or, if it was asked what to keep, ``"options"``.
 
         Raises
         ------

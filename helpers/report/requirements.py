@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from helpers.report.health import COLLAPSES
+
 __all__ = ["REQUIREMENTS", "Requirement", "check_requirements", "parse_requirement"]
 
 
@@ -50,12 +52,29 @@ def _nothing_lost(report: Any) -> tuple[bool, str]:
     return not rows and not files, f"{rows} rows were left out and {files} files or columns were not read"
 
 
+def _no_collapse(report: Any) -> tuple[bool, str]:
+    table = report.tables["diagnosis"]
+    return _without(table[table["finding"].isin(COLLAPSES)], "no embedding has collapsed")
+
+
+def _no_findings(report: Any) -> tuple[bool, str]:
+    return _without(report.tables["diagnosis"], "nothing was found in any embedding")
+
+
+def _without(table: Any, good: str) -> tuple[bool, str]:
+    found = table[table["found"]]
+    words = [f"{finding} of {name}" for name, finding in zip(found["embedding"], found["finding"], strict=True)]
+    return not words, ", ".join(words) or good
+
+
 #: Conditions by name; besides, ``score>=NUMBER``.
 REQUIREMENTS: dict[str, Callable[[Any], tuple[bool, str]]] = {
     "nothing-redundant": _nothing_redundant,
     "better": _better,
     "decided": _decided,
     "nothing-lost": _nothing_lost,
+    "no-collapse": _no_collapse,
+    "no-findings": _no_findings,
 }
 _SCORE = re.compile(r"score>=(-?[0-9.]+(?:[eE]-?[0-9]+)?)$")
 
@@ -64,7 +83,8 @@ def parse_requirement(text: str) -> Callable[[Any], tuple[bool, str]]:
     """The condition that a text names.
 
     ``nothing-redundant``: no embedding can go. ``better``: the ensemble is better than the best single embedding.
-    ``decided``: it is better or worse. ``nothing-lost``: every row and file was used. ``score>=0.8``: the lower end of
+    ``decided``: it is better or worse. ``nothing-lost``: every row and file was used. ``no-collapse``: the diagnosis
+    found no collapse in any embedding. ``no-findings``: it found nothing at all. ``score>=0.8``: the lower end of
     the interval of what is to be used is at least that.
 
     Raises
@@ -75,10 +95,10 @@ def parse_requirement(text: str) -> Callable[[Any], tuple[bool, str]]:
     Examples
     --------
     >>> from helpers.report.requirements import parse_requirement
-    >>> parse_requirement("cheap")
+    >>> parse_requirement("cheap")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: require is 'cheap'; it can be nothing-redundant, better, decided, nothing-lost or score>=NUMBER
+    ValueError: require is 'cheap'; it can be nothing-redundant, better, decided, ... or score>=NUMBER
     """
     words = text.replace(" ", "")
     if words in REQUIREMENTS:

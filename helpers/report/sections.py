@@ -33,6 +33,12 @@ SPACES = """
 The *effective rank* counts the directions in use; beside it stands what random numbers of the same shape have.
 Both have 95 % intervals [low, high] for the choice of objects.
 """
+DIAGNOSIS = """
+Each symptom is compared with those of 239 healthy spaces of the same shape: cones, decaying spectra and groups
+included, as real encoders have them.
+A healthy space has a finding in at most one of twenty reports; the remedies were tried, and the numbers after them are
+of this embedding.
+"""
 SIMILARITY = """
 Four measures, each blind to something else: linear CKA and distance correlation compare all distances, RSA the order of
 the dissimilarities, Jaccard only who is near.
@@ -133,6 +139,10 @@ def sections_of(report: Any) -> list[Section]:
                 SPACES,
             ),
         ),
+        "diagnosis": (
+            "Diagnosis",
+            (DIAGNOSIS, words["diagnosis"], *diagnosis_shown(tables["diagnosis"])),
+        ),
         "similarity": (
             "How similar they are",
             (SIMILARITY, heat, LIMITS, Shown(similarity_shown(tables["similarity"])), tree),
@@ -203,6 +213,12 @@ def spaces_shown(table: pd.DataFrame) -> pd.DataFrame:
         for name, row in table.iterrows()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("embedding")
+
+
+def diagnosis_shown(table: pd.DataFrame) -> list[Shown]:
+    """What was found, with the symptom before and after the remedy; nothing if nothing was found."""
+    found = table[table["found"]].set_index(["embedding", "finding"])
+    return [Shown(found[["symptom", "value", "healthy", "threshold", "after"]].round(3))] if len(found) else []
 
 
 def similarity_shown(table: pd.DataFrame) -> pd.DataFrame:

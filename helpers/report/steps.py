@@ -117,6 +117,7 @@ def expected_seconds(n: int, widths: Sequence[int], kind: str | None, folds: int
     few, total, size = min(n, n_objects), sum(widths) / 1000, len(widths)
     out = {
         "what was read": 1 + 6 * few / 4000 * sum((w / 768) ** 2 for w in widths),
+        "diagnosis": 0.5 + 0.3 * size,
         "similarity": 3 + (few / 4000) ** 2 * (5 * total + 0.3 * size**2),
         "which are redundant": 1 + 0.4 * size**2 * min(few, 2000) / 2000,
     }
