@@ -37,7 +37,7 @@ def test_the_page_stands_alone(built, tmp_path):
     (tmp_path / "index.html").write_text(page)
     parsed = _Page(page)
     assert outside_loads(tmp_path) == [] and not parsed.tags & {"script", "link", "mine", "0"}
-    assert parsed.links == parsed.anchors and len(parsed.anchors) == 7
+    assert parsed.links == parsed.anchors and len(parsed.anchors) == 8
     assert len(parsed.images) == 3 and all(len(image["alt"]) > 20 for image in parsed.images)
     for image in parsed.images:
         data = base64.b64decode(image["src"].removeprefix("data:image/png;base64,"), validate=True)
