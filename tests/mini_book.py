@@ -80,6 +80,9 @@ EXAM = """- chapter: 01_lines
 """
 TEACHING = """# Teach
 
+```{lesson-goals}
+```
+
 ```{lesson-graph}
 ```
 

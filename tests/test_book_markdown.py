@@ -28,6 +28,15 @@ def test_chapters_are_numbered_as_the_table_of_contents_numbers_them(book):
     assert chapter_numbers()["18_group_size"] == "18" and "own" not in chapter_numbers()
 
 
+def test_pages_of_one_chapter_are_counted_on():
+    labels, box = Labels(), ":::{prf:definition} One\n:label: def-%s\n\nIt.\n:::"
+    for name in ("a", "b"):
+        labels.add(v4.new_notebook(cells=[v4.new_markdown_cell(box % name)]), f"01{name}", "1")
+    labels.add(v4.new_notebook(cells=[v4.new_markdown_cell(box % "own")]), "own", "")
+    found = {name: reference for name, (_, reference) in labels.found.items()}
+    assert found == {"def-a": "Definition 1.1", "def-b": "Definition 1.2", "def-own": "Definition 1"}
+
+
 def test_labels_have_the_numbers_of_the_book(book):
     found = Labels.of_book(book).found
     assert found["def-lines-mean"] == ("01_lines", "Definition 1.1")

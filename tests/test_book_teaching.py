@@ -1,6 +1,7 @@
 """What a lecturer needs is read from the chapters: prerequisites, times, exam; and the code of the project runs."""
 
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from mini_book import make_book
 from helpers.book.pages import reading_minutes
 from helpers.book.render import ROOT, build_book, chapters
 from helpers.book.runs import Run, execute
-from helpers.book.teaching import exam_text, lessons, needs_graph, read_exam, table_of_lessons
+from helpers.book.teaching import exam_text, lessons, needs_graph, read_exam, table_of_goals, table_of_lessons
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,7 @@ def test_lessons_are_read_from_the_chapters(book, tmp_path):
     first, second = lessons(book, costs)
     assert (first.name, first.title, first.number) == ("01_lines", "Means of numbers", "1")
     assert (first.needs, second.needs) == ((), ("01_lines",))  # what the text names below the box is not needed
+    assert first.goals == "take a mean and say how far it is off" and second.goals == ""
     assert first.running == 1.5 and second.running is None
     assert first.exercises == 1 and first.reading == reading_minutes(book / "notebooks" / "01_lines.ipynb")
 
@@ -36,6 +38,22 @@ def test_the_table_says_times_and_what_a_chapter_builds_on(book, tmp_path):
     page = "{doc}`../notebooks/01_lines`"
     assert lines[2] == f"| 1. {page} | {reading} | not recorded | 1 | no other chapter |"
     assert lines[3].endswith("| none | 1 |")
+
+
+def test_the_table_of_goals_says_what_the_boxes_promise(book):
+    lines = table_of_goals(lessons(book)).splitlines()
+    assert lines[2] == "| 1 | {doc}`../notebooks/01_lines` | take a mean and say how far it is off |"
+    assert len(lines) == 4
+
+
+def test_further_pages_of_a_chapter_have_a_letter(book, tmp_path):
+    shutil.copytree(book, tmp_path / "book")
+    toc = tmp_path / "book" / "_toc.yml"
+    text = toc.read_text().replace(
+        "      - file: notebooks/02_slow\n", "        sections:\n          - file: notebooks/02_slow\n"
+    )
+    toc.write_text(text)
+    assert [lesson.number for lesson in lessons(tmp_path / "book")] == ["1", "1b"]
 
 
 def test_the_graph_has_an_arc_for_each_need_and_says_it_in_words(book):

@@ -33,6 +33,13 @@ class LessonTimes(_Made):
         return table_of_lessons(lessons(root))
 
 
+class LessonGoals(_Made):
+    def text(self, root):
+        from helpers.book.teaching import lessons, table_of_goals
+
+        return table_of_goals(lessons(root))
+
+
 class Exam(_Made):
     required_arguments = 1
 
@@ -54,6 +61,7 @@ class LessonGraph(SphinxDirective):
 def setup(app):
     app.add_config_value("exam_answers", False, "env")
     app.add_directive("lesson-times", LessonTimes)
+    app.add_directive("lesson-goals", LessonGoals)
     app.add_directive("lesson-graph", LessonGraph)
     app.add_directive("exam", Exam)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

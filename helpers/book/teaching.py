@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,9 +18,10 @@ from helpers.book.pages import reading_minutes
 from helpers.book.render import chapters
 from helpers.locations import ROOT
 
-__all__ = ["Lesson", "exam_text", "lessons", "needs_graph", "read_exam", "table_of_lessons"]
+__all__ = ["Lesson", "exam_text", "lessons", "needs_graph", "read_exam", "table_of_goals", "table_of_lessons"]
 
 _NEEDS = re.compile(r"\*\*You need\*\*(.*?)(?:\n\s*\n|\n:::|\Z)", re.DOTALL)
+_GOALS = re.compile(r"\*\*You will be able to\*\*(.*?)(?:\n\s*\n|\n:::|\Z)", re.DOTALL)
 _PAGE = re.compile(r"\{doc\}`(?:[^`<]*<)?([^`<>]+)>?`")
 
 
@@ -30,9 +32,12 @@ class Lesson:
     Attributes
     ----------
     name, title, number
-        Name of the notebook, heading of the page, and number in the table of contents, empty without one.
+        Name of the notebook, heading of the page, and number in the table of contents, empty without one; further pages
+        of a chapter have a letter, as in ``1b``.
     needs
         Names of the chapters that it builds on, in reading order.
+    goals
+        What its readers will be able to do, MyST; empty if its box does not say.
     reading, running
         Minutes that its page takes to read, and that it took to execute when costs were last recorded; the latter is
         ``None`` if they never were.
@@ -44,6 +49,7 @@ class Lesson:
     title: str
     number: str
     needs: tuple[str, ...]
+    goals: str
     reading: float
     running: float | None
     exercises: int
@@ -62,22 +68,26 @@ def lessons(root: Path = ROOT, costs: Path | None = None) -> list[Lesson]:
     costs
         Table of recorded costs; ``data/results/chapters.csv`` by default.
     """
-    paths, numbers = chapters(root), chapter_numbers(root)
+    paths, numbers = chapters(root), chapter_numbers(root, nested=True)
     order = {path.stem: at for at, path in enumerate(paths)}
     recorded = read_costs(costs or root / "data" / "results" / "chapters.csv")
-    found = []
+    found, seen = [], Counter()
     for path in paths:
+        number = numbers.get(path.stem, "")
+        seen[number] += 1
+        letter = chr(ord("a") + seen[number] - 1) if number and seen[number] > 1 else ""
         texts = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
         opening = re.split(r"^## ", texts[0] if texts else "", maxsplit=1, flags=re.MULTILINE)[0]
-        box = _NEEDS.search(opening)
+        box, goals = _NEEDS.search(opening), _GOALS.search(opening)
         named = {Path(page).stem for page in _PAGE.findall(box[1] if box else opening)} & set(order) - {path.stem}
         seconds = recorded.get(path.stem, {}).get("seconds")
         found.append(
             Lesson(
                 name=path.stem,
                 title=opening.partition("\n")[0].removeprefix("# ").strip(),
-                number=numbers.get(path.stem, ""),
+                number=number + letter,
                 needs=tuple(sorted((name for name in named if order[name] < order[path.stem]), key=order.get)),
+                goals=" ".join(goals[1].split()).rstrip(".") if goals else "",
                 reading=reading_minutes(path),
                 running=float(seconds) / 60 if seconds else None,
                 exercises=sum(len(re.findall(r"\{exercise(?:-start)?\}", text)) for text in texts),
@@ -97,6 +107,16 @@ def table_of_lessons(found: Sequence[Lesson], folder: str = "../notebooks") -> s
         number = f"{lesson.number}. " if lesson.number else ""
         cells = [f"{number}{link}", f"{lesson.reading:.0f} min", running, lesson.exercises or "none", needs]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def table_of_goals(found: Sequence[Lesson], folder: str = "../notebooks") -> str:
+    """What students will be able to do after each numbered chapter, as a table of MyST with links to the pages."""
+    lines = ["| session | chapter | students will be able to |", "| --- | --- | --- |"]
+    for lesson in found:
+        if lesson.number:
+            goals = lesson.goals.replace("|", "\\|") or "do what the page sets out to do"
+            lines.append(f"| {lesson.number} | {{doc}}`{folder}/{lesson.name}` | {goals} |")
     return "\n".join(lines)
 
 
