@@ -267,7 +267,8 @@ class Jobs:
             for output in sorted((self.root / "_build" / "live" / key).glob("*.ipynb")):
                 ran = _read(output)
                 path = chapter_path(self.root, output.stem)
-                run = Run(path, output, dict(ran.metadata.papermill.parameters)) if ran else None
+                given = ran.metadata.get("papermill", {}).get("parameters") if ran else None
+                run = None if given is None else Run(path, output, dict(given))
                 if run and run.key == key and run.is_done():
                     self.found[key] = Job(run, "done", seconds=about_run(output).get("seconds", 0.0))
         return self.found[key]
