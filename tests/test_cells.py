@@ -33,8 +33,7 @@ LIMITS = Counts(25, 0, 0, 0, 0, 0)
 WIDEST, LONGEST, MOST_GLUED, MOST_WORDS = 80, 40, 3, 3
 
 #: Chapters that are still beyond a limit, and where they stand: these numbers may only fall. A new chapter has none.
-CEILINGS = {
-}
+CEILINGS = {}
 
 
 def cells_of(notebook):
