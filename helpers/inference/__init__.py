@@ -18,6 +18,7 @@ from helpers.inference.claims import (
     share_finding,
     weakest,
 )
+from helpers.inference.crossed import crossed_mean
 from helpers.inference.intervals import Interval, format_interval, interval
 from helpers.inference.paired import VERDICTS, Paired, holm, paired, verdict_of
 from helpers.inference.power import power
@@ -48,6 +49,7 @@ __all__ = [
     "deduced",
     "critical_difference",
     "critical_difference_diagram",
+    "crossed_mean",
     "detectable_effect",
     "friedman",
     "holm",

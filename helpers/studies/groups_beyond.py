@@ -16,7 +16,7 @@ import numpy as np
 
 from helpers.arrays import check_count, generator, unit_rows
 from helpers.groups import LEARNED, READOUTS, GroupEncoder, group_codes
-from helpers.inference import paired
+from helpers.inference import crossed_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -382,23 +382,28 @@ def gains_over_mean(evaluated: Sequence[pd.DataFrame]) -> pd.DataFrame:
     DataFrame
         A row per ``source``, ``reference`` (the mean of items as they are, ``"centroid"``, or trained as those of
         learned readouts are, ``"learned centroid"``, for these alone) and ``method``: ``accuracy`` and
-        ``reference_accuracy`` in percent, ``gain`` in points with ``ci_low``, ``ci_high`` and ``p`` by Student's t
-        over ``n_clusters`` clusters of ``n`` groups, each with its mean.
+        ``reference_accuracy`` in percent, ``gain`` in points with ``ci_low``, ``ci_high`` and ``p`` by
+        :func:`helpers.inference.crossed_mean` over ``n_clusters`` clusters of ``n`` groups and over the seeds, each
+        cluster with its mean; ``seed_sd``, the standard deviation of the gain from seed to seed (NaN of one seed).
     """
     import pandas as pd
 
     rows = []
-    for source, found in pd.concat(evaluated).groupby("source", sort=False):
+    seeds = pd.concat([found.assign(seed=number) for number, found in enumerate(evaluated)])
+    for source, found in seeds.groupby("source", sort=False):
         methods = [name for name in WORDS if name in found]
-        once = found.groupby("unit", sort=False).agg(dict.fromkeys(methods, "mean") | {"cluster": "first"})
-        units = 100 * once.groupby("cluster", sort=False)[methods].mean()
+        weights = 1 / found.groupby("unit")["seed"].transform("size")
+        weights /= found.groupby("cluster")["unit"].transform("nunique")
+        share = (weights / weights.sum()).to_numpy()
+        about = {"n": found["unit"].nunique(), "n_clusters": found["cluster"].nunique()}
         for reference in ("centroid", "learned centroid"):
             for method in methods if reference == "centroid" else [name for name in LEARNED_NAMES if name in found]:
-                one = paired(units[method].to_numpy(), units[reference].to_numpy(), overlap=0.0)
-                row = {"source": source, "reference": reference, "method": method, "accuracy": units[method].mean()}
-                row |= {"reference_accuracy": units[reference].mean(), "gain": one.difference, "ci_low": one.low}
-                row |= {"ci_high": one.high, "p": one.p, "n": len(once), "n_clusters": len(units)}
-                rows.append(row)
+                gained = 100 * (found[method] - found[reference])
+                one = crossed_mean(gained, found["cluster"], found["seed"], weights=share)
+                row = {"source": source, "reference": reference, "method": method}
+                row |= {"accuracy": 100 * share @ found[method], "reference_accuracy": 100 * share @ found[reference]}
+                row |= {"gain": one.difference, "ci_low": one.low, "ci_high": one.high, "p": one.p}
+                rows.append(row | {"seed_sd": gained.groupby(found["seed"]).mean().std()} | about)
     return pd.DataFrame(rows)
 
 
