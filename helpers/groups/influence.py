@@ -21,7 +21,7 @@ SINGULAR = 1e-10  # least eigenvalue of a curvature, as a share of the largest, 
 Influences = tuple[np.ndarray, np.ndarray]  # vectors (n_groups_here, q) and influences (m, q)
 
 
-def influences(batch: Batch, readout: str | Callable[..., Any]) -> Influences:
+def influences(batch: Batch, readout: str | Callable[..., Any], *, tol: float = 1e-8) -> Influences:
     """Vectors of the groups of a batch, and the influence of each of their items on them.
 
     Parameters
@@ -31,6 +31,8 @@ def influences(batch: Batch, readout: str | Callable[..., Any]) -> Influences:
     readout
         A name of :data:`INFLUENCES`, or a function ``(x, groups) -> GroupVectors``, whose influences are those of the
         jackknife: n_g - 1 times what leaving the item out changes.
+    tol
+        Of geometric medians: as of :func:`~helpers.groups.readouts.geometric_median`.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def influences(batch: Batch, readout: str | Callable[..., Any]) -> Influences:
     if readout not in INFLUENCES:
         known = ", ".join(map(repr, INFLUENCES))
         raise ValueError(f"readout {readout!r} has no known influences; it is one of {known}, or a function")
-    return INFLUENCES[readout](batch)
+    return _geometric_median(batch, tol) if readout == "geometric_median" else INFLUENCES[readout](batch)
 
 
 def _centroid(batch: Batch) -> Influences:
@@ -70,10 +72,10 @@ def _trimmed_mean(batch: Batch, proportion: float = 0.1) -> Influences:
     return vectors, out
 
 
-def _geometric_median(batch: Batch) -> Influences:
+def _geometric_median(batch: Batch, tol: float = 1e-8) -> Influences:
     """Unit vectors towards the items, turned by the inverse curvature of the sum of distances."""
     labels = batch.within
-    vectors = geometric_median(batch.rows, labels).vectors
+    vectors = geometric_median(batch.rows, labels, tol=tol).vectors
     out = np.zeros_like(batch.rows)
     for g, (start, count) in enumerate(zip(batch.starts, batch.counts, strict=True)):
         if count == 1:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers.arrays import check_count, generator
+from helpers.groups.calibration import radius_factors
 from helpers.groups.influence import influences
 from helpers.groups.membership import Membership, batches, grouped
-from helpers.groups.readouts import medoid_items
+from helpers.groups.readouts import READOUTS, medoid_items
 
 __all__ = ["GroupRegions", "ItemsNeeded", "group_regions", "items_needed"]
 
@@ -46,6 +49,7 @@ class GroupRegions(NamedTuple):
     spreads: np.ndarray
     dimensions: np.ndarray
     confidence_level: float
+    corrections: np.ndarray
 
     def contains(self, points: Any) -> np.ndarray:
         """Whether each group's ball holds its point, of points (n_groups, p): a bool for each group."""
@@ -81,6 +85,8 @@ def group_regions(
     confidence_level: float = 0.95,
     covariance: str = "shape",
     clusters: Any = None,
+    n_resamples: int = 4000,
+    rng: int | np.random.Generator = 0,
 ) -> GroupRegions:
     r"""The vector of each group with a ball that holds the true vector with a given probability.
 
@@ -152,11 +158,50 @@ def group_regions(
     (0.9, True)
     """
     level = _checked(confidence_level, covariance)
+    check_count(n_resamples, "n_resamples", least=0)
     x, groups = grouped(x, groups)
     units = None if clusters is None else grouped(x, clusters)[1].codes
+    found = _by_moments(x, groups, readout, level, covariance, units)
+    along_line = x.shape[1] == 1 and readout in ("geometric_median", "medoid") and units is None
+    factors = np.ones(len(found.squared))
+    if covariance == "shape" and n_resamples and not callable(readout) and not along_line:
+        factors = radius_factors(
+            x, groups, units, partial(_drawn, readout=readout, level=level), partial(_limit, readout=readout),
+            level=level, n_resamples=n_resamples, rng=generator(rng),
+        )  # fmt: skip
+    return GroupRegions(
+        found.vectors, groups.names, groups.counts, np.sqrt(found.squared * factors), found.spreads, found.dimensions,
+        confidence_level, np.sqrt(factors),
+    )  # fmt: skip
+
+
+def _drawn(
+    x: np.ndarray, groups: Membership, units: np.ndarray | None, *, readout: str, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    found = _by_moments(x, groups, readout, level, "shape", units, tol=1e-4)
+    return found.vectors, found.squared
+
+
+def _limit(x: np.ndarray, *, readout: str) -> np.ndarray:
+    """What a readout is of all items, to which it tends: a medoid to where the geometric median does."""
+    one = np.zeros(len(x), dtype=np.int64)
+    return READOUTS["geometric_median" if readout == "medoid" else readout](x, one).vectors[0]
+
+
+class _Found(NamedTuple):
+    vectors: np.ndarray
+    squared: np.ndarray
+    spreads: np.ndarray
+    dimensions: np.ndarray
+
+
+def _by_moments(
+    x: np.ndarray, groups: Membership, readout: Any, level: float, covariance: str, units: Any, *, tol: float = 1e-8
+) -> _Found:
+    """Vectors and squared radii from the moments of influences."""
     central = "geometric_median" if readout == "medoid" else readout
     chosen = medoid_items(x, groups) if readout == "medoid" else None
-    vectors, shapes, along = _walk(x, groups, central, units, chosen)
+    vectors, shapes, along = _walk(x, groups, central, units, chosen, tol)
     spread, inverse, freedom = _pooled(shapes, covariance)
     scale = np.divide(spread, shapes.units, out=np.full(len(spread), np.inf), where=shapes.units > 0)
     with np.errstate(invalid="ignore"):
@@ -169,9 +214,7 @@ def group_regions(
         squared = np.where(np.isfinite(squared), wide, np.inf)
     if x.shape[1] == 1 and central == "geometric_median" and units is None:
         squared = _order_statistics(x, groups, vectors, level) ** 2
-    return GroupRegions(
-        vectors, groups.names, groups.counts, np.sqrt(squared), np.sqrt(spread), 1 / inverse, confidence_level
-    )
+    return _Found(vectors, squared, np.sqrt(spread), 1 / inverse)
 
 
 def items_needed(
@@ -228,8 +271,8 @@ def items_needed(
     if not (np.isfinite(precision) and precision > 0):
         raise ValueError(f"precision is {precision!r}; a positive distance in the units of x is needed")
     found = group_regions(
-        x, groups, readout, confidence_level=confidence_level, covariance=covariance, clusters=clusters
-    )
+        x, groups, readout, confidence_level=confidence_level, covariance=covariance, clusters=clusters, n_resamples=0
+    )  # what corrects a region of the pilot is not what corrects one of many more items
     counts = found.counts if clusters is None else _numbers_of_clusters(x, groups, clusters)
     with np.errstate(invalid="ignore"):
         needed = np.maximum(np.ceil(counts * (found.radii / precision) ** 2), counts)
@@ -261,12 +304,12 @@ class _Shapes(NamedTuple):
 
 
 def _walk(
-    x: np.ndarray, groups: Membership, readout: Any, units: np.ndarray | None, chosen: np.ndarray | None
+    x: np.ndarray, groups: Membership, readout: Any, units: np.ndarray | None, chosen: np.ndarray | None, tol: float
 ) -> tuple[np.ndarray, _Shapes, np.ndarray | None]:
     """Vectors, moments of influences, and the variance towards chosen items (of one influence)."""
     vectors, rows, along = [], [], []
     for batch in batches(x, groups):
-        found, influence = influences(batch, readout)
+        found, influence = influences(batch, readout, tol=tol)
         vectors.append(found)
         for g, (start, count) in enumerate(zip(batch.starts, batch.counts, strict=True)):
             here = slice(start, start + count)

@@ -93,16 +93,34 @@ def true_vectors(
     Returns
     -------
     dict of str to ndarray of shape (p,)
-        By the names of :data:`READOUTS_HERE`; a medoid tends to where the geometric median does.
+        By the names of :data:`READOUTS_HERE`, and ``"moments"`` of width 2p; a medoid tends to where the geometric
+        median does.
     """
     zero = np.zeros(p)
+    moments = np.concatenate([zero, np.sqrt(_variances(law, p))])
     if law not in ("skewed", "clustered"):
-        return dict.fromkeys(READOUTS_HERE, zero)
+        return dict.fromkeys(READOUTS_HERE, zero) | {"moments": moments}
     x, one = draw(law, 1, n_items, p, rng=rng)[0], np.zeros(n_items, dtype=int)
     trimmed = readout(x, one, "trimmed_mean").vectors[0]
     # Three clusters around zero look the same after a third of a turn: their geometric median is zero.
     median = zero if law == "clustered" else readout(x, one, "geometric_median").vectors[0]
-    return {"centroid": zero, "trimmed_mean": trimmed, "geometric_median": median, "medoid": median}
+    found = {"centroid": zero, "trimmed_mean": trimmed, "geometric_median": median, "medoid": median}
+    return found | {"moments": moments}
+
+
+def _variances(law: str, p: int) -> np.ndarray:
+    """True variances of the features of a law."""
+    out = np.ones(p)
+    if law == "heavy-tailed":
+        out *= 3  # of Student's t with three degrees of freedom
+    elif law == "skewed":
+        out *= np.e * (np.e - 1)
+    elif law == "clustered":
+        out[: min(p, 2)] += 9 / 2  # a circle of radius 3 has half of its square along each axis
+    elif law == "non-spherical":
+        out = 1 / np.arange(1, p + 1)
+        out /= out.mean()
+    return out
 
 
 def coverage(
@@ -135,7 +153,8 @@ def coverage(
     -------
     DataFrame
         Columns ``law``, ``p``, ``n``, ``readout``, ``covariance``, ``coverage`` with ``ci_low`` and ``ci_high``
-        (Wilson's interval at 0.95), ``radius`` (median) and ``error`` (root mean square distance from the truth).
+        (Wilson's interval at 0.95), ``radius`` (median), ``correction`` (median of the factor by which drawn groups
+        changed it) and ``error`` (root mean square distance from the truth).
     """
     import pandas as pd
     from scipy import stats
@@ -160,6 +179,7 @@ def coverage(
                     "ci_low": limits.low,
                     "ci_high": limits.high,
                     "radius": float(np.median(found.radii)),
+                    "correction": float(np.median(found.corrections)),
                     "error": float(np.sqrt(np.mean(np.sum((found.vectors - target) ** 2, axis=1)))),
                 }
             )
@@ -190,7 +210,7 @@ def error_by_size(
         x = draw(law, n_groups, n, p, rng=rng).reshape(-1, p)
         groups = np.repeat(np.arange(n_groups), n)
         for name in readouts:
-            found = group_regions(x, groups, name)
+            found = group_regions(x, groups, name, n_resamples=0)
             apart = np.linalg.norm(found.vectors - truth[name], axis=1)
             low, high = np.quantile(apart, [0.05, 0.95])
             rows.append(

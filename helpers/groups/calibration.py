@@ -1,0 +1,194 @@
+"""Radii that hold as often as they say: regions tried on groups drawn from the items of all groups, and corrected.
+
+The items of every group, less its mean, over its spread, are put together; groups of so many items are drawn from them;
+their regions are made like any other, and it is seen by how much these miss. Residuals are tamer than items, the more
+so the smaller groups are. So the same is done again with the residuals of the drawn groups, and once more with those of
+the groups drawn from these, and the series is carried on backwards by one step, from residuals to items.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from helpers.groups.membership import Membership, batches
+
+__all__ = ["radius_factors"]
+
+LEAST_GROUPS = 20  # fewer do not tell the distribution of their items
+LEAST_UNITS = 200
+MOST_UNITS = 20_000
+LARGEST = 200  # items of a group, up to which groups are drawn; beyond, the correction falls as one over n
+NUMBERS = 4e6  # in the groups that are drawn of one size
+SIZES = 6  # distinct numbers of items of which groups are drawn, at most; between them is interpolated
+
+Regions = tuple[np.ndarray, np.ndarray]  # vectors (n_groups, q), squared radii (n_groups,)
+
+
+class _Pool(NamedTuple):
+    """Items of independent units, unit after unit."""
+
+    rows: np.ndarray
+    starts: np.ndarray
+    counts: np.ndarray
+
+
+def radius_factors(
+    x: np.ndarray,
+    groups: Membership,
+    units: np.ndarray | None,
+    regions: Callable[[np.ndarray, Membership, np.ndarray | None], Regions],
+    limit: Callable[[np.ndarray], np.ndarray],
+    *,
+    level: float,
+    n_resamples: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """What squared radii must be multiplied by, so that regions hold as often as they say.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, p)
+        Items.
+    groups
+        Their membership.
+    units : ndarray of shape (n,) of int, or None
+        Labels of items that are not independent.
+    regions
+        Gives vectors and squared radii of items, groups and units.
+    limit
+        Gives the vector (q,) of all items of one group.
+    level
+        Confidence level of the regions.
+    n_resamples
+        Groups that are drawn of each size, at most.
+    rng
+        Generator of the draws.
+
+    Returns
+    -------
+    ndarray of shape (n_groups,)
+        1 where groups are too few to tell.
+    """
+    sizes = _numbers_of_units(groups, units)
+    out = np.ones(len(sizes))
+    pool = _pool(x, groups, units, rng)
+    if pool is None or not (sizes >= 2).any():
+        return out
+    nodes = _nodes(sizes[sizes >= 2])
+    logs = [_log_factor(pool, n, regions, limit, level, n_resamples, rng) for n in nodes]
+    beyond = np.minimum(nodes[-1] / np.maximum(sizes, 1), 1.0)
+    return np.exp(np.interp(np.log(np.maximum(sizes, 1)), np.log(nodes), logs) * beyond)
+
+
+def _numbers_of_units(groups: Membership, units: np.ndarray | None) -> np.ndarray:
+    if units is None:
+        return groups.counts
+    pairs = np.unique(np.column_stack([groups.codes, units]), axis=0)
+    return np.bincount(pairs[:, 0], minlength=len(groups.counts))
+
+
+def _nodes(sizes: np.ndarray) -> list[int]:
+    """All sizes, or some between the least and the largest."""
+    found = np.unique(np.minimum(sizes, LARGEST))
+    if len(found) > SIZES:
+        found = np.unique(np.geomspace(found[0], found[-1], SIZES).round().astype(int))
+    return found.tolist()
+
+
+def _pool(x: np.ndarray, groups: Membership, units: np.ndarray | None, rng: np.random.Generator) -> _Pool | None:
+    """Residuals of all groups, each over the spread of its group as far as spreads differ by more than chance."""
+    rows, labels, group, trace, fourth, sizes = [], [], [], [], [], []
+    for batch in batches(x, groups):
+        centred = batch.rows - batch.means()[batch.within]
+        ends = batch.starts + batch.counts
+        for g, (a, b) in enumerate(zip(batch.starts, ends, strict=True), start=batch.groups.start):
+            part = centred[a:b]
+            names = np.arange(b - a) if units is None else np.unique(units[batch.items[a:b]], return_inverse=True)[1]
+            n = int(names.max()) + 1
+            sums = part
+            if n < b - a:
+                sums = np.zeros((n, x.shape[1]))
+                np.add.at(sums, names, part * (n / (b - a)))
+            squares = np.einsum("ij,ij->i", sums, sums)
+            total = squares.sum()
+            if n < 3 or not total > 0:
+                continue
+            rows.append(part * np.sqrt(n / (n - 1)))
+            labels.append(names + (labels[-1].max() + 1 if labels else 0))
+            group.append(np.full(b - a, len(trace)))
+            trace.append(total / (n - 1))
+            fourth.append(np.sum(squares**2) / total**2)
+            sizes.append(n)
+    if len(trace) < LEAST_GROUPS or sum(sizes) < LEAST_UNITS:
+        return None
+    sizes = np.array(sizes)
+    log = np.log(trace)
+    noise = max(float(np.mean((np.array(fourth) - 1 / sizes) * sizes / (sizes - 1))), 1e-9)  # of log, by chance
+    between = max(np.var(log) - noise, 0.0)
+    scale = np.exp((log.mean() + (log - log.mean()) * between / (between + noise)) / 2)
+    rows, labels = np.concatenate(rows) / scale[np.concatenate(group)][:, None], np.concatenate(labels)
+    order = np.argsort(labels, kind="stable")
+    counts = np.bincount(labels)
+    pool = _Pool(rows[order], np.cumsum(counts) - counts, counts)
+    if len(counts) <= MOST_UNITS:
+        return pool
+    kept, counts = _of_units(pool, rng.choice(len(counts), MOST_UNITS, replace=False))
+    return _Pool(kept, np.cumsum(counts) - counts, counts)
+
+
+def _of_units(pool: _Pool, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Items of units, one unit after the other, and how many there are of each."""
+    counts = pool.counts[chosen]
+    first = np.cumsum(counts) - counts
+    return pool.rows[np.arange(counts.sum()) + np.repeat(pool.starts[chosen] - first, counts)], counts
+
+
+def _log_factor(
+    pool: _Pool, n: int, regions: Callable, limit: Callable, level: float, n_resamples: int, rng: np.random.Generator
+) -> float:
+    """Logarithm of the factor for groups of n units: that of the items, carried on from that of their residuals."""
+    each = n * pool.rows.shape[1] * len(pool.rows) / len(pool.counts)
+    n_resamples = int(np.clip(NUMBERS / each, min(400, n_resamples), n_resamples))
+    logs, errors, total = [], [], 0.0
+    for carried in ((1.0,), (1.0, -1.0), (1.0, -2.0, 1.0)):  # a polynomial through what was found, one step back
+        log, error, drawn = _missed(pool, n, regions, limit, level, n_resamples, rng)
+        logs.append(log)
+        errors.append(error)
+        more = _clear(float(np.dot(carried, logs)), float(np.linalg.norm(np.multiply(carried, errors))))
+        total += more
+        pool = _pool(*drawn, rng)
+        if not more or pool is None:
+            break
+    return total
+
+
+def _clear(value: float, error: float) -> float:
+    """A value drawn towards zero by as much as it may be noise; zero within two standard errors."""
+    return value * max(0.0, 1 - 4 * (error / value) ** 2) if value else 0.0
+
+
+def _missed(
+    pool: _Pool, n: int, regions: Callable, limit: Callable, level: float, n_groups: int, rng: np.random.Generator
+) -> tuple[float, float, tuple]:
+    """Logarithm of the factor that squared radii of drawn groups need, its standard error, and the groups."""
+    n_units = len(pool.counts)
+    turns = -(-n_groups * n // n_units)  # every unit about as often, and hardly ever twice in a group
+    chosen = np.concatenate([rng.permutation(n_units) for _ in range(turns)])[: n_groups * n]
+    x, counts = _of_units(pool, chosen)
+    codes = np.repeat(np.repeat(np.arange(n_groups), n), counts)
+    units = None if len(x) == len(chosen) else np.repeat(np.arange(len(chosen)), counts)
+    groups = Membership(codes, np.arange(n_groups), np.bincount(codes, minlength=n_groups))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a median that is nearly there is near enough
+        vectors, squared = regions(x, groups, units)
+        true = limit(pool.rows)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.sum((vectors - true) ** 2, axis=1) / squared
+    ratio = np.sort(np.nan_to_num(ratio, nan=0.0, posinf=np.inf))
+    width = np.sqrt(level * (1 - level) / n_groups)
+    low, middle, high = np.log(np.maximum(np.quantile(ratio, [level - width, level, min(level + width, 1)]), 1e-12))
+    return float(middle), float((high - low) / 2), (x, groups, units)
