@@ -108,7 +108,7 @@ def test_a_mean_of_some_items_is_off_by_what_sampling_theory_says():
 
 
 def test_an_unknown_readout_names_the_known_ones():
-    with pytest.raises(ValueError, match="readout is 'mode'; it is one of 'centroid'"):
+    with pytest.raises(ValueError, match="readout 'mode' is unknown; it is one of 'centroid'"):
         subsample_error(np.eye(4), [0, 0, 1, 1], "mode", [1])
 
 

@@ -9,14 +9,14 @@ the groups drawn from these, and the series is carried on backwards by one step,
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from helpers.groups.membership import Membership, batches
 
-__all__ = ["radius_factors"]
+__all__ = ["enough_to_try", "radius_factors"]
 
 LEAST_GROUPS = 20  # fewer do not tell the distribution of their items
 LEAST_UNITS = 200
@@ -74,14 +74,19 @@ def radius_factors(
         1 where groups are too few to tell.
     """
     sizes = _numbers_of_units(groups, units)
-    out = np.ones(len(sizes))
     pool = _pool(x, groups, units, rng)
-    if pool is None or not (sizes >= 2).any():
-        return out
+    if pool is None:
+        return np.ones(len(sizes))
     nodes = _nodes(sizes[sizes >= 2])
     logs = [_log_factor(pool, n, regions, limit, level, n_resamples, rng) for n in nodes]
     beyond = np.minimum(nodes[-1] / np.maximum(sizes, 1), 1.0)
     return np.exp(np.interp(np.log(np.maximum(sizes, 1)), np.log(nodes), logs) * beyond)
+
+
+def enough_to_try(groups: Membership, units: np.ndarray | None) -> bool:
+    """Whether there are so many groups of three or more items that they tell the distribution of their items."""
+    sizes = _numbers_of_units(groups, units)
+    return int((sizes >= 3).sum()) >= LEAST_GROUPS and int(sizes[sizes >= 3].sum()) >= LEAST_UNITS
 
 
 def _numbers_of_units(groups: Membership, units: np.ndarray | None) -> np.ndarray:
@@ -101,43 +106,59 @@ def _nodes(sizes: np.ndarray) -> list[int]:
 
 def _pool(x: np.ndarray, groups: Membership, units: np.ndarray | None, rng: np.random.Generator) -> _Pool | None:
     """Residuals of all groups, each over the spread of its group as far as spreads differ by more than chance."""
-    rows, labels, group, trace, fourth, sizes = [], [], [], [], [], []
+    few = _numbers_of_units(groups, units).sum() <= MOST_UNITS
+    about, kept = [], []
+    for part, names, squares in _residuals(x, groups, units):
+        about.append((len(squares), squares.sum(), np.sum(squares**2)))
+        if few:
+            kept.append((part, names))
+    if len(about) < LEAST_GROUPS:
+        return None
+    sizes, totals, fourth = np.array(about).T
+    sizes = sizes.astype(np.int64)
+    if sizes.sum() < LEAST_UNITS:
+        return None
+    log = np.log(totals / (sizes - 1))
+    noise = max(float(np.mean((fourth / totals**2 - 1 / sizes) * sizes / (sizes - 1))), 1e-9)  # of log, by chance
+    between = max(np.var(log) - noise, 0.0)
+    scale = np.exp((log.mean() + (log - log.mean()) * between / (between + noise)) / 2)
+    first = np.cumsum(sizes) - sizes
+    chosen = rng.choice(sizes.sum(), MOST_UNITS, replace=False) if sizes.sum() > MOST_UNITS else None
+    rows, labels = [], []
+    taken = np.ones(sizes.sum(), dtype=bool)
+    if chosen is not None:
+        taken[:] = False
+        taken[chosen] = True
+    again = kept if few else ((part, names) for part, names, _ in _residuals(x, groups, units))
+    for (part, names), spread, start in zip(again, scale, first, strict=True):
+        here = taken[start + names]
+        rows.append(part[here] / spread)
+        labels.append(start + names[here])
+    rows, labels = np.concatenate(rows), np.concatenate(labels)
+    found, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    pool = _Pool(rows[np.argsort(codes, kind="stable")], np.cumsum(counts) - counts, counts)
+    if chosen is None:
+        return pool
+    rows, counts = _of_units(pool, np.searchsorted(found, chosen))
+    return _Pool(rows, np.cumsum(counts) - counts, counts)
+
+
+def _residuals(
+    x: np.ndarray, groups: Membership, units: np.ndarray | None
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each group of three or more units that differ: residuals, the unit of each, squared lengths of the units."""
     for batch in batches(x, groups):
         centred = batch.rows - batch.means()[batch.within]
-        ends = batch.starts + batch.counts
-        for g, (a, b) in enumerate(zip(batch.starts, ends, strict=True), start=batch.groups.start):
-            part = centred[a:b]
+        for a, b in zip(batch.starts, batch.starts + batch.counts, strict=True):
+            part, sums = centred[a:b], centred[a:b]
             names = np.arange(b - a) if units is None else np.unique(units[batch.items[a:b]], return_inverse=True)[1]
             n = int(names.max()) + 1
-            sums = part
             if n < b - a:
                 sums = np.zeros((n, x.shape[1]))
                 np.add.at(sums, names, part * (n / (b - a)))
             squares = np.einsum("ij,ij->i", sums, sums)
-            total = squares.sum()
-            if n < 3 or not total > 0:
-                continue
-            rows.append(part * np.sqrt(n / (n - 1)))
-            labels.append(names + (labels[-1].max() + 1 if labels else 0))
-            group.append(np.full(b - a, len(trace)))
-            trace.append(total / (n - 1))
-            fourth.append(np.sum(squares**2) / total**2)
-            sizes.append(n)
-    if len(trace) < LEAST_GROUPS or sum(sizes) < LEAST_UNITS:
-        return None
-    sizes = np.array(sizes)
-    log = np.log(trace)
-    noise = max(float(np.mean((np.array(fourth) - 1 / sizes) * sizes / (sizes - 1))), 1e-9)  # of log, by chance
-    between = max(np.var(log) - noise, 0.0)
-    scale = np.exp((log.mean() + (log - log.mean()) * between / (between + noise)) / 2)
-    rows, labels = np.concatenate(rows) / scale[np.concatenate(group)][:, None], np.concatenate(labels)
-    order = np.argsort(labels, kind="stable")
-    counts = np.bincount(labels)
-    pool = _Pool(rows[order], np.cumsum(counts) - counts, counts)
-    if len(counts) <= MOST_UNITS:
-        return pool
-    kept, counts = _of_units(pool, rng.choice(len(counts), MOST_UNITS, replace=False))
-    return _Pool(kept, np.cumsum(counts) - counts, counts)
+            if n >= 3 and squares.sum() > 0:
+                yield part * np.sqrt(n / (n - 1)), names, squares
 
 
 def _of_units(pool: _Pool, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from helpers.arrays import as_matrix, check_count, generator, to_numpy
 from helpers.groups.membership import group_codes
-from helpers.groups.readouts import READOUTS
+from helpers.groups.readouts import readout as by_name
 
 __all__ = [
     "WithinBetween",
@@ -70,8 +70,8 @@ def within_between(vectors: Any, classes: Any) -> WithinBetween:
     >>> found.within.tolist(), found.between.tolist()
     ([1.0, 2.0], [10.5, 10.5])
     """
-    distances, codes, names = _between(vectors, classes)
-    same = codes[:, None] == codes
+    vectors, codes, names = _with_classes(vectors, classes)
+    distances, same = _apart(vectors, vectors), codes[:, None] == codes
     off = same & ~np.eye(len(codes), dtype=bool)
     within = np.array([distances[off & (codes == k)[:, None]].mean() for k in range(len(names))])
     between = np.array([distances[~same & (codes == k)[:, None]].mean() for k in range(len(names))])
@@ -106,7 +106,8 @@ def retrieval(vectors: Any, classes: Any) -> np.ndarray:
     >>> retrieval([[0.0], [1.0], [10.0], [12.0]], ["a", "a", "b", "b"]).tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
-    distances, codes, _ = _between(vectors, classes)
+    vectors, codes, _ = _with_classes(vectors, classes)
+    distances = _apart(vectors, vectors)
     np.fill_diagonal(distances, np.inf)
     return _share_of_nearest(distances, codes[:, None] == codes)
 
@@ -141,25 +142,20 @@ def item_accuracy(items: Any, groups: Any, vectors: Any, classes: Any) -> np.nda
     >>> item_accuracy([[0.0], [9.0]], [0, 1], [[0.0], [1.0], [10.0], [12.0]], ["a", "a", "b", "b"]).tolist()
     [1.0, 0.0]
     """
-    from scipy.spatial.distance import cdist
-
-    _, codes, _ = _between(vectors, classes)
-    items, vectors = (
-        to_numpy(as_matrix(value, name, rows=1)) for value, name in ((items, "items"), (vectors, "vectors"))
-    )
-    groups = np.asarray(groups)
+    items, groups = to_numpy(as_matrix(items, "items", rows=1)), np.asarray(groups)
+    vectors, codes, _ = _with_classes(vectors, classes)
     if groups.shape != (len(items),) or groups.dtype.kind not in "iu":
         raise ValueError(
             f"groups has shape {groups.shape} and dtype {groups.dtype}; a row of vectors per item is needed"
         )
-    if len(groups) and not 0 <= groups.min() <= groups.max() < len(vectors):
+    if not 0 <= groups.min() <= groups.max() < len(vectors):
         raise ValueError(
             f"groups has rows {groups.min()} to {groups.max()} of vectors; there are 0 to {len(vectors) - 1}"
         )
     out = []
     for at in range(0, len(items), 4096):
         own = groups[at : at + 4096]
-        distances = cdist(items[at : at + 4096], vectors)
+        distances = _apart(items[at : at + 4096], vectors)
         distances[np.arange(len(own)), own] = np.inf
         out.append(_share_of_nearest(distances, codes[own][:, None] == codes))
     return np.concatenate(out)
@@ -211,19 +207,17 @@ def few_shot(
     [1.0, 1.0, 1.0]
     """
     items = to_numpy(as_matrix(items, "items", rows=2)).astype(np.float64)
-    membership = group_codes(labels, len(items))
     ways, shots = check_count(ways, "ways", least=2), check_count(shots, "shots")
-    members = [rows for rows in membership.members() if len(rows) > shots]
+    members = [rows for rows in group_codes(labels, len(items)).members() if len(rows) > shots]
     if len(members) < ways:
         raise ValueError(f"labels: {len(members)} classes have more than {shots} items; ways is {ways}")
-    rng = generator(rng)
+    rng, right = generator(rng), np.eye(ways, dtype=bool)
     out = np.empty(check_count(episodes, "episodes"))
     for i in range(episodes):
         drawn = rng.choice(len(members), ways, replace=False)
         rows = np.array([rng.choice(members[k], shots + 1, replace=False) for k in drawn])
         known, asked = items[rows[:, :shots]].mean(axis=1), items[rows[:, shots]]
-        distances = np.sqrt(np.maximum(((asked[:, None] - known) ** 2).sum(axis=2), 0))
-        out[i] = _share_of_nearest(distances, np.eye(ways, dtype=bool)).mean()
+        out[i] = _share_of_nearest(_apart(asked, known), right).mean()
     return out
 
 
@@ -267,33 +261,29 @@ def subsample_error(
     items = to_numpy(as_matrix(items, "items", rows=2))
     membership = group_codes(groups, len(items))
     rng, members = generator(rng), membership.members()
-    if isinstance(readout, str):
-        if readout not in READOUTS:
-            raise ValueError(f"readout is {readout!r}; it is one of {', '.join(map(repr, READOUTS))}, or a function")
-        named = READOUTS[readout]
 
-        def readout(rows: np.ndarray, which: Any) -> np.ndarray:
-            return named(rows, which).vectors
+    def read(rows: np.ndarray, which: Any) -> np.ndarray:
+        found = readout(rows, which) if callable(readout) else by_name(rows, which, readout).vectors
+        return np.asarray(found)
 
-    whole = np.asarray(readout(items, membership))
-    spread = float(((whole - whole.mean(axis=0)) ** 2).sum(axis=1).mean())
+    whole = read(items, membership)
+    spread = float(whole.var(axis=0).sum())
     out = np.full(len(sizes), np.nan)
     for place, size in enumerate(sizes):
         larger = [k for k, rows in enumerate(members) if len(rows) > size]
+        if not larger or not spread:
+            continue
+        which = np.repeat(np.arange(len(larger)), size)
         squares = []
-        for _ in range(n_resamples if larger and spread > 0 else 0):
+        for _ in range(n_resamples):
             rows = np.concatenate([rng.choice(members[k], size, replace=False) for k in larger])
-            found = np.asarray(readout(items[rows], np.repeat(np.arange(len(larger)), size)))
-            squares.append(((found - whole[larger]) ** 2).sum(axis=1).mean())
-        if squares:
-            out[place] = np.sqrt(np.mean(squares) / spread)
+            squares.append(((read(items[rows], which) - whole[larger]) ** 2).sum(axis=1).mean())
+        out[place] = np.sqrt(np.mean(squares) / spread)
     return out
 
 
-def _between(vectors: Any, classes: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distances of groups, codes of their classes and the names of those."""
-    from scipy.spatial.distance import cdist
-
+def _with_classes(vectors: Any, classes: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vectors of groups, codes of their classes, of which each has two groups, and the names of those."""
     vectors = to_numpy(as_matrix(vectors, "vectors", rows=3))
     found = group_codes(classes, len(vectors))
     if len(found.names) < 2:
@@ -301,7 +291,14 @@ def _between(vectors: Any, classes: Any) -> tuple[np.ndarray, np.ndarray, np.nda
     if found.counts.min() < 2:
         single = found.names.tolist()[int(np.argmin(found.counts))]
         raise ValueError(f"class {single!r} has one group; two are needed, so that there is a distance within it")
-    return cdist(vectors, vectors), found.codes, found.names
+    return vectors, found.codes, found.names
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Euclidean distances of all rows of a from all rows of b."""
+    from scipy.spatial.distance import cdist
+
+    return cdist(a, b)
 
 
 def _share_of_nearest(distances: np.ndarray, right: np.ndarray) -> np.ndarray:

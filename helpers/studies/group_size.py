@@ -10,6 +10,7 @@ import numpy as np
 from helpers.arrays import check_count, generator
 from helpers.book.style import INK
 from helpers.groups import READOUTS, centroid, group_regions, items_needed, readout, shrink
+from helpers.inference import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,7 @@ __all__ = [
     "LAWS",
     "READOUTS_HERE",
     "coverage",
+    "coverage_facts",
     "coverage_figure",
     "coverage_table",
     "digits_coverage",
@@ -27,6 +29,8 @@ __all__ = [
     "error_figure",
     "known_readouts",
     "needed_by_readout",
+    "reached",
+    "share_with_interval",
     "shrinkage_by_size",
     "shrinkage_figure",
     "true_vectors",
@@ -184,6 +188,19 @@ def coverage(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def share_with_interval(right: float, n: int) -> str:
+    """A share of n, with Wilson's interval at 0.95.
+
+    >>> from helpers.studies.group_size import share_with_interval
+    >>> share_with_interval(0.94, 200)
+    '0.940 [0.898, 0.965]'
+    """
+    from scipy import stats
+
+    limits = stats.binomtest(round(right * n), n).proportion_ci(0.95, "wilson")
+    return f"{Interval(right, limits.low, limits.high, 0.95):.3f}"
 
 
 def error_by_size(
@@ -352,6 +369,55 @@ def coverage_table(found: pd.DataFrame) -> pd.DataFrame:
     shown["readout"] = shown["readout"].str.replace("_", " ")
     ends = shown.groupby(["readout", "n", "p"], sort=False)["coverage"].agg(["min", "max"])
     return ends.apply(lambda row: f"{row['min']:.3f} to {row['max']:.3f}", axis=1).unstack()
+
+
+def reached(found: pd.DataFrame) -> pd.DataFrame:
+    """The least number of items from which coverage is 95 ± 1.5 % for every law, as far as 2000 groups tell.
+
+    Parameters
+    ----------
+    found
+        Rows of ``data/results/groups_coverage.csv``.
+
+    Returns
+    -------
+    DataFrame
+        Index ``readout`` and ``covariance``, columns the numbers of features; infinite where the largest number of
+        items that was tried does not do.
+    """
+    import pandas as pd
+
+    near = (found["ci_low"] <= 0.965) & (found["ci_high"] >= 0.935)
+    rows: dict[tuple[str, str], dict[int, float]] = {}
+    for (name, covariance, p), part in near.groupby([found["readout"], found["covariance"], found["p"]], sort=False):
+        sizes = part.groupby(found["n"]).all().sort_index(ascending=False)
+        held = sizes.index[sizes.cummin()]
+        rows.setdefault((name, covariance), {})[p] = float(held.min()) if len(held) else np.inf
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["readout", "covariance"])
+
+
+def coverage_facts(found: pd.DataFrame) -> dict[str, int | str]:
+    """What the page says of recorded coverage: cells within 1.5 points of 95 %, and the worst of centroids.
+
+    Parameters
+    ----------
+    found
+        Rows of ``data/results/groups_coverage.csv``.
+
+    Returns
+    -------
+    dict
+        By readout with the covariance ``"shape"``: ``cells_…``, ``within_…``; ``worst``, of centroids, with its
+        interval.
+    """
+    ours = found[found["covariance"] == "shape"]
+    within = ours["coverage"].sub(0.95).abs() <= 0.015
+    out: dict[str, int | str] = {}
+    for name, part in within.groupby(ours["readout"]):
+        out |= {f"cells_{name}": len(part), f"within_{name}": int(part.sum())}
+    means = ours[ours["readout"] == "centroid"]
+    worst = means.loc[means["coverage"].sub(0.95).abs().idxmax()]
+    return out | {"worst": f"{Interval(worst['coverage'], worst['ci_low'], worst['ci_high'], 0.95):.3f}"}
 
 
 def digits_coverage(

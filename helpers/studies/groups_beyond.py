@@ -480,21 +480,30 @@ def count_verdicts(compared: pd.DataFrame) -> dict[str, Any]:
         rows = out[out["method"].isin(names)]
         counts |= {f"{kind}_n": len(rows)}
         counts |= {f"{kind}_{word}": int((rows["verdict"] == word).sum()) for word in ("better", "worse")}
-        counts |= {f"{kind}_least": float(rows["gain"].min()), f"{kind}_most": float(rows["gain"].max())}
-    return counts
+    learned = out[out["method"].isin(LEARNED_NAMES)]["gain"]
+    return counts | {"learned_least": float(learned.min()), "learned_most": float(learned.max())}
 
 
 def facts(recorded: pd.DataFrame) -> dict[str, Any]:
-    """What the page says of the recorded table: :func:`count_verdicts` for both references, ``fair_…`` for the second.
+    """What the page says of the recorded table.
 
     Parameters
     ----------
     recorded
         Rows of ``data/results/groups_beyond.csv``.
+
+    Returns
+    -------
+    dict
+        As :func:`count_verdicts`; ``fair_learned_better`` and ``fair_learned_worse`` hold learned readouts against the
+        mean of trained items; ``seeds`` of each training, and ``seed_sd``, the median over learned readouts elsewhere
+        of the standard deviation of their gain from seed to seed, in points.
     """
     fair = count_verdicts(judge_gains(recorded, reference="learned centroid"))
-    fair = {f"fair_{name}": value for name, value in fair.items() if name.startswith("learned")}
-    return count_verdicts(judge_gains(recorded)) | fair
+    learned = recorded[(recorded["source"] == "out") & recorded["method"].isin(LEARNED_NAMES)]
+    of_seeds = learned[learned["reference"] == "centroid"]["seed_sd"].median()
+    out = count_verdicts(judge_gains(recorded)) | {"seeds": int(recorded["seeds"].min()), "seed_sd": float(of_seeds)}
+    return out | {f"fair_{name}": fair[name] for name in ("learned_better", "learned_worse")}
 
 
 def counts_of(data: Grouped) -> dict[str, int]:

@@ -1,0 +1,100 @@
+"""Radii that were tried on drawn groups hold as often as they say, and are left alone where nothing can be told."""
+
+import numpy as np
+import pytest
+from tolerance import of_a_share
+
+from helpers.groups import centroid, group_regions
+from helpers.groups.calibration import enough_to_try, radius_factors
+from helpers.groups.membership import group_codes
+
+NOMINAL = 0.015
+
+
+def skewed(n_groups, n, p=2, seed=0):
+    x = np.random.default_rng(seed).lognormal(size=(n_groups * n, p)) - np.exp(0.5)
+    return x, np.repeat(np.arange(n_groups), n)
+
+
+def held(found):
+    return found.contains(np.zeros(found.vectors.shape)).mean()
+
+
+def test_tails_that_the_law_of_normal_items_does_not_know_are_found_by_trial():
+    x, groups = skewed(1000, 20)
+    by_law, tried = group_regions(x, groups, n_resamples=0), group_regions(x, groups)
+    width = of_a_share(0.95, 1000)
+    assert held(by_law) < 0.95 - NOMINAL - width
+    assert abs(held(tried) - 0.95) <= NOMINAL + width
+    np.testing.assert_allclose(tried.radii, by_law.radii * tried.corrections)
+    assert (by_law.corrections == 1).all() and (tried.corrections > 1.1).all()
+
+
+def test_of_normal_items_hardly_anything_is_changed():
+    """A trial of 4000 groups knows a 95 % quantile of squared radii to some three percent."""
+    for n, p in ((5, 3), (20, 30)):
+        x = np.random.default_rng(1).normal(size=(300 * n, p))
+        found = group_regions(x, np.repeat(np.arange(300), n)).corrections
+        assert np.abs(np.log(found)).max() < 0.06
+
+
+def test_groups_that_differ_in_scale_and_direction_keep_their_coverage():
+    rng = np.random.default_rng(2)
+    turned = np.linalg.qr(rng.normal(size=(800, 6, 6)))[0]
+    items = rng.normal(size=(800, 8, 6)) * [3, 1, 1, 0.3, 0.3, 0.3]
+    x = np.exp(rng.normal(size=(800, 1, 1))) * np.einsum("gni,gij->gnj", items, turned)
+    found = group_regions(x.reshape(-1, 6), np.repeat(np.arange(800), 8))
+    assert abs(held(found) - 0.95) <= NOMINAL + of_a_share(0.95, 800)
+
+
+def test_clusters_are_drawn_whole():
+    x, groups = skewed(300, 12)
+    items = np.repeat(x, 3, axis=0) + 0.01 * np.random.default_rng(3).normal(size=(3 * len(x), 2))
+    found = group_regions(items, np.repeat(groups, 3), clusters=np.repeat(np.arange(len(x)), 3), n_resamples=2000)
+    single = group_regions(x, groups, n_resamples=2000)
+    np.testing.assert_allclose(found.corrections, single.corrections, rtol=0.1)  # other draws
+    assert (found.nominal_from, found.nominal.all()) == (single.nominal_from, single.nominal.all())
+
+
+def test_too_few_groups_tell_nothing_and_the_region_says_so():
+    x, groups = skewed(19, 30)
+    found = group_regions(x, groups)
+    assert (found.corrections == 1).all() and not enough_to_try(group_codes(groups, len(x)), None)
+    x, groups = skewed(40, 30)
+    assert enough_to_try(group_codes(groups, len(x)), None)
+    assert group_regions(x, groups).nominal_from < found.nominal_from
+    assert not group_regions(x, groups, centroid).nominal.any()
+
+
+def test_groups_of_many_sizes_have_factors_between_those_of_the_sizes_that_were_tried():
+    x, groups = skewed(600, 40)
+    sizes = np.random.default_rng(4).integers(2, 41, 600)
+    keep = np.arange(len(x)) % 40 < sizes[groups]
+    found = group_regions(x[keep], groups[keep], n_resamples=1000)
+    small, large = (found.corrections[(sizes >= a) & (sizes <= b)].mean() for a, b in ((4, 12), (30, 40)))
+    assert small > large > 1
+    rarely = np.append(np.repeat(np.arange(600), 20), np.full(2000, 600))
+    x = skewed(700, 20)[0][: len(rarely)]
+    one = group_regions(x, rarely, n_resamples=1000).corrections
+    assert one[0] > one[-1] >= 1  # beyond 200 items the correction falls as one over n
+
+
+def test_the_same_seed_gives_the_same_radii():
+    x, groups = skewed(60, 10)
+    first, again, other = (group_regions(x, groups, rng=seed, n_resamples=500).radii for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_equal_items_and_groups_of_two_leave_nothing_to_try():
+    membership = group_codes(np.repeat(np.arange(200), 2), 400)
+    options = {"level": 0.95, "n_resamples": 10, "rng": np.random.default_rng(0)}
+    x = np.random.default_rng(0).normal(size=(400, 2))
+    assert radius_factors(x, membership, None, None, None, **options).tolist() == [1.0] * 200
+    assert group_regions(np.ones((400, 2)), np.repeat(np.arange(40), 10)).radii.tolist() == [0.0] * 40
+
+
+@pytest.mark.parametrize("value", [-1, 0.5])
+def test_a_number_of_draws_is_a_whole_number(value):
+    with pytest.raises((TypeError, ValueError), match="n_resamples"):
+        group_regions(*skewed(3, 4), n_resamples=value)
