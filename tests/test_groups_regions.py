@@ -48,7 +48,7 @@ def test_a_region_of_a_centroid_holds_the_true_mean_as_often_as_it_says(law, n, 
 ])  # fmt: skip
 def test_so_do_the_regions_of_other_readouts(readout, n, low, high):
     x, groups = items(400, n, 4)
-    found = group_regions(x, groups, readout)
+    found = group_regions(x, groups, readout, n_resamples=2000)
     true = np.hstack([np.zeros((400, 4)), np.ones((400, 4))])[:, : found.vectors.shape[1]]
     share, width = found.contains(true).mean(), of_a_share(0.95, 400)
     assert low - width <= share - 0.95 <= high + width
@@ -143,7 +143,7 @@ def test_along_a_line_the_region_of_a_median_is_that_of_the_order_statistics():
 def test_regions_move_and_grow_with_the_items():
     x, groups = items(30, 8, 3)
     for readout in ("centroid", "geometric_median", "medoid", "trimmed_mean"):
-        found, moved = group_regions(x, groups, readout), group_regions(4 * x + 7, groups, readout)
+        found, moved = (group_regions(z, groups, readout, n_resamples=200) for z in (x, 4 * x + 7))
         # As near to itself as a geometric median stops.
         np.testing.assert_allclose(moved.vectors, 4 * found.vectors + 7, rtol=0, atol=1e-6)
         np.testing.assert_allclose(moved.radii, 4 * found.radii, rtol=1e-5)
@@ -210,7 +210,7 @@ def test_the_medoid_stays_as_far_as_an_item_is():
     medoids = np.linalg.norm(medoid(x, groups).vectors, axis=1)
     medians = np.linalg.norm(geometric_median(x, groups).vectors, axis=1)
     assert (medoids > 3 * medians).all()
-    found = group_regions(x, groups, "medoid")
+    found = group_regions(x, groups, "medoid", n_resamples=400)
     assert (found.radii > medoids).mean() > 0.9 and found.radii.mean() < 1.5 * medoids.mean()
 
 

@@ -52,9 +52,9 @@ def radius_factors(
     Parameters
     ----------
     x : ndarray of shape (n, p)
-        Items.
+        Vectors of the items, in whose units radii are.
     groups
-        Their membership.
+        Membership of the items in their groups.
     units : ndarray of shape (n,) of int, or None
         Labels of items that are not independent.
     regions

@@ -119,7 +119,8 @@ def group_distances(x: Any, groups: Any, metric: str = "energy", **options: Any)
     -----
     Of 100 000 items with 384 features in 1000 groups, ``"centroid"`` takes less than a second on one core,
     ``"energy"``, ``"mmd"`` and ``"sliced_wasserstein"`` two to three seconds each; ``"bures"`` takes minutes unless the
-    features are few, and ``"wasserstein"`` is for tens of groups.
+    features are few (:func:`~helpers.groups.nearest.nearest_groups` does not), and ``"wasserstein"`` is for tens of
+    groups.
 
     Examples
     --------
@@ -346,10 +347,10 @@ def bures(x: Any, groups: Any) -> GroupDistances:
 
     Notes
     -----
-    O(n p² + G² min(n_g, p)³). All pairs of 1000 groups are half a million sums of singular values; of 100 000 items
-    this takes TIMES on one core; for
-    the nearest groups of each, :func:`~helpers.groups.nearest.nearest_groups` measures few pairs. The last trace is the
-    sum of the singular values of :math:`X_1 X_2^T`, of centred items over √n_g, so that no covariance
+    O(n p² + G² min(n_g, p)³). All pairs of 1000 groups are half a million sums of singular values: with 100 items in
+    each some 6 s of one core with 16 features, a minute with 64 and three with 100 or more. For the nearest groups of
+    each, :func:`~helpers.groups.nearest.nearest_groups` measures few pairs. The last trace is the sum of the singular
+    values of :math:`X_1 X_2^T`, of centred items over √n_g, so that no covariance
     matrix is made and p may exceed n_g. Of one pair, ``ot.gaussian.bures_wasserstein_distance`` of POT is the same.
     Dowson and Landau (1982), The Fréchet distance between multivariate normal distributions, Journal of Multivariate
     Analysis 12.

@@ -32,7 +32,7 @@ def influences(batch: Batch, readout: str | Callable[..., Any], *, tol: float = 
         A name of :data:`INFLUENCES`, or a function ``(x, groups) -> GroupVectors``, whose influences are those of the
         jackknife: n_g - 1 times what leaving the item out changes.
     tol
-        Of geometric medians: as of :func:`~helpers.groups.readouts.geometric_median`.
+        Where the iteration of geometric medians ends; see :func:`~helpers.groups.readouts.geometric_median`.
 
     Returns
     -------
