@@ -68,6 +68,7 @@ def test_names_fix_the_order_of_groups():
         (["a", "b", "a"], ["a"], ValueError, "group 'b' is not among names"),
         (["a", "b", "a"], ["a", "b", "b"], ValueError, "'b' occurs twice"),
         ({"a": [0, 1], "b": [1, 2]}, None, ValueError, "item 1 stands in 'a' and in 'b'"),
+        ({np.str_("a"): [0, 1], np.str_("b"): [1, 2]}, None, ValueError, "item 1 stands in 'a' and in 'b'"),
         ({"a": [0, 1, 2], "b": [2, 1]}, None, ValueError, "items 1, 2 stand in 'a' and in 'b'"),
         ({"a": [0, 1, 2], "b": []}, None, ValueError, r"groups\['b'\] has no item"),
         ({"a": [0, 1]}, None, ValueError, "item 2 stands in no group"),

@@ -218,11 +218,11 @@ def _in_order(found: np.ndarray, codes: np.ndarray, names: np.ndarray) -> tuple[
 
 def _of_lists(groups: Mapping[Any, Any], n: int) -> Membership:
     """Membership from the rows of each group."""
-    names = list(groups)
-    labels = _labels(names, "the names of groups")
+    labels = _labels(list(groups), "the names of groups")
+    names = labels.tolist()  # messages show them without NumPy's types
     codes = np.full(n, -1, dtype=np.int64)
-    for code, name in enumerate(names):
-        rows = np.asarray(groups[name])
+    for code, (name, listed) in enumerate(zip(names, groups.values(), strict=True)):
+        rows = np.asarray(listed)
         if rows.size == 0:
             raise ValueError(f"groups[{name!r}] has no item; a group needs at least one")
         if rows.ndim != 1 or rows.dtype.kind not in "iu":
