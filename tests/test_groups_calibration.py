@@ -94,6 +94,13 @@ def test_equal_items_and_groups_of_two_leave_nothing_to_try():
     assert group_regions(np.ones((400, 2)), np.repeat(np.arange(40), 10)).radii.tolist() == [0.0] * 40
 
 
+@pytest.mark.parametrize("chance", [0.01, 0.03, 0.1, 0.2, 0.3])
+def test_balls_without_extent_have_no_factor_that_is_not_a_number(chance):
+    x = 100.0 * (np.random.default_rng(0).random((2000, 1)) < chance)
+    found = group_regions(x, np.repeat(np.arange(200), 10), n_resamples=500)
+    assert np.isfinite(found.radii).all() and np.isfinite(found.corrections).all()
+
+
 @pytest.mark.parametrize("value", [-1, 0.5])
 def test_a_number_of_draws_is_a_whole_number(value):
     with pytest.raises((TypeError, ValueError), match="n_resamples"):

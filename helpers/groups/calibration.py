@@ -209,7 +209,11 @@ def _missed(
         true = limit(pool.rows)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.sum((vectors - true) ** 2, axis=1) / squared
-    ratio = np.sort(np.nan_to_num(ratio, nan=0.0, posinf=np.inf))
+    ratio = np.nan_to_num(ratio, nan=0.0, posinf=np.inf)
     width = np.sqrt(level * (1 - level) / n_groups)
+    if (
+        np.mean(np.isinf(ratio)) + 1 / n_groups >= 1 - level - width
+    ):  # balls without extent: no factor makes up for them
+        return 0.0, 1.0, (x, groups, units)
     low, middle, high = np.log(np.maximum(np.quantile(ratio, [level - width, level, min(level + width, 1)]), 1e-12))
     return float(middle), float((high - low) / 2), (x, groups, units)
