@@ -28,6 +28,20 @@ def from_folder(data_folder):
     return tasks.load_tasks(data_folder)
 
 
+@pytest.fixture(scope="session")
+def executed_book(tmp_path_factory):
+    """The small book of :mod:`mini_book`, executed: a folder that tests leave as it is."""
+    from mini_book import make_book
+
+    from helpers.book.render import chapters
+    from helpers.book.runs import Run, execute
+
+    root = make_book(tmp_path_factory.mktemp("executed"))
+    for chapter in chapters(root):
+        execute(Run(chapter, root / "_build" / "executed" / chapter.name))
+    return root
+
+
 @pytest.fixture
 def read(tmp_path_factory):
     """:func:`helpers.inputs.read` without progress, its conversions in a folder of the test."""

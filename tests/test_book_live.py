@@ -2,23 +2,21 @@
 
 import asyncio
 import re
+import shutil
 import time
 
 import nbformat
 import psutil
 import pytest
-from mini_book import make_book
 
 from helpers.book.live import FormError, Jobs, describe_chapter, form_values, parameter_code, parameter_text
-from helpers.book.runs import Run, about_run, execute, yaml_value
+from helpers.book.runs import Run, about_run, yaml_value
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    """The small book; its first chapter executed."""
-    root = make_book(tmp_path_factory.mktemp("book"))
-    execute(Run(root / "notebooks" / "01_lines.ipynb", root / "_build" / "executed" / "01_lines.ipynb"))
-    return root
+def book(executed_book, tmp_path_factory):
+    """A copy of the small book."""
+    return shutil.copytree(executed_book, tmp_path_factory.mktemp("live") / "book")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,11 +13,10 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from mini_book import ROOT, make_book
+from mini_book import ROOT
 
 from helpers.book.browser import find_browser, open_tab
-from helpers.book.render import build_book, chapters
-from helpers.book.runs import Run, execute
+from helpers.book.render import build_book
 
 pytestmark = pytest.mark.slow
 browser = pytest.mark.skipif(find_browser() is None, reason="no Chromium or Chrome is installed")
@@ -25,13 +25,10 @@ SERVE += "serve(Path(sys.argv[1]), port=int(sys.argv[2]), n_jobs=2, open_browser
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(executed_book, tmp_path_factory):
     """The small book, built and served: (process, base address, token, folder)."""
-    root = make_book(tmp_path_factory.mktemp("book"))
-    executed = root / "_build" / "executed"
-    for chapter in chapters(root):
-        execute(Run(chapter, executed / chapter.name))
-    build_book(root, executed, quiet=True)
+    root = shutil.copytree(executed_book, tmp_path_factory.mktemp("served") / "book")
+    build_book(root, root / "_build" / "executed", quiet=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

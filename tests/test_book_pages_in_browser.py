@@ -1,17 +1,17 @@
 """The rendered pages in a real browser: no violation of accessibility, nothing from elsewhere, and a PDF on paper."""
 
 import re
+import shutil
 import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from mini_book import ROOT, make_book
+from mini_book import ROOT
 
 from helpers.book.browser import find_browser, open_tab
 from helpers.book.printing import print_book, print_page
-from helpers.book.render import build_book, chapters
-from helpers.book.runs import Run, execute
+from helpers.book.render import build_book
 
 pytestmark = [
     pytest.mark.slow,
@@ -20,15 +20,13 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory):
+def book(executed_book, tmp_path_factory):
     """The small book, executed and built, with the first page of this one."""
-    root = make_book(tmp_path_factory.mktemp("book"))
+    root = shutil.copytree(executed_book, tmp_path_factory.mktemp("pages") / "book")
     front = (ROOT / "book" / "intro.md").read_text(encoding="utf-8")
     front = re.sub(r"\{glue:text\}`[^`]*`|\{cite\}`[^`]*`", "31", front)
     front = re.sub(r"\{doc\}`(?:([^<`]*) <)?([^`>]*)>?`", lambda match: match[1] or f"*{match[2]}*", front)
     (root / "book" / "intro.md").write_text(front, encoding="utf-8")
-    for chapter in chapters(root):
-        execute(Run(chapter, root / "_build" / "executed" / chapter.name))
     build_book(root, root / "_build" / "executed", quiet=True)
     return root
 

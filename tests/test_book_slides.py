@@ -6,12 +6,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from mini_book import make_book
 
 from helpers.book.browser import find_browser, open_tab
 from helpers.book.markdown import Labels, PlainMarkdown, Sources
 from helpers.book.render import outside_loads
-from helpers.book.runs import Run, execute
 from helpers.book.slides import slides_of, write_slides
 
 v4 = nbformat.v4
@@ -48,14 +46,12 @@ def test_each_heading_is_a_slide_and_each_figure_too():
 
 
 @pytest.mark.slow
-def test_the_slides_are_one_file_that_turns_pages_and_prints_one_a_page(tmp_path):
-    root = make_book(tmp_path)
+def test_the_slides_are_one_file_that_turns_pages_and_prints_one_a_page(executed_book, tmp_path):
     with pytest.raises(ValueError, match="python -m helpers run 01_lines"):
-        write_slides("01_lines", root=root)
-    execute(Run(root / "notebooks" / "01_lines.ipynb", root / "_build" / "executed" / "01_lines.ipynb"))
-    page = write_slides("01_lines", root=root)
+        write_slides("01_lines", root=executed_book, executed=tmp_path)
+    page = write_slides("01_lines", tmp_path / "slides" / "lines.html", executed_book)
     text = page.read_text(encoding="utf-8")
-    assert page == root / "_build" / "slides" / "01_lines.html" and outside_loads(page.parent) == []
+    assert page.parent == tmp_path / "slides" and outside_loads(page.parent) == []
     assert "secret" not in text and "It is 1.50 here" in text and 'alt="A rising line."' in text
     if find_browser() is None:
         pytest.skip("no Chromium or Chrome is installed: how the slides work in a browser was not tested")

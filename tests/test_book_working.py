@@ -10,23 +10,18 @@ import urllib.request
 
 import nbformat
 import pytest
-from mini_book import make_book
 
 from helpers.__main__ import main
 from helpers.book import working
 from helpers.book.browser import find_browser, open_tab
-from helpers.book.render import chapters
 from helpers.book.runs import Run, execute
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    root = make_book(tmp_path_factory.mktemp("book"))
-    for chapter in chapters(root):
-        execute(Run(chapter, root / "_build" / "executed" / chapter.name))
-    return root
+@pytest.fixture
+def book(executed_book):
+    return executed_book
 
 
 def text_of(path):
