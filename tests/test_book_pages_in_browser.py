@@ -24,8 +24,9 @@ def book(executed_book, tmp_path_factory):
     """The small book, executed and built, with the first page of this one."""
     root = shutil.copytree(executed_book, tmp_path_factory.mktemp("pages") / "book")
     front = (ROOT / "book" / "intro.md").read_text(encoding="utf-8")
-    front = re.sub(r"\{glue:text\}`[^`]*`|\{cite\}`[^`]*`", "31", front)
+    front = re.sub(r"\{glue:text\}`[^`]*`|\{cite\}`[^`]*`", "31", front)  # what it refers to is not in this book
     front = re.sub(r"\{doc\}`(?:([^<`]*) <)?([^`>]*)>?`", lambda match: match[1] or f"*{match[2]}*", front)
+    front = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"*\1*", front)
     (root / "book" / "intro.md").write_text(front, encoding="utf-8")
     build_book(root, root / "_build" / "executed", quiet=True)
     return root
