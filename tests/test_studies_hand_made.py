@@ -3,7 +3,6 @@
 import pandas as pd
 import pytest
 
-from helpers.book.data import table
 from helpers.clients import SCORE_METRICS, simulate, split
 from helpers.studies import hand_made
 
@@ -42,6 +41,6 @@ def test_scores_are_of_every_metric_and_part():
 
 
 def test_the_recorded_tables_belong_together():
-    found = hand_made.beside_encoders(table("results/clients_hand_made.csv"), table("results/clients_runs.csv"))
+    found = hand_made.recorded_beside_encoders()
     assert len(found) == 17 and found.notna().all(axis=None)
     assert len(hand_made.encoders_figure(found).lines) == 2

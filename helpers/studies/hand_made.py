@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from helpers.book.data import table
 from helpers.book.style import INK
 from helpers.clients import SCORE_METRICS, Clients, hand_made
 from helpers.clients.scoring import score_splits
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["beside_encoders", "encoders_figure", "gain_facts", "score_by_hand"]
+__all__ = ["beside_encoders", "encoders_figure", "gain_facts", "recorded_beside_encoders", "score_by_hand"]
 
 SCORERS = ("logistic", "fast")
 
@@ -89,12 +90,17 @@ def beside_encoders(by_hand: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return wide.assign(chosen=chosen, best=of["accuracy_test"].max()).rename_axis(columns=None)
 
 
-def gain_facts(table: pd.DataFrame, scorer: str = "fast", *, rng: int | np.random.Generator = 0) -> dict[str, Any]:
+def recorded_beside_encoders() -> pd.DataFrame:
+    """:func:`beside_encoders` of the recorded sweep."""
+    return beside_encoders(table("results/clients_hand_made.csv"), table("results/clients_runs.csv"))
+
+
+def gain_facts(beside: pd.DataFrame, scorer: str = "fast", *, rng: int | np.random.Generator = 0) -> dict[str, Any]:
     """Facts about :func:`beside_encoders` that the text names.
 
     Parameters
     ----------
-    table
+    beside
         What :func:`beside_encoders` returns.
     scorer
         Scorer of the hand-made features.
@@ -110,26 +116,26 @@ def gain_facts(table: pd.DataFrame, scorer: str = "fast", *, rng: int | np.rando
     """
     from helpers.inference import paired
 
-    found = paired(100 * table[scorer], 100 * table["chosen"], rng=rng)
+    found = paired(100 * beside[scorer], 100 * beside["chosen"], rng=rng)
     return {
-        "experiments": len(table),
-        "accuracy": table[scorer].mean(),
-        "chosen": table["chosen"].mean(),
-        "best": table["best"].mean(),
+        "experiments": len(beside),
+        "accuracy": beside[scorer].mean(),
+        "chosen": beside["chosen"].mean(),
+        "best": beside["best"].mean(),
         "gain": found.difference,
         "ci_low": found.low,
         "ci_high": found.high,
         "verdict": found.verdict,
-        "beaten": int((table[scorer] > table["best"]).sum()),
+        "beaten": int((beside[scorer] > beside["best"]).sum()),
     }
 
 
-def encoders_figure(table: pd.DataFrame, scorer: str = "fast") -> Axes:
+def encoders_figure(beside: pd.DataFrame, scorer: str = "fast") -> Axes:
     """Accuracy of the best encoder of each experiment (across) against that of hand-made features (up)."""
     import matplotlib.pyplot as plt
 
     _, ax = plt.subplots(figsize=(4.4, 4.0))
-    ax.plot(table["best"], table[scorer], "o", ms=5)
-    ax.axline((table["best"].mean(), table["best"].mean()), slope=1, color=INK, lw=1)
+    ax.plot(beside["best"], beside[scorer], "o", ms=5)
+    ax.axline((beside["best"].mean(), beside["best"].mean()), slope=1, color=INK, lw=1)
     ax.set(xlabel="best of six encoders, chosen on test clients", ylabel="features made by hand")
     return ax
