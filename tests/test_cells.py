@@ -32,9 +32,6 @@ class Counts(NamedTuple):
 LIMITS = Counts(25, 0, 0, 0, 0, 0)
 WIDEST, LONGEST, MOST_GLUED, MOST_WORDS = 80, 40, 3, 3
 
-#: Chapters that are still beyond a limit, and where they stand: these numbers may only fall. A new chapter has none.
-CEILINGS = {}
-
 
 def cells_of(notebook):
     """Cells as (type, source, tags, whether it is part of a solution)."""
@@ -107,15 +104,7 @@ CHAPTERS = pytest.mark.parametrize("chapter", chapters(), ids=lambda path: path.
 
 @CHAPTERS
 def test_a_chapter_shows_its_ideas_and_calls_the_rest(chapter):
-    assert beyond(count(chapter), CEILINGS.get(chapter.stem, LIMITS)) == []
-
-
-def test_a_ceiling_falls_with_its_chapter_and_goes_when_the_limits_are_reached():
-    found = {path.stem: count(path) for path in chapters()}
-    assert set(CEILINGS) <= set(found)
-    lower = {name: found[name] for name, most in CEILINGS.items() if found[name] != most}
-    assert lower == {}, "write the numbers that are reached into CEILINGS"
-    assert [name for name in CEILINGS if not beyond(found[name], LIMITS)] == [], "take these out of CEILINGS"
+    assert beyond(count(chapter), LIMITS) == []
 
 
 # How a chapter opens and ends
@@ -169,7 +158,7 @@ def ending_faults(chapter):
 
 @pytest.mark.parametrize(
     "chapter",
-    [path for path in chapters() if path.stem not in CEILINGS and re.match(r"\d", path.stem)],
+    [path for path in chapters() if re.match(r"\d", path.stem)],
     ids=lambda path: path.stem,
 )
 def test_a_chapter_opens_with_a_box_and_ends_with_what_to_keep_and_exercises(chapter):
