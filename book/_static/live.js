@@ -236,11 +236,13 @@
       const parts = result.outputs.map((output) => fromOutput(output, cell.alt || "Figure of the new run")).filter(Boolean);
       if (!parts.length && !old) continue;
       const box = make("div", { class: "cell_output live-result" }, ...parts);
-      const fresh = make("div", { class: "live-new" }, make("p", { class: "live-label" }, label), box);
+      const side = (name, words, inside) => // wide tables scroll inside their side: keys have to reach it
+        make("div", { class: name, role: "group", tabindex: "0", "aria-label": words }, make("p", { class: "live-label" }, words), inside);
+      const fresh = side("live-new", label, box);
       const pair = make("div", { class: "live-pair" });
       if (old) {
         old.replaceWith(pair);
-        pair.append(make("div", { class: "live-old" }, make("p", { class: "live-label" }, "On the page"), old));
+        pair.append(side("live-old", "On the page", old));
       } else place.append(pair);
       pair.append(fresh);
       typeset(box);
