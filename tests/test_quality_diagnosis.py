@@ -38,7 +38,7 @@ def test_each_fault_is_named_and_no_other(finding):
 
 def test_every_finding_has_words_a_damage_and_a_remedy():
     assert list(DAMAGES) == list(dict.fromkeys(DAMAGES)) and set(DAMAGES) == set(FINDINGS)
-    assert set(REMEDIES) == set(FINDINGS) - {"duplicates"}
+    assert set(REMEDIES) == set(FINDINGS)
 
 
 def test_healthy_spaces_have_a_finding_no_more_often_than_one_in_twenty():
@@ -110,6 +110,36 @@ def test_groups_of_duplicates_are_no_crowd_but_a_crowd_among_them_is():
     assert diagnose(x).findings == ["duplicates"]
     x[rng.choice(300, 60, replace=False)] = x[0]
     assert diagnose(x).findings == ["token collapse", "duplicates"]
+
+
+@pytest.mark.parametrize("rank", [1, 2, 4, 16])
+def test_few_directions_are_no_clusters_and_no_forgotten_normalisation(rank):
+    rng = np.random.default_rng(rank)
+    x = rng.normal(size=(600, rank)) @ rng.normal(size=(rank, 96))
+    assert diagnose(x).findings == diagnose(x + 1e-3 * rng.normal(size=x.shape)).findings == ["dimensional collapse"]
+    dead = np.hstack([rng.normal(size=(600, 16)), np.zeros((600, 80))])
+    assert diagnose(dead).findings == ["dimensional collapse"]
+
+
+def test_groups_with_much_variance_within_are_healthy():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(10, 96))[rng.integers(0, 10, 800)] + 0.7 * rng.normal(size=(800, 96))
+    assert diagnose(x).findings == []
+
+
+def test_rows_that_differ_by_rounding_are_duplicates():
+    x, rng = plain(400), np.random.default_rng(0)
+    for size in (1e-6, 1e-5, 3e-4):  # of entries that are about a tenth
+        y = x.copy()
+        y[300:] = x[:100] + 0.1 * size * rng.normal(size=(100, 96))
+        found = diagnose(y)
+        assert found.findings == ["duplicates"] and found.table.loc["duplicates", "after"] < 0.02
+
+
+def test_an_offset_matters_to_cosines_alone():
+    x = np.random.default_rng(0).normal(size=(400, 64)) + 20
+    assert diagnose(x, metric="euclidean").findings == [] and diagnose(x).findings == ["complete collapse"]
+    assert diagnose(x + 1e5, metric="euclidean").findings == ["complete collapse"]
 
 
 def test_a_book_that_is_used_evenly_has_a_share_near_one():

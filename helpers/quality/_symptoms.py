@@ -10,10 +10,12 @@ import numpy as np
 from helpers.arrays import unit_rows
 from helpers.quality._space import Neighbours, metric_rows
 
-__all__ = ["SYMPTOMS", "Symptoms"]
+__all__ = ["CLOSE", "SYMPTOMS", "Symptoms"]
 
 K = 10
 NEAR = 0.05  # of the root mean squared distance: at one place
+CLOSE = 1e-3  # of the same: half precision does not tell rows apart
+APART = 5.0  # times the usual distance to the third neighbour: a line of points has smaller gaps by chance
 FEW = 10  # objects that a cluster has at least on average
 
 
@@ -94,15 +96,23 @@ class Symptoms:
 
     @cached_property
     def parts(self) -> np.ndarray:
-        """Components of the graph of three nearest neighbours by distance."""
-        from scipy.sparse import coo_array
+        """Components of the graph of three nearest neighbours and of all pairs within a few times their distance."""
+        from scipy.sparse import csr_array
         from scipy.sparse.csgraph import connected_components
 
         near = self.by_angle if self.metric == "dot" else self.neighbours
-        index = near.index[:, :3]
-        m = len(index)
-        ends = (np.repeat(np.arange(m), index.shape[1]), index.ravel())
-        return connected_components(coo_array((np.ones(index.size), ends), shape=(m, m)), directed=False)[1]
+        index, distance = near.index[:, :3], near.distance[:, :3]
+        joined = self._squares <= (APART * np.median(distance[:, -1])) ** 2
+        joined[np.arange(len(index))[:, None], index] = True
+        return connected_components(csr_array(joined), directed=False)[1]
+
+    @property
+    def opposite(self) -> bool:
+        """Whether there are two components, and their means point in opposite directions."""
+        if self.parts.max() != 1:
+            return False
+        first, second = (self.rows[self.parts == part].mean(axis=0) for part in (0, 1))
+        return bool(first @ second < -0.95 * np.linalg.norm(first) * np.linalg.norm(second))
 
     @cached_property
     def within(self) -> np.ndarray:
@@ -143,13 +153,23 @@ class Symptoms:
         return -float(np.log(max(np.sum(self.within**2) / max(np.sum(self.centred**2), 1e-300), 1e-12)))
 
     @cached_property
+    def _squares(self) -> np.ndarray:
+        """Squared distances of all pairs."""
+        square = np.sum(self.centred**2, axis=1)
+        return np.maximum(square[:, None] + square - 2 * self.centred @ self.centred.T, 0)
+
+    @cached_property
+    def close(self) -> float:
+        """Share of rows that have another one at nearly their place."""
+        near = self.by_angle if self.metric == "dot" else self.neighbours
+        return float(np.mean(near.distance[:, 0] < CLOSE * self.rms))
+
+    @cached_property
     def crowd(self) -> np.ndarray:
         """The most rows that are at one place."""
         if self.rms == 0:
             return np.arange(len(self.x))
-        near = self.rows - self.rows.mean(axis=0)
-        square = np.sum(near**2, axis=1)
-        apart = square[:, None] + square - 2 * near @ near.T <= (NEAR * self.rms) ** 2
+        apart = self._squares <= (NEAR * self.rms) ** 2
         return np.flatnonzero(apart[int(np.argmax(apart.sum(axis=1)))])
 
     def clump(self) -> float:

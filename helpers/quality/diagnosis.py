@@ -23,6 +23,7 @@ __all__ = ["FINDINGS", "Diagnosis", "diagnose"]
 
 SAMPLE = 500
 LEAST = 30  # objects
+ROUNDING = 6.0  # decades of the mean cosine: differences of a thousandth of the length, as half precision leaves
 ROUNDED = 1e-3  # of the way from the median to the threshold: recorded numbers are rounded
 
 FINDINGS = {
@@ -139,8 +140,9 @@ def diagnose(
     Notes
     -----
     A fraction of a second for up to 500 objects, and O(n p) for the duplicates of all.
-    What it misses: a collapse in which more than two thirds of the directions are left; hubs of a few per cent of the
-    neighbours; several faults of which one hides the other; anything that only labels can tell.
+    What it misses: a collapse in which more than two thirds of the directions are left, or one without a cliff in the
+    spectrum; hubs of a few per cent of the neighbours; several faults of which one hides the other; codes that are
+    compared as numbers; anything that only labels can tell. Thresholds of more than 512 features are those of 512.
 
     Examples
     --------
@@ -305,13 +307,20 @@ class _Case:
                 x = np.delete(x, space.rogues, axis=1)
                 x = x[x.any(axis=1)]
                 space = Symptoms(x, space.metric)
-            if self.look("complete collapse", ["cone"], [space.cone()]):
+            # Euclidean distances do not see where the middle is, as long as differences are no rounding.
+            cone = space.cone()
+            if self.look(
+                "complete collapse", ["cone"], [0.0 if self.metric == "euclidean" and cone < ROUNDING else cone]
+            ):
                 self.treat("complete collapse", space, Symptoms.cone)
                 return
             space = self.lengths(x, space)
         else:
             self.codes(x)
-        if self.look("cluster collapse", ["clusters"], [space.clusters()]):
+        clusters = space.clusters()
+        if clusters and self.rows.get("normalisation forgotten", EMPTY)["found"]:  # a line has two directions
+            clusters = 0.0 if space.opposite else min(clusters, Symptoms(x, "euclidean").clusters())
+        if self.look("cluster collapse", ["clusters"], [clusters]):
             self.treat("cluster collapse", space, Symptoms.clusters)
             self.notes.append("Within the clusters nothing was looked for.")
             return
@@ -323,13 +332,17 @@ class _Case:
         if self.look("dimensional collapse", ["cliff", "steep"], [rest.cliff(), rest.steep()]):
             self.treat("dimensional collapse", rest, SYMPTOMS[self.rows["dimensional collapse"]["symptom"]])
             self.rows["token collapse"]["found"] &= not crowded
-            if self.rows.get("rogue dimensions", EMPTY)["found"]:
-                self.rows["rogue dimensions"]["found"] = False
-                self.notes.append("Single coordinates stand out, as they do where few directions are left.")
+            for effect in ("rogue dimensions", "normalisation forgotten"):
+                if self.rows.get(effect, EMPTY)["found"]:
+                    self.rows[effect]["found"] = False
+                    self.notes.append(f"The symptom of {effect} is there too, as it is where few directions are left.")
             return  # few directions make hubs, too
         if crowded:
             self.treat("token collapse", space, Symptoms.clump)
         space = rest
+        known = self.rows.get("duplicates", EMPTY)
+        if not known["found"] and self.look("duplicates", ["duplicates"], [np.nanmax([space.close, known["value"]])]):
+            self.treat("duplicates", space, lambda after: after.close)
         if self.look("hubs", ["hub", "hubs"], [space.hub(), space.hubs()]):
             self.treat("hubs", space, SYMPTOMS[self.rows["hubs"]["symptom"]])
 
@@ -394,7 +407,7 @@ def _cleaned(x: Any) -> tuple[np.ndarray, list[str]]:
     if constant.any() and not constant.all():
         notes.append(f"{int(constant.sum())} of {x.shape[1]} features are constant, the first {np.argmax(constant)}.")
     dead = constant & (x[0] == 0)
-    if dead.any() and (~dead).sum() >= 2:
+    if dead.any() and dead.sum() * 4 <= len(dead):  # more of them are directions that are lost
         x = x[:, ~dead]
     return x, notes
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from helpers.arrays import unit_rows
-from helpers.quality._symptoms import Symptoms
+from helpers.quality._symptoms import CLOSE, Symptoms
 
 __all__ = ["REMEDIES"]
 
@@ -51,6 +51,14 @@ def _token(space: Symptoms) -> tuple[Symptoms, str, str]:
     after = Symptoms(np.delete(space.x, crowd, axis=0), space.metric)
     words = f"{len(crowd)} of {len(space.x)} objects that were looked at are at one place"
     return after, "leave these objects out of searches, and train on the domain that they are from", words
+
+
+def _duplicates(space: Symptoms) -> tuple[Symptoms, str, str]:
+    near = space.by_angle if space.metric == "dot" else space.neighbours
+    close = near.distance[:, 0] < CLOSE * space.rms
+    again = close & (near.index[:, 0] < np.arange(len(space.x)))
+    words = f"{int(close.sum())} of {len(space.x)} rows that were looked at are others but for less than a thousandth"
+    return Symptoms(space.x[~again], space.metric), "keep one object of each group of nearly equal ones", words
 
 
 def _codebook(codes: np.ndarray, n_codes: int, x: np.ndarray | None) -> tuple[float, str, str]:
@@ -121,9 +129,10 @@ REMEDIES: dict[str, Any] = {
     "cluster collapse": _cluster,
     "token collapse": _token,
     "codebook collapse": _codebook,
+    "duplicates": _duplicates,
     "rogue dimensions": _rogue,
     "normalisation forgotten": _unnormalised,
     "wrong metric": _metric,
     "hubs": _hubs,
 }
-"""Finding → function of the space that gives the space after the remedy, what it is, and what it changed, in words."""
+"""Finding → function of the space, or of codes: the space after the remedy, what that is, what it changed in words."""
