@@ -107,7 +107,9 @@ def test_codes_that_are_not_used_are_counted_and_k_means_is_tried():
 def test_groups_of_duplicates_are_no_crowd_but_a_crowd_among_them_is():
     rng = np.random.default_rng(0)
     x = plain()[np.repeat(np.arange(100), 3)]
-    assert diagnose(x).findings == ["duplicates"]
+    found = diagnose(x)
+    assert found.findings == ["duplicates"] and found.table.loc["duplicates", "value"] == 1
+    assert "300 of 300 rows" in found.sentences[0]
     x[rng.choice(300, 60, replace=False)] = x[0]
     assert diagnose(x).findings == ["token collapse", "duplicates"]
 

@@ -280,6 +280,10 @@ class _Case:
             count = max(sizes[crowd] * few / len(x) / usual, 1)
             if self.look("token collapse", ["clump"], [math.log(count)]):
                 self._leave_out("token collapse", int(sizes[crowd]), len(x))
+            elif self.rows["duplicates"]["found"]:
+                repeated = sizes[sizes > 1]
+                self.rows["duplicates"]["value"] = float(repeated.sum()) / len(x)
+                self._leave_out("duplicates", int(repeated.sum()), len(x))
         rows = x[np.sort(first)]
         if len(rows) < LEAST:
             self.notes.append(f"Only {len(rows)} rows differ; nothing else was looked for.")
