@@ -34,3 +34,16 @@ def test_figures_show_every_cell_and_method(ours):
     styles = {line.get_label(): line.get_linestyle() for line in axes[0, 0].lines}
     assert styles == {"a": "-", "b": "--"}
     plt.close("all")
+
+
+def test_mean_ranks_of_a_single_cell_are_a_word_and_of_two_a_diagram(ours):
+    import matplotlib.pyplot as plt
+
+    lone = figures.figure_mean_ranks(cell("e/a", "S", 0.02))
+    assert [text.get_text() for text in lone.texts] == [
+        "One cell is too few to compare mean ranks; at least two are needed."
+    ]
+    both = figures.figure_mean_ranks(ours[ours["encoder"] == "e/a"])
+    assert sum(name in text.get_text() for text in both.texts for name in ("masked QP", "last layer")) == 2
+    assert len(figures.figure_cell_gains(cell("e/a", "S", 0.02)).get_yticklabels()) == 1
+    plt.close("all")

@@ -1,6 +1,7 @@
 """What the page with our own table shows: counts, ranks, costs and verdicts of made-up cells, by hand."""
 
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_the_method_that_is_first_in_most_cells_has_the_best_mean_rank(ours):
     ranks = study.table_mean_ranks(winning, n_resamples=50)
     facts = study.facts_of_mean_ranks(ranks, winning, "real_", agreement=True)
     assert facts["real_first"] == "masked QP" and facts["real_first_rank"] == 1
-    assert facts["real_first_share"] == 100 and facts["real_kendall_w"] == pytest.approx(1)
+    assert facts["real_first_share"] == "100" and facts["real_kendall_w"] == "1.00"
     assert "kendall_w" not in study.facts_of_mean_ranks(ranks, winning)
     lone = study.table_mean_ranks(winning[winning["task"] == "S"], n_resamples=50)
     assert lone["mean rank"].equals(ranks["mean rank"]) and lone["ci_low"].isna().all()
@@ -136,3 +137,54 @@ def test_what_stands_alone_is_counted_and_one_task_has_no_interval():
     facts = study.facts_of_pooler({"S": 0.2, "T": -0.1, "U": 0.1})
     assert (facts["alone_share"], facts["alone_all"]) == (2, 3) and facts["alone"].startswith("+0.07 [")
     assert study.facts_of_pooler({"S": 0.2})["alone"] == "not known"
+
+
+def sizes_of_tables():
+    """One cell, one encoder on two tasks, two encoders on one task."""
+    return {"cell": [("e/a", "S")], "tasks": [("e/a", "S"), ("e/a", "T")], "encoders": [("e/a", "S"), ("e/b", "S")]}
+
+
+@pytest.mark.parametrize("few", sizes_of_tables().values(), ids=sizes_of_tables())
+def test_a_table_of_one_or_two_cells_has_its_counts_ranks_and_verdicts(few):
+    part = pd.concat([cell(*names, 0.02) for names in few], ignore_index=True)
+    ranks = study.table_mean_ranks(part, n_resamples=50)
+    facts = study.facts_of_mean_ranks(ranks, part, agreement=True)
+    assert (facts["first"], facts["first_rank"]) == ("masked QP", 1)
+    lone = len(few) == 1
+    assert facts["first_share"] == ("—" if lone else "100")
+    assert facts["kendall_w"] == ("—" if lone else "1.00") and (facts["friedman_p"] == "—") == lone
+    assert ranks["ci_low"].isna().all() == lone
+    counts = study.count_outcomes(part, "n")
+    assert counts["n_cells"] == len(few) and counts["n_better_last"] == len(few) * (len(fusion.PUBLISHED) - 1)
+    judged = study.judge_fusion(part, "few", n_resamples=50)
+    one_task = len({task for _, task in few}) == 1
+    assert (set(judged["verdict"]) == {"not testable here"}) == one_task
+    assert len(study.table_documentation({"few": judged})) == len(fusion.CLAIMS)
+
+
+def test_ranks_are_not_tested_where_all_methods_are_equal():
+    equal = pd.concat([cell("e/a", "S"), cell("e/b", "S")], ignore_index=True)
+    facts = study.facts_of_mean_ranks(study.table_mean_ranks(equal, n_resamples=20), equal, agreement=True)
+    assert facts["friedman_p"] == facts["kendall_w"] == "—"
+
+
+def test_choices_that_cannot_work_are_refused_before_a_task_is_loaded(tmp_path):
+    def refused(error, match, poolings=None, n_fit=10, n_resamples=10, max_length=None, **grids):
+        methods = partial(fusion.fusion_methods, **grids)
+        reading = {"store": tmp_path, "progress": False, "max_length": max_length}
+        poolings = {"encoders/bert": "mean"} if poolings is None else poolings
+        with pytest.raises(error, match=match):
+            study.check_choices(poolings, methods, n_fit=n_fit, n_resamples=n_resamples, **reading)
+
+    refused(ValueError, "encoders is empty; at least one folder", poolings={})
+    refused(ValueError, "n_fit is 9; it must be at least 10", n_fit=9)
+    refused(ValueError, "n_resamples is 1; it must be at least 10", n_resamples=1)
+    refused(TypeError, "n_fit is 10.5; a whole number is needed", n_fit=10.5)
+    refused(ValueError, "max_length is 4096; .* tokens at most", max_length=4096)
+    refused(FileNotFoundError, "there is no such folder", poolings={"./nowhere": "mean"})
+    refused(ValueError, "n_clusters is empty or too large; it needs a value of at most", n_clusters=[400])
+    refused(ValueError, "lambdas is empty", lambdas=[])
+    refused(ValueError, "a value of lambdas is -1; a finite number of at least 0", lambdas=[-1])
+    refused(ValueError, "a value of n_selected is 0; it must be at least 1", n_selected=[0])
+    methods = partial(fusion.fusion_methods, lambdas=[0.1])
+    study.check_choices({"encoders/bert": "mean"}, methods, n_fit=10, n_resamples=10, store=tmp_path, progress=False)

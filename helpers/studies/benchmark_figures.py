@@ -22,7 +22,7 @@ from helpers.studies.benchmark_page import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["figure_cell", "figure_cell_gains", "figure_depth_curves", "figure_gain_spread"]
+__all__ = ["figure_cell", "figure_cell_gains", "figure_depth_curves", "figure_gain_spread", "figure_mean_ranks"]
 
 
 def figure_cell(cell: tuple[str, str], one: fusion.Fusion) -> Any:
@@ -73,7 +73,7 @@ def figure_cell_gains(part: pd.DataFrame) -> Any:
     text = text.where(gain_verdicts(part, "last") != "not distinguishable", "(" + text + ")")
     for word, then in ((" + ", "\n+ "), ("mean of ", "mean of\n"), (", ", ",\n"), ("by ", "by\n")):
         gain = gain.rename(columns=lambda name, word=word, then=then: name.replace(word, then))
-    _, ax = plt.subplots(figsize=(7.6, 0.9 + 0.33 * len(gain)))
+    _, ax = plt.subplots(figsize=(7.6, max(2.2, 0.9 + 0.33 * len(gain))))
     colors = {"cmap": "PuOr", "center": 0, "vmin": -20, "vmax": 20, "cbar": False}
     lines = {"linewidths": 0.5, "linecolor": "none", "annot_kws": {"size": 7}}
     shown = gain.set_axis([f"{encoder}, {task}" for encoder, task in gain.index])
@@ -124,6 +124,28 @@ def figure_gain_spread(parts: Mapping[str, pd.DataFrame]) -> Any:
     fig.supxlabel("gain, points", fontsize=10, color=INK)
     sns.despine(fig, left=True)
     return axes
+
+
+def figure_mean_ranks(part: pd.DataFrame) -> Any:
+    """Mean ranks of the published methods with their critical difference; of a single cell a word in its place.
+
+    Parameters
+    ----------
+    part
+        Table as for :func:`wide_scores`.
+    """
+    import matplotlib.pyplot as plt
+
+    from helpers.inference import critical_difference_diagram
+
+    cells = wide_scores(part)
+    if len(cells) > 1:
+        return critical_difference_diagram(cells)
+    _, ax = plt.subplots(figsize=(6, 0.8))
+    ax.axis("off")
+    said = "One cell is too few to compare mean ranks; at least two are needed."
+    ax.text(0.5, 0.5, said, ha="center", va="center", color=INK, fontsize=10)
+    return ax
 
 
 def figure_depth_curves(parts: Mapping[str, pd.DataFrame]) -> Any:

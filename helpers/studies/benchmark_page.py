@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.arrays import check_count
 from helpers.book.data import table as recorded_table
 from helpers.inference import CLAIM_VERDICTS, verdict_of
 from helpers.studies import fusion
@@ -25,6 +26,7 @@ __all__ = [
     "METHOD_NAMES",
     "cell_layers",
     "cell_methods",
+    "check_choices",
     "check_leaderboard",
     "count_outcomes",
     "facts_of_cell",
@@ -94,6 +96,43 @@ def short_name(name: str) -> str:
 
 
 # Cells
+
+
+def check_choices(
+    poolings: Mapping[str, str | Sequence[str]],
+    methods: Callable[[int], Mapping[str, fusion.Method]],
+    *,
+    n_fit: int,
+    n_resamples: int,
+    **reading: Any,
+) -> None:
+    """Refuse within seconds what the experiment could not do: every encoder reads one short text.
+
+    Parameters
+    ----------
+    poolings
+        Pooling, or several, of each encoder by its folder or name on the hub.
+    methods
+        Function from the number of representations to methods, as for :func:`helpers.studies.fusion.score_methods`.
+    n_fit, n_resamples
+        Training texts, at least 10, and bootstrap draws, at least 10.
+    **reading
+        Options of :func:`helpers.encoders.extraction.extract`.
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError
+        If there is no encoder, a number is too small, an encoder is not there or cannot be read in that way, or a grid
+        of parameters suits none of its representations.
+    """
+    from helpers.encoders.extraction import extract
+
+    if not poolings:
+        raise ValueError("encoders is empty; at least one folder or name on the hub is needed")
+    check_count(n_fit, "n_fit", least=10)
+    check_count(n_resamples, "n_resamples", least=10)
+    for encoder, pooling in poolings.items():
+        methods(len(extract(encoder, ["One short text."], pooling=pooling, **reading)))
 
 
 def table_tasks(loaded: Mapping[str, Any]) -> pd.DataFrame:
@@ -503,7 +542,7 @@ def facts_of_cell(cell: tuple[str, str], one: fusion.Fusion) -> dict[str, Any]:
 def facts_of_mean_ranks(
     ranks: pd.DataFrame, part: pd.DataFrame, prefix: str = "", *, agreement: bool = False
 ) -> dict[str, Any]:
-    """Who has the best mean rank, how often under resampling, and what Friedman's test says.
+    """Who has the best mean rank, how often under resampling, and what Friedman's test says, in words.
 
     Parameters
     ----------
@@ -515,14 +554,22 @@ def facts_of_mean_ranks(
         First part of the names.
     agreement
         Whether Kendall's coefficient of agreement is given too.
+
+    Returns
+    -------
+    dict
+        ``first`` and ``first_rank``; ``first_share`` of draws in per cent, ``friedman_p`` and ``kendall_w`` as they are
+        written, a dash where there is a single cell, or where all methods are equal in every cell.
     """
     from helpers.inference import friedman
 
-    best, test = ranks.iloc[0], friedman(wide_scores(part))
-    found = {"first": ranks.index[0], "first_rank": best["mean rank"]}
-    found |= {"first_share": 100 * best["first in share of draws"], "friedman_p": test.f_p}
-    found |= {"kendall_w": test.kendall_w} if agreement else {}
-    return {f"{prefix}{name}": value for name, value in found.items()}
+    cells, share = wide_scores(part), 100 * ranks["first in share of draws"].iloc[0]
+    found = {"first": ranks.index[0], "first_rank": ranks["mean rank"].iloc[0]}
+    found |= {"first_share": "—" if np.isnan(share) else f"{share:.0f}", "friedman_p": "—", "kendall_w": "—"}
+    if len(cells) > 1 and (cells.nunique(axis=1) > 1).any():
+        test = friedman(cells)
+        found |= {"friedman_p": f"{test.f_p:.2g}", "kendall_w": f"{test.kendall_w:.2f}"}
+    return {f"{prefix}{name}": value for name, value in found.items() if agreement or name != "kendall_w"}
 
 
 def facts_of_fusing_costs(costs: pd.DataFrame, reading: float) -> dict[str, float]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from helpers.arrays import integer_seed
+from helpers.arrays import check_count, check_not_negative, integer_seed
 from helpers.inference import Claim
 
 if TYPE_CHECKING:
@@ -171,8 +171,8 @@ def fusion_methods(
 
     Raises
     ------
-    ValueError
-        If a grid has no value left.
+    TypeError, ValueError
+        If a grid has no value left, λ is negative or not finite, or a number is no whole one of at least 1.
 
     Examples
     --------
@@ -183,12 +183,15 @@ def fusion_methods(
     from helpers import ensembles as e
 
     seed = integer_seed(rng)
-    grids = {"lambdas": list(lambdas), "n_clusters": list(n_clusters), "n_selected": list(n_selected)}
-    for name in ("n_clusters", "n_selected"):
-        grids[name] = [value for value in grids[name] if value <= n_layers]
+    for value in lambdas:
+        check_not_negative(value, "a value of lambdas")
+    grids = {"lambdas": list(lambdas)}
+    for name, values in (("n_clusters", n_clusters), ("n_selected", n_selected)):
+        grids[name] = [value for value in values if check_count(value, f"a value of {name}") <= n_layers]
     for name, values in grids.items():
         if not values:
-            raise ValueError(f"{name} has no value that suits {n_layers} representations")
+            most = "" if name == "lambdas" else f" of at most {n_layers}, as many as there are representations"
+            raise ValueError(f"{name} is empty or too large; it needs a value{most}")
     lam = {"lam": grids["lambdas"]}
     return {
         "last_layer": Method(e.LastLayer()),
