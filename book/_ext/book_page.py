@@ -11,6 +11,8 @@ from docutils import nodes
 
 INTERVAL = re.compile(r"(\d) \[([+\-\N{MINUS SIGN}]?\d[\d.]*), ([+\-\N{MINUS SIGN}]?\d[\d.]*)\]")
 
+EMPTY_HEADER = re.compile(r'<th( class="blank[^"]*")?\s*>(?:&nbsp;|\s)*</th>')
+
 
 def drop_repeated_scripts(app, pagename, templatename, context, doctree):
     """Sphinx registers inline scripts twice; the second ``const`` is an error in the browser's console."""
@@ -33,6 +35,12 @@ def name_items_of_lists(app, pagename, templatename, context, doctree):
     """Entries of a bibliography stand in a list; docutils gives them a role that is deprecated instead."""
     if "body" in context:
         context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def name_no_empty_headers(app, pagename, templatename, context, doctree):
+    """The corner of a data frame is no header of anything; read aloud, an empty one would puzzle."""
+    if "body" in context:
+        context["body"] = EMPTY_HEADER.sub(r"<td\1></td>", context["body"])
 
 
 def name_cells(app, doctree):
@@ -77,6 +85,7 @@ def setup(app):
     app.connect("doctree-read", name_cells)
     app.connect("html-page-context", keep_intervals_together)
     app.connect("html-page-context", name_items_of_lists)
+    app.connect("html-page-context", name_no_empty_headers)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     # A changed repair or style renders all pages again: without a changed page, Sphinx would copy neither.
     book = Path(app.srcdir) / "book"

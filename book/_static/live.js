@@ -45,6 +45,9 @@
   function fromHtml(html) {
     const box = make("div", { class: "output text_html" });
     box.innerHTML = html;
+    for (const header of box.querySelectorAll("th")) { // the corner of a data frame is no header of anything
+      if (!header.textContent.trim()) header.replaceWith(make("td", { class: header.className || null }));
+    }
     for (const old of box.querySelectorAll("script")) {
       const fresh = document.createElement("script"); // those of innerHTML are not run
       for (const { name, value } of old.attributes) fresh.setAttribute(name, value);
