@@ -5,8 +5,10 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import tolerance
 from report_data import halves
 
+from helpers.book.data import table
 from helpers.report import (
     BEST,
     PLAIN,
@@ -258,3 +260,12 @@ def test_a_decision_follows_the_verdict_and_the_sentence_says_it():
         assert decisions.use == ("QP" if verdict == "better" else "a")
         said = verdict_in_words(evaluation, table, gain, decisions)
         assert words in said.split("\n\n")[-1] and f"a (2 of 3 folds) and b (1 of 3 folds): **{verdict}**" in said
+
+
+def test_two_hundred_recorded_reports_on_permuted_labels_keep_the_level():
+    found = table("results/permuted_labels.csv")
+    assert len(found) == 200 and not found.duplicated(["seed", "report"]).any()
+    wrong = (found["verdict"] != "not distinguishable").mean()
+    # All intervals of a report hold together with probability .95, so that fewer may be wrong.
+    assert wrong <= 0.05 + tolerance.of_a_share(0.05, 200)
+    assert (found["decided"] > 0).mean() <= 0.05 + tolerance.of_a_share(0.05, 200)
