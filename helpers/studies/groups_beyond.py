@@ -496,10 +496,13 @@ def facts(recorded: pd.DataFrame) -> dict[str, Any]:
     -------
     dict
         As :func:`count_verdicts`; ``fair_learned_better`` and ``fair_learned_worse`` hold learned readouts against the
-        mean of trained items.
+        mean of trained items; ``seeds`` of each training, and ``seed_sd``, the median over learned readouts elsewhere
+        of the standard deviation of their gain from seed to seed, in points.
     """
     fair = count_verdicts(judge_gains(recorded, reference="learned centroid"))
-    out = count_verdicts(judge_gains(recorded))
+    learned = recorded[(recorded["source"] == "out") & recorded["method"].isin(LEARNED_NAMES)]
+    of_seeds = learned[learned["reference"] == "centroid"]["seed_sd"].median()
+    out = count_verdicts(judge_gains(recorded)) | {"seeds": int(recorded["seeds"].min()), "seed_sd": float(of_seeds)}
     return out | {f"fair_{name}": fair[name] for name in ("learned_better", "learned_worse")}
 
 
