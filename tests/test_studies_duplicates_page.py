@@ -116,3 +116,24 @@ def test_figures_have_a_panel_for_each_encoder_and_a_point_for_each_layer(both, 
     response = pd.DataFrame(0.5, index=[0, 1], columns=columns)
     assert study.figure_doses({"common": response, "rogue": response}, 0.3).shape == (2, 2)
     plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("error", "match", "choice"),
+    [
+        (ValueError, "encoders is empty; at least one folder", {"encoders": []}),
+        (FileNotFoundError, "there is no such folder", {"encoders": ["encoders/bert", "./nowhere"]}),
+        (ValueError, "n_pairs is 9; it must be at least 10", {"n_pairs": 9}),
+        (ValueError, "n_features is 2; it must be at least 3", {"n_features": 2}),
+        (ValueError, "n_fit is 1; it must be at least 10", {"n_fit": 1}),
+        (TypeError, "n_resamples is 50.0; a whole number", {"n_resamples": 50.0}),
+        (ValueError, "lam is -1; a finite number of at least 0", {"lam": -1}),
+        (ValueError, "confidence_level is 1; a number between 0 and 1", {"confidence_level": 1}),
+        (ValueError, "max_length is 4096; .* tokens at most", {"max_length": 4096}),
+    ],
+)
+def test_choices_that_cannot_work_are_refused_before_pairs_are_made(error, match, choice):
+    least = {"n_pairs": 10, "n_features": 3, "n_fit": 10, "n_resamples": 10, "lam": 0, "confidence_level": 0.5}
+    with pytest.raises(error, match=match):
+        study.check_duplicate_choices(**({"encoders": ["encoders/bert"]} | least | choice))
+    study.check_duplicate_choices(["encoders/bert"], **least)

@@ -97,3 +97,13 @@ def test_figures_are_drawn_from_the_table(scores, summary):
     curves = study.study_power(complete, [18, 36], n_resamples=20)
     assert len(study.figure_power(curves, 18)) == 2
     plt.close("all")
+
+
+def test_choices_that_cannot_work_are_refused_with_what_would_be_accepted():
+    least = {"n_resamples": 10, "n_shuffles": 1, "n_studies": 1, "confidence_level": 0.5}
+    study.check_reanalysis_choices(**least)
+    for name in ("n_resamples", "n_shuffles", "n_studies"):
+        with pytest.raises(ValueError, match=f"{name} is 0; it must be at least {least[name]}"):
+            study.check_reanalysis_choices(**least | {name: 0})
+    with pytest.raises(ValueError, match="confidence_level is 95; a number between 0 and 1 is needed"):
+        study.check_reanalysis_choices(**least | {"confidence_level": 95})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.arrays import check_count, check_not_negative, check_number
 from helpers.book.data import table as recorded_table
 from helpers.book.style import INK
 from helpers.inference import verdict_of
@@ -20,6 +21,7 @@ __all__ = [
     "SHOWN",
     "STEPS",
     "by_encoder",
+    "check_duplicate_choices",
     "count_encoders",
     "dose_response",
     "facts",
@@ -52,6 +54,49 @@ STEPS = {
     "QP, whitened": ("QP", "whitened"),
 }
 """The way from the weighted sum to the published variant with PCA, and two shortcuts."""
+
+
+def check_duplicate_choices(
+    encoders: Sequence[str],
+    *,
+    n_pairs: int,
+    n_features: int,
+    n_fit: int,
+    n_resamples: int,
+    lam: float,
+    confidence_level: float,
+    max_length: int | None = None,
+) -> None:
+    """Refuse within seconds what the page could not do: every encoder reads one short text.
+
+    Parameters
+    ----------
+    encoders, max_length
+        Same meaning as in :func:`score_encoders`.
+    n_pairs, n_features
+        Made-up pairs, at least 10, and features of their vectors, at least 3.
+    n_fit, n_resamples
+        Texts from which treatments are learnt, at least 10, and bootstrap draws, at least 10.
+    lam, confidence_level
+        Similarity penalty, at least 0, and level between 0 and 1.
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError
+        If there is no encoder, one of them is not there or cannot be read in that way, or a number is out of range.
+    """
+    from helpers.encoders.extraction import extract
+
+    if not encoders:
+        raise ValueError("encoders is empty; at least one folder or name on the hub is needed")
+    check_count(n_pairs, "n_pairs", least=10)
+    check_count(n_features, "n_features", least=3)
+    check_count(n_fit, "n_fit", least=10)
+    check_count(n_resamples, "n_resamples", least=10)
+    check_not_negative(lam, "lam")
+    check_number(confidence_level, "confidence_level", lambda level: 0 < level < 1, "a number between 0 and 1")
+    for encoder in encoders:
+        extract(encoder, ["One short text."], max_length=max_length, progress=False)
 
 
 def dose_response(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.arrays import check_count, check_not_negative
 from helpers.book.style import INK
 from helpers.ensembles.programs import local_weights
 from helpers.inference import interval, paired
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ORDER",
     "baselines",
+    "check_fusion_choices",
     "choice_noise",
     "encode_splits",
     "facts",
@@ -60,6 +62,50 @@ ORDER = (
 """Methods in the order of the page: the published ones first."""
 
 Layers = Mapping[str, np.ndarray]
+
+
+def check_fusion_choices(
+    encoder: str,
+    *,
+    lambdas: Sequence[float],
+    n_clusters: int,
+    n_lambdas: int,
+    n_starts: int,
+    n_labelled: int,
+    n_resamples: int,
+) -> None:
+    """Refuse within seconds what the page could not do: the encoder reads one short text.
+
+    Parameters
+    ----------
+    encoder
+        Folder, or name on the hub.
+    lambdas
+        Penalties from which validation chooses, at least one, none below 0.
+    n_clusters
+        Clusters of layers, at most as many as there are layers.
+    n_lambdas, n_starts
+        Points of the λ-paths, at least 2, and starts of the local solver, at least 1.
+    n_labelled, n_resamples
+        Labelled sentences, from 40 to 20000, and bootstrap draws, at least 10.
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError
+        If the encoder is not there or cannot be read, or a number is out of range.
+    """
+    from helpers.encoders.extraction import extract
+
+    if not lambdas:
+        raise ValueError("lambdas is empty; at least one number of at least 0 is needed")
+    for value in lambdas:
+        check_not_negative(value, "a value of lambdas")
+    check_count(n_lambdas, "n_lambdas", least=2)
+    check_count(n_starts, "n_starts")
+    check_count(n_labelled, "n_labelled", least=40, most=20_000)
+    check_count(n_resamples, "n_resamples", least=10)
+    size = len(extract(encoder, ["One short text."], progress=False))
+    check_count(n_clusters, "n_clusters", most=size, why=f"({size} representations)")
 
 
 def encode_splits(encoder: str, task: Any) -> dict[str, dict[str, np.ndarray]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.arrays import check_count, check_number
 from helpers.book.data import table as recorded
 from helpers.book.style import INK
 from helpers.inference import (
@@ -33,6 +34,7 @@ __all__ = [
     "METHODS",
     "MODELS",
     "TASKS",
+    "check_reanalysis_choices",
     "compare_parts",
     "facts",
     "facts_of_claims",
@@ -84,6 +86,27 @@ DEFAULT, BEST, DUPLICATES = "last layer", "best layer", "Sprint duplicates"
 FUSED = list(METHODS.values())[2:]
 """The five ensembles, as the page calls them."""
 ROUNDING = 0.001  # largest difference of a mean of scores of three decimals from one that is rounded to three
+
+
+def check_reanalysis_choices(*, n_resamples: int, n_shuffles: int, n_studies: int, confidence_level: float) -> None:
+    """Refuse at once what the page could not do.
+
+    Parameters
+    ----------
+    n_resamples, n_shuffles, n_studies
+        Draws of a bootstrap, at least 10; shuffled tables and simulated studies, at least 1.
+    confidence_level
+        Number between 0 and 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is out of range.
+    """
+    check_count(n_resamples, "n_resamples", least=10)
+    check_count(n_shuffles, "n_shuffles")
+    check_count(n_studies, "n_studies")
+    check_number(confidence_level, "confidence_level", lambda level: 0 < level < 1, "a number between 0 and 1")
 
 
 def published_scores() -> pd.DataFrame:
