@@ -410,3 +410,17 @@ def test_a_good_model_is_as_good_as_on_the_public_data_and_below_the_ideal():
     accuracy = score(found.embeddings, clients.target, held_out, classifier="logistic").accuracy
     ideal = ideal_posterior(clients, features).max(axis=1).mean()
     assert 0.55 < accuracy < 0.65 and 0.64 < ideal < 0.74 and accuracy < ideal
+
+
+@pytest.mark.parametrize(
+    "experiments, models, error",
+    [
+        (0, 6, "experiments is 0; it must be at least 1"),
+        (4, 1, "models is 1; it must be at least 2 "),
+        (4, [3], "models is 1; it must be at least 2 "),
+        (4, 0, "models is 0; it must be at least 2 "),
+    ],
+)
+def test_too_few_models_are_refused_before_anything_is_trained(experiments, models, error):
+    with pytest.raises(ValueError, match=error):
+        train_sweep(experiments, models, least_models=2, out="never")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.arrays import integer_seed
+from helpers.arrays import check_count, integer_seed
 from helpers.book.runs import Run, execute_all, grid, parameters_of, results
 from helpers.clients.coles import Embedded
 from helpers.clients.scoring import score_splits
@@ -98,6 +98,7 @@ def train_sweep(
     out: str = "coles",
     n_jobs: int = 0,
     scheduler=None,
+    least_models: int = 1,
     **parameters,
 ) -> pd.DataFrame:
     """Execute the runs of a sweep that are not done yet.
@@ -112,15 +113,25 @@ def train_sweep(
         Runs at a time; as many as there are cores, at most 4, if 0.
     scheduler
         Scheduler of Dask, as for :func:`helpers.book.runs.execute_all`.
+    least_models
+        Number of models in each experiment that a page needs: fewer are refused before anything is trained.
 
     Returns
     -------
     DataFrame
         One row per run, in order: parameters, ``status`` (``done``, ``kept`` or ``failed``), ``error``, seconds. The
         embeddings of those that did not fail are read by :func:`read_sweep`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no experiment, or fewer models than ``least_models``.
     """
 
     assert IN_WORKER
+    check_count(experiments if isinstance(experiments, int) else len(experiments), "experiments", least=1)
+    why = "" if least_models == 1 else "(what is combined or compared here are models of one experiment)"
+    check_count(models if isinstance(models, int) else len(models), "models", least=least_models, why=why)
     planned = [
         replace(run, leaves=(_embeddings(out, run.parameters["experiment"], run.parameters["model"]),))
         for run in sweep_runs(experiments, models, out=out, **parameters)
