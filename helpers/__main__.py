@@ -113,7 +113,7 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
 
     new = commands.add_parser("new", help="begin a chapter: notebook, study, worker, plan, profiles, test, entries")
     new.add_argument("what", choices=("chapter",), help="what to begin")
-    new.add_argument("name", metavar="NAME", help="name of the notebook: number and topic, such as 16_hubs")
+    new.add_argument("name", metavar="NAME", help="name of the notebook: number and topic, such as 19_hubs")
     new.add_argument("--title", default="", help="title of the page (default: made from the name)")
     new.add_argument("--part", default="", help="beginning of the caption of its part (default: the last part)")
 

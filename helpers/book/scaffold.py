@@ -311,7 +311,7 @@ def new_chapter(name: str, *, title: str = "", part: str = "", root: Path = ROOT
     Parameters
     ----------
     name
-        Name of the notebook: a number and what the chapter is about, such as ``"16_hubs"``; without a number too.
+        Name of the notebook: a number and what the chapter is about, such as ``"19_hubs"``; without a number too.
     title
         Title of the page; by default what the chapter is about, with a capital.
     part
