@@ -55,13 +55,25 @@ def test_weights_count_and_equal_methods_are_not_distinguishable():
     assert (none.low, none.high, none.p, none.verdict) == (0, 0, 1, "not distinguishable")
 
 
+def test_items_and_runs_without_weight_change_nothing():
+    rng = np.random.default_rng(0)
+    values, items, runs = rng.normal(size=24), np.repeat(np.arange(8), 3), np.tile(np.arange(3), 8)
+    weights = rng.uniform(0.5, 2, size=24) * (items < 4) * (runs < 2)
+    some = weights > 0
+    alone = crossed_mean(values[some], items[some], runs[some], weights=weights[some])
+    assert alone == crossed_mean(values, items, runs, weights=weights) and alone.n == 4
+    with pytest.raises(ValueError, match="weights are above 0 for 1 item; at least 2"):
+        crossed_mean([1.0, 2.0], [0, 1], [0, 0], weights=[1, 0])
+
+
 @pytest.mark.parametrize("options, message", [
-    ({"items": [0, 0, 0]}, "1 distinct label; at least 2"),
-    ({"runs": [0, 1]}, "one label for each of the 3"),
+    ({"items": [0, 0, 0]}, "items has 1 distinct label; at least 2 items"),
+    ({"items": [0, None, 1]}, r"items\[1\] is missing; every difference"),
+    ({"runs": [0, 1]}, "runs has shape .* one label for each of the 3 differences"),
     ({"weights": [1, -1, 1]}, "none may be negative"),
     ({"weights": [1, 1]}, "weights has 2 entries; one for each of the 3"),
     ({"differences": [0.0, np.nan, 1.0]}, "differences"),
-    ({"confidence_level": 95}, "level is 95"),
+    ({"confidence_level": 95}, "confidence_level is 95"),
 ])  # fmt: skip
 def test_bad_input_is_refused(options, message):
     given = {"differences": [1.0, 2.0, 3.0], "items": [0, 1, 2], "runs": [0, 1, 0]} | options

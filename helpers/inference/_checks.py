@@ -29,22 +29,22 @@ def complete_table(table: Any, missing: str) -> pd.DataFrame:
 
 def check_level(level: Any) -> float:
     if not isinstance(level, (int, float)) or not 0 < level < 1:
-        raise ValueError(f"level is {level!r}; a confidence level between 0 and 1, such as 0.95, is needed")
+        raise ValueError(f"confidence_level is {level!r}; a confidence level between 0 and 1, such as 0.95, is needed")
     return float(level)
 
 
-def group_members(groups: Any, n: int) -> list[np.ndarray]:
-    """For each group the places of its items."""
+def group_members(groups: Any, n: int, name: str = "groups", of: str = "item") -> list[np.ndarray]:
+    """For each group the places of its items; ``name`` and ``of`` are what a message calls labels and items."""
     import pandas as pd
 
     labels = np.asarray(groups)
     if labels.shape != (n,):
-        raise ValueError(f"groups has shape {labels.shape}; one label for each of the {n} items is needed")
+        raise ValueError(f"{name} has shape {labels.shape}; one label for each of the {n} {of}s is needed")
     codes, names = pd.factorize(labels)
     if (codes < 0).any():
-        raise ValueError(f"groups[{int(np.argmin(codes))}] is missing; every item needs a label")
+        raise ValueError(f"{name}[{int(np.argmin(codes))}] is missing; every {of} needs a label")
     if len(names) < 2:
-        raise ValueError(f"groups has {len(names)} distinct label; at least 2 groups are needed to draw from")
+        raise ValueError(f"{name} has {len(names)} distinct label; at least 2 {name} are needed to draw from")
     return np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
 
 

@@ -29,20 +29,20 @@ def crossed_mean(
     runs : array_like of shape (n,)
         Label of the run: the seed of a training. Of a single run the interval allows for items alone.
     weights : array_like of shape (n,), optional
-        What each difference counts for, at least 0; by default all alike.
+        What each difference counts for, at least 0; by default all alike. Items and runs without any weight are none.
     confidence_level
         Level of the interval.
 
     Returns
     -------
     Paired
-        ``difference`` is the weighted mean; ``n`` the number of distinct items.
+        ``difference`` is the weighted mean; ``n`` the number of distinct items that have weight.
 
     Raises
     ------
     TypeError, ValueError
-        If values are not finite numbers, lengths differ, a label is missing, there are fewer than two items, or weights
-        are negative or all zero.
+        If values are not finite numbers, lengths differ, a label is missing, there are fewer than two items with
+        weight, or weights are negative or all zero.
 
     Notes
     -----
@@ -80,38 +80,34 @@ def crossed_mean(
         raise ValueError(f"weights has {len(weights)} entries; one for each of the {n} differences is needed")
     if weights.min() < 0 or not weights.sum() > 0:
         raise ValueError(f"weights lie between {weights.min()} and {weights.max()}; none may be negative, nor all zero")
-    of_items, of_runs = group_members(items, n), _members(runs, n)
+    item_of, run_of = _codes(items, n, "items"), _codes(runs, n, "runs", least=1)
+    counts = weights > 0
+    values, weights, item_of, run_of = values[counts], weights[counts], item_of[counts], run_of[counts]
+    n_items, n_runs = len(np.unique(item_of)), len(np.unique(run_of))
+    if n_items < 2:
+        raise ValueError("weights are above 0 for 1 item; at least 2 items are needed")
     weights = weights / weights.sum()
     mean = float(weights @ values)
     off = weights * (values - mean)
-    of_item, of_run = (_codes(members, n) for members in (of_items, of_runs))
-    by_item, by_run = _variance(off, of_item), _variance(off, of_run)
-    both = _variance(off, of_item * len(of_runs) + of_run)
+    by_item, by_run = _variance(off, item_of), _variance(off, run_of)
+    both = _variance(off, item_of * n + run_of)
     variance = max(by_item + by_run - both, by_item, by_run)
     reach, p = 0.0, float(mean == 0)
     if variance > 0:
-        freedom = variance**2 / (by_item**2 / (len(of_items) - 1) + by_run**2 / max(len(of_runs) - 1, 1))
+        freedom = variance**2 / (by_item**2 / (n_items - 1) + by_run**2 / max(n_runs - 1, 1))
         reach = float(stats.t.isf((1 - confidence_level) / 2, freedom) * np.sqrt(variance))
         p = float(2 * stats.t.sf(abs(mean) / np.sqrt(variance), freedom))
     low, high = mean - reach, mean + reach
-    return Paired(mean, low, high, p, verdict_of(low, high, p, confidence_level), len(of_items), confidence_level)
+    return Paired(mean, low, high, p, verdict_of(low, high, p, confidence_level), n_items, confidence_level)
 
 
-def _members(labels: Any, n: int) -> list[np.ndarray]:
-    """Places by label, of one label too."""
+def _codes(labels: Any, n: int, name: str, *, least: int = 2) -> np.ndarray:
+    """The number of its label for each place, of at least so many labels."""
     labels = np.asarray(labels)
-    if labels.shape == (n,) and (labels == labels[0]).all():
-        return [np.arange(n)]
-    try:
-        return group_members(labels, n)
-    except ValueError as error:
-        raise ValueError(str(error).replace("groups", "runs").replace("item", "difference")) from None
-
-
-def _codes(members: list[np.ndarray], n: int) -> np.ndarray:
-    """The number of its label for each place."""
-    codes = np.empty(n, dtype=np.int64)
-    for code, rows in enumerate(members):
+    codes = np.zeros(n, dtype=np.int64)
+    if least == 1 and labels.shape == (n,) and (labels == labels[0]).all():
+        return codes
+    for code, rows in enumerate(group_members(labels, n, name, "difference")):
         codes[rows] = code
     return codes
 
