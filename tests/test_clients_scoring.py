@@ -10,6 +10,7 @@ from helpers.clients import (
     simulate,
     split,
 )
+from helpers.clients.scoring import score_splits
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,9 @@ def test_scores_refuse_what_does_not_fit(clients):
         ((x * np.nan, clients.target, parts), r"embeddings\[0, 0\] is nan"),
         ((x, clients.target * 0, parts), "of 1 classes"),
         ((x, clients.target, parts.iloc[:9]), "591 clients of the target are in no part"),
+        ((x, clients.target, pd.concat([parts, parts.iloc[:1]])), "split has client .* twice"),
+        ((x[:2], clients.target.iloc[[0, 0]], parts), "target has client .* twice"),
+        ((pd.DataFrame(x[[0, 0]], index=parts.index[[0, 0]]), clients.target, parts), "embeddings has client .* twice"),
     ]:
         with pytest.raises(ValueError, match=message):
             score(*arguments)
@@ -77,6 +81,11 @@ def test_scores_refuse_what_does_not_fit(clients):
     few[parts.index[parts == "train"][:4]] = 3
     with pytest.raises(ValueError, match="class 3 has 4 training clients; LightAutoML needs 5"):
         score(x, few, parts, classifier="lightautoml")
+
+
+def test_one_part_may_be_named_without_a_list(clients):
+    parts, told = split(clients), np.eye(4)[clients.target]
+    assert list(score_splits(told, clients.target, parts, on="test", classifier="logistic")) == ["test"]
 
 
 def test_agreement_is_of_ranks_within_groups():

@@ -148,8 +148,8 @@ def score(
     Raises
     ------
     ValueError
-        If the scorer or the part is unknown, a value is not finite, the clients do not match, a part has no client or
-        training only one class, or a class has fewer training clients than LightAutoML has folds.
+        If the scorer or the part is unknown, a value is not finite, the clients do not match or one stands twice, a
+        part has no client or training only one class, or a class has fewer training clients than LightAutoML has folds.
 
     Notes
     -----
@@ -176,7 +176,7 @@ def score_splits(
     split: pd.Series,
     *,
     classifier: str = "fast",
-    on: Sequence[str] = ("validation", "test"),
+    on: str | Sequence[str] = ("validation", "test"),
     rng: int | np.random.Generator = 0,
     timeout: int = 60,
     threads: int = 1,
@@ -217,6 +217,7 @@ def score_splits(
     seed = integer_seed(rng)
     if classifier not in CLASSIFIERS:
         raise ValueError(f"classifier is {classifier!r}; it can be {', '.join(map(repr, CLASSIFIERS))}")
+    on = (on,) if isinstance(on, str) else on
     if wrong := [part for part in on if part not in ("test", "validation")]:
         raise ValueError(f"on is {wrong[0]!r}; it can be 'test' or 'validation'")
     x, y, parts = _aligned(embeddings, target, split)
@@ -353,6 +354,10 @@ def rank_agreement(pairs: np.ndarray, *, groups: Sequence | None = None, **optio
 def _aligned(embeddings: Any, target: pd.Series, split: pd.Series) -> tuple[np.ndarray, pd.Series, pd.Series]:
     import pandas as pd
 
+    for name, of in (("target", target), ("split", split), ("embeddings", embeddings)):
+        if isinstance(of, (pd.Series, pd.DataFrame)) and not of.index.is_unique:
+            twice = of.index[of.index.duplicated()][:1].tolist()[0]
+            raise ValueError(f"{name} has client {twice!r} twice; each client is needed once")
     if isinstance(embeddings, pd.DataFrame):
         if missing := len(target.index.difference(embeddings.index)):
             raise ValueError(f"{missing} clients of the target have no embedding")
