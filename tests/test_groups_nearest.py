@@ -74,3 +74,8 @@ def test_of_other_distances_the_whole_matrix_is_sorted():
 def test_there_must_be_so_many_others(k, message):
     with pytest.raises(ValueError, match=message):
         nearest_groups(*items(), k)
+
+
+def test_bounds_alone_are_asked_of_bures_alone():
+    with pytest.raises(ValueError, match="exact is False and metric is 'energy'; only 'bures'"):
+        nearest_groups(*items(), 2, "energy", exact=False)

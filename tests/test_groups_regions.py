@@ -205,6 +205,13 @@ def test_so_many_items_are_within_the_precision_as_often_as_promised():
     assert (np.abs(finer - 4 * needed.needed) <= 4)[needed.needed > 6].all()  # each is rounded up
 
 
+def test_coverage_of_a_shared_covariance_was_not_tried_and_is_not_called_nominal():
+    x, groups = items(20, 60, 3)
+    assert group_regions(x, groups, covariance="own").nominal.all()
+    found = group_regions(x, groups, covariance="shared")
+    assert not found.nominal.any() and found.nominal_from == np.inf
+
+
 def test_the_medoid_stays_as_far_as_an_item_is():
     x, groups = items(60, 40, 30)
     medoids = np.linalg.norm(medoid(x, groups).vectors, axis=1)
@@ -221,6 +228,7 @@ def test_the_medoid_stays_as_far_as_an_item_is():
     ("clusters", lambda x, g: group_regions(x, g, clusters=g[:-1]), "one label for each"),
     ("points", lambda x, g: group_regions(x, g).contains(np.zeros(3)), r"points has shape \(3,\); one for each group"),
     ("precision", lambda x, g: items_needed(x, g, 0), "precision is 0; a positive distance"),
+    ("precision", lambda x, g: items_needed(x, g, [0.1, 0.2]), r"precision is \[0.1, 0.2\]; a positive distance"),
     ("medoid", lambda x, g: items_needed(x, g, 1.0, "medoid"), "does not shrink with n"),
 ])  # fmt: skip
 def test_bad_input_is_refused(name, call, message):

@@ -57,7 +57,7 @@ def nearest_groups(
         A name of :data:`~helpers.groups.distances.DISTANCES`. ``"bures"`` measures only pairs that may be among the
         nearest, and gives the same as the whole matrix; of other distances the whole matrix is made.
     exact
-        With False ``"bures"`` measures no pair: the distance is then :math:`\sqrt{|m_1 - m_2|^2 + \lVert S_1^{1/2} -
+        With False ``"bures"``, and no other metric, measures no pair: the distance is then :math:`\sqrt{|m_1 - m_2|^2 + \lVert S_1^{1/2} -
         S_2^{1/2} \rVert_F^2}`, at least that of Bures and at most √2 times as large; equal where covariances commute.
     **options
         Options of the distance.
@@ -70,7 +70,8 @@ def nearest_groups(
     Raises
     ------
     TypeError, ValueError
-        As :func:`~helpers.groups.distances.group_distances`; if there are not so many other groups.
+        As :func:`~helpers.groups.distances.group_distances`; if there are not so many other groups, or ``exact`` is
+        False for another metric.
 
     Notes
     -----
@@ -101,6 +102,8 @@ def nearest_groups(
     k, n = check_count(n_neighbors, "n_neighbors"), len(groups.counts)
     if k >= n:
         raise ValueError(f"n_neighbors is {k} and there are {n} groups; at most {n - 1} others can be near")
+    if metric != "bures" and not exact:
+        raise ValueError(f"exact is False and metric is {metric!r}; only 'bures' has bounds in place of distances")
     if metric != "bures" or options:
         return _of_matrix(group_distances(x, groups, metric, **options), k)
     means, factors = covariance_factors(x, groups)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.arrays import check_count, generator
+from helpers.arrays import check_count, check_number, generator
 from helpers.groups.calibration import enough_to_try, radius_factors
 from helpers.groups.influence import influences
 from helpers.groups.membership import Membership, batches, grouped
@@ -54,7 +54,8 @@ class GroupRegions(NamedTuple):
         What the radii were multiplied by after trials on drawn groups; 1 where there were none.
     nominal : ndarray of shape (n_groups,), bool
         Whether the group has so many items that simulation finds the confidence level, 0.95, within 1.5 points for
-        every law of the items that was tried. False where nothing was simulated, as for functions of the caller.
+        every law of the items that was tried. False where nothing was simulated, as for functions of the caller and for
+        a covariance that is shared.
     nominal_from : float
         The least number of items at which ``nominal`` is true; infinite where no number that was tried is enough.
     """
@@ -206,7 +207,8 @@ def group_regions(
             level=level, n_resamples=n_resamples, rng=generator(rng),
         )  # fmt: skip
         trial = enough_to_try(groups, units)
-    least = NOMINAL_FROM.get((readout, "shape" if trial else "own"), (np.inf, np.inf))[int(x.shape[1] >= FEW)]
+    tried = "shared" if covariance == "shared" else "shape" if trial else "own"
+    least = NOMINAL_FROM.get((readout, tried), (np.inf, np.inf))[int(x.shape[1] >= FEW)]
     return GroupRegions(
         found.vectors, groups.names, groups.counts, np.sqrt(found.squared * factors), found.spreads, found.dimensions,
         confidence_level, np.sqrt(factors), found.units >= least, least,
@@ -309,8 +311,7 @@ def items_needed(
     """
     if readout == "medoid":
         raise ValueError("readout is 'medoid', whose distance does not shrink with n; take 'geometric_median'")
-    if not (np.isfinite(precision) and precision > 0):
-        raise ValueError(f"precision is {precision!r}; a positive distance in the units of x is needed")
+    check_number(precision, "precision", lambda distance: 0 < distance < np.inf, "a positive distance in the units of x")
     found = group_regions(
         x, groups, readout, confidence_level=confidence_level, covariance=covariance, clusters=clusters, n_resamples=0
     )  # what corrects a region of the pilot is not what corrects one of many more items
