@@ -57,8 +57,9 @@ def nearest_groups(
         A name of :data:`~helpers.groups.distances.DISTANCES`. ``"bures"`` measures only pairs that may be among the
         nearest, and gives the same as the whole matrix; of other distances the whole matrix is made.
     exact
-        With False ``"bures"``, and no other metric, measures no pair: the distance is then :math:`\sqrt{|m_1 - m_2|^2 + \lVert S_1^{1/2} -
-        S_2^{1/2} \rVert_F^2}`, at least that of Bures and at most √2 times as large; equal where covariances commute.
+        With False ``"bures"``, and no other metric, measures no pair: the distance is then
+        :math:`\sqrt{|m_1 - m_2|^2 + \lVert S_1^{1/2} - S_2^{1/2} \rVert_F^2}`, at least that of Bures and at most √2
+        times as large; equal where covariances commute.
     **options
         Options of the distance.
 

@@ -311,7 +311,7 @@ def items_needed(
     """
     if readout == "medoid":
         raise ValueError("readout is 'medoid', whose distance does not shrink with n; take 'geometric_median'")
-    check_number(precision, "precision", lambda distance: 0 < distance < np.inf, "a positive distance in the units of x")
+    check_number(precision, "precision", lambda one: 0 < one < np.inf, "a positive distance in the units of x")
     found = group_regions(
         x, groups, readout, confidence_level=confidence_level, covariance=covariance, clusters=clusters, n_resamples=0
     )  # what corrects a region of the pilot is not what corrects one of many more items
