@@ -175,6 +175,7 @@ def test_a_sample_of_the_objects_is_the_same_for_all():
         ({"options": {"cka": {"k": 3}}}, TypeError, "cka has no option 'k'"),
         ({"against": {"y": np.ones((7, 2))}}, ValueError, "'y' has 7 rows and 'a' has 40"),
         ({"against": {}}, ValueError, "against is empty"),
+        ({"against": {1: np.eye(40), "1": np.eye(40)}}, ValueError, "against has two names that are written '1'"),
         ({"against": np.ones((40, 2))}, TypeError, "against is one matrix"),
         ({"measures": "jaccard", "options": {"jaccard": {"k": 40}}}, ValueError, "k is 40"),
         ({"against": {"y": np.ones((40, 2))}}, ValueError, "y: every feature is constant"),
@@ -196,6 +197,12 @@ def test_wrong_arguments_are_refused_by_name(arguments, error, message):
 def test_one_representation_alone_is_refused():
     with pytest.raises(ValueError, match="representations has one entry; at least two are needed"):
         calibrate({"a": np.eye(4)})
+
+
+def test_rows_in_another_order_are_seen_in_what_is_given_one_by_one():
+    x = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)))
+    with pytest.raises(ValueError, match=r"representations\[0\] and representations\[1\] carry the same row labels"):
+        calibrate((one for one in (x, x[::-1])), n_permutations=2)
 
 
 def test_every_option_of_the_dense_kernels_is_known_to_their_shuffling():
@@ -343,6 +350,16 @@ def test_a_budget_takes_shuffles_before_objects_and_from_the_dear_before_the_che
         (0.1, (250, 4, "fitted")),
     ]:
         assert planner.next(["cca"], seconds) == ("cca", choice)
+
+
+def test_a_measure_that_could_not_be_timed_leaves_the_others_what_they_need(monkeypatch):
+    cheap = _planning._Seconds(1e-6, 1e-6, 1e-6, 1e-6)
+    times = {"jaccard": [(500, cheap), (1000, cheap)], "cca": []}
+    monkeypatch.setattr(_planning, "_probed", lambda name, *_: times[name])
+    side = {str(i): np.zeros((4000, 1)) for i in range(3)}
+    bound = {name: MEASURES[name].with_defaults({}) for name in times}
+    planner = _planning.Planner(bound, side, side, dict.fromkeys(times, 9), 199)
+    assert planner.next(["cca", "jaccard"], 1e6) == ("jaccard", (4000, 199, "shuffles"))
 
 
 def test_all_measures_within_a_budget_say_of_how_many_objects():

@@ -66,7 +66,8 @@ class Planner:
         low, high = 0.0, max(seconds, 1e-9)
         for _ in range(50):  # the largest share that all can have
             level = (low + high) / 2
-            total = sum(_first_below(each, level)[0] for each in options.values())
+            needs = [_first_below(each, level)[0] for each in options.values()]
+            total = sum(seconds for seconds in needs if math.isfinite(seconds))  # what could not be timed comes last
             low, high = (level, high) if total <= seconds else (low, level)
         chosen = {name: _first_below(each, low) for name, each in options.items()}
         name = min(chosen, key=lambda one: chosen[one][0])

@@ -187,11 +187,12 @@ def calibrate(
     bound = {name: MEASURES[name].with_defaults(options.get(name, {})) for name in names}
     if budget is not None:
         check_number(budget, "budget", lambda seconds: seconds > 0, "a number of seconds above 0")
-    lefts = _named(representations, "representations")
-    rights = lefts if against is None else _named(against, "against")
+    entries = {"representations": _entries(representations, "representations")}
+    entries |= {} if against is None else {"against": _entries(against, "against")}
+    lefts, *others = (_named(of, side) for side, of in entries.items())
+    rights = others[0] if others else lefts
     _check_rows(lefts, rights, against is None)
-    given = {"representations": representations, "against": against}
-    check_row_labels({f"{side}[{name!r}]": x for side, of in given.items() for name, x in _entries(of)})
+    check_row_labels({f"{side}[{name!r}]": x for side, of in entries.items() for name, x in of.items()})
     sides = _Sides(lefts, rights, generator(rng), n_permutations, n_objects)
     pairs = {
         name: _pairs(list(lefts), list(rights), against is None, _symmetric(MEASURES[name], bound[name]))
@@ -350,21 +351,23 @@ def _of_measure(
     return _calibrated(measure, pairs, chance, choice, rate)
 
 
-def _named(representations: Any, argument: str) -> dict[str, np.ndarray]:
-    """Checked matrices by name."""
+def _entries(representations: Any, argument: str) -> dict[Any, Any]:
+    """What is given, by name or number."""
     if not isinstance(representations, Mapping):
         if hasattr(representations, "shape"):
             raise TypeError(f"{argument} is one matrix; a mapping from names to matrices, or a list of them, is needed")
-        representations = {str(number): x for number, x in enumerate(representations)}
+        representations = dict(enumerate(representations))
     if not representations:
         raise ValueError(f"{argument} is empty; at least one representation is needed")
-    return {str(name): to_numpy(as_matrix(x, f"{argument}[{name!r}]")) for name, x in representations.items()}
+    names = [str(name) for name in representations]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{argument} has two names that are written {twice[0]!r}; each needs one of its own")
+    return dict(representations)
 
 
-def _entries(representations: Any) -> Iterable[tuple[Any, Any]]:
-    if representations is None:
-        return ()
-    return representations.items() if isinstance(representations, Mapping) else enumerate(representations)
+def _named(entries: Mapping[Any, Any], argument: str) -> dict[str, np.ndarray]:
+    """Checked matrices by name."""
+    return {str(name): to_numpy(as_matrix(x, f"{argument}[{name!r}]")) for name, x in entries.items()}
 
 
 def _check_rows(lefts: dict[str, np.ndarray], rights: dict[str, np.ndarray], within: bool) -> None:
