@@ -86,6 +86,9 @@ def test_constant_dimensions_binary_and_half_precision_are_read_as_they_are():
         ({"k": 30}, "k is 30; it must be between 1 and 29"),
         ({"labels": np.zeros(60)}, "labels holds one class, 0.0"),
         ({"labels": np.zeros(3)}, "one for each of the 60 rows"),
+        ({"labels": ["a", None] * 30}, r"labels\[1\] is missing; each row needs a class"),
+        ({"labels": np.array([1.0, np.nan] * 30)}, r"labels\[1\] is missing"),
+        ({"names": []}, "names is empty"),
         ({"names": ["goodness"]}, "names has 'goodness'"),
         ({"names": ["lidar"]}, "needs views="),
         ({"others": [np.eye(3)]}, r"others\[0\] has 3 rows and x has 60"),
@@ -103,6 +106,12 @@ def test_what_is_not_defined_is_left_out_with_the_reason():
     table = quality(x, references=False, n_halves=2)
     assert "different rows" in table.loc["two_nn", "note"] and np.isnan(table.loc["two_nn", "value"])
     assert table.loc["duplicates", "value"] == 1
+
+
+def test_one_quality_is_named_without_a_list_and_references_have_the_type_asked_for():
+    assert list(quality(spread(60, 5, np.random.default_rng(0)), names="rankme", references=False).index) == ["rankme"]
+    for dtype in (np.float16, np.float32, np.float64):
+        assert collapsed_space("subspace", 6, 3, dtype=dtype).dtype == dtype
 
 
 def test_an_unknown_reference_is_refused():

@@ -33,7 +33,7 @@ def quality(
     views: Any = None,
     others: Sequence[Any] | None = None,
     labels: Any = None,
-    names: Sequence[str] | None = None,
+    names: str | Sequence[str] | None = None,
     metric: str | None = None,
     k: int = 10,
     n_objects: int = 2000,
@@ -56,7 +56,7 @@ def quality(
     labels : array_like of shape (n,), optional
         Class of each object, for probe, neighbours, clusters and silhouette.
     names
-        Which qualities of :data:`helpers.quality.QUALITIES`; by default all that what is given suffices for.
+        Which of :data:`helpers.quality.QUALITIES`, one or several; by default all that what is given suffices for.
     metric
         How objects are compared where neighbours count: ``"cosine"``, ``"euclidean"``, ``"dot"`` or ``"hamming"``. By
         default ``"hamming"`` if all entries are 0 and 1 or -1 and 1, else ``"cosine"``.
@@ -157,7 +157,7 @@ def collapsed_space(
     n, p
         Numbers of objects and of features.
     dtype
-        Type of the entries.
+        Type of the entries, a floating one.
     rng
         Seed or generator of the entries.
 
@@ -190,13 +190,15 @@ def collapsed_space(
         noise *= fast(1e-3)
         axes = np.linalg.qr(rng.standard_normal((p, width)))[0].astype(fast)
         noise += rng.standard_normal((n, width), dtype=fast) @ axes.T
-    return noise
+    return noise.astype(dtype, copy=False)
 
 
 def _checked(
     x: Any, views: Any, others: Any, labels: Any, drop: bool
 ) -> tuple[np.ndarray, dict[str, Any], dict[str, int]]:
     """x as a matrix, what is given beside it, and how many rows were left out, by reason."""
+    import pandas as pd
+
     raw = to_numpy(x)
     given = {"views": views, "others": others, "labels": labels}
     if raw.ndim == 2 and raw.dtype == np.float16 and not drop and np.isinf(raw).any():
@@ -225,21 +227,27 @@ def _checked(
         given["labels"] = np.asarray(given["labels"])
         if given["labels"].shape != (len(x),):
             raise ValueError(f"labels has shape {given['labels'].shape}; one for each of the {len(x)} rows is needed")
+        missing = pd.isna(given["labels"])
+        if missing.any():
+            raise ValueError(f"labels[{int(np.argmax(missing))}] is missing; each row needs a class")
         if len(np.unique(given["labels"])) < 2:
             raise ValueError(f"labels holds one class, {given['labels'].tolist()[0]!r}; at least two are needed")
     return x, given, left_out
 
 
-def _chosen(names: Sequence[str] | None, given: dict[str, Any]) -> list[str]:
+def _chosen(names: str | Sequence[str] | None, given: dict[str, Any]) -> list[str]:
     if names is None:
         return [name for name, entry in QUALITIES.items() if entry.needs == "x" or given[entry.needs] is not None]
+    names = [names] if isinstance(names, str) else list(names)
+    if not names:
+        raise ValueError("names is empty; at least one quality is needed")
     for name in names:
         if name not in QUALITIES:
             raise ValueError(f"names has {name!r}; the qualities are {', '.join(QUALITIES)}")
         needs = QUALITIES[name].needs
         if needs != "x" and given[needs] is None:
             raise ValueError(f"names has {name!r}, which needs {needs}=")
-    return list(names)
+    return names
 
 
 def _value(entry: Quality, name: str, space: Space, given: dict[str, Any]) -> tuple[float, str]:
