@@ -104,6 +104,20 @@ def test_codes_that_are_not_used_are_counted_and_k_means_is_tried():
     assert diagnose(x, codes=both, n_codes=64).findings == ["codebook collapse"]
 
 
+def test_codes_of_rows_that_are_left_out_do_not_count():
+    x, codes = plain(), np.random.default_rng(0).integers(0, 3, 300)
+    x[:100] = 0
+    codes[:100] = np.arange(100) % 64
+    row = diagnose(x, codes=codes, n_codes=64).table.loc["codebook collapse"]
+    assert row["value"] == pytest.approx(3 / 64, rel=0.05) and "3 of 64 codes" in row["changes"]
+    assert row["after"] > row["value"]
+
+
+def test_beside_a_rogue_of_two_coordinates_signs_are_no_clusters():
+    x = np.random.default_rng(0).normal(size=(60, 2)) * [1000, 1] + [5000, 0]
+    assert diagnose(x).findings == ["rogue dimensions"]
+
+
 def test_groups_of_duplicates_are_no_crowd_but_a_crowd_among_them_is():
     rng = np.random.default_rng(0)
     x = plain()[np.repeat(np.arange(100), 3)]
@@ -201,6 +215,8 @@ def test_scale_does_not_matter(dtype):
         (lambda x: diagnose(x, codes=np.zeros(300)), "whole numbers from 0 on"),
         (lambda x: diagnose(x, codes=np.arange(300), n_codes=8), "n_codes is 8, but codes go up to 299"),
         (lambda x: diagnose(x, n_codes=8), "without codes"),
+        (lambda x: diagnose(x, codes=np.arange(299)), "codes has 299 rows and x has 300; one for each object"),
+        (lambda x: diagnose(x, codes=np.zeros((300, 0), dtype=int)), "whole numbers from 0 on"),
         (lambda x: damaged_space(x, "boredom"), "finding is 'boredom'"),
         (lambda x: healthy_space(4, 2), "n is 4"),
     ],

@@ -110,7 +110,8 @@ def diagnose(
     Parameters
     ----------
     x : array_like or tensor of shape (n, p)
-        The representation. Rows that are zero or not finite and constant features are left out, with a note.
+        The representation. Rows that are zero or not finite are left out, with a note. Another note tells of constant
+        features; they are looked at like the others, but for a quarter of the features or less that are zero.
     metric
         How objects are compared: ``"cosine"``, ``"euclidean"``, ``"dot"`` or ``"hamming"``; by default ``"hamming"`` if
         all entries are 0 and 1 or -1 and 1, else ``"cosine"``.
@@ -161,10 +162,10 @@ def diagnose(
         raise ValueError(f"metric is {metric!r}; it must be one of {', '.join(map(repr, METRICS))}")
     rng = generator(rng)
     check_count(n_objects, "n_objects", least=LEAST, most=None if n_draws else SAMPLE, why="unless n_draws is given")
-    x, notes = _cleaned(x)
+    x, kept, notes = _cleaned(x)
     used = fitting_metric(x) if metric is None else metric
     case = _Case(used, n_objects, n_draws, rng)
-    case.quantised(x, codes, n_codes)
+    case.quantised(x, kept, codes, n_codes)
     rows = case.without_equal(x)
     if rows is not None:
         case.causes(rows)
@@ -217,7 +218,7 @@ class _Case:
     def shape(self, n: int, p: int) -> None:
         self.null = null_of_shape(max(n, LEAST), max(p, 2), n_draws=self.n_draws, rng=self.rng)
 
-    def quantised(self, x: np.ndarray, codes: Any, n_codes: int | None) -> None:
+    def quantised(self, x: np.ndarray, kept: np.ndarray, codes: Any, n_codes: int | None) -> None:
         """Looks for a codebook that is hardly used."""
         if codes is None and n_codes is not None:
             raise ValueError("n_codes is given without codes")
@@ -233,14 +234,16 @@ class _Case:
             return
         codes = np.asarray(codes)
         codes = codes[:, None] if codes.ndim == 1 else codes
-        if codes.ndim != 2 or codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
+        if codes.ndim != 2 or not codes.size or codes.dtype.kind not in "iu" or codes.min() < 0:
             raise ValueError(
                 f"codes has shape {codes.shape} and dtype {codes.dtype}; whole numbers from 0 on are needed"
             )
+        if len(codes) != len(kept):
+            raise ValueError(f"codes has {len(codes)} rows and x has {len(kept)}; one for each object is needed")
         largest = int(codes.max()) + 1
         if n_codes is not None and check_count(n_codes, "n_codes", least=2) < largest:
             raise ValueError(f"n_codes is {n_codes}, but codes go up to {largest - 1}")
-        self._book(codes, n_codes or largest, x if len(codes) == len(x) else None)
+        self._book(codes[kept], n_codes or largest, x)
 
     def _book(self, codes: np.ndarray, n_codes: int, x: np.ndarray | None = None) -> None:
         worst = min(range(codes.shape[1]), key=lambda q: _perplexity(codes[:, q]))
@@ -310,6 +313,9 @@ class _Case:
                 self.treat("rogue dimensions", space, Symptoms.rogue)
                 x = np.delete(x, space.rogues, axis=1)
                 x = x[x.any(axis=1)]
+                if x.shape[1] < 2:
+                    self.notes.append("Of the single coordinate besides nothing else was asked.")
+                    return
                 space = Symptoms(x, space.metric)
             # Euclidean distances do not see where the middle is, as long as differences are no rounding.
             cone = space.cone()
@@ -381,8 +387,8 @@ def _perplexity(codes: np.ndarray) -> float:
     return float(np.exp(-np.sum(share * np.log(share))))
 
 
-def _cleaned(x: Any) -> tuple[np.ndarray, list[str]]:
-    """Finite rows that are not zero and features that vary, in float64, and what was left out."""
+def _cleaned(x: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Finite rows that are not zero, in floating point; which of all rows these are, and what was left out in words."""
     x = to_numpy(x)
     if x.dtype.kind not in "biuf":
         raise TypeError(f"x has dtype {x.dtype}; real numbers are needed")
@@ -413,7 +419,7 @@ def _cleaned(x: Any) -> tuple[np.ndarray, list[str]]:
     dead = constant & (x[0] == 0)
     if dead.any() and dead.sum() * 4 <= len(dead):  # more of them are directions that are lost
         x = x[:, ~dead]
-    return x, notes
+    return x, finite, notes
 
 
 def _sentence(finding: str, row: Any) -> str:
