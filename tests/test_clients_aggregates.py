@@ -41,6 +41,11 @@ def test_shares_counts_amounts_and_gaps_of_three_clients_by_hand():
     assert b.filter(like="gap").eq(0).all() and b["weekday 6"] == 1 and b["category fuel"] == 1
 
 
+def test_without_any_transaction_all_are_zero(clients):
+    found = hand_made(Clients(clients.events.iloc[:0], clients.target))
+    assert list(found) == list(hand_made(clients)) and len(found) == len(clients) and (found == 0).all(axis=None)
+
+
 def test_channels_are_counted_where_there_are_any():
     channels = pd.Categorical(["card", "web", "card", "web"])
     found = made(channel=channels)

@@ -74,9 +74,12 @@ def _shares(client: pd.Series, values, what: str) -> pd.DataFrame:
     import pandas as pd
 
     values = pd.Categorical(values)
-    counts = pd.crosstab(client, values, dropna=False).reindex(columns=values.categories, fill_value=0)
-    shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-    return shares.set_axis([f"{what} {value}" for value in values.categories], axis=1)
+    rows, clients = pd.factorize(client, sort=True)
+    known = values.codes >= 0
+    counts = np.zeros((len(clients), len(values.categories)))
+    np.add.at(counts, (rows[known], values.codes[known]), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return pd.DataFrame(shares, index=clients, columns=[f"{what} {value}" for value in values.categories])
 
 
 def _signed_log(values: pd.Series) -> pd.Series:
