@@ -149,6 +149,12 @@ def test_regions_move_and_grow_with_the_items():
         np.testing.assert_allclose(moved.radii, 4 * found.radii, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_median_on_most_of_its_items_has_a_region_without_a_warning():
+    x = np.array([[0, 0], [0, 0], [0, 0], [0, 0], [1, 0], [0, 2]])
+    assert np.isfinite(group_regions(x, np.zeros(6), "geometric_median").radii).all()
+
+
 def test_items_that_are_all_equal_leave_no_doubt():
     x, groups = np.ones((10, 3)), np.repeat([0, 1], 5)
     for readout in ("centroid", "geometric_median", "trimmed_mean", "medoid"):

@@ -85,10 +85,11 @@ def _geometric_median(batch: Batch, tol: float = 1e-8) -> Influences:
         free = distance > 1e-7 * distance.mean()
         if not free.any():
             continue  # all items are equal: nothing moves the median
-        unit = np.where(free[:, None], difference / np.where(free, distance, 1)[:, None], 0)
+        away = np.where(free, distance, np.inf)  # a zero vector without weight
+        unit = difference / away[:, None]
         # The median is off by about the distance over √n; nearer than that, an item bends the sum as if it were there.
         blur = np.median(distance) ** 2 / (3 * count)
-        weight = np.where(free, np.sqrt((1 + 1 / (3 * count)) / (distance**2 + blur)), 0)
+        weight = np.sqrt((1 + 1 / (3 * count)) / (away**2 + blur))
         found = None if count == 2 else _turned(unit - unit.mean(axis=0), unit, weight / weight.sum())
         out[start : start + count] = np.inf if found is None else found / weight.mean()
     return vectors, out
