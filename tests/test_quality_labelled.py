@@ -1,6 +1,7 @@
 """Qualities with labels: perfect classes, chance, scikit-learn's own values, bad input."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, rand_score, silhouette_score
@@ -52,6 +53,10 @@ def test_bad_labels_are_refused_and_named(name, data):
         QUALITIES[name].function(x, np.full(150, "a"))
     with pytest.raises(ValueError, match="one for each of the 150 rows"):
         QUALITIES[name].function(x, y[:-1])
+    with pytest.raises(ValueError, match=r"labels\[0\] is missing; each row needs a class"):
+        QUALITIES[name].function(x, [None, *y[1:]])
+    with pytest.raises(ValueError, match="x and labels carry the same row labels in another order"):
+        QUALITIES[name].function(pd.DataFrame(x), pd.Series(y)[::-1])
 
 
 @pytest.mark.parametrize("function", [quality.cluster_purity, quality.silhouette, quality.rand_index])

@@ -2,6 +2,7 @@
 says what it left out."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.quality import QUALITIES, collapsed_space, mean_cosine, quality, rankme
@@ -106,6 +107,15 @@ def test_what_is_not_defined_is_left_out_with_the_reason():
     table = quality(x, references=False, n_halves=2)
     assert "different rows" in table.loc["two_nn", "note"] and np.isnan(table.loc["two_nn", "value"])
     assert table.loc["duplicates", "value"] == 1
+
+
+def test_rows_that_are_labelled_in_another_order_are_refused():
+    x = pd.DataFrame(spread(60, 5, np.random.default_rng(0)))
+    labels = pd.Series(np.arange(60) % 2)
+    with pytest.raises(ValueError, match="x and labels carry the same row labels in another order"):
+        quality(x, labels=labels[::-1], references=False)
+    with pytest.raises(ValueError, match=r"x and others\[1\] carry the same row labels in another order"):
+        quality(x, others=[x.to_numpy(), x[::-1]], references=False)
 
 
 def test_one_quality_is_named_without_a_list_and_references_have_the_type_asked_for():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.arrays import as_matrix, check_count, to_numpy
+from helpers.arrays import as_matrix, check_count, check_row_labels, to_numpy
 from helpers.metrics import purity
 from helpers.quality._space import Space
 from helpers.quality.entry import Quality
@@ -290,13 +290,25 @@ def normalized_mutual_information(x: Any, labels: Any, *, rng: int = 0) -> float
 
 
 def _checked(x: Any, labels: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    x, labels = to_numpy(as_matrix(x)), np.asarray(labels)
-    if labels.shape != (len(x),):
-        raise ValueError(f"labels has shape {labels.shape}; one for each of the {len(x)} rows of x is needed")
+    check_row_labels({"x": x, "labels": labels})
+    x = to_numpy(as_matrix(x))
+    return x, *checked_labels(labels, len(x))
+
+
+def checked_labels(labels: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of n rows, none missing, and the number of the class of each."""
+    import pandas as pd
+
+    labels = np.asarray(labels)
+    if labels.shape != (n,):
+        raise ValueError(f"labels has shape {labels.shape}; one for each of the {n} rows of x is needed")
+    missing = pd.isna(labels)
+    if missing.any():
+        raise ValueError(f"labels[{int(np.argmax(missing))}] is missing; each row needs a class")
     found, classes = np.unique(labels, return_inverse=True)
     if len(found) < 2:
         raise ValueError(f"labels holds one class, {found.tolist()[0]!r}; at least two are needed")
-    return x, labels, classes
+    return labels, classes
 
 
 def _more_than_classes(classes: np.ndarray) -> int:

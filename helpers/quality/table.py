@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from helpers.arrays import as_matrix, check_count, check_number, generator, to_numpy
+from helpers.arrays import as_matrix, check_count, check_number, check_row_labels, generator, to_numpy
 from helpers.quality._space import Space, fitting_metric, metric_rows
 from helpers.quality.entry import Quality
+from helpers.quality.labelled import checked_labels
 from helpers.quality.registry import QUALITIES
 
 if TYPE_CHECKING:
@@ -197,8 +198,9 @@ def _checked(
     x: Any, views: Any, others: Any, labels: Any, drop: bool
 ) -> tuple[np.ndarray, dict[str, Any], dict[str, int]]:
     """x as a matrix, what is given beside it, and how many rows were left out, by reason."""
-    import pandas as pd
-
+    several = {f"{name}[{i}]": one for name, of in (("views", views), ("others", others)) if of is not None
+               for i, one in enumerate(of)}  # fmt: skip
+    check_row_labels({"x": x, "labels": labels} | several)
     raw = to_numpy(x)
     given = {"views": views, "others": others, "labels": labels}
     if raw.ndim == 2 and raw.dtype == np.float16 and not drop and np.isinf(raw).any():
@@ -224,14 +226,7 @@ def _checked(
             if len(one) != len(x):
                 raise ValueError(f"{name}[{i}] has {len(one)} rows and x has {len(x)}; they must be the same objects")
     if given["labels"] is not None:
-        given["labels"] = np.asarray(given["labels"])
-        if given["labels"].shape != (len(x),):
-            raise ValueError(f"labels has shape {given['labels'].shape}; one for each of the {len(x)} rows is needed")
-        missing = pd.isna(given["labels"])
-        if missing.any():
-            raise ValueError(f"labels[{int(np.argmax(missing))}] is missing; each row needs a class")
-        if len(np.unique(given["labels"])) < 2:
-            raise ValueError(f"labels holds one class, {given['labels'].tolist()[0]!r}; at least two are needed")
+        given["labels"] = checked_labels(given["labels"], len(x))[0]
     return x, given, left_out
 
 

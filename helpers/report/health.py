@@ -27,7 +27,7 @@ COLLAPSES = ("complete collapse", "dimensional collapse", "cluster collapse", "t
 def diagnose_spaces(
     representations: Mapping[str, Any], *, n_objects: int = N_OBJECTS, rng: int | np.random.Generator = 0
 ) -> pd.DataFrame:
-    """What :func:`helpers.quality.diagnose` finds in each embedding, compared by cosine as everything in a report is.
+    """What :func:`helpers.quality.diagnose` finds in each embedding, compared by cosine (flags: by Hamming).
 
     Parameters
     ----------
