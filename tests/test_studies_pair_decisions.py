@@ -82,6 +82,13 @@ def test_what_cannot_be_chosen_from_is_refused():
         study.chosen_by_rules(pairs, runs, combination="sum")
     with pytest.raises(ValueError, match="model 2 of experiment 3 has no run"):
         study.chosen_by_rules(pairs, runs[(runs["experiment"] != 3) | (runs["model"] != 2)])
+    with pytest.raises(ValueError, match="measure is 'cka', which row 7 of the table of pairs has not"):
+        study.chosen_by_rules(pairs.assign(cka=pairs["cka"].where(pairs.index != 7)), runs)
+    with pytest.raises(ValueError, match="model 2 of experiment 3 has two runs"):
+        study.chosen_by_rules(pairs, pd.concat([runs, runs[(runs["experiment"] == 3) & (runs["model"] == 2)]]))
+    alone = pd.DataFrame({"experiment": [5], "model": [9], "accuracy_validation": [1.0], "accuracy_test": [1.0]})
+    with pytest.raises(ValueError, match="model 9 of experiment 5, .* is in no pair"):
+        study.chosen_by_rules(pairs, pd.concat([runs, alone]))
     with pytest.raises(ValueError, match="there are 2 experiments"):
         study.chosen_by_rules(pairs[pairs["experiment"] < 2], runs)
 

@@ -48,8 +48,9 @@ def chosen_by_rules(
     Raises
     ------
     ValueError
-        If a measure or a combination is not in the table, a pair names a model that has no run, or there are fewer than
-        three experiments: a fitted rule learns from the others.
+        If a measure or a combination is not in the table or has gaps there, a pair names a model that has no run, a
+        model has two, the best one has no pair, or there are fewer than three experiments: a fitted rule learns from
+        the others.
 
     Notes
     -----
@@ -65,10 +66,15 @@ def chosen_by_rules(
     for name, column in (("measure", measure), ("combination", accuracy)):
         if column not in pairs:
             raise ValueError(f"{name} is {column!r}; the table of pairs has no such column")
+        if (gaps := pairs[column].isna()).any():
+            raise ValueError(f"{name} is {column!r}, which row {pairs.index[gaps][0]} of the table of pairs has not")
     if pairs["experiment"].nunique() < 3:
         raise ValueError(
             f"there are {pairs['experiment'].nunique()} experiments; rules are fitted to at least 2 others"
         )
+    if (twice := runs.duplicated(["experiment", "model"])).any():
+        experiment, model = runs.loc[twice, ["experiment", "model"]].iloc[0]
+        raise ValueError(f"model {model} of experiment {experiment} has two runs; each model needs one")
     quality = runs.set_index(["experiment", "model"])["accuracy_validation"]
     test = runs.set_index(["experiment", "model"])["accuracy_test"]
     table = pairs[["experiment", "model_a", "model_b", accuracy]].reset_index(drop=True)
@@ -87,6 +93,8 @@ def chosen_by_rules(
         others = table[table["experiment"] != experiment]
         best = quality.loc[experiment].idxmax()
         with_best = here[(here["model_a"] == best) | (here["model_b"] == best)]
+        if not len(with_best):
+            raise ValueError(f"model {best} of experiment {experiment}, the best on validation clients, is in no pair")
         chosen = {
             "two best": with_best["worse"].idxmax(),
             "best + least similar": with_best["similarity"].idxmin(),
