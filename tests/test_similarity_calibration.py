@@ -167,6 +167,7 @@ def test_a_sample_of_the_objects_is_the_same_for_all():
     ("arguments", "error", "message"),
     [
         ({"measures": "ckaa"}, KeyError, "did you mean cka"),
+        ({"measures": []}, ValueError, "measures is empty"),
         ({"rate": "holm"}, ValueError, "rate is 'holm'; it must be one of 'bh', 'by'"),
         ({"n_permutations": 0}, ValueError, "n_permutations is 0"),
         ({"confidence_level": 1}, ValueError, "confidence_level is 1"),

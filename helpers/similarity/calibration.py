@@ -74,8 +74,9 @@ def calibrate(
         what each one had. None: all objects and shuffles.
     plan
         For single measures ``{"n_objects": …, "n_permutations": …, "null": …}``, in place of what is said above:
-        ``attrs["plan"]`` of an earlier table, to compute the same again, or a choice of one's own. ``null`` is
-        ``"shuffles"``, ``"fitted"`` or ``"closed form"``, as in the column of that name.
+        ``attrs["plan"]`` of an earlier table, to compute the same again with the same ``rng``, ``n_objects`` and
+        ``n_permutations``, or a choice of one's own. ``null`` is ``"shuffles"``, ``"fitted"`` or ``"closed form"``, as
+        in the column of that name.
     confidence_level
         1 minus the level of the calibrated value's threshold.
     rate
@@ -144,6 +145,12 @@ def calibrate(
     pair took less than 0.1 ms for lists of neighbours, 2 to 5 ms for NTS and MKA, 13 ms for CKA, and 90 to 150 ms for
     Procrustes, CCA and second-order cosine. Measures that do not see which object is which, such as
     ``magnitude_difference``, have p-value 1.
+
+    Of objects that are equally near, lists of neighbours have the first ones, in both representations, and named
+    otherwise these are not the first ones any more. So where many distances are equal (a tenth of the rows are copies,
+    entries are flags or counts) p-values of ``jaccard``, ``mutual_knn``, ``rank_similarity`` and
+    ``information_imbalance`` are far too small, in the extreme 1 / (n_permutations + 1) of independent representations.
+    Take CKA or RSA there.
 
     A closed form is known where the measure is monotone in Σ a_ij b_ij of two symmetric matrices: CKA in all its
     forms, RSA, the norm of the difference of distances, distance correlation, linear regression, eigenspace overlap and
@@ -232,6 +239,8 @@ def _measure_names(measures: str | Iterable[str]) -> list[str]:
     if measures == "all":
         return list(MEASURES)
     names = [measures] if isinstance(measures, str) else list(dict.fromkeys(measures))
+    if not names:
+        raise ValueError("measures is empty; at least one is needed")
     for name in names:
         MEASURES[name]
     return names
