@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import tolerance
+from scipy import stats
 from scipy.stats import false_discovery_control
 
-from helpers.similarity import MEASURES, _closed_forms, _planning, calibrate
+from helpers.similarity import MEASURES, _closed_forms, _planning, calibrate, mutual_knn
 from helpers.similarity._closed_forms import closed_forms_of, largest_number_of_objects
 from helpers.similarity._moments import form_of_factor, form_of_matrix, null_of, shape_of
-from helpers.similarity._shuffling import _DENSE, _INDIFFERENT, shuffling_of
+from helpers.similarity._shuffling import _DENSE, _INDIFFERENT, has_ties, shuffling_of
 from helpers.similarity.calibration import _moderated
 
 QUICK = {
@@ -380,3 +381,42 @@ def test_of_all_measures_those_without_a_value_are_told_and_the_others_stay():
     assert set(table["measure"]) == set(MEASURES) - {"cka_sampled_features"}
     with pytest.raises(ValueError, match="its features have nothing in common"):
         calibrate(named, ["cka", "cka_sampled_features"], n_permutations=5)
+
+
+# Objects that are equally near
+
+
+def flags(rng, n):
+    return np.eye(3)[rng.integers(0, 3, n)]
+
+
+def with_empty_rows(rng, n):
+    return rng.normal(size=(n, 6)) * (rng.random((n, 1)) > 0.3)
+
+
+def counts(rng, n):
+    return rng.poisson(1.0, size=(n, 3)).astype(float)
+
+
+@pytest.mark.parametrize("draw", [flags, with_empty_rows, counts])
+def test_p_values_of_neighbours_hold_their_level_where_distances_are_equal(draw):
+    names, studies = ["mutual_knn", "jaccard", "rank_similarity", "information_imbalance", "mka"], 40
+    found = dict.fromkeys(names, 0)
+    for number in range(studies):
+        rng = np.random.default_rng(number)
+        x, y = draw(rng, 50), draw(rng, 50)
+        table = calibrate({"x": x}, names, against={"y": y}, n_permutations=19, rng=number)
+        for name, p in zip(table["measure"], table["p"], strict=True):
+            found[name] += p <= 0.05
+    # More are found in one of ten thousand suites at level 0.05, all measures and ways of drawing counted.
+    most = stats.binom.ppf(1 - 1e-4 / 15, studies, 0.05)
+    assert max(found.values()) <= most, found
+
+
+def test_equal_distances_are_seen_and_the_value_stays_that_of_the_measure():
+    rng = np.random.default_rng(0)
+    x, y = flags(rng, 40), with_empty_rows(rng, 40)
+    assert has_ties(x, {"k": 10, "metric": "cosine"}) and has_ties(y, {"k": 10, "metric": "cosine"})
+    assert not has_ties(rng.normal(size=(700, 5)).astype(np.float32) + 100, {"k": 10, "metric": "euclidean"})
+    table = calibrate({"x": x}, ["mutual_knn"], against={"y": y}, n_permutations=19, rng=0)
+    assert table["value"].iloc[0] == pytest.approx(mutual_knn(x, y))

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from scipy.spatial.distance import squareform
 
-from helpers.arrays import as_matrix, sum_of_squares
+from helpers.arrays import as_matrix, sum_of_squares, unit_rows
 from helpers.metrics import average_ranks
 from helpers.similarity import containment, neighbour_kernels, shape, spanning, subspace
 from helpers.similarity._distances import METRICS, condensed, distance_matrix, points, well_scaled
@@ -339,6 +339,29 @@ def _imbalance(k: int, metric: str) -> Shuffling:
         return (2 * means - k - 1) / (len(ranks) - k - 1)
 
     return Shuffling(left, right, values, wide=True)
+
+
+#: Measures in which, of objects that are equally near, those in front are taken.
+BY_NEAREST = (*_OVERLAPS, *neighbour_kernels.KERNELS, "information_imbalance", "nts")
+
+
+def has_ties(x: np.ndarray, options: Mapping[str, Any], rows: int = 512) -> bool:
+    """Whether an object, of at most so many that are looked at, has two others equally near, among its nearest."""
+    n, metric = len(x), options.get("metric", "euclidean")
+    k = min(max(options.get("k", 1), 10), n - 2)
+    if k < 1:
+        return False
+    z = np.asarray(x, dtype=np.float64)
+    z = z - z.mean(axis=1, keepdims=True) if metric == "correlation" else z
+    z = z - z.mean(axis=0) if metric == "euclidean" else unit_rows(z)
+    chosen = np.arange(n) if n <= rows else np.random.default_rng(0).choice(n, rows, replace=False)
+    squares = np.einsum("ij,ij->i", z, z)
+    far = squares[chosen, None] + squares - 2 * z[chosen] @ z.T
+    far[np.arange(len(chosen)), chosen] = np.inf
+    near = np.sort(np.partition(far, k, axis=1)[:, : k + 1], axis=1)
+    # Distances that are equal differ here by the rounding of three sums, in proportion to the squares of both lengths.
+    rounding = 4 * z.shape[1] * np.finfo(np.float64).eps * (squares[chosen] + squares.max())
+    return bool((np.diff(near, axis=1) <= rounding[:, None]).any())
 
 
 # Distances of shapes

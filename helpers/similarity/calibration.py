@@ -146,11 +146,11 @@ def calibrate(
     Procrustes, CCA and second-order cosine. Measures that do not see which object is which, such as
     ``magnitude_difference``, have p-value 1.
 
-    Of objects that are equally near, lists of neighbours have the first ones, in both representations, and named
-    otherwise these are not the first ones any more. So where many distances are equal (a tenth of the rows are copies,
-    entries are flags or counts) p-values of ``jaccard``, ``mutual_knn``, ``rank_similarity`` and
-    ``information_imbalance`` are far too small, in the extreme 1 / (n_permutations + 1) of independent representations.
-    Take CKA or RSA there.
+    Of objects that are equally near, lists of neighbours have the first ones, in both representations, and shuffled
+    these are not the first ones any more. So where distances are equal (many rows are copies, entries are flags or
+    counts) ``jaccard``, ``mutual_knn``, ``rank_similarity`` and the other measures of neighbours are tested with the
+    objects of the second representation in a drawn order, which decides such cases anew: ``value`` is that of the
+    measure, and ``chance``, p and ``calibrated`` are those of the drawn order.
 
     A closed form is known where the measure is monotone in Σ a_ij b_ij of two symmetric matrices: CKA in all its
     forms, RSA, the norm of the difference of distances, distance correlation, linear regression, eigenspace overlap and
@@ -355,8 +355,8 @@ def _of_measure(
         n, count, fitted = choice.n_objects, choice.n_permutations, choice.null == "fitted"
         orders = sides.shuffled(n, count)
         apart = (lambda pair: sides.shuffled(n, count, pair)) if fitted else None
-        values, null = _values(measure, options, lefts, rights, pairs, orders, memory, bar, sides.kept, apart)
-        chance = (_fitted if fitted else _shares)(measure, values, null, confidence_level)
+        found = _values(measure, options, lefts, rights, pairs, orders, memory, bar, sides.kept, apart)
+        chance = (_fitted if fitted else _shares)(measure, *found, confidence_level)
     return _calibrated(measure, pairs, chance, choice, rate)
 
 
@@ -413,15 +413,32 @@ def _values(
     bar: Progress,
     kept: dict[Any, Any],
     apart: Callable[[int], list[np.ndarray]] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Values of the pairs, (pairs,), and under shuffling, (orders, pairs); ``apart`` gives orders of one pair alone."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values of the pairs, (pairs,), those to be tested, and under shuffling, (orders, pairs).
+
+    ``apart`` gives orders of one pair alone. Of objects that are equally near, lists of neighbours have those in front.
+    Both representations have the same in front, as long as the objects of neither are shuffled: what is tested and its
+    shuffles see the objects of the right side in a drawn order, in which other ones are in front.
+    """
     from threadpoolctl import threadpool_limits
 
-    from helpers.similarity._shuffling import DOUBLE, shuffling_of
+    from helpers.similarity._shuffling import BY_NEAREST, DOUBLE, has_ties, shuffling_of
 
     way, n = shuffling_of(measure, options, kept), len(orders[0])
     column = {pair: number for number, pair in enumerate(pairs)}
     values, null = np.empty(len(pairs)), np.empty((len(orders), len(pairs)))
+    tested = np.empty(len(pairs))
+    drawn = np.random.default_rng(n).permutation(n)
+    back = np.argsort(drawn)
+
+    def right_side(name: str) -> tuple[Any, Any, np.ndarray | None]:
+        """The right side as it is, as it is tested, and where its objects are then."""
+        x = rights[name]
+        state = way.right(x, name)
+        if measure.name in BY_NEAREST and has_ties(x, options):
+            return state, way.right(x[drawn], name), back
+        return state, state, None
+
     states: dict[str, Any] = {}
     at_once = max(1, memory // (n * n * (8 if n <= DOUBLE else 4)) - 1) if way.dense else len(lefts)
     threads = min(available_threads(), len(orders))
@@ -436,30 +453,34 @@ def _values(
             # Several sides at a time where they are small.
             prepare = map if way.dense or way.wide else few.map
             states = dict(zip(group, prepare(lambda name: way.left(lefts[name], name), group), strict=True))
-            for right, state in zip(needed, prepare(lambda name: way.right(rights[name], name), needed), strict=True):
+            for right, (given, state, at) in zip(needed, prepare(right_side, needed), strict=True):
                 chosen = [name for name in group if (name, right) in column]
                 own = [states[name] for name in chosen]
                 columns = [column[name, right] for name in chosen]
                 try:
-                    values[columns] = way.values(own, state, None)
+                    values[columns] = way.values(own, given, None)
+                    tested[columns] = values[columns] if at is None else way.values(own, state, at)
+                    shared = [orders] * len(columns) if apart is None else [apart(column) for column in columns]
+                    placed = [[order if at is None else at[order] for order in each] for each in shared]
                     if apart is None:
-                        found = pool.map(lambda order, own=own, state=state: way.values(own, state, order), orders)
+                        found = pool.map(lambda order, own=own, state=state: way.values(own, state, order), placed[0])
                         null[:, columns] = np.array(list(found))
                     else:
-                        each = [(one, order) for one, at in zip(own, columns, strict=True) for order in apart(at)]
+                        each = [(one, order) for one, its in zip(own, placed, strict=True) for order in its]
                         found = pool.map(lambda of, state=state: way.values([of[0]], state, of[1])[0], each)
                         null[:, columns] = np.reshape(list(found), (len(columns), -1)).T
                 except (ValueError, TypeError) as error:
                     of = f"{', '.join(chosen)} and {right}"
                     raise type(error)(f"{measure.name} of {of}: {error}") from error
                 bar.advance(len(chosen) / len(lefts))
-    return values, null
+    return values, tested, null
 
 
 class _Chance(NamedTuple):
     """Of one measure, by pair; "alike" means larger for similarities and smaller for distances."""
 
     values: np.ndarray
+    tested: np.ndarray
     mean: np.ndarray
     p: np.ndarray
     p_max: np.ndarray
@@ -467,23 +488,27 @@ class _Chance(NamedTuple):
     most: float  # mean over the shuffles of the most similar pair
 
 
-def _shares(measure: Measure, values: np.ndarray, null: np.ndarray, confidence_level: float) -> _Chance:
+def _shares(
+    measure: Measure, values: np.ndarray, tested: np.ndarray, null: np.ndarray, confidence_level: float
+) -> _Chance:
     """Shares of the shuffles."""
     sign = _sign(measure)
-    alike, shuffled = sign * values, sign * null
+    alike, shuffled = sign * tested, sign * null
     reached, most, count = _reached(alike), shuffled.max(axis=1), 1 + len(null)
     p = (1 + (shuffled >= reached).sum(axis=0)) / count
     p_max = (1 + (most[:, None] >= reached[None, :]).sum(axis=0)) / count
     threshold = np.quantile(np.vstack([shuffled, alike]), confidence_level, axis=0)
-    return _Chance(values, null.mean(axis=0), p, p_max, threshold, float(sign * most.mean()))
+    return _Chance(values, tested, null.mean(axis=0), p, p_max, threshold, float(sign * most.mean()))
 
 
-def _fitted(measure: Measure, values: np.ndarray, null: np.ndarray, confidence_level: float) -> _Chance:
+def _fitted(
+    measure: Measure, values: np.ndarray, tested: np.ndarray, null: np.ndarray, confidence_level: float
+) -> _Chance:
     """Distributions with the moments of the shuffles, which every pair has of its own."""
     from scipy.stats import pearson3, t
 
     sign, count = _sign(measure), len(null)
-    alike, shuffled = sign * values, sign * null
+    alike, shuffled = sign * tested, sign * null
     mean, variance = shuffled.mean(axis=0), shuffled.var(axis=0, ddof=1)
     varied = variance > (1e-9 * np.maximum(np.abs(mean), 1e-9)) ** 2
     standard = ((shuffled - mean) / np.sqrt(np.where(varied, variance, 1.0)))[:, varied]
@@ -499,7 +524,7 @@ def _fitted(measure: Measure, values: np.ndarray, null: np.ndarray, confidence_l
     p = np.where(varied, np.clip(p, 0.0, 1.0), shares)
     limit = max(float(t.ppf(confidence_level, degrees)), float(pearson3.ppf(confidence_level, skewness)))
     threshold = np.where(varied, mean + limit * scale, mean)
-    return _Chance(values, sign * mean, p, np.minimum(len(p) * p, 1.0), threshold, math.nan)
+    return _Chance(values, tested, sign * mean, p, np.minimum(len(p) * p, 1.0), threshold, math.nan)
 
 
 def _moderated(variances: np.ndarray, degrees: int) -> tuple[np.ndarray, float]:
@@ -545,7 +570,7 @@ def _closed(
         values[number], p[number] = value, null.p(t)
         *under, limit = (finish(each) for each in null.quantiles(levels))
         mean[number], threshold[number] = np.mean(under), sign * limit
-    return _Chance(values, mean, p, np.minimum(len(p) * p, 1.0), threshold, math.nan)
+    return _Chance(values, values, mean, p, np.minimum(len(p) * p, 1.0), threshold, math.nan)
 
 
 def _sign(measure: Measure) -> int:
@@ -564,7 +589,7 @@ def _calibrated(
     import pandas as pd
     from scipy.stats import false_discovery_control
 
-    alike = _sign(measure) * of.values
+    alike = _sign(measure) * of.tested
     room = (1.0 if measure.orientation == "similarity" else 0.0) - of.threshold
     beyond = np.where(room > 0, (alike - of.threshold) / np.where(room > 0, room, 1.0), 0.0)
     table = pd.DataFrame(
