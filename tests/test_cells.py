@@ -125,6 +125,7 @@ def opening_faults(chapter):
     if not box:
         return ["the first cell has no box ':::{admonition} In this chapter'"]
     faults = [f"no {words!r}: {what}" for words, what in ITEMS.items() if words not in box[1]]
+    faults += ["the box shows numbers of the page, which other pages that quote it do not have"] * ("{glue:" in box[1])
     measured = reading_minutes(chapter)
     rounded = max(5, 5 * round(measured / 5))
     if f"**Reading:** about {rounded} minutes" not in box[1]:
@@ -224,6 +225,8 @@ def test_a_page_without_box_and_exercises_is_found_and_a_wrong_time_too(tmp_path
     assert ending_faults(bare) == ["no section 'What to keep' in front of the exercises"]
     box = ":::{admonition} In this chapter\n**You need** x. **You will be able to** y. **Reading:** about 5 minutes."
     cells = [("markdown", f"{box}\n:::"), ("markdown", "word " * 2000)]
+    glued = write(tmp_path / "glued.ipynb", ("markdown", box.replace(" y.", " {glue:text}`n`.") + "\n:::"))
+    assert any("numbers of the page" in fault for fault in opening_faults(glued))
     found = opening_faults(write(tmp_path / "slow.ipynb", *cells))
     assert found[0] == "no '**Running:** about ': the seconds or minutes and the memory that it takes to run"
     assert "say 'about 10 minutes'" in found[1] and len(found) == 3
