@@ -180,7 +180,9 @@ def test_runs_survive_the_death_of_a_worker(tmp_path):
             outcomes = execute_all(runs, client)
             first = next(outcomes)
             os.kill(victim, signal.SIGKILL)
-            assert {first.status, *(o.status for o in outcomes)} == {"done"}
+            # A run that the victim had ended, and had not told of, is found done when it is given to another worker.
+            assert {first.status, *(o.status for o in outcomes)} <= {"done", "kept"}
+            assert all(run.is_done() for run in runs)
 
 
 def kernels():

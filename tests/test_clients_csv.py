@@ -148,7 +148,7 @@ def test_all_seven_chapters_run_on_a_foreign_table_by_parameters_alone(tmp_path)
     for chapter, text in told.items():
         assert not re.search(r"\bnan\b", text), (chapter, re.findall(r".*\bnan\b.*", text))
     assert "calibrated" not in told["09_clients"] and "nobody can say" in told["09_clients"]
-    assert "All experiments have these clients" in told["09_clients"]
+    assert "Clients of a table are the same in all experiments" in told["09_clients"]
     assert "157 clients of 3 classes" in told["15_modalities"]
 
 

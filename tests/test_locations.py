@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import locations
+from helpers import errors, locations
 from helpers.locations import allocate, cache_folder
 
 SAY = "from helpers.locations import DATA, ROOT; print(ROOT, DATA)"
@@ -24,7 +24,8 @@ def test_an_installed_package_takes_nothing_beside_itself_for_the_book(tmp_path)
     (tmp_path / "site" / "helpers").mkdir(parents=True)
     (tmp_path / "site" / "data").mkdir()
     (tmp_path / "site" / "helpers" / "__init__.py").touch()
-    shutil.copy(locations.__file__, tmp_path / "site" / "helpers")
+    for module in (locations, errors):
+        shutil.copy(module.__file__, tmp_path / "site" / "helpers")
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "site"), "XDG_DATA_HOME": str(tmp_path / "xdg")}
     command = [sys.executable, "-c", SAY]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
