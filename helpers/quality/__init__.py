@@ -21,6 +21,8 @@ Each is a function of arrays; :data:`QUALITIES` knows them by name, with what th
 ``diagnosis``     what is wrong with a space, by thresholds from healthy ones, and what a remedy changes
 ``healthy``       the population of healthy spaces; ``thresholds``: what is usual in them
 ``damage``        faults made on purpose
+``words``         vectors of words: relatedness, analogies, categories, intruders
+``sentences``     alignment beside uniformity, and sentences with two words exchanged
 ``ranking``       how well they rank models, where labels are there to check
 ================  ======================================================================================================
 """
