@@ -111,6 +111,16 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
 
     editions = _add_editions(commands)
 
+    unusual = commands.add_parser(
+        "unusual", help="execute chapters with unusual values of their parameters, and say which do not do as expected"
+    )
+    unusual.add_argument("chapters", nargs="*", type=Path, metavar="CHAPTER", help="chapters to try; all by default")
+    unusual.add_argument("--table", type=Path, help="YAML file of the values (default: notebooks/runs/unusual.yml)")
+    unusual.add_argument("-o", "--out", type=Path, help="folder of the executed copies (default: _build/unusual)")
+    unusual.add_argument("--refused", action="store_true", help="only values that have to be refused, which is quick")
+    unusual.add_argument("-j", "--jobs", dest="n_jobs", type=int, default=1, help="number of runs at a time")
+    unusual.add_argument("--force", action="store_true", help="execute also what is up to date")
+
     new = commands.add_parser("new", help="begin a chapter: notebook, study, worker, plan, profiles, test, entries")
     new.add_argument("what", choices=("chapter",), help="what to begin")
     new.add_argument("name", metavar="NAME", help="name of the notebook: number and topic, such as 19_hubs")
@@ -305,6 +315,25 @@ def _print(args: argparse.Namespace) -> int:
     return 0
 
 
+def _unusual(args: argparse.Namespace) -> int:
+    """Say case by case what became of it; the status is 1 if anything did not do as expected."""
+    from helpers.book.unusual import read_cases, try_cases
+
+    wanted = {_chapter(name).stem for name in args.chapters}
+    cases = [case for case in read_cases(args.table) if not wanted or case.chapter.stem in wanted]
+    cases = [case for case in cases if case.says or not args.refused]
+    for case in (case for case in cases if case.missing):
+        print(f"left out    {case}: there is no {case.missing}")
+    cases = [case for case in cases if not case.missing]
+    faults = 0
+    for verdict in try_cases(cases, args.out, n_jobs=args.n_jobs, force=args.force):
+        faults += bool(verdict.fault)
+        words = f"UNEXPECTED  {verdict.case}: {verdict.fault}; it " if verdict.fault else f"as expected {verdict.case}: "
+        print(words + verdict.told, flush=True)
+    print(f"{len(cases)} cases, of which {faults} did not do as expected")
+    return 1 if faults else 0
+
+
 def _new(args: argparse.Namespace) -> int:
     from helpers.book.scaffold import new_chapter
 
@@ -427,7 +456,7 @@ class _Bar:
             self.bar.set_postfix_str(f"about {rest // 60}:{rest % 60:02d} left; now {', '.join(names)}", refresh=True)
 
 
-COMMANDS = {"run": _run, "sweep": _sweep, "build": _build, "live": _live, "new": _new}
+COMMANDS = {"run": _run, "sweep": _sweep, "build": _build, "live": _live, "new": _new, "unusual": _unusual}
 COMMANDS |= {"students": _students, "slides": _slides, "print": _print}
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from axe import axe_script, violations
 from mini_book import ROOT
 
 from helpers.book.browser import find_browser, open_tab
@@ -255,3 +256,47 @@ def test_cells_run_one_by_one_on_a_kernel_of_the_reader(reader, server):
     reader.press("End the kernel")
     reader.says("Your kernel has ended.")
     assert json.loads(ask(server, "/api/kernels")[2]) == []
+
+
+@browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation_in_the_form_its_errors_and_its_results(server, theme):
+    axe, found = axe_script(), {}
+
+    def look(state):
+        if faults := violations(tab, axe):
+            found[state] = faults
+
+    with open_tab(90) as tab:
+        tab.choose_theme(theme)
+        reader = Reader(tab, server)
+        reader.chapter("01_lines")
+        assert tab.run("document.documentElement.dataset.theme") == theme
+        look("the form")
+        reader.fill("n", "many")
+        reader.press("Run")
+        reader.says("Not run")
+        look("a value that is refused")
+        reader.fill("n", "1")
+        reader.press("Run")
+        reader.says("AssertionError: n has to be 2 or more")
+        look("an error of a cell")
+        reader.fill("n", "6")
+        reader.press("Run")
+        reader.says("3 numbers in the text")
+        look("results beside those of the page")
+        reader.press("Run to cell 5 on your kernel")
+        reader.says("Your kernel is ready.")
+        reader.press("Edit cell 5")
+        look("a cell that is edited and one that ran")
+        reader.press("End the kernel")
+        reader.says("Your kernel has ended.")
+        reader.chapter("02_slow")
+        reader.fill("seconds", "240.0")
+        reader.press("Run")
+        reader.says("Running: cell")
+        look("a run under way")
+        reader.press("Cancel")
+        reader.says("its kernel has ended", 30)
+        reader.stayed_inside()
+    assert found == {}, found

@@ -3,10 +3,9 @@
 import re
 import shutil
 import zlib
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
+from axe import axe_script, violations
 from mini_book import ROOT
 
 from helpers.book.browser import find_browser, open_tab
@@ -34,15 +33,7 @@ def book(executed_book, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def axe():
-    """Axe's script, out of a package."""
-    found = find_spec("axe_core_python")
-    if found is None:
-        pytest.skip("the package axe-core-python is not installed")
-    return (Path(found.origin).parent / "axe.min.js").read_text(encoding="utf-8")
-
-
-VIOLATIONS = """axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations.map((one) =>
-  `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html.slice(0, 200)).join(' | ')}`))"""
+    return axe_script()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -56,9 +47,8 @@ def test_axe_finds_no_violation_and_nothing_comes_from_elsewhere(book, axe, them
         for page in pages:
             tab.open(page.as_uri())
             assert tab.run("document.documentElement.dataset.theme") == theme
-            tab.run(f"{axe}; true")
-            if violations := tab.run(VIOLATIONS):
-                found[page.name] = violations
+            if faults := violations(tab, axe):
+                found[page.name] = faults
         outside = [address for address in tab.requests if not re.match(r"file://|data:|blob:|about:", address)]
     assert (found, outside) == ({}, []), (found, outside)
 
@@ -70,8 +60,7 @@ def test_axe_sees_a_violation(axe, tmp_path):
     )
     with open_tab() as tab:
         tab.open(page.as_uri())
-        tab.run(f"{axe}; true")
-        found = {line.partition(":")[0] for line in tab.run(VIOLATIONS)}
+        found = {line.partition(":")[0] for line in violations(tab, axe)}
     assert {"image-alt", "color-contrast"} <= found
 
 

@@ -166,6 +166,22 @@ def test_a_chapter_opens_with_a_box_and_ends_with_what_to_keep_and_exercises(cha
     assert opening_faults(chapter) + ending_faults(chapter) == []
 
 
+def grades_of(chapter):
+    """Numbers of stars of the exercises, in the order of the page."""
+    text = "\n\n".join(source for kind, source, *_ in cells_of(chapter) if kind == "markdown")
+    return [len(grade) for grade in re.findall(r":::\{exercise-start\} (★+) ", text)]
+
+
+@CHAPTERS
+def test_the_exercises_of_a_chapter_get_harder(chapter):
+    assert grades_of(chapter) == sorted(grades_of(chapter))
+
+
+def test_the_grades_of_exercises_are_seen_in_their_order(tmp_path):
+    one, two = (f":::{{exercise-start}} {stars} Name\n:label: ex\n:::" for stars in ("★", "★★"))
+    assert grades_of(write(tmp_path / "page.ipynb", ("markdown", f"{two}\n\n{one}"), ("markdown", two))) == [2, 1, 2]
+
+
 def test_a_new_chapter_begins_within_the_limits(tmp_path):
     for name in ("_toc.yml", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
