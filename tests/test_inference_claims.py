@@ -10,6 +10,7 @@ from scipy import stats
 
 from helpers.inference import (
     CLAIM_VERDICTS,
+    PROOF,
     Claim,
     Finding,
     absent,
@@ -126,14 +127,17 @@ def test_few_units_decide_less_than_many():
 def test_a_proof_reproduces_a_claim_and_one_counterexample_refutes_it_whatever_else_is_asked():
     claims = {name: Claim(name, side="equal", margin=1e-9) for name in ("proved", "refuted")}
     claims["noisy"] = Claim("noisy")
-    found = {"proved": deduced(0.0, "proof"), "refuted": deduced(4.0, "counterexample")}
+    found = {"proved": deduced(0.0, PROOF), "refuted": deduced(4.0, "counterexample")}
     judged = judge(claims, found | {"noisy": Finding(0.1, -0.1, 0.3, 9, "tasks", p=0.4)})
     assert judged["verdict"].to_dict() == {
         "proved": "reproduced",
         "refuted": "not reproduced",
         "noisy": "not testable here",
     }
-    assert claims_table(judged).loc["refuted", "units"] == "1 counterexample"
+    shown = claims_table(judged, detail=True)[["here", "p", "units", "finds"]]
+    assert shown.loc["proved"].tolist() == ["—", "—", "proof", "—"]
+    assert shown.loc["refuted"].tolist() == ["+4.0", "—", "1 counterexample", "—"]
+    assert "—" not in shown.loc["noisy"].tolist()
 
 
 def test_what_is_absent_is_not_testable_and_takes_part_in_no_correction():

@@ -243,7 +243,7 @@ _ENTRIES = (
         _NONE,
         "the widest p, or as asked",
         "time n (Lp)² + (Lp)³",
-        "kettenring1971canonical",
+        "izenman1975reduced",
         "private",
     ),
     EnsembleEntry(
@@ -253,7 +253,7 @@ _ENTRIES = (
         _NONE,
         "the widest p, or as asked",
         "time n L² p an epoch, and hidden units",
-        "kettenring1971canonical",
+        "ngiam2011multimodal",
         "private",
     ),
     EnsembleEntry(

@@ -6,6 +6,7 @@ a model on a task) and one column per method, and rank 1 is the best.
 
 from helpers.inference.claims import (
     CLAIM_VERDICTS,
+    PROOF,
     Claim,
     Finding,
     absent,
@@ -36,6 +37,7 @@ from helpers.inference.ranks import (
 
 __all__ = [
     "CLAIM_VERDICTS",
+    "PROOF",
     "VERDICTS",
     "Claim",
     "Finding",

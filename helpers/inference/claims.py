@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLAIM_VERDICTS",
+    "PROOF",
     "SIDES",
     "Claim",
     "Finding",
@@ -60,6 +61,9 @@ __all__ = [
 
 CLAIM_VERDICTS = ("reproduced", "not reproduced", "not testable here")
 """What :func:`judge` may say of a claim."""
+
+PROOF = "proof"
+"""What a finding follows from that measures nothing: tables show a dash in place of its number."""
 
 SIDES = ("greater", "less", "two-sided", "equal")
 """Where a claim says that a number lies: above or below the null, off it, or within a margin of it."""
@@ -161,7 +165,7 @@ def deduced(value: float, how: str) -> Finding:
     value
         The number, exactly; of a statement that holds in all cases or not, the extreme of what it bounds.
     how
-        What it follows from.
+        What it follows from, such as :data:`PROOF`.
 
     Returns
     -------
@@ -514,7 +518,7 @@ def claims_table(judged: pd.DataFrame, *, detail: bool = False) -> pd.DataFrame:
         Index: the claims; columns ``verdict``, ``here`` (estimate and interval), ``published`` (a number, or the side),
         ``p`` (corrected), ``units``, ``on`` (if stated; *transfer* where the models are of another kind than those of
         the claim), ``finds`` (with ``detail``) and ``note`` (if there is one): what a narrow page shows first comes
-        first.
+        first. What is :func:`deduced` has neither interval nor p-value, and a proof no number either.
 
     Examples
     --------
@@ -530,13 +534,19 @@ def claims_table(judged: pd.DataFrame, *, detail: bool = False) -> pd.DataFrame:
         known = not math.isnan(row["estimate"])
         found = Interval(row["estimate"], row["ci_low"], row["ci_high"], math.nan)
         here = f"{found:{row['spec']}}" if known and not math.isnan(found.low) else ""
+        here = here or (f"{found.estimate:{row['spec']}}" if known else "—")
+        units = f"{row['n']:.0f} {row['units']}" if row["n"] else "—"
+        if is_deduced := row["n"] == 1 and found.low == found.high:
+            here = f"{found.estimate:{row['spec']}}"
+            if row["units"] == PROOF:
+                here, units = "—", PROOF
         line = {"claim": row["claim"], "verdict": row["verdict"]}
-        line |= {"here": here or (f"{found.estimate:{row['spec']}}" if known else "—"), "published": row["published"]}
-        line |= {"p": _written_p(row["p"]), "units": f"{row['n']:.0f} {row['units']}" if row["n"] else "—"}
+        line |= {"here": here, "published": row["published"]}
+        line |= {"p": "—" if is_deduced else _written_p(row["p"]), "units": units}
         line |= {"on": f"transfer: {row['on']}" if row["transfer"] else row["on"]}
         if detail:
             size = row["detectable"]
-            line |= {"finds": "—" if math.isnan(size) else f"{size:{row['spec'].replace('+', '')}}"}
+            line |= {"finds": "—" if is_deduced or math.isnan(size) else f"{size:{row['spec'].replace('+', '')}}"}
         rows.append(line | {"note": row["note"]})
     table = pd.DataFrame(rows).set_index("claim").rename_axis(None)
     return table.drop(columns=[name for name in ("on", "note") if (table[name] == "").all()])

@@ -18,7 +18,7 @@ from helpers.groups.bounds import (
     triplet_share,
     within_bounds,
 )
-from helpers.inference import Claim, deduced
+from helpers.inference import PROOF, Claim, deduced
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -339,7 +339,7 @@ def findings() -> dict[str, Any]:
     """What is deduced of the claims: a counterexample to the theorem as printed, a proof of it for embeddings."""
     return {
         "printed": deduced(printed_gap(10.0), "counterexample"),
-        "embedded": deduced(0.0, "proof"),
+        "embedded": deduced(0.0, PROOF),
     }
 
 
