@@ -174,7 +174,12 @@ def _add_editions(commands: argparse._SubParsersAction) -> dict[str, argparse.Ar
     slides.add_argument("-o", "--out", type=Path, help="the file (default: _build/slides/CHAPTER.html)")
 
     printed = commands.add_parser("print", help="the book as one PDF, _build/book.pdf; needs Chromium or Chrome")
-    printed.add_argument("--solutions", action="store_true", help="print the solutions of exercises, too")
+    printed.add_argument(
+        "--solutions",
+        choices=("none", "appendix"),
+        default="none",
+        help="where the solutions of exercises are printed: nowhere (default), or in an appendix",
+    )
     printed.add_argument("--allow-stale", action="store_true", help="print chapters without a valid run unexecuted")
 
     for command in (students, slides, printed):
@@ -328,7 +333,9 @@ def _unusual(args: argparse.Namespace) -> int:
     faults = 0
     for verdict in try_cases(cases, args.out, n_jobs=args.n_jobs, force=args.force):
         faults += bool(verdict.fault)
-        words = f"UNEXPECTED  {verdict.case}: {verdict.fault}; it " if verdict.fault else f"as expected {verdict.case}: "
+        words = (
+            f"UNEXPECTED  {verdict.case}: {verdict.fault}; it " if verdict.fault else f"as expected {verdict.case}: "
+        )
         print(words + verdict.told, flush=True)
     print(f"{len(cases)} cases, of which {faults} did not do as expected")
     return 1 if faults else 0

@@ -52,7 +52,7 @@ Take twice as many numbers.
 :::{solution-start} ex-lines-twice
 :class: dropdown
 :::
-The secret answer:"""
+The secret answer: {glue:text}`lines_twice:.1f`."""
 SETUP = """import time
 
 import matplotlib.pyplot as plt
@@ -67,6 +67,7 @@ PARAMETERS = """n = 4  # numbers that are drawn
 scale = 1.0  # of the numbers
 word = 'mean'"""
 FACTS = """glue('lines_mean', sum(numbers) / n, display=False)
+glue('lines_twice', scale * (2 * n - 1) / 2, display=False)
 glue('lines_n', n, display=False)"""
 SLOW = """# A chapter that takes its time
 

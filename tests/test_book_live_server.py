@@ -174,7 +174,7 @@ def test_a_reader_changes_a_value_and_sees_the_new_beside_the_old(reader):
     assert "numbers that are drawn" in help_ and "int" in help_ and "default 4" in help_
     reader.fill("n", "6")
     reader.press("Run")
-    reader.says("3 numbers in the text")
+    reader.says("4 numbers in the text")
     assert reader.tab.run("document.querySelector('.live-old-number').textContent") == "1.50"
     assert reader.tab.run("document.querySelector('.live-new-number').textContent") == " → 2.50"
     pairs = "[...document.querySelectorAll('.live-pair')].map((pair) => pair.innerText)"
@@ -187,7 +187,7 @@ def test_a_reader_changes_a_value_and_sees_the_new_beside_the_old(reader):
     assert re.search(r"\?run=[0-9a-f]{16}", address)
     began = time.monotonic()
     reader.tab.open(address)  # the same results after a reload, at once
-    reader.says("3 numbers in the text", 30)
+    reader.says("4 numbers in the text", 30)
     assert time.monotonic() - began < 30
     assert reader.tab.run("document.getElementById('live-n').value") == "6"
     reader.press("Take the new results away")
@@ -229,7 +229,7 @@ def test_a_long_run_is_cancelled_while_another_form_runs(reader, server):
         other.chapter("01_lines")
         other.fill("n", "8")
         other.press("Run")
-        other.says("3 numbers in the text")
+        other.says("4 numbers in the text")
         assert tab.run("document.querySelector('.live-new-number').textContent") == " → 3.50"
     assert reader.tab.run("document.querySelector('.live-progress').hidden") is False
     reader.press("Cancel")
@@ -283,7 +283,7 @@ def test_axe_finds_no_violation_in_the_form_its_errors_and_its_results(server, t
         look("an error of a cell")
         reader.fill("n", "6")
         reader.press("Run")
-        reader.says("3 numbers in the text")
+        reader.says("4 numbers in the text")
         look("results beside those of the page")
         reader.press("Run to cell 5 on your kernel")
         reader.says("Your kernel is ready.")

@@ -115,6 +115,25 @@ def test_the_book_is_printed_without_solutions_and_no_code_is_cut_off(book):
         assert (tab.run(cut), max(tab.run(beyond), 0), tab.run(shown)) == (0, 0, [])
 
 
+def test_the_book_is_printed_with_its_solutions_in_an_appendix(book):
+    pdf = print_book(book, solutions="appendix")
+    assert pdf == book / "_build" / "book-with-solutions.pdf" and pdf.read_bytes().startswith(b"%PDF")
+    with open_tab() as tab:
+        tab.call("Emulation.setEmulatedMedia", media="print")
+        tab.open((book / "_build" / "print-appendix" / "index.html").as_uri())
+        text = tab.run("document.body.innerText")
+    for words in ("Fig. 1.1", "Exercise 1.1 (Twice as many)", "Solutions: Means of numbers", "The secret answer: 3.5."):
+        assert text.count(words) == 1, (words, text.count(words))
+    assert text.index("Sources") < text.index("Solutions: Means of numbers") < text.index("The secret answer")
+    assert re.search(r"Solution to\s+Exercise 1\.1 \(Twice as many\)\s+The secret answer: 3\.5\.\s", text)
+    assert "3.5" in text[text.index("The secret answer: 3.5.") + 30 :]  # what its cell shows
+
+
+def test_solutions_are_printed_nowhere_or_behind_all_chapters(book):
+    with pytest.raises(ValueError, match="solutions is 'below'; it is one of 'none', 'appendix'"):
+        print_book(book, solutions="below")
+
+
 def test_a_page_is_printed_with_its_pictures(book, tmp_path):
     with open_tab() as tab:
         pdf = print_page(tab, book / "_build" / "html" / "notebooks" / "01_lines.html", tmp_path / "page.pdf")

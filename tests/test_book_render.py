@@ -8,7 +8,17 @@ import nbformat
 import pytest
 
 from helpers.book import render
-from helpers.book.render import build_book, chapters, graft, outside_loads, profile, stage, without_solutions
+from helpers.book.render import (
+    build_book,
+    chapters,
+    graft,
+    outside_loads,
+    profile,
+    solutions_alone,
+    stage,
+    without_results,
+    without_solutions,
+)
 from helpers.book.runs import Run, execute
 from notebooks import write
 
@@ -54,6 +64,56 @@ def test_students_see_no_solution():
     ]
     kept = without_solutions(v4.new_notebook(cells=cells)).cells
     assert [cell.source for cell in kept] == ["Exercise.", "After.", "Next."]
+
+
+def test_solutions_stand_alone_with_the_numbers_of_their_chapter():
+    md, code = v4.new_markdown_cell, v4.new_code_cell
+    cells = [
+        md(
+            "# Means\n\nExercise {glue:text}`n`.\n\n:::{solution-start} ex\n:class: dropdown\n:::\nIt is {glue:text}`n`."
+        ),
+        code("42"),
+        md(":::{solution-end}\n:::\n\nAfter."),
+        code("43", metadata={"tags": ["solution"]}),
+        code("44"),
+    ]
+    kept = solutions_alone(v4.new_notebook(cells=cells), "01_means").cells
+    assert [cell.source for cell in kept] == [
+        "# Solutions: Means",
+        ":::{solution-start} ex\n:::\nIt is {glue:text}`01_means.ipynb::n`.",
+        "42",
+        ":::{solution-end}\n:::",
+        "43",
+    ]
+    assert solutions_alone(v4.new_notebook(cells=cells[-1:]), "01_means") is None
+
+
+def test_a_dash_stands_for_every_number_and_a_word_for_every_table_that_no_run_has_made():
+    table = "```{glue:any} claims\n:doc: ../notebooks/01_a.ipynb\n```"
+    text = "{glue:text}`../notebooks/01_a.ipynb::n:.2f` of {glue:text}`../notebooks/02_b.ipynb::n`, {numref}`fig-a`\n\n"
+    found = without_results(text + table + "\n\n" + table.replace("01_a", "02_b"), {"01_a": ["fig-a"]})
+    assert found == (
+        "— of {glue:text}`../notebooks/02_b.ipynb::n`, *(a figure that was not made)*\n\n"
+        "*This table was not made.*\n\n" + table.replace("01_a", "02_b")
+    )
+    assert (
+        without_results("{glue:text}`n` and {numref}`fig-b`", {"01_a": []}, "02_b")
+        == "{glue:text}`n` and {numref}`fig-b`"
+    )
+
+
+def test_a_chapter_that_was_not_executed_has_a_banner_and_no_hole(small_book):
+    chapter, site = small_book / "notebooks" / "01_a.ipynb", small_book / "site"
+    chapter.write_text(chapter.read_text().replace('"# A chapter"', '"# A chapter\\n\\nIt is {glue:text}`n:.1f`."'))
+    (small_book / "book" / "intro.md").write_text("# Welcome\n\nOf {glue:text}`../notebooks/01_a.ipynb::n`.\n")
+    stage(small_book, small_book / "_build" / "executed", site)
+    text = nbformat.read(site / "notebooks" / "01_a.ipynb", as_version=4).cells[1].source
+    assert text == "# A chapter\n\nIt is {glue:text}`n:.1f`."
+    assert stage(small_book, small_book / "nowhere", site) == [chapter]
+    text = nbformat.read(site / "notebooks" / "01_a.ipynb", as_version=4).cells[1].source
+    assert text.startswith("# A chapter\n\n:::{warning}\nThis chapter was not executed")
+    assert "`python -m helpers run 01_a`" in text and text.endswith(":::\n\nIt is —.")
+    assert (site / "book" / "intro.md").read_text() == "# Welcome\n\nOf —.\n"
 
 
 @pytest.fixture

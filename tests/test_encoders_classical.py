@@ -44,6 +44,16 @@ def test_every_space_has_a_finite_row_for_every_text_and_none_of_zeros(spaces, n
     assert np.linalg.matrix_rank(space) >= space.shape[1] - 4  # words that always go together add nothing
 
 
+@pytest.mark.parametrize("name", ["words_svd", "presence_svd", "word_vectors_mean", "word_vectors_sif"])
+def test_texts_without_a_known_word_get_the_mean_of_the_other_rows(name):
+    unknown = ["Zymurgy!", "Quixotic xylophones."]
+    space = classical_embeddings([*TEXTS, *unknown], width=16, names=[name])[name]
+    rows, others = space[-2:], space[:-2]
+    # The mean of n rows, whatever the order of the sum: n roundings of the longest of them.
+    bound = len(others) * np.finfo(float).eps * np.abs(others).max()
+    assert np.abs(rows - others.mean(axis=0)).max() <= bound
+
+
 def test_no_two_spaces_are_the_same(spaces):
     distances = {name: pdist(space) for name, space in spaces.items()}
     for first in distances:

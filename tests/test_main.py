@@ -40,6 +40,12 @@ def test_an_ill_typed_parameter_is_refused_before_anything_runs(capsys):
     assert "parameter seed is 'zero' (str), where int is expected" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("seed", ["-1", "4294967296"])
+def test_a_seed_that_some_library_would_not_take_is_refused_before_anything_runs(capsys, seed):
+    assert main(["run", "01_measures", "-p", "seed", seed]) == 2
+    assert f"parameter seed is {seed}, where a whole number from 0 to 4294967295" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "text, kind, value",
     [

@@ -169,12 +169,21 @@ def test_what_is_chosen_is_shown_and_figures_show_every_layer(layers, known, tas
         (ValueError, r"n_clusters is 99; it must be between 1 and \d+ \(", {"n_clusters": 99}),
         (ValueError, "n_lambdas is 1; it must be at least 2", {"n_lambdas": 1}),
         (ValueError, "n_starts is 0; it must be at least 1", {"n_starts": 0}),
-        (ValueError, "n_labelled is 20001; it must be between 40 and 20000", {"n_labelled": 20_001}),
+        (ValueError, "n_labelled is 4001; it must be between 40 and 4000", {"n_labelled": 4001}),
+        (ValueError, "lam is -1; a finite number of at least 0 is needed", {"lam": -1}),
         (TypeError, "n_resamples is 50.0; a whole number", {"n_resamples": 50.0}),
     ],
 )
 def test_choices_that_cannot_work_are_refused_before_a_text_is_read(error, match, choice):
-    least = {"lambdas": [0], "n_clusters": 1, "n_lambdas": 2, "n_starts": 1, "n_labelled": 40, "n_resamples": 10}
+    least = {
+        "lam": 0.1,
+        "lambdas": [0],
+        "n_clusters": 1,
+        "n_lambdas": 2,
+        "n_starts": 1,
+        "n_labelled": 40,
+        "n_resamples": 10,
+    }
     with pytest.raises(error, match=match):
         study.check_fusion_choices(**({"encoder": "encoders/bert"} | least | choice))
     study.check_fusion_choices("encoders/bert", **least)

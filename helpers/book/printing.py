@@ -9,7 +9,10 @@ from helpers.book.browser import Tab, open_tab
 from helpers.book.render import build_book
 from helpers.locations import ROOT
 
-__all__ = ["print_book", "print_page"]
+__all__ = ["SOLUTIONS", "print_book", "print_page"]
+
+SOLUTIONS = ("none", "appendix")
+"""Where solutions are printed: nowhere, or behind all chapters."""
 
 MARGIN = 0.75  # inches
 #: Waits for equations, pictures that load late, and fonts.
@@ -27,7 +30,7 @@ _FOOT = (
 
 
 def print_book(
-    root: Path = ROOT, executed: Path | None = None, *, solutions: bool = False, strict: bool = True
+    root: Path = ROOT, executed: Path | None = None, *, solutions: str = "none", strict: bool = True
 ) -> Path:
     """Render the executed chapters as one page and print it to ``_build/book.pdf``.
 
@@ -38,7 +41,7 @@ def print_book(
     executed
         Folder of the executed copies; ``_build/executed`` by default.
     solutions
-        Whether the solutions of exercises are printed.
+        Where the solutions of exercises are printed: one of :data:`SOLUTIONS`.
     strict
         Whether a chapter without a valid run, or a warning, is an error.
 
@@ -49,15 +52,20 @@ def print_book(
 
     Raises
     ------
+    ValueError
+        If ``solutions`` is none of these.
     RuntimeError
         If no browser is installed.
     SystemExit
         If a chapter was not executed, or rendering fails.
     """
+    if solutions not in SOLUTIONS:
+        raise ValueError(f"solutions is {solutions!r}; it is one of {', '.join(map(repr, SOLUTIONS))}")
     executed = executed or root / "_build" / "executed"
-    page = build_book(root, executed, strict=strict, quiet=True, edition="print-solutions" if solutions else "print")
+    edition, name = ("print-appendix", "book-with-solutions.pdf") if solutions == "appendix" else ("print", "book.pdf")
+    page = build_book(root, executed, strict=strict, quiet=True, edition=edition)
     with open_tab(patience=900) as tab:
-        return print_page(tab, page, root / "_build" / ("book-with-solutions.pdf" if solutions else "book.pdf"))
+        return print_page(tab, page, root / "_build" / name)
 
 
 def print_page(tab: Tab, page: Path, target: Path) -> Path:

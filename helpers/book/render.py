@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -33,8 +33,10 @@ __all__ = [
     "outside_loads",
     "pages_of_reference",
     "profile",
+    "solutions_alone",
     "stage",
     "with_reference",
+    "without_results",
     "without_solutions",
 ]
 
@@ -51,7 +53,9 @@ class Edition:
     folder
         Folder of its pages, below ``_build``.
     solutions
-        Whether the exercises have their solutions.
+        Whether the exercises have their solutions, each below its exercise.
+    appendix
+        Whether the solutions stand in pages of their own, behind all others.
     answers
         Whether the questions of the exam have their answers.
     builder
@@ -60,6 +64,7 @@ class Edition:
 
     folder: str
     solutions: bool = True
+    appendix: bool = False
     answers: bool = False
     builder: str = "html"
 
@@ -70,7 +75,7 @@ EDITIONS = {
     "students": Edition("students", solutions=False),
     "teachers": Edition("teachers", answers=True),
     "print": Edition("print", solutions=False, builder="singlehtml"),
-    "print-solutions": Edition("print-solutions", builder="singlehtml"),
+    "print-appendix": Edition("print-appendix", solutions=False, appendix=True, builder="singlehtml"),
 }
 
 
@@ -135,25 +140,112 @@ def graft(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
 
 def without_solutions(notebook: NotebookNode) -> NotebookNode:
     """The students' edition: no cell between ``solution-start`` and ``solution-end``, none tagged ``solution``."""
-    kept, state = [], "outside"
+    return _with(notebook, cells=[cell for cell, is_solution in _parted(notebook) if not is_solution])
+
+
+def solutions_alone(notebook: NotebookNode, name: str) -> NotebookNode | None:
+    """The solutions of a chapter as a page of its own; ``None`` if it has none.
+
+    Parameters
+    ----------
+    notebook
+        The chapter, with its outputs.
+    name
+        Name of the chapter, in whose folder the page will lie: numbers of the text are taken from there.
+    """
+    kept = []
+    for cell, is_solution in _parted(notebook):
+        if is_solution and cell.cell_type == "markdown":
+            text = re.sub(r"^:class: dropdown\n", "", cell.source, flags=re.M)  # paper has nothing to click on
+            text = re.sub(r"\{glue:text\}`(?!\S*::)", f"{{glue:text}}`{name}.ipynb::", text)
+            cell = _with(cell, source=text)
+        kept += [cell] * is_solution
+    if not kept:
+        return None
+    texts = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    title = next(line for text in texts for line in text.splitlines() if line.startswith("# ")).removeprefix("# ")
+    heading = nbformat.v4.new_markdown_cell(f"# Solutions: {title}", id="heading")
+    return _with(notebook, cells=[heading, *kept])
+
+
+def _parted(notebook: NotebookNode) -> Iterator[tuple[NotebookNode, bool]]:
+    """Cells, and whether they belong to a solution; a text that goes on behind the end of one is cut in two."""
+    inside = closing = False
     for cell in notebook.cells:
         if cell.cell_type != "markdown":
-            if state == "outside" and "solution" not in cell.metadata.get("tags", []):
-                kept.append(cell)
+            yield cell, inside or "solution" in cell.metadata.get("tags", [])
             continue
-        lines = []
+        pieces: list[tuple[list[str], bool]] = [([], inside)]
         for line in cell.source.splitlines():
-            if state == "outside" and re.match(r"[:`]{3,}\{solution-start\}", line):
-                state = "inside"
-            elif state == "inside" and re.match(r"[:`]{3,}\{solution-end\}", line):
-                state = "closing"
-            elif state == "closing" and re.match(r"[:`]{3,}\s*$", line):
-                state = "outside"
-            elif state == "outside":
-                lines.append(line)
-        if text := "\n".join(lines).strip():
-            kept.append(_with(cell, source=text))
-    return _with(notebook, cells=kept)
+            if not inside and re.match(r"[:`]{3,}\{solution-start\}", line):
+                inside = True
+                pieces.append(([], True))
+            closing = closing or inside and bool(re.match(r"[:`]{3,}\{solution-end\}", line))
+            pieces[-1][0].append(line)
+            if closing and re.match(r"[:`]{3,}\s*$", line):
+                inside = closing = False
+                pieces.append(([], False))
+        texts = [("\n".join(lines).strip(), is_solution) for lines, is_solution in pieces]
+        texts = [(text, is_solution) for text, is_solution in texts if text]
+        for number, (text, is_solution) in enumerate(texts):
+            name = {} if len(texts) == 1 else {"id": f"{cell.get('id', 'text')[:58]}-{number}"}
+            yield _with(cell, source=text, **name), is_solution
+
+
+_ROLE = re.compile(r"\{glue:text\}`(?:([^`]*/)?([^`/]+)\.ipynb::)?[^`]+`")
+_SHOWN = re.compile(
+    r"^(`{3,}|:{3,})\{glue:\w+\}[^\n]*\n(?:[^\n]*\n)*?:doc:[^\n]*?([^\s/]+)\.ipynb\n(?:[^\n]*\n)*?\1$", re.M
+)
+
+
+def without_results(text: str, missing: Mapping[str, Collection[str]], own: str = "") -> str:
+    """A text in which a dash stands for every number, and a word for every table and figure, that no run has made.
+
+    Parameters
+    ----------
+    text
+        MyST markdown.
+    missing
+        Names of the chapters without a valid run → the names of their figures.
+    own
+        Name of the chapter that the text belongs to, if it does.
+
+    Examples
+    --------
+    >>> from helpers.book.render import without_results
+    >>> text = "CKA is {glue:text}`cka:.2f`, see {numref}`fig-cka` and {glue:text}`../notebooks/b.ipynb::n`."
+    >>> without_results(text, {"a": ["fig-cka"]}, "a")
+    'CKA is —, see *(a figure that was not made)* and {glue:text}`../notebooks/b.ipynb::n`.'
+    """
+    text = _ROLE.sub(lambda role: "—" if (role[2] or own) in missing else role[0], text)
+    text = _SHOWN.sub(lambda shown: "*This table was not made.*" if shown[2] in missing else shown[0], text)
+    figures = {figure for names in missing.values() for figure in names}
+    word = "*(a figure that was not made)*"
+    return re.sub(r"\{numref\}`([^`]+)`", lambda role: word if role[1] in figures else role[0], text)
+
+
+def _unexecuted(notebook: NotebookNode, name: str, missing: Mapping[str, Collection[str]]) -> NotebookNode:
+    """A chapter without a run: a banner below its title, and dashes for its numbers."""
+    banner = (
+        ":::{warning}\nThis chapter was not executed for this edition. Its text and its code are here, its tables and "
+        f"figures are not, and a dash stands for each of its numbers. `python -m helpers run {name}` makes them.\n:::"
+    )
+    cells, is_shown = [], False
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            text = without_results(cell.source, missing, name)
+            title = None if is_shown else re.search(r"^# .*$", text, re.M)
+            if title:
+                text, is_shown = f"{text[: title.end()]}\n\n{banner}{text[title.end() :]}", True
+            cell = _with(cell, source=text)
+        cells.append(cell)
+    return _with(notebook, cells=cells)
+
+
+def _figures(notebook: NotebookNode) -> list[str]:
+    """Names of the figures that cells of code make."""
+    about = [cell.metadata.get("mystnb", {}).get("figure", {}) for cell in notebook.cells]
+    return [figure["name"] for figure in about if "name" in figure]
 
 
 def pages_of_reference(root: Path = ROOT) -> dict[str, tuple[str, str]]:
@@ -198,22 +290,29 @@ def stage(root: Path, executed: Path, site: Path, *, edition: str = "book") -> l
     config["execute"] = {"execute_notebooks": "off"}  # "auto" would run again whatever has a silent cell
     if kind.answers:
         config.setdefault("sphinx", {}).setdefault("config", {})["exam_answers"] = True
+    if kind.appendix:  # a solution that does not follow its exercise says which it belongs to
+        config.get("sphinx", {}).get("config", {}).pop("exercise_style", None)
     wanted = {Path("_config.yml"): yaml.safe_dump(config, sort_keys=False).encode()}
-    wanted[Path("_toc.yml")] = (root / "_toc.yml").read_bytes()
     included = [*(root / "data" / "results").glob("*.csv"), *(root / "notebooks" / "runs").glob("*.yml")]
     for path in sorted([*(root / "book").rglob("*"), *included]):
         if path.is_file() and "__pycache__" not in path.parts:
             wanted[path.relative_to(root)] = path.read_bytes()
-    missing = []
-    for chapter in chapters(root):
-        notebook = nbformat.read(chapter, as_version=4)
-        if ran := _valid(chapter, executed / chapter.name):
-            notebook = graft(notebook, ran)
-        else:
-            missing.append(chapter)
+    sources = {chapter: nbformat.read(chapter, as_version=4) for chapter in chapters(root)}
+    runs = {chapter: _valid(chapter, executed / chapter.name) for chapter in sources}
+    missing = {chapter.stem: _figures(sources[chapter]) for chapter, ran in runs.items() if not ran}
+    appendix = []
+    for chapter, ran in runs.items():
+        notebook = graft(sources[chapter], ran) if ran else _unexecuted(sources[chapter], chapter.stem, missing)
+        if kind.appendix and (page := solutions_alone(notebook, chapter.stem)):
+            place = chapter.relative_to(root).with_name(f"{chapter.stem}_solutions.ipynb")
+            wanted[place] = nbformat.writes(page).encode()
+            appendix.append(place.with_suffix("").as_posix())
         notebook = with_reference(notebook, pages_of_reference(root))
         text = nbformat.writes(notebook if kind.solutions else without_solutions(notebook))
         wanted[chapter.relative_to(root)] = text.encode()
+    for name in [name for name in wanted if missing and name.suffix == ".md"]:
+        wanted[name] = without_results(wanted[name].decode(), missing).encode()
+    wanted[Path("_toc.yml")] = _contents(root, appendix)
     for path in sorted(site.rglob("*")) if site.exists() else []:
         if path.is_file() and path.relative_to(site) not in wanted:
             path.unlink()
@@ -222,7 +321,17 @@ def stage(root: Path, executed: Path, site: Path, *, edition: str = "book") -> l
         if not target.exists() or target.read_bytes() != content:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-    return missing
+    return [chapter for chapter, ran in runs.items() if not ran]
+
+
+def _contents(root: Path, appendix: Sequence[str]) -> bytes:
+    """The table of contents, with the pages of an appendix as its last part."""
+    text = (root / "_toc.yml").read_bytes()
+    if not appendix:
+        return text
+    toc = yaml.safe_load(text)
+    toc["parts"].append({"caption": "Solutions", "chapters": [{"file": name} for name in appendix]})
+    return yaml.safe_dump(toc, sort_keys=False, allow_unicode=True).encode()
 
 
 def executed_copies(root: Path, executed: Path) -> dict[str, NotebookNode]:

@@ -54,6 +54,9 @@ __all__ = [
 ]
 
 
+LARGEST_SEED = 2**32 - 1  # what the seeds of all libraries take
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One line of a notebook's ``parameters`` cell."""
@@ -119,7 +122,7 @@ class Run:
         return about.get("rows", {}) == (_digests(self.rows) if about.get("rows") else {})
 
     def check(self) -> None:
-        """Refuse parameters that the notebook does not have, or whose values have the wrong type.
+        """Refuse parameters that the notebook does not have, values of the wrong type, and seeds that are none.
 
         Raises
         ------
@@ -135,6 +138,11 @@ class Run:
                 raise ValueError(
                     f"{self.notebook.name}: parameter {name} is {value!r} ({type(value).__name__}), "
                     f"where {known[name].kind} is expected. It takes:{listing}"
+                )
+            if name == "seed" and known[name].kind == "int" and not 0 <= value <= LARGEST_SEED:
+                raise ValueError(
+                    f"{self.notebook.name}: parameter seed is {value}, where a whole number from 0 to {LARGEST_SEED} "
+                    f"is expected. It takes:{listing}"
                 )
 
 

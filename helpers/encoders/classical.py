@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EMBEDDINGS", "classical_embeddings"]
 
+ROUNDING = 1e-10  # of a largest singular value, or length of a row: what is smaller is zero, up to rounding
+
 
 def classical_embeddings(
     texts: Iterable[str], *, width: int = 64, rng: int | np.random.Generator = 0, names: Iterable[str] | None = None
@@ -180,7 +182,7 @@ class _Corpus:
             u, s = u[:, ::-1], s[::-1]
         else:
             u, s, _ = np.linalg.svd(matrix.toarray(), full_matrices=False)
-        u = u[:, s > s[0] * 1e-10]
+        u = u[:, s > s[0] * ROUNDING]
         s = s[: u.shape[1]]
         u = u * np.sign(u[np.abs(u).argmax(axis=0), np.arange(len(s))])
         return u * (np.sqrt(s) if symmetric else s)
@@ -298,11 +300,12 @@ def _surface(corpus: _Corpus) -> np.ndarray:
 
 
 def _without_zero_rows(features: np.ndarray) -> np.ndarray:
-    """Rows of zeros replaced by the mean of the others."""
+    """Rows of zeros, and of what rounding leaves of zeros, replaced by the mean of the others."""
     import numpy as np
 
     features = np.array(features, dtype=np.float64)
-    zero = ~features.any(axis=1)
+    lengths = np.linalg.norm(features, axis=1)
+    zero = lengths <= ROUNDING * lengths.max()
     if zero.any() and not zero.all():
         features[zero] = features[~zero].mean(axis=0)
     return features

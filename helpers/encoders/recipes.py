@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from helpers.arrays import check_count, check_number
+
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Recipe", "read_corpus"]
 
 OBJECTIVES = ("bert", "roberta", "simcse")
+VOCABULARY = 300  # the 256 bytes, the special tokens, and a few pieces of words
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Recipe:
         Pairs of a number of layers and millions of tokens, one after the other; each depth is a multiple of the one
         before it. Tokens are counted without padding.
     hidden, heads, vocabulary, length
-        Width, attention heads, size of the vocabulary, most tokens of a sequence.
+        Width, attention heads, size of the vocabulary (at least 300), most tokens of a sequence.
     paragraph
         Most tokens of a paragraph in training; two of them and three special ones fit into a sequence. Neighbours are
         found sooner among few tokens.
@@ -88,6 +91,9 @@ class Recipe:
             raise ValueError(f"precision is {self.precision!r}; it is 'float32' or 'bfloat16'")
         if self.positions not in ("neighbours", "random"):
             raise ValueError(f"positions is {self.positions!r}; it is 'neighbours' or 'random'")
+        for name, least in (("hidden", 1), ("heads", 1), ("vocabulary", VOCABULARY), ("warmup", 0)):
+            check_count(getattr(self, name), name, least=least)
+        check_number(self.rate, "rate", lambda rate: 0 < rate < float("inf"), "a finite number above 0")
         if self.hidden % self.heads:
             raise ValueError(f"hidden is {self.hidden}; it is a multiple of heads={self.heads}")
         for name in ("masking", "held_out", "decay"):

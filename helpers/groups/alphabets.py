@@ -303,7 +303,7 @@ def load_alphabets(source: str = "drawn", **drawn: Any) -> Drawings:
     source
         ``"drawn"``: those of :func:`draw_alphabets`; ``"omniglot"``: all 1623 characters, from the folder
         ``$BOOK_DATA/omniglot`` if there is one, else downloaded once (15 MB) into the user's cache; or a folder in
-        ``$BOOK_DATA``, or anywhere, for :func:`read_omniglot`.
+        ``$BOOK_DATA``, or anywhere, for :func:`read_omniglot`; environment variables are replaced.
     drawn
         Arguments of :func:`draw_alphabets`.
 
@@ -318,11 +318,11 @@ def load_alphabets(source: str = "drawn", **drawn: Any) -> Drawings:
     >>> len(load_alphabets("drawn", alphabets=2, characters=3, drawers=2))
     12
     """
-    from helpers.locations import resolve
+    from helpers.locations import expand, resolve
 
     if source == "drawn":
         return draw_alphabets(**drawn)
-    folder = Path(resolve(source)).expanduser()
+    folder = expand(resolve(source))
     if folder.exists():
         return read_omniglot(folder)
     if source != "omniglot":

@@ -67,6 +67,7 @@ Layers = Mapping[str, np.ndarray]
 def check_fusion_choices(
     encoder: str,
     *,
+    lam: float,
     lambdas: Sequence[float],
     n_clusters: int,
     n_lambdas: int,
@@ -80,14 +81,14 @@ def check_fusion_choices(
     ----------
     encoder
         Folder, or name on the hub.
-    lambdas
-        Penalties from which validation chooses, at least one, none below 0.
+    lam, lambdas
+        Penalty where it is not chosen, and penalties from which validation chooses, at least one; none below 0.
     n_clusters
         Clusters of layers, at most as many as there are layers.
     n_lambdas, n_starts
         Points of the λ-paths, at least 2, and starts of the local solver, at least 1.
     n_labelled, n_resamples
-        Labelled sentences, from 40 to 20000, and bootstrap draws, at least 10.
+        Labelled sentences, from 40 to 4000, and bootstrap draws, at least 10.
 
     Raises
     ------
@@ -100,9 +101,10 @@ def check_fusion_choices(
         raise ValueError("lambdas is empty; at least one number of at least 0 is needed")
     for value in lambdas:
         check_not_negative(value, "a value of lambdas")
+    check_not_negative(lam, "lam")
     check_count(n_lambdas, "n_lambdas", least=2)
     check_count(n_starts, "n_starts")
-    check_count(n_labelled, "n_labelled", least=40, most=20_000)
+    check_count(n_labelled, "n_labelled", least=40, most=4000, why="(more would be encoded and fitted for minutes)")
     check_count(n_resamples, "n_resamples", least=10)
     size = len(extract(encoder, ["One short text."], progress=False))
     check_count(n_clusters, "n_clusters", most=size, why=f"({size} representations)")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLAIMS",
     "Constructed",
+    "LEAST_DRAWN",
     "draw_constructions",
     "draw_training",
     "findings",
@@ -59,6 +60,10 @@ CLAIMS = {
     ),
 }
 """The published theorem as it is printed, and with distances of embeddings in place of those of inputs."""
+
+
+LEAST_DRAWN = {"alphabets": 2, "characters": 2, "drawers": 3}
+"""The fewest alphabets, characters of each and drawers from which the page makes groups."""
 
 
 class Constructed(NamedTuple):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLAIMS",
     "FEW",
+    "LEAST_DRAWN",
     "METHODS",
     "PROTOCOLS",
     "PUBLISHED",
@@ -44,6 +45,9 @@ __all__ = [
 
 PROTOCOLS = ("drawers", "alphabets")
 """What is held out: drawers who never drew for training, or alphabets of which no character was trained on."""
+
+LEAST_DRAWN = {"alphabets": 2, "characters": 2, "drawers": 4}
+"""The fewest alphabets, characters of each and drawers from which the page makes groups."""
 
 _SMOG = {"loss": "momentum_groups"}
 METHODS: dict[str, dict[str, Any]] = {

@@ -52,19 +52,34 @@ def recipes(parameters: Mapping[str, Any]) -> dict[str, Recipe]:
     dict
         A recipe for each of :data:`SHIPPED`. RoBERTa is trained as BERT is, with stages and positions of its own;
         SimCSE also has a batch, a rate, a warm-up and a decay of its own.
+
+    Raises
+    ------
+    ValueError
+        If a recipe cannot be followed, or the layers of SimCSE are not those of BERT, on which it is trained; the
+        message names the encoder.
     """
-    from helpers.encoders.recipes import Recipe
 
     shared = {name: parameters[name] for name in ABOUT_SHARED}
     like_bert = {name: parameters[name] for name in ABOUT_TRAINING if name != "stages"}
     bert = {name: parameters[f"bert_{name}"] for name in ("stages", "paragraph", "positions")}
     roberta = {name: parameters[f"roberta_{name}"] for name in ("stages", "positions")}
     simcse = {name: parameters[f"simcse_{name}"] for name in ABOUT_TRAINING}
-    return {
-        "bert": Recipe(objective="bert", **shared, **like_bert, **bert),
-        "roberta": Recipe(objective="roberta", **shared, **like_bert, **roberta),
-        "simcse": Recipe(objective="simcse", **shared, **simcse),
-    }
+    options = {"bert": like_bert | bert, "roberta": like_bert | roberta, "simcse": simcse}
+    made = {name: _recipe(name, **shared, **more) for name, more in options.items()}
+    deepest, depths = made["bert"].stages[-1][0], [depth for depth, _ in made["simcse"].stages]
+    if set(depths) != {deepest}:
+        raise ValueError(f"simcse_stages have {depths} layers; each has the {deepest} in which bert_stages end")
+    return made
+
+
+def _recipe(name: str, **options: Any) -> Recipe:
+    from helpers.encoders.recipes import Recipe
+
+    try:
+        return Recipe(objective=name, **options)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def show_trainings(runs: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
