@@ -69,9 +69,7 @@ def test_students_see_no_solution():
 def test_solutions_stand_alone_with_the_numbers_of_their_chapter():
     md, code = v4.new_markdown_cell, v4.new_code_cell
     cells = [
-        md(
-            "# Means\n\nExercise {glue:text}`n`.\n\n:::{solution-start} ex\n:class: dropdown\n:::\nIt is {glue:text}`n`."
-        ),
+        md("# Means\n\nA {glue:text}`n`.\n\n:::{solution-start} ex\n:class: dropdown\n:::\nIt is {glue:text}`n`."),
         code("42"),
         md(":::{solution-end}\n:::\n\nAfter."),
         code("43", metadata={"tags": ["solution"]}),

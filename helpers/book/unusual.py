@@ -27,7 +27,7 @@ from helpers.locations import ROOT
 __all__ = ["FIRST_CELLS", "Case", "Verdict", "read_cases", "refusal", "try_cases"]
 
 #: Cells of code behind the parameters in which a chapter may refuse them.
-FIRST_CELLS = 3
+FIRST_CELLS = 6
 
 
 @dataclass(frozen=True)

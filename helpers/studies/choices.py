@@ -7,12 +7,14 @@ refused here would otherwise fail after minutes, in a cell that names another th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from helpers.arrays import check_count, check_number
+from helpers.arrays import check_count, check_not_negative, check_number
 
 __all__ = [
     "check_bound_choices",
     "check_chance_choices",
+    "check_client_choices",
     "check_drawing_choices",
     "check_failure_choices",
     "check_group_choices",
@@ -85,6 +87,77 @@ def check_chance_choices(
     why = "(with fewer permutations no p-value is below 0.05)"
     check_count(n_resamples, "n_resamples", least=19, why=why)
     check_count(n_shuffles, "n_shuffles", least=19, why=why)
+
+
+def check_client_choices(**values: Any) -> None:
+    """Refuse what a page on clients could not do once its models are trained.
+
+    Parameters
+    ----------
+    **values
+        Parameters of the page by name. Known are ``classifier`` and ``selection_classifier`` (some of
+        :data:`helpers.clients.CLASSIFIERS`; the second may be empty), ``penalties`` (some of
+        :data:`helpers.ensembles.decorrelation.PENALTIES`), ``measures`` (names of the registry, or none for all),
+        ``views`` (``"dropout"`` or ``"halves"``), shares above 0 (``ps``, ``steps``) or from 0 (``alphas``,
+        ``strength``) to 1, numbers of at least 0 (``lam``, ``lambdas``, ``ridges``, ``mus``), and counts, each with its
+        least value.
+
+    Raises
+    ------
+    KeyError
+        If a parameter is unknown.
+    TypeError, ValueError
+        If a value is out of range; the message names the parameter and what is accepted.
+    """
+    from helpers.clients import CLASSIFIERS
+    from helpers.ensembles.decorrelation import PENALTIES
+    from helpers.similarity import MEASURES
+
+    names = {
+        "classifier": CLASSIFIERS,
+        "selection_classifier": ("", *CLASSIFIERS),
+        "penalties": tuple(PENALTIES),
+        "measures": tuple(MEASURES),
+        "views": ("dropout", "halves"),
+    }
+    for name, value in values.items():
+        several = isinstance(value, (list, tuple))
+        if several and not value and name != "measures":
+            raise ValueError(f"{name} is empty; at least one value is needed")
+        for one in value if several else [value]:
+            what = f"a value of {name}" if several else name
+            if name in names:
+                if one not in names[name]:
+                    raise ValueError(f"{what} is {one!r}; it is one of {', '.join(map(repr, names[name]))}")
+            elif name in _SHARES:
+                check_number(one, what, lambda share: 0 < share <= 1, "a number above 0, up to 1,")
+            elif name in _SHARES_FROM_ZERO:
+                check_number(one, what, lambda share: 0 <= share <= 1, "a number from 0 to 1")
+            elif name in _PRICES:
+                check_not_negative(one, what)
+            else:
+                check_count(one, what, least=_LEAST[name])
+
+
+_SHARES = ("ps", "steps")
+_SHARES_FROM_ZERO = ("alphas", "strength")
+_PRICES = ("lam", "lambdas", "ridges", "mus")
+#: The least of what is counted: draws that give a p-value below 0.05, objects that a measure can be taken of, …
+_LEAST = {
+    "automl_runs": 0,
+    "epochs": 1,
+    "graph_width": 1,
+    "n_ideal": 10,
+    "n_jobs": 1,
+    "n_measured": 20,
+    "n_permutations": 19,
+    "n_resamples": 19,
+    "n_similar": 20,
+    "n_slow": 20,
+    "n_studies": 2,
+    "n_toy": 2,
+    "text_width": 1,
+}
 
 
 def check_failure_choices(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.arrays import check_count, integer_seed
 from helpers.book.runs import Run, execute_all, grid, parameters_of, results
-from helpers.clients.coles import Embedded
+from helpers.clients.coles import SPACE, Embedded
 from helpers.clients.scoring import score_splits
-from helpers.locations import ROOT
+from helpers.locations import DATA, ROOT, expand
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,14 +125,16 @@ def train_sweep(
 
     Raises
     ------
-    TypeError, ValueError
-        If there is no experiment, or fewer models than ``least_models``.
+    TypeError, ValueError, FileNotFoundError
+        If there is no experiment, or fewer models than ``least_models``; if there is no such source, the fractions are
+        not three shares of at least one client, there are fewer than 40 clients, or ``space`` names no setting.
     """
 
     assert IN_WORKER
     check_count(experiments if isinstance(experiments, int) else len(experiments), "experiments", least=1)
     why = "" if least_models == 1 else "(what is combined or compared here are models of one experiment)"
     check_count(models if isinstance(models, int) else len(models), "models", least=least_models, why=why)
+    _check_worker(**parameters)
     planned = [
         replace(run, leaves=(_embeddings(out, run.parameters["experiment"], run.parameters["model"]),))
         for run in sweep_runs(experiments, models, out=out, **parameters)
@@ -140,6 +143,33 @@ def train_sweep(
     n_jobs = n_jobs or min(4, os.cpu_count() or 1)
     outcomes = list(execute_all(planned, scheduler, n_jobs=n_jobs))
     return results(sorted(outcomes, key=lambda outcome: order[outcome.run.output]))
+
+
+def _check_worker(
+    source: str = "simulated",
+    n_clients: int = 0,
+    fractions: Sequence[float] = (0.5, 0.2, 0.3),
+    space: Mapping[str, Sequence] | None = None,
+    **others: Any,
+) -> None:
+    """Refuse at once what every run would refuse after it has started."""
+    if n_clients:
+        check_count(n_clients, "n_clients", least=40, why="(or 0 for all that the source has)")
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-8:
+        raise ValueError(f"fractions is {list(fractions)}; three numbers above 0 that sum to 1 are needed")
+    for name, values in (space or {}).items():
+        if name not in SPACE:
+            raise ValueError(f"space has {name!r}; it can have {', '.join(SPACE)}")
+        if not values:
+            raise ValueError(f"space has no value of {name!r}; at least one is needed")
+    named = source == "simulated" or source.partition(":")[0] == "berka"
+    on_hub = re.fullmatch(r"[\w-]+(\.[\w-]+)*/[\w.-]+", source) and not source.endswith((".csv", ".parquet"))
+    there = any((folder / expand(source)).exists() for folder in (Path(), ROOT or Path(), DATA))
+    if not (named or on_hub or there):
+        raise FileNotFoundError(
+            f"source is {source!r}; there is no such file or folder, and it is neither 'simulated' nor 'berka' nor a "
+            "name owner/data-set of the hub"
+        )
 
 
 def save_run(
