@@ -1,5 +1,7 @@
 """What the page about duplicates shows: by hand on small tables."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,11 +120,15 @@ def test_figures_have_a_panel_for_each_encoder_and_a_point_for_each_layer(both, 
     plt.close("all")
 
 
+OF_SCORES = SimpleNamespace(metadata=SimpleNamespace(name="Scores", type="STS"))
+
+
 @pytest.mark.parametrize(
     ("error", "match", "choice"),
     [
         (ValueError, "encoders is empty; at least one folder", {"encoders": []}),
         (FileNotFoundError, "there is no such folder", {"encoders": ["encoders/bert", "./nowhere"]}),
+        (ValueError, "task_name is 'Scores', which is of type STS; PairClassification", {"task": OF_SCORES}),
         (ValueError, "n_pairs is 9; it must be at least 10", {"n_pairs": 9}),
         (ValueError, "n_features is 2; it must be at least 3", {"n_features": 2}),
         (ValueError, "n_fit is 1; it must be at least 10", {"n_fit": 1}),
@@ -134,6 +140,7 @@ def test_figures_have_a_panel_for_each_encoder_and_a_point_for_each_layer(both, 
 )
 def test_choices_that_cannot_work_are_refused_before_pairs_are_made(error, match, choice):
     least = {"n_pairs": 10, "n_features": 3, "n_fit": 10, "n_resamples": 10, "lam": 0, "confidence_level": 0.5}
+    of_pairs = SimpleNamespace(metadata=SimpleNamespace(name="Pairs", type="PairClassification"))
     with pytest.raises(error, match=match):
-        study.check_duplicate_choices(**({"encoders": ["encoders/bert"]} | least | choice))
-    study.check_duplicate_choices(["encoders/bert"], **least)
+        study.check_duplicate_choices(**({"encoders": ["encoders/bert"], "task": of_pairs} | least | choice))
+    study.check_duplicate_choices(["encoders/bert"], of_pairs, **least)

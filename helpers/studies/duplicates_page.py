@@ -58,6 +58,7 @@ STEPS = {
 
 def check_duplicate_choices(
     encoders: Sequence[str],
+    task: Any,
     *,
     n_pairs: int,
     n_features: int,
@@ -71,7 +72,7 @@ def check_duplicate_choices(
 
     Parameters
     ----------
-    encoders, max_length
+    encoders, task, max_length
         Same meaning as in :func:`score_encoders`.
     n_pairs, n_features
         Made-up pairs, at least 10, and features of their vectors, at least 3.
@@ -83,10 +84,14 @@ def check_duplicate_choices(
     Raises
     ------
     TypeError, ValueError, FileNotFoundError
-        If there is no encoder, one of them is not there or cannot be read in that way, or a number is out of range.
+        If there is no encoder, one of them is not there or cannot be read in that way, the task is none of pairs, or a
+        number is out of range.
     """
     from helpers.encoders.extraction import extract
 
+    about = task.metadata
+    if about.type != "PairClassification":
+        raise ValueError(f"task_name is {about.name!r}, which is of type {about.type}; PairClassification is needed")
     if not encoders:
         raise ValueError("encoders is empty; at least one folder or name on the hub is needed")
     check_count(n_pairs, "n_pairs", least=10)

@@ -124,9 +124,17 @@ def encode_splits(encoder: str, task: Any) -> dict[str, dict[str, np.ndarray]]:
     -------
     dict of str to dict of str to ndarray
         Arrays (texts, width) by the number of the layer, by split.
+
+    Raises
+    ------
+    ValueError
+        If the task is not one of pairs with scores.
     """
     from helpers import tasks
     from helpers.encoders.extraction import extract
+
+    if task.metadata.type != "STS":
+        raise ValueError(f"task_name is {task.metadata.name!r}, which is of type {task.metadata.type}; STS is needed")
 
     layers = {}
     for split in ("train", "validation", "test"):
