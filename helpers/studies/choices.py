@@ -66,8 +66,8 @@ def check_chance_choices(
     n_sentences, n_few
         Number of sentences, and of those of them that are measured, at least 80.
     width, k
-        Number of features, from 3, and of neighbours, from 1: both at most an eighth of ``n_few``, so that a quarter of
-        the objects is twice as many.
+        Number of features, from 3, and of neighbours, from 1: both less than a quarter of ``n_few``, the fewest objects
+        that are measured.
     n_seeds
         Repetitions of a simulation, at least 4.
     n_resamples, n_shuffles
@@ -80,9 +80,9 @@ def check_chance_choices(
     """
     check_count(n_sentences, "n_sentences", least=80)
     check_count(n_few, "n_few", least=80, most=n_sentences, why="(of n_sentences)")
-    why = "(a quarter of n_few objects must be twice as many)"
-    check_count(width, "width", least=3, most=n_few // 8, why=why)
-    check_count(k, "k", most=n_few // 8, why=why)
+    why = "(a quarter of n_few is the fewest objects that are measured)"
+    check_count(width, "width", least=3, most=n_few // 4 - 2, why=why)
+    check_count(k, "k", most=n_few // 4 - 2, why=why)
     check_count(n_seeds, "n_seeds", least=4)
     why = "(with fewer permutations no p-value is below 0.05)"
     check_count(n_resamples, "n_resamples", least=19, why=why)
@@ -341,8 +341,8 @@ def check_group_choices(*, methods: Sequence[str], steps: int, n_resamples: int)
     from helpers.studies.groups import METHODS
 
     if not methods or (unknown := [name for name in methods if name not in METHODS]):
-        told = "empty" if not methods else f"with {unknown[0]!r}"
-        raise ValueError(f"methods is {told}; it takes some of {', '.join(map(repr, METHODS))}")
+        told = "is empty" if not methods else f"has {unknown[0]!r}"
+        raise ValueError(f"methods {told}; it takes some of {', '.join(map(repr, METHODS))}")
     check_count(steps, "steps")
     check_count(n_resamples, "n_resamples", least=99, why="(p-values below 0.05 after correction)")
 
