@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-__all__ = ["IN_WORKER", "WORKER", "Sweep", "read_sweep", "save_run", "score_runs", "sweep_runs", "train_sweep"]
+__all__ = [
+    "IN_WORKER",
+    "WORKER",
+    "Sweep",
+    "check_sweep",
+    "read_sweep",
+    "save_run",
+    "score_runs",
+    "sweep_runs",
+    "train_sweep",
+]
 
 
 WORKER = (ROOT or Path()) / "notebooks" / "runs" / "coles.ipynb"
@@ -131,10 +141,7 @@ def train_sweep(
     """
 
     assert IN_WORKER
-    check_count(experiments if isinstance(experiments, int) else len(experiments), "experiments", least=1)
-    why = "" if least_models == 1 else "(what is combined or compared here are models of one experiment)"
-    check_count(models if isinstance(models, int) else len(models), "models", least=least_models, why=why)
-    _check_worker(**parameters)
+    check_sweep(experiments, models, out=out, least_models=least_models, **parameters)
     planned = [
         replace(run, leaves=(_embeddings(out, run.parameters["experiment"], run.parameters["model"]),))
         for run in sweep_runs(experiments, models, out=out, **parameters)
@@ -145,14 +152,38 @@ def train_sweep(
     return results(sorted(outcomes, key=lambda outcome: order[outcome.run.output]))
 
 
-def _check_worker(
+def check_sweep(
+    experiments: int | Sequence[int],
+    models: int | Sequence[int],
+    *,
+    out: str = "coles",
+    least_models: int = 1,
     source: str = "simulated",
     n_clients: int = 0,
     fractions: Sequence[float] = (0.5, 0.2, 0.3),
     space: Mapping[str, Sequence] | None = None,
     **others: Any,
 ) -> None:
-    """Refuse at once what every run would refuse after it has started."""
+    """Refuse at once what every run of a sweep would refuse after it has started.
+
+    Parameters
+    ----------
+    experiments, models, out, least_models
+        Same meaning as in :func:`train_sweep`.
+    source, n_clients, fractions, space
+        Parameters of the worker.
+    others
+        Further parameters of the worker, which are not looked at.
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError
+        In the same cases as :func:`train_sweep`.
+    """
+    _check_name(out)
+    check_count(experiments if isinstance(experiments, int) else len(experiments), "experiments", least=1)
+    why = "" if least_models == 1 else "(what is combined or compared here are models of one experiment)"
+    check_count(models if isinstance(models, int) else len(models), "models", least=least_models, why=why)
     if n_clients:
         check_count(n_clients, "n_clients", least=40, why="(or 0 for all that the source has)")
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-8:
