@@ -115,7 +115,7 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
         "unusual", help="execute chapters with unusual values of their parameters, and say which do not do as expected"
     )
     unusual.add_argument("chapters", nargs="*", type=Path, metavar="CHAPTER", help="chapters to try; all by default")
-    unusual.add_argument("--table", type=Path, help="YAML file of the values (default: notebooks/runs/unusual.yml)")
+    unusual.add_argument("--table", type=Path, help="YAML file of the values (default: notebooks/unusual.yml)")
     unusual.add_argument("-o", "--out", type=Path, help="folder of the executed copies (default: _build/unusual)")
     unusual.add_argument("--refused", action="store_true", help="only values that have to be refused, which is quick")
     unusual.add_argument("-j", "--jobs", dest="n_jobs", type=int, default=1, help="number of runs at a time")

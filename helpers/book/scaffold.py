@@ -249,6 +249,13 @@ def figure(found: pd.DataFrame) -> Axes:
     return ax
 '''
 
+UNUSUAL = """
+{name}:
+  - {{n_features: 2, n_resamples: 20}}
+  - {{n_objects: 1, says: "n is 1; it must be at least 2"}}
+  - {{n_features: 0, says: "p is 0; it must be at least 1"}}
+"""
+
 WORKER = """\
 # {title}, one run
 
@@ -324,7 +331,7 @@ def new_chapter(name: str, *, title: str = "", part: str = "", root: Path = ROOT
     -------
     list of Path
         The notebook, the study, the worker and its plan, the profiles and the test, then ``_toc.yml`` and
-        ``README.md``, which have a line more.
+        ``README.md``, which have a line more, and the table of unusual values, which has an entry more.
 
     Raises
     ------
@@ -361,7 +368,10 @@ def new_chapter(name: str, *, title: str = "", part: str = "", root: Path = ROOT
     nbformat.write(_worker(words), worker)
     (root / "_toc.yml").write_text(contents, encoding="utf-8")
     (root / "README.md").write_text(row, encoding="utf-8")
-    return [notebook, worker, *texts, root / "_toc.yml", root / "README.md"]
+    unusual = root / "notebooks" / "unusual.yml"
+    with unusual.open("a", encoding="utf-8") as file:
+        file.write(UNUSUAL.format(name=name))
+    return [notebook, worker, *texts, root / "_toc.yml", root / "README.md", unusual]
 
 
 def _chapter(words: dict[str, str]) -> nbformat.NotebookNode:

@@ -1,6 +1,6 @@
 """Unusual and boundary values of every chapter's parameters: what runs, what is refused in the first seconds, and how.
 
-The table is ``notebooks/runs/unusual.yml``. For each chapter it lists values that differ from the profile ``smallest``;
+The table is ``notebooks/unusual.yml``. For each chapter it lists values that differ from the profile ``smallest``;
 with an entry ``says`` the chapter has to refuse them in one of its first cells, by an error with these words, and
 without one it has to run to its end.
 """
@@ -78,7 +78,7 @@ def read_cases(path: Path | None = None) -> list[Case]:
     Parameters
     ----------
     path
-        YAML file, by default ``notebooks/runs/unusual.yml``: name of a chapter → list of mappings from parameters to
+        YAML file, by default ``notebooks/unusual.yml``: name of a chapter → list of mappings from parameters to
         values, with ``says`` where an error is expected.
 
     Returns
@@ -97,7 +97,7 @@ def read_cases(path: Path | None = None) -> list[Case]:
     >>> {case.chapter.stem for case in read_cases()} >= {"01_measures", "own"}
     True
     """
-    path = path or ROOT / "notebooks" / "runs" / "unusual.yml"
+    path = path or ROOT / "notebooks" / "unusual.yml"
     known = {chapter.stem: chapter for chapter in chapters()}
     found = []
     for name, entries in read_parameters(path).items():
