@@ -19,7 +19,7 @@ import pytest
 from helpers.book.runs import Run, parameters_of, read_parameters
 from helpers.clients import coles, load_clients, read, score, simulate, split
 from helpers.locations import ROOT
-from helpers.studies.sweep import WORKER, read_sweep, save_run, score_runs, sweep_runs, train_sweep
+from helpers.studies.sweep import WORKER, check_sweep, read_sweep, save_run, score_runs, sweep_runs, train_sweep
 
 TINY = {"features": ["category", "amount"], "hidden": 8, "epochs": 1, "slices": 2, "shortest": 3, "longest": 6}
 
@@ -424,3 +424,28 @@ def test_a_good_model_is_as_good_as_on_the_public_data_and_below_the_ideal():
 def test_too_few_models_are_refused_before_anything_is_trained(experiments, models, error):
     with pytest.raises(ValueError, match=error):
         train_sweep(experiments, models, least_models=2, out="never")
+
+
+@pytest.mark.parametrize(
+    "parameters, error, words",
+    [
+        ({"fractions": [0.5, 0.5]}, ValueError, r"fractions is \[0.5, 0.5\]; three numbers above 0 that sum to 1"),
+        ({"fractions": [0.5, 0.5, 0.0]}, ValueError, "fractions is"),
+        ({"n_clients": 39}, ValueError, "n_clients is 39; it must be at least 40 .or 0 for all that the source has."),
+        ({"space": {"epoch": [1]}}, ValueError, "space has 'epoch'; it can have category_width, "),
+        ({"space": {"epochs": []}}, ValueError, "space has no value of 'epochs'; at least one is needed"),
+        ({"source": "nowhere.csv"}, FileNotFoundError, "source is 'nowhere.csv'; there is no such file or folder"),
+        ({"source": "nowhere"}, FileNotFoundError, "nor a name owner/data-set of the hub"),
+        ({"out": "../up"}, ValueError, "out is '../up'; it is a plain name"),
+    ],
+)
+def test_what_every_run_would_refuse_is_refused_before_any_is_started(parameters, error, words):
+    with pytest.raises(error, match=words):
+        train_sweep(1, 2, **({"out": "never"} | parameters))
+
+
+def test_sources_of_every_kind_are_taken_for_what_they_are(tmp_path, monkeypatch):
+    (tmp_path / "events.csv").write_text("client,time\n")
+    monkeypatch.setenv("BOOK_DATA", str(tmp_path))
+    for source in ("simulated", "berka", "berka:there", "owner/data-set", "$BOOK_DATA/events.csv", str(tmp_path)):
+        check_sweep(1, 2, source=source)
