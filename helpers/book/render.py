@@ -204,7 +204,7 @@ def without_results(text: str, missing: Mapping[str, Collection[str]], own: str 
     Parameters
     ----------
     text
-        MyST markdown.
+        Text of a page in MyST markdown.
     missing
         Names of the chapters without a valid run → the names of their figures.
     own
