@@ -110,16 +110,7 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     build.add_argument("-q", "--quiet", action="store_true", help="show only what goes wrong")
 
     editions = _add_editions(commands)
-
-    unusual = commands.add_parser(
-        "unusual", help="execute chapters with unusual values of their parameters, and say which do not do as expected"
-    )
-    unusual.add_argument("chapters", nargs="*", type=Path, metavar="CHAPTER", help="chapters to try; all by default")
-    unusual.add_argument("--table", type=Path, help="YAML file of the values (default: notebooks/unusual.yml)")
-    unusual.add_argument("-o", "--out", type=Path, help="folder of the executed copies (default: _build/unusual)")
-    unusual.add_argument("--refused", action="store_true", help="only values that have to be refused, which is quick")
-    unusual.add_argument("-j", "--jobs", dest="n_jobs", type=int, default=1, help="number of runs at a time")
-    unusual.add_argument("--force", action="store_true", help="execute also what is up to date")
+    _add_unusual(commands)
 
     new = commands.add_parser("new", help="begin a chapter: notebook, study, worker, plan, profiles, test, entries")
     new.add_argument("what", choices=("chapter",), help="what to begin")
@@ -150,6 +141,19 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
         add_report_options(report)
     named = {"run": run, "sweep": sweep, "build": build, "apply": apply, "migrate": migrate, "report": report}
     return parser, named | editions
+
+
+def _add_unusual(commands: argparse._SubParsersAction) -> None:
+    """The command that tries unusual values of parameters."""
+    unusual = commands.add_parser(
+        "unusual", help="execute chapters with unusual values of their parameters, and say which do not do as expected"
+    )
+    unusual.add_argument("chapters", nargs="*", type=Path, metavar="CHAPTER", help="chapters to try; all by default")
+    unusual.add_argument("--table", type=Path, help="YAML file of the values (default: notebooks/unusual.yml)")
+    unusual.add_argument("-o", "--out", type=Path, help="folder of the executed copies (default: _build/unusual)")
+    unusual.add_argument("--refused", action="store_true", help="only values that have to be refused, which is quick")
+    unusual.add_argument("-j", "--jobs", dest="n_jobs", type=int, default=1, help="number of runs at a time")
+    unusual.add_argument("--force", action="store_true", help="execute also what is up to date")
 
 
 def _add_editions(commands: argparse._SubParsersAction) -> dict[str, argparse.ArgumentParser]:

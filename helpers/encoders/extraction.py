@@ -296,8 +296,7 @@ def resolve_model(name: str | os.PathLike[str]) -> Path | str:
     Raises
     ------
     FileNotFoundError
-        If ``name`` is a path, not a name of the hub, and there is no such folder; or if it begins with ``encoders/``
-        and is none of the encoders of the book.
+        If ``name`` is a path, or begins with ``encoders/`` as those of the book do, and there is no such folder.
 
     Examples
     --------
@@ -312,9 +311,9 @@ def resolve_model(name: str | os.PathLike[str]) -> Path | str:
         return folder
     if not isinstance(name, str) or text.count("/") > 1 or text[:1] in ("", ".", "/", "~"):
         raise FileNotFoundError(f"model is {text!r}; there is no such folder, and it cannot be a name on the hub")
-    if text.startswith("encoders/") and (DATA / "encoders").is_dir():
-        there = ", ".join(sorted(f"encoders/{path.name}" for path in (DATA / "encoders").iterdir() if path.is_dir()))
-        raise FileNotFoundError(f"model is {text!r}; the encoders of the book are {there}")
+    if text.startswith("encoders/") and (there := sorted((DATA / "encoders").glob("*/config.json"))):
+        names = ", ".join(f"encoders/{path.parent.name}" for path in there)
+        raise FileNotFoundError(f"model is {text!r}; the encoders of the book are {names}")
     for stand_in in (text, text.split("/")[-1]) if os.environ.get("BOOK_MODELS") else ():
         if (folder := Path(os.environ["BOOK_MODELS"]) / stand_in).is_dir():
             return folder
