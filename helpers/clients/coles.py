@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from helpers.clients.data import Clients
-    from helpers.training import Checkpoints
+    from helpers.training import Checkpoints, Validation
 
 __all__ = [
     "FEATURES",
@@ -71,7 +71,7 @@ def draw(
         Features of which a subset is drawn: each size equally likely, then each subset of that size; never only days,
         which repeat from client to client.
     space
-        Values of the other settings.
+        Values of the other settings; with an entry ``features``, subsets of them of which one is taken.
     fixed
         Settings that are not drawn. The others are what they would be without it.
 
@@ -108,7 +108,9 @@ def draw(
     given = dict(fixed or {})
     if unknown := set(given) - set(point):
         raise ValueError(f"{', '.join(sorted(unknown))} is not a setting; there are {', '.join(point)}")
-    if wrong := set(given.get("features", [])) - set(features):
+    point["features"] = [name for name in features if name in point["features"]]
+    asked = {name for subset in (*space.get("features", ()), given.get("features", ())) for name in subset}
+    if wrong := asked - set(features):
         raise ValueError(f"features {sorted(wrong)} are not in these data, which have {', '.join(features)}")
     return point | given
 
@@ -140,11 +142,14 @@ class Embedded:
         Mean loss of each epoch, per slice.
     seconds : dict
         Duration of each step: ``prepare``, ``import`` (of the libraries), ``train``, ``encode``.
+    validation : list of float
+        Loss per slice of validation clients, before training and after each epoch; empty where nobody asked for it.
     """
 
     embeddings: pd.DataFrame
     losses: list[float]
     seconds: dict[str, float] = field(default_factory=dict)
+    validation: list[float] = field(default_factory=list)
 
 
 def embed(
@@ -164,6 +169,7 @@ def embed(
     learning_rate: float = 0.002,
     epochs: int = 5,
     batch: int = 32,
+    patience: int = 0,
     rng: int | np.random.Generator = 0,
     folder: str | os.PathLike[str] | Checkpoints | None = None,
 ) -> Embedded:
@@ -173,7 +179,8 @@ def embed(
     ----------
     clients, split
         The clients and :func:`helpers.clients.split` of them. Only those of the part ``"train"`` are seen in training:
-        their events, the names of their categories and the scale of their amounts; never a target.
+        their events, the names of their categories and the scale of their amounts; never a target. With ``patience``
+        the events of those of the part ``"validation"`` say when to stop.
     features
         Features of an event that the model sees, some of :data:`FEATURES`.
     category_width, other_width
@@ -187,7 +194,10 @@ def embed(
     slices, shortest, longest
         Number of slices of a history that are compared, and their fewest and most events.
     learning_rate, epochs, batch
-        Learning rate of Adam, passes over the training clients, and clients in a batch.
+        Learning rate of Adam, passes over the training clients (with ``patience`` the most), and clients in a batch.
+    patience
+        Epochs in a row without a new least loss of validation clients, on slices drawn once, after which training
+        stops; the weights are those of the least loss. 0: all epochs are made, and no validation client is looked at.
     rng
         Seed of weights, slices, batches and noise.
     folder
@@ -197,7 +207,8 @@ def embed(
     Raises
     ------
     ValueError
-        If a setting is out of range, or the folder holds another run.
+        If a setting is out of range, the folder holds another run, or there are fewer than 7 validation clients for
+        ``patience``.
     FloatingPointError
         If the training diverges: a loss that is not finite, or embeddings that are not or that are all the same.
 
@@ -219,13 +230,16 @@ def embed(
     settings = {"category_width": category_width, "other_width": other_width, "hidden": hidden, "slices": slices}
     settings |= {"shortest": shortest, "longest": longest, "batch": batch, "projector": projector}
     _check_settings(
-        settings | {"epochs": epochs},
+        settings | {"epochs": epochs, "patience": patience},
         {"noise": noise, "learning_rate": learning_rate},
         features,
         clients,
         cell,
         int(train.sum()),
     )
+    held_out = split.reindex(known).eq("validation").to_numpy() if patience else np.zeros(len(known), dtype=bool)
+    if patience and held_out.sum() < 7:
+        raise ValueError(f"patience is {patience}, but there are {held_out.sum()} validation clients; 7 are needed")
     histories, sizes = _histories(clients, train, list(features))
     clock = [began, time.perf_counter()]
     with warnings.catch_warnings():
@@ -250,12 +264,16 @@ def embed(
         )
         module = CoLESModule(RnnSeqEncoder(events, hidden_size=hidden, type=cell))
         slicer = SampleSlices(slices, shortest, longest)
-        dataset = ColesDataset([histories[i] for i in np.flatnonzero(train)], slicer, col_time=features[0])
+        dataset, others = (
+            ColesDataset([histories[i] for i in np.flatnonzero(part)], slicer, col_time=features[0])
+            for part in (train, held_out)
+        )
         about = settings | {"features": list(features), "cell": cell, "noise": noise, "seed": seed}
         about |= {"clients": len(dataset), "events": sum(len(history[features[0]]) for history in dataset.data)}
-        losses = _fit(
-            module, dataset, learning_rate=learning_rate, epochs=epochs, batch=batch, folder=folder, about=about
-        )
+        stopping = _stopping(module, others, batch, patience)
+        about |= {"patience": patience} if patience else {}
+        options = {"learning_rate": learning_rate, "epochs": epochs, "batch": batch}
+        log = _fit(module, dataset, stopping, **options, folder=folder, about=about)
         clock.append(time.perf_counter())
         largest = max(float(weight.detach().abs().max()) for weight in module.parameters())
         if not largest < LARGEST:  # gates saturate, so that the embeddings may look sane
@@ -268,13 +286,16 @@ def embed(
         )
     table = pd.DataFrame(values, index=known, columns=[f"e{i}" for i in range(hidden)])
     steps = zip(("prepare", "import", "train", "encode"), np.diff(clock), strict=True)
-    return Embedded(table, losses, {name: round(float(took), 3) for name, took in steps})
+    losses = [row["loss"] / row["slices"] for row in log if "loss" in row]
+    validated = [row["validation"] for row in log if "validation" in row]
+    return Embedded(table, losses, {name: round(float(took), 3) for name, took in steps}, validated)
 
 
 def _check_settings(counts: dict, numbers: dict, features: Sequence[str], clients, cell: str, n_train: int) -> None:
     for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < (name != "projector"):
-            raise ValueError(f"{name} is {value!r}; a whole number, at least {int(name != 'projector')}, is needed")
+        least = int(name not in ("projector", "patience"))
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"{name} is {value!r}; a whole number, at least {least}, is needed")
     for name, value in numbers.items():
         if not np.isfinite(value) or value < 0:
             raise ValueError(f"{name} is {value!r}; a finite number, at least 0, is needed")
@@ -321,8 +342,29 @@ def _histories(clients: Clients, train: np.ndarray, features: list[str]) -> tupl
     return [{name: column[first:last] for name, column in columns.items()} for first, last in ends], sizes
 
 
-def _fit(module, dataset, *, learning_rate: float, epochs: int, batch: int, folder: Any, about: dict) -> list[float]:
-    """Mean loss of each epoch, per slice; order, slices and noise are drawn from the random states as they stand."""
+def _stopping(module, dataset, batch: int, patience: int) -> Validation | None:
+    """The loss per slice of clients who do not train, on slices that are drawn now, and when it ends the training."""
+    from helpers.training import Validation
+
+    if not patience:
+        return None
+    drawn = [dataset[i] for i in range(len(dataset))]
+    # Batches of nearly one size, so that the last is not short of negatives.
+    shares = np.array_split(np.arange(len(drawn)), max(1, len(drawn) // batch))
+    batches = [dataset.collate_fn([drawn[i] for i in rows]) for rows in shares]
+
+    def loss() -> float:
+        device = next(module.parameters()).device
+        found = [float(module.training_step(tuple(part.to(device) for part in both), 0)) for both in batches]
+        return sum(found) / sum(len(both[1]) for both in batches)
+
+    return Validation(loss, patience=patience)
+
+
+def _fit(
+    module, dataset, validation, *, learning_rate: float, epochs: int, batch: int, folder: Any, about: dict
+) -> list[dict[str, Any]]:
+    """Rows of the log; order, slices and noise are drawn from the random states as they stand."""
     import torch
     from torch.utils.data import DataLoader
 
@@ -346,11 +388,12 @@ def _fit(module, dataset, *, learning_rate: float, epochs: int, batch: int, fold
         lambda rng, epoch: loader,
         epochs=epochs,
         optimizer=torch.optim.Adam(module.parameters(), lr=learning_rate),
+        validation=validation,
         rng=None,
         folder=folder,
         log=Log(every=len(loader)),
     )
-    return [row["loss"] / row["slices"] for row in trained.log]
+    return trained.log
 
 
 def _encode(encoder, histories: list[dict], batch: int = 256) -> np.ndarray:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from helpers.clients.data import FEATURES, Clients
+from helpers.clients.ordering import order_likelihood
 from helpers.clients.simulator import (
     AGES,
     CATEGORIES,
     CHANNELS,
     LIFESTYLES,
     Bank,
-    bank,
+    as_bank,
     day_weights,
     draw_dirichlet,
     simulate,
@@ -35,7 +36,13 @@ __all__ = [
 
 
 def ideal_posterior(
-    clients: Clients, features: Iterable[str] = FEATURES, *, model: Bank | None = None, draws: int = 300, rng=0
+    clients: Clients,
+    features: Iterable[str] = FEATURES,
+    *,
+    model: Bank | Mapping | None = None,
+    order: bool = True,
+    draws: int = 300,
+    rng=0,
 ) -> pd.DataFrame:
     r"""P(age | what is seen of the events), by Bayes' rule in the model that made them.
 
@@ -48,7 +55,11 @@ def ideal_posterior(
     features
         What the observer sees of an event: some of ``category``, ``amount``, ``channel``, ``weekday``, ``monthday``.
     model
-        Bank that the clients were drawn from, :func:`helpers.clients.bank` by default.
+        Bank that the clients were drawn from, or a mapping of arguments of :func:`helpers.clients.bank`; the standard
+        bank by default.
+    order
+        Whether the observer sees the order of the categories, or counts alone. Where the bank has no order, and where
+        categories are not seen, both are the same.
     draws
         Tastes drawn for each lifestyle, where amounts are seen without categories; ignored otherwise.
     rng
@@ -71,6 +82,10 @@ def ideal_posterior(
     mixture over the unseen categories: the income is then integrated on a grid, with an error far below that of the
     average over ``draws`` tastes for each lifestyle, which :func:`ideal_table` states.
 
+    In a bank with order the sequence of categories is taken one after the other, all kinds of habits summed out, which
+    is exact. What an order of amounts without categories, or of weekdays without days of the month, would tell is left
+    out: such an observer is a little worse than could be.
+
     Examples
     --------
     >>> from helpers.clients import simulate
@@ -78,17 +93,24 @@ def ideal_posterior(
     >>> ideal_posterior(simulate(3, rng=1), ["category"]).shape
     (3, 4)
     """
-    (posterior,) = _posteriors(clients, [_checked_features(features)], model or bank(), draws, rng)
+    (posterior,) = _posteriors(clients, [_checked_features(features)], as_bank(model), draws, rng, order)
     return posterior
 
 
 def ideal_accuracy(
-    features: Iterable[str] = FEATURES, *, n_clients: int = 2000, model: Bank | None = None, rng=0, **options
+    features: Iterable[str] = FEATURES,
+    *,
+    n_clients: int = 2000,
+    model: Bank | Mapping | None = None,
+    order: bool = True,
+    rng=0,
+    **options,
 ) -> float:
     """Accuracy of the ideal observer that sees these features: the mean over fresh clients of its largest posterior.
 
-    ``options`` are those of :func:`helpers.clients.simulate` (``events``, ``days``, ``start``). Its standard error and
-    that of the numerical integration, where there is one, are in :func:`ideal_table`.
+    ``model`` and ``order`` are those of :func:`ideal_posterior`, ``options`` those of :func:`helpers.clients.simulate`
+    (``events``, ``days``, ``start``). Its standard error and that of the numerical integration, where there is one, are
+    in :func:`ideal_table`.
 
     Examples
     --------
@@ -97,14 +119,15 @@ def ideal_accuracy(
     0.25
     """
     clients = simulate(n_clients, model=model, rng=rng, **options)
-    return float(ideal_posterior(clients, features, model=model, rng=rng).max(axis=1).mean())
+    return float(ideal_posterior(clients, features, model=model, order=order, rng=rng).max(axis=1).mean())
 
 
 def ideal_table(
     subsets: Iterable[Iterable[str]] | None = None,
     *,
     n_clients: int = 2000,
-    model: Bank | None = None,
+    model: Bank | Mapping | None = None,
+    order: bool = True,
     draws: int = 300,
     rng=0,
     **options,
@@ -118,7 +141,10 @@ def ideal_table(
     n_clients, rng, options
         Arguments of :func:`helpers.clients.simulate` for the fresh clients over which the accuracy is averaged.
     model
-        Bank that the clients are drawn from, :func:`helpers.clients.bank` by default.
+        Bank that the clients are drawn from, or a mapping of arguments of :func:`helpers.clients.bank`; the standard
+        bank by default.
+    order
+        Whether the observer sees the order of the categories: see :func:`ideal_posterior`.
     draws
         Tastes drawn for each lifestyle, where amounts are seen without categories.
 
@@ -143,12 +169,12 @@ def ideal_table(
     import pandas as pd
 
     chosen = [_checked_features(s) for s in (subsets_of_features() if subsets is None else subsets)]
-    model = model or bank()
+    model = as_bank(model)
     clients = simulate(n_clients, model=model, rng=rng, **options)
     rng = np.random.default_rng(rng)
     hard = [s for s in chosen if _is_integrated(s)]
-    halves = [_posteriors(clients, hard, model, max(1, draws // 2), rng) for _ in range(2 if hard else 0)]
-    easy = iter(_posteriors(clients, [s for s in chosen if not _is_integrated(s)], model, 1, rng))
+    halves = [_posteriors(clients, hard, model, max(1, draws // 2), rng, order) for _ in range(2 if hard else 0)]
+    easy = iter(_posteriors(clients, [s for s in chosen if not _is_integrated(s)], model, 1, rng, order))
     rows = {}
     for subset in chosen:
         number = hard.index(subset) if subset in hard else None
@@ -186,7 +212,9 @@ def _is_integrated(features: tuple[str, ...]) -> bool:
     return "amount" in features and "category" not in features
 
 
-def _posteriors(clients: Clients, chosen: list[tuple[str, ...]], model: Bank, draws: int, rng) -> list[pd.DataFrame]:
+def _posteriors(
+    clients: Clients, chosen: list[tuple[str, ...]], model: Bank, draws: int, rng, order: bool
+) -> list[pd.DataFrame]:
     """The posterior for each subset; what several subsets share is computed once."""
     import pandas as pd
     from scipy.special import logsumexp
@@ -198,6 +226,8 @@ def _posteriors(clients: Clients, chosen: list[tuple[str, ...]], model: Bank, dr
         log = logsumexp(log + evidence.days(features), axis=1)
         if "channel" in features:
             log = log + evidence.channels
+        if order and "category" in features:
+            log = log + evidence.order
         log -= logsumexp(log, axis=1, keepdims=True)
         found.append(pd.DataFrame(np.exp(log), index=clients.target.index, columns=list(AGES)))
     return found
@@ -233,6 +263,12 @@ class Evidence:
     def channels(self) -> np.ndarray:
         counts = self._counts(self.channel, len(CHANNELS))
         return self._once("channels", lambda: dirichlet_multinomial(counts, self.model.channel))
+
+    @property
+    def order(self) -> np.ndarray:
+        if self.model.order is None:
+            return np.zeros((1, 1))
+        return self._once("order", lambda: order_likelihood(self.model.order, self.category, self.owner, self.n))
 
     def purchases(self, features: tuple[str, ...]) -> np.ndarray:
         """Categories and amounts, as far as they are seen."""

@@ -13,6 +13,9 @@ The generative model, for one client, with every table in :func:`bank`:
 
 So each feature carries evidence of its own: categories tell the lifestyle, weekdays the same once more and weakly,
 amounts the income and only half of it while the category is hidden, days of the month the payday, channels the age.
+
+Given the client, these events are exchangeable: their order tells nothing. With ``bank(order=…)`` it does, as
+:mod:`helpers.clients.ordering` says.
 """
 
 from __future__ import annotations
@@ -23,12 +26,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from helpers.clients.ordering import HABITS, Order, arrange, draw_kinds, order_of
+
 if TYPE_CHECKING:
     from helpers.clients.data import Clients
 
 __all__ = [
     "AGES",
     "Bank",
+    "as_bank",
     "bank",
     "choose",
     "day_weights",
@@ -107,6 +113,8 @@ class Bank:
         P(payday | age), and the weight of each day of the month given the payday.
     channel : ndarray of shape (4, 4)
         Dirichlet parameters of the shares of channels in each age.
+    order : Order or None
+        What the order of the events depends on; None where it tells nothing.
     """
 
     lifestyle: np.ndarray
@@ -120,9 +128,16 @@ class Bank:
     payday: np.ndarray
     month_profile: np.ndarray
     channel: np.ndarray
+    order: Order | None = None
 
 
-def bank(*, strength: float | Mapping[str, float] = 1.0, taste: float = 12.0, habit: float = 5.0) -> Bank:
+def bank(
+    *,
+    strength: float | Mapping[str, float] = 1.0,
+    taste: float = 12.0,
+    habit: float = 5.0,
+    order: float | Mapping[str, float] = 0.0,
+) -> Bank:
     """The simulated bank, with as much evidence of the age as wanted.
 
     Parameters
@@ -133,11 +148,15 @@ def bank(*, strength: float | Mapping[str, float] = 1.0, taste: float = 12.0, ha
     taste, habit
         Concentration of the tastes around their lifestyle and of the habits of channels around those of the age:
         small values make individuals, large ones make types.
+    order
+        How far the order of the events depends on the age: 0 not at all, 1 as :mod:`helpers.clients.ordering`
+        documents. One number, or a mapping of ``routine``, ``streak``, ``season``, ``drift`` to numbers (0 where
+        absent). The counts of all features are the same for every order.
 
     Raises
     ------
     ValueError
-        If a strength is outside [0, 1], a name is unknown, or a concentration is not positive.
+        If a strength or an order is outside [0, 1], a name is unknown, or a concentration is not positive.
 
     Examples
     --------
@@ -173,7 +192,27 @@ def bank(*, strength: float | Mapping[str, float] = 1.0, taste: float = 12.0, ha
         payday=weakened(_PAYDAY_OF_AGE, "payday"),
         month_profile=1 + 2.0 * np.exp(-since / 3),
         channel=habit * weakened(_CHANNEL_OF_AGE, "channel"),
+        order=order_of(order, list(CATEGORIES)),
     )
+
+
+def as_bank(model: Bank | Mapping | None) -> Bank:
+    """A bank, from itself, from arguments of :func:`bank` (as a file of options has them), or the standard one.
+
+    >>> from helpers.clients.simulator import as_bank
+    >>> as_bank(None).order is None, as_bank({"order": {"streak": 1}}).order is None
+    (True, False)
+    """
+    if model is None:
+        return bank()
+    if isinstance(model, Bank):
+        return model
+    if not isinstance(model, Mapping):
+        raise TypeError(f"model is a {type(model).__name__}; a bank, or a mapping of arguments of bank, is needed")
+    known = ("strength", "taste", "habit", "order")
+    if unknown := [name for name in model if name not in known]:
+        raise ValueError(f"model names {unknown[0]!r}; it can name {', '.join(known)}")
+    return bank(**model)
 
 
 def simulate(
@@ -182,7 +221,7 @@ def simulate(
     events: tuple[int, int] = (40, 120),
     days: int = 365,
     start: str = "2025-01-01",
-    model: Bank | None = None,
+    model: Bank | Mapping | None = None,
     rng=0,
 ) -> Clients:
     """Draw clients and their transactions from the model of this module.
@@ -196,15 +235,15 @@ def simulate(
     days, start
         Length of the observed period in days, and its first day.
     model
-        Bank to draw from; :func:`bank` with its defaults if absent.
+        Bank to draw from, or a mapping of arguments of :func:`bank`; the standard bank if None.
     rng
         Seed, sequence of seeds or ``numpy.random.Generator`` of all draws.
 
     Returns
     -------
     Clients
-        Events sorted by client and day (in random order within a day), targets 0 to 3, and the latent truth of each
-        client in ``latents``.
+        Events sorted by client and day (in random order within a day, if order tells nothing), targets 0 to 3, and
+        the latent truth of each client in ``latents``.
 
     Raises
     ------
@@ -232,7 +271,7 @@ def simulate(
             f"n_clients={n_clients}, events={events}, days={days}: at least one client, 1 ≤ fewest ≤ most events and "
             "at least one day are needed"
         )
-    model = model or bank()
+    model = as_bank(model)
     rng = np.random.default_rng(rng)
     age = rng.integers(len(AGES), size=n_clients)
     lifestyle = choose(model.lifestyle[age], rng)
@@ -252,11 +291,15 @@ def simulate(
     day = choose(weight / weight.sum(axis=1, keepdims=True), rng, owner)
 
     order = np.lexsort((day, owner))
+    time = calendar.values[day[order]]
+    kinds = {} if model.order is None else draw_kinds(model.order, age, rng)
+    if model.order is not None:  # the dates stay, the transactions change places
+        order = order[arrange(model.order, category[order], owner, kinds, rng)]
     names = pd.Index(range(n_clients), name="client")
     table = pd.DataFrame(
         {
             "client": owner,
-            "time": calendar.values[day[order]],
+            "time": time,
             "category": pd.Categorical.from_codes(category[order], list(CATEGORIES)),
             "amount": np.round(np.exp(log_amount[order]), 2).clip(0.01),
             "channel": pd.Categorical.from_codes(channel[order], list(CHANNELS)),
@@ -269,6 +312,7 @@ def simulate(
             "income": income,
             "week": week,
             "payday": _PAYDAYS[payday],
+            **{name: pd.Categorical.from_codes(kind, list(HABITS[name])) for name, kind in kinds.items()},
         },
         index=names,
     )
