@@ -3,8 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tolerance
 
 from helpers.clients import (
+    SCORE_METRICS,
+    Score,
+    binary_target,
     score,
     score_agreement,
     simulate,
@@ -133,6 +137,59 @@ def test_of_two_classes_the_area_is_that_of_either(clients):
     told = np.random.default_rng(0).normal(size=(600, 1)) + old.to_numpy()[:, None]
     found = score(told, old, parts, classifier="logistic")
     assert found.by("roc_auc") == pytest.approx(roc_auc_score(found.truth, found.probabilities[True]))
+
+
+def made_score(truth, probabilities, metric="roc_auc"):
+    """A score of given probabilities."""
+    shares = pd.DataFrame(probabilities)
+    truth = pd.Series(truth)
+    correct = pd.Series(shares.to_numpy().argmax(axis=1) == truth.to_numpy())
+    return Score(float(correct.mean()), correct, shares, truth, "made", "test", 0.0, metric)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("metric", SCORE_METRICS)
+def test_what_clients_contribute_has_the_score_as_its_mean(n_classes, metric):
+    rng = np.random.default_rng(n_classes)
+    truth = rng.choice(n_classes, size=80, p=[0.7, 0.3] if n_classes == 2 else [0.6, 0.3, 0.1])
+    # Rounded, so that there are ties.
+    shares = np.round(rng.dirichlet(np.ones(n_classes), 80) + 0.5 * np.eye(n_classes)[truth], 1)
+    found = made_score(truth, shares / shares.sum(axis=1, keepdims=True), metric)
+    assert found.value == found.by(metric) and found.contributions.index.equals(found.truth.index)
+    np.testing.assert_allclose(found.contributions.mean(), found.value, rtol=tolerance.apart(len(truth)))
+
+
+def test_the_spread_of_contributions_to_an_area_is_that_of_delong():
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], [40, 15])
+    values = np.round(truth + rng.normal(size=55), 1)
+    shares = np.column_stack([-values, values])
+    # Against the definition: every pair of a client of one class and one of the other.
+    above = np.sign(values[truth == 1][:, None] - values[truth == 0]) / 2 + 0.5
+    of_one, of_other = above.mean(axis=1), above.mean(axis=0)
+    expected = of_one.var() / 15 + of_other.var() / 40
+    each = made_score(truth, shares).contributions
+    np.testing.assert_allclose(each.mean(), above.mean(), rtol=tolerance.apart(55))
+    np.testing.assert_allclose(each.var(ddof=0) / 55, expected, rtol=tolerance.apart(55))
+
+
+def test_shares_of_hits_by_class_spread_as_independent_shares():
+    truth = np.repeat([0, 1, 2], [30, 20, 10])
+    right = np.random.default_rng(1).random(60) < 0.6
+    shares = np.eye(3)[np.where(right, truth, (truth + 1) % 3)]
+    each = made_score(truth, shares, "balanced_accuracy").contributions
+    expected = sum(right[truth == k].var() / (truth == k).sum() for k in range(3)) / 9
+    np.testing.assert_allclose(each.var(ddof=0) / 60, expected, rtol=tolerance.apart(60))
+
+
+def test_two_classes_are_made_of_many_by_their_order():
+    target = pd.Series(["c", "a", None, "b"], index=list("wxyz"))
+    found = binary_target(target, "b")
+    assert found.tolist()[:2] == [1, 0] and found.isna().tolist() == [False, False, True, False] and found["z"] == 1
+    assert binary_target(pd.Series([0, 1, 2, 3]), 2).equals(binary_target(pd.Series([0, 1, 2, 3]), "2"))
+    for wrong in ("a", "d"):
+        with pytest.raises(ValueError, match=f"binary_from is '{wrong}'; it can be 'b', 'c'"):
+            binary_target(target, wrong)
 
 
 def test_a_metric_that_is_unknown_or_a_class_without_clients_is_refused(clients):

@@ -39,7 +39,9 @@ def test_the_ideal_observer_is_told_by_features_and_by_what_they_add():
     accuracy = {name: 0.3 + 0.01 * i for i, name in enumerate(FEATURES)}
     accuracy |= {"category + amount": 0.5, "category + weekday": 0.4, " + ".join(FEATURES): 0.7}
     ideal = pd.DataFrame({"accuracy": accuracy, "error": 0.01}).sort_values("accuracy", ascending=False)
-    facts = study.facts_of_ideal(ideal)
+    by_habit = pd.DataFrame({"all features": {"counts alone": 0.7, "and streak": 0.75, "and all four": 0.8}})
+    facts = study.facts_of_ideal(ideal, by_habit)
+    assert facts["order_without"] == 0.7 and facts["order_with"] == 0.8
     assert facts["ideal_all"] == 0.7 and facts["ideal_category"] == accuracy["category"]
     assert facts["gain_amount"] == pytest.approx(0.5 - accuracy["category"])
     upper, lower = study.figure_ideal(ideal)
@@ -139,3 +141,33 @@ def test_figures_have_a_point_for_each_run_with_and_without_truth(runs):
     ax = study.figure_recorded_sweep(recorded.assign(features=["category", "amount"] * 2))
     assert [len(points.get_offsets()) for points in ax.collections] == [2, 2]
     plt.close("all")
+
+
+def test_order_adds_to_what_counts_tell_and_counts_are_the_same():
+    found = study.table_order(n_clients=150, rng=0)
+    assert found.index[0] == "counts alone" and found.iloc[0]["gain"] == 0 and len(found) == 6
+    single = found.loc[["and routine", "and streak", "and season", "and drift"], "categories"]
+    assert found.loc["and all four", "categories"] > single.max() > found.loc["counts alone", "categories"]
+
+
+@pytest.mark.parametrize(("metric", "chance"), [("accuracy", 0.55), ("balanced_accuracy", 0.5), ("roc_auc", 0.5)])
+def test_what_guessing_reaches_depends_on_the_metric(sweep, metric, chance):
+    assert study.guessing(sweep, metric) == pytest.approx(chance)
+
+
+def test_a_page_says_what_is_scored_and_by_what(sweep):
+    assert sweep.setting("roc_auc") == {"metric": "ROC-AUC", "target": "2 classes"}
+    assert sweep.setting("accuracy", "1")["target"] == "two classes, from 1 on or below"
+    with pytest.raises(ValueError, match="metric is 'auc'; it can be 'accuracy'"):
+        sweep.setting("auc")
+
+
+@pytest.mark.parametrize(
+    ("counts", "metric"),
+    [([25, 25, 25, 25], "accuracy"), ([40, 30, 15, 15], "accuracy"), ([85, 11, 4], "roc_auc"), ([50, 50], "roc_auc")],
+)
+def test_the_metric_suits_the_classes_unless_one_is_asked_for(counts, metric):
+    target = pd.Series(np.repeat(range(len(counts)), counts))
+    made = Sweep(pd.DataFrame(), {}, {}, {0: target, 1: target})
+    assert made.metric() == metric
+    assert made.metric("balanced_accuracy") == "balanced_accuracy"

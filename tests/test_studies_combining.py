@@ -129,6 +129,23 @@ def test_what_is_reported_is_of_test_clients_and_what_is_chosen_by_of_validation
     assert len(found.correct) == len(tested)
 
 
+@pytest.mark.parametrize("metric", ["roc_auc", "balanced_accuracy"])
+def test_another_metric_chooses_and_is_reported(metric):
+    embeddings, target, part = clients(seed=4)
+    found = compare_methods(embeddings, target, part, REPLACING, classifier="logistic", metric=metric, n_resamples=50)
+    table, known = found.table.set_index("method"), target.notna()
+    for on, column in (("validation", "validation"), ("test", "accuracy")):
+        expected = [
+            score(x[known], target[known], part[known], classifier="logistic", on=on).by(metric)
+            for x in embeddings.values()
+        ]
+        assert np.allclose(table.loc[["0", "1", "2"], column], expected)
+    assert table.loc["best", "accuracy"] == table.loc[str(np.argmax(table["validation"][:3])), "accuracy"]
+    np.testing.assert_allclose(found.correct.mean(), table["accuracy"], rtol=tolerance.apart(len(found.correct)))
+    difference = table["accuracy"] - table.loc["best", "accuracy"]
+    np.testing.assert_allclose(table["diff_best"], difference, atol=tolerance.apart(len(found.correct)))
+
+
 @pytest.mark.parametrize("name", ["best", "concat", "mean"])
 def test_a_representation_with_the_name_of_a_method_is_refused(name):
     embeddings, target, part = clients()

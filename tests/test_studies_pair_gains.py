@@ -78,6 +78,17 @@ def test_gains_are_the_accuracy_of_the_combination_less_the_better_of_the_two():
     assert np.isclose(row["error_concatenation"], stats.sem(difference))
 
 
+def test_gains_by_another_metric_are_differences_of_that_metric():
+    embeddings, target, parts = population(n=720)
+    found = pair_gains(embeddings, target, parts, classifier="logistic", metric="roc_auc")
+    row, train = found.iloc[0], (parts == "train").to_numpy()
+    both = score(combine_pair(embeddings["a"], embeddings["b"], train=train), target, parts, classifier="logistic")
+    single = [score(embeddings[name], target, parts, classifier="logistic").by("roc_auc") for name in "ab"]
+    assert np.allclose(row[["accuracy_a", "accuracy_b"]].astype(float), single)
+    assert np.isclose(row["gain_concatenation"], both.by("roc_auc") - max(single))
+    assert 0 < row["error_concatenation"] < 0.1
+
+
 def test_the_targets_of_test_clients_decide_no_probability_and_no_measure():
     """They are permuted: what is fitted, what is chosen on validation clients and what is measured stays."""
     embeddings, target, parts = population()

@@ -9,7 +9,7 @@
 """
 
 from helpers.clients.aggregates import hand_made
-from helpers.clients.data import FEATURES, Clients
+from helpers.clients.data import FEATURES, Clients, binary_target
 from helpers.clients.observer import ideal_accuracy, ideal_posterior, ideal_table
 from helpers.clients.options import Classes, Columns, Format, Handling
 from helpers.clients.reading import read
@@ -30,6 +30,7 @@ __all__ = [
     "Score",
     "score_agreement",
     "bank",
+    "binary_target",
     "hand_made",
     "ideal_accuracy",
     "ideal_posterior",

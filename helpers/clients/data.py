@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FEATURES", "Clients"]
+__all__ = ["FEATURES", "Clients", "binary_target"]
 
 FEATURES = ("category", "amount", "channel", "weekday", "monthday")
 """What may be seen of an event; weekday and day of the month are taken from its time."""
@@ -38,3 +38,40 @@ class Clients:
 
     def __len__(self) -> int:
         return len(self.target)
+
+
+def binary_target(target: pd.Series, first: object) -> pd.Series:
+    """Two classes: those from one on, in their order, against those before it, as an age above or below a limit.
+
+    Parameters
+    ----------
+    target
+        Class of each client; missing ones stay missing.
+    first
+        Name of the first class that counts as 1, as it is or as text.
+
+    Returns
+    -------
+    Series
+        0 and 1, by client.
+
+    Raises
+    ------
+    ValueError
+        If there is no such class, or it is the first of all, so that nothing is left on the other side.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.clients.data import binary_target
+    >>> binary_target(pd.Series([0, 1, 2, 3]), "2").tolist()
+    [0, 0, 1, 1]
+    """
+    import pandas as pd
+
+    codes, classes = pd.factorize(target, sort=True)
+    names = [str(name) for name in classes]
+    if str(first) not in names[1:]:
+        raise ValueError(f"binary_from is {first!r}; it can be {', '.join(map(repr, names[1:]))}")
+    found = pd.Series((codes >= names.index(str(first))).astype(int), index=target.index, name=target.name)
+    return found if (codes >= 0).all() else found.where(codes >= 0)

@@ -15,13 +15,25 @@ if TYPE_CHECKING:
 
     from helpers.inference import Interval
 
-__all__ = ["CLASSIFIERS", "SCORE_METRICS", "Score", "rank_agreement", "score", "score_agreement", "score_splits"]
+__all__ = [
+    "CLASSIFIERS",
+    "METRIC_NAMES",
+    "SCORE_METRICS",
+    "Score",
+    "rank_agreement",
+    "score",
+    "score_agreement",
+    "score_splits",
+]
 
 CLASSIFIERS = ("fast", "logistic", "lightgbm", "lightautoml")
 """``fast`` is the mean of the probabilities of ``logistic`` and ``lightgbm``."""
 
 SCORE_METRICS = ("accuracy", "balanced_accuracy", "roc_auc")
 """What :meth:`Score.by` computes."""
+
+METRIC_NAMES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "roc_auc": "ROC-AUC"}
+"""What the metrics are called on pages."""
 
 FOLDS = 5
 """Folds of LightAutoML."""
@@ -43,6 +55,8 @@ class Score:
         Class of each of these clients.
     classifier, on, seconds
         Classifier, part of the clients that it was scored on, and duration of training and scoring.
+    metric : str
+        Metric of :attr:`value` and :attr:`contributions`, one of :data:`SCORE_METRICS`.
     """
 
     accuracy: float
@@ -52,6 +66,17 @@ class Score:
     classifier: str
     on: str
     seconds: float
+    metric: str = "accuracy"
+
+    @property
+    def value(self) -> float:
+        """The score by the metric that was asked for."""
+        return self.by(self.metric)
+
+    @property
+    def contributions(self) -> pd.Series:
+        """What each client contributes to :attr:`value`, its mean: see :meth:`each`."""
+        return self.each(self.metric)
 
     def by(self, metric: str) -> float:
         """The score by another metric.
@@ -104,6 +129,77 @@ class Score:
         areas = [roc_auc_score(np.equal(codes, code), self.probabilities.iloc[:, code]) for code in range(len(classes))]
         return float(np.mean(areas))
 
+    def each(self, metric: str = "accuracy") -> pd.Series:
+        r"""What each client contributes to the score: its mean over clients is the score.
+
+        Of two scores of the same clients the differences can then be compared in pairs, and clients resampled, whatever
+        the metric.
+
+        Parameters
+        ----------
+        metric
+            One of :data:`SCORE_METRICS`, as in :meth:`by`.
+
+        Returns
+        -------
+        Series
+            float64, by client. Of the accuracy 0 or 1; of the others the score plus the influence of the client on it,
+            so that the variance of their mean is that of the score in first order: of ``"roc_auc"`` with two classes
+            that of :cite:t:`delong1988comparing`.
+
+        Raises
+        ------
+        ValueError
+            In the same cases as :meth:`by`.
+
+        Notes
+        -----
+        Let :math:`V_i` be the share of the clients of the other side whose probability is on the right side of that of
+        client i, ties counted by half. The area is the mean of :math:`V` on either side of a class, and client i of
+        :math:`n_k` on its side among n contributes :math:`A + (n / n_k) (V_i - A)`.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from helpers.clients.scoring import score
+        >>> target = pd.Series([0, 0, 1] * 40)
+        >>> split = pd.Series(["train"] * 60 + ["test"] * 60)
+        >>> found = score([[0.0]] * 120, target, split, classifier="logistic")
+        >>> {metric: round(float(found.each(metric).mean()), 6) for metric in ("balanced_accuracy", "roc_auc")}
+        {'balanced_accuracy': 0.5, 'roc_auc': 0.5}
+        """
+        import pandas as pd
+
+        whole = self.by(metric)
+        if metric == "accuracy":
+            return self.correct.astype(float)
+        truth = self.truth.to_numpy()
+        if metric == "balanced_accuracy":
+            sides, values = [truth], [self.correct.to_numpy(dtype=float)]
+        else:
+            sides = [truth == name for name in self.probabilities]
+            values = list(map(_placements, sides, self.probabilities.to_numpy().T))
+        found = np.zeros(len(truth))
+        for side, value in zip(sides, values, strict=True):
+            codes, groups = pd.factorize(side)
+            number = np.bincount(codes)
+            inner = value - (np.bincount(codes, value) / number)[codes]
+            # Of shares of hits each class weighs the same; of areas either side is the whole area.
+            weight = 1 / len(groups) if metric == "balanced_accuracy" else 1.0
+            found += weight * len(truth) / number[codes] * inner / len(sides)
+        return pd.Series(whole + found, index=self.truth.index)
+
+
+def _placements(side: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """For each client the share of those of the other side that stand on the right side of it, ties by half."""
+    from scipy.stats import rankdata
+
+    ranks, found = rankdata(values), np.empty(len(side))
+    for here in (side, ~side):
+        below = (ranks[here] - rankdata(values[here])) / max((~here).sum(), 1)
+        found[here] = below if here is side else 1 - below
+    return found
+
 
 def score(
     embeddings: Any,
@@ -115,6 +211,7 @@ def score(
     rng: int | np.random.Generator = 0,
     timeout: int = 60,
     threads: int = 1,
+    metric: str = "accuracy",
 ) -> Score:
     """Train a classifier of the target on the training clients, and score it on clients that it never saw.
 
@@ -140,6 +237,8 @@ def score(
         Seconds that LightAutoML may take; the others ignore it.
     threads
         Number of threads of LightGBM and LightAutoML.
+    metric
+        Metric of ``value`` and ``contributions`` of the score, one of :data:`SCORE_METRICS`; see :meth:`Score.by`.
 
     Returns
     -------
@@ -148,8 +247,9 @@ def score(
     Raises
     ------
     ValueError
-        If the scorer or the part is unknown, a value is not finite, the clients do not match or one stands twice, a
-        part has no client or training only one class, or a class has fewer training clients than LightAutoML has folds.
+        If the scorer, the metric or the part is unknown, a value is not finite, the clients do not match or one stands
+        twice, a part has no client or training only one class, or a class has fewer training clients than LightAutoML
+        has folds.
 
     Notes
     -----
@@ -166,7 +266,7 @@ def score(
     1.0
     """
     seed = integer_seed(rng)
-    options = {"classifier": classifier, "rng": seed, "timeout": timeout, "threads": threads}
+    options = {"classifier": classifier, "rng": seed, "timeout": timeout, "threads": threads, "metric": metric}
     return score_splits(embeddings, target, split, on=(on,), **options)[on]
 
 
@@ -180,12 +280,13 @@ def score_splits(
     rng: int | np.random.Generator = 0,
     timeout: int = 60,
     threads: int = 1,
+    metric: str = "accuracy",
 ) -> dict[str, Score]:
     """:func:`score` on several parts, by one classifier.
 
     Parameters
     ----------
-    embeddings, target, split, classifier, rng, timeout, threads
+    embeddings, target, split, classifier, rng, timeout, threads, metric
         Arguments of :func:`score`.
     on
         ``"validation"``, ``"test"`` or both.
@@ -217,6 +318,8 @@ def score_splits(
     seed = integer_seed(rng)
     if classifier not in CLASSIFIERS:
         raise ValueError(f"classifier is {classifier!r}; it can be {', '.join(map(repr, CLASSIFIERS))}")
+    if metric not in SCORE_METRICS:
+        raise ValueError(f"metric is {metric!r}; it can be {', '.join(map(repr, SCORE_METRICS))}")
     on = (on,) if isinstance(on, str) else on
     if wrong := [part for part in on if part not in ("test", "validation")]:
         raise ValueError(f"on is {wrong[0]!r}; it can be 'test' or 'validation'")
@@ -245,7 +348,8 @@ def score_splits(
     for part in on:
         here = (parts[asked] == part).to_numpy()
         truth = y[asked][here]
-        found[part] = Score(float(correct[here].mean()), correct[here], table[here], truth, classifier, part, seconds)
+        about = classifier, part, seconds, metric
+        found[part] = Score(float(correct[here].mean()), correct[here], table[here], truth, *about)
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from helpers.book.data import table as recorded_table
 from helpers.book.style import INK
 from helpers.clients import CLASSIFIERS, FEATURES
+from helpers.clients.scoring import METRIC_NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,7 @@ __all__ = [
     "recorded_sweep",
     "table_by_features",
     "table_classifiers",
+    "table_order",
     "table_population",
     "table_settings",
     "table_sweep",
@@ -96,17 +98,21 @@ def figure_evidence(model: Bank) -> Any:
     return [ax, *panels]
 
 
-def facts_of_ideal(ideal: pd.DataFrame) -> dict[str, float]:
-    """What the ideal observer reaches with some features, and what amounts and weekdays add to categories.
+def facts_of_ideal(ideal: pd.DataFrame, by_habit: pd.DataFrame) -> dict[str, float]:
+    """What the ideal observer reaches with some features, what amounts and weekdays add to it, and order to all.
 
     Parameters
     ----------
     ideal
         Table of :func:`helpers.clients.ideal_table`.
+    by_habit
+        Table of :func:`table_order`.
     """
     at = ideal["accuracy"]
     found = {f"ideal_{name}": at[name] for name in ("category", "amount", "weekday", "channel")}
     found |= {f"gain_{name}": at[f"category + {name}"] - at["category"] for name in ("amount", "weekday")}
+    reached = by_habit["all features"]
+    found |= {"order_without": reached["counts alone"], "order_with": reached["and all four"]}
     return found | {"ideal_all": at[" + ".join(FEATURES)], "ideal_error": ideal["error"].max()}
 
 
@@ -136,6 +142,38 @@ def figure_ideal(ideal: pd.DataFrame) -> Any:
         lower.spines[side].set_visible(False)
     lower.tick_params(length=0)
     return axes
+
+
+def table_order(*, n_clients: int = 1000, rng: int = 0) -> pd.DataFrame:
+    """What the order of transactions tells an ideal observer: of one habit, and of all.
+
+    Parameters
+    ----------
+    n_clients, rng
+        Number of fresh clients, and their seed; the clients of all rows differ in the order of their transactions
+        alone.
+
+    Returns
+    -------
+    DataFrame
+        A row for no order, each habit at full strength and all together; ``categories`` and ``all features`` are
+        accuracies of the ideal observer of these, ``gain`` what the order adds to all features.
+    """
+    import pandas as pd
+
+    from helpers.clients import ideal_accuracy
+    from helpers.clients.ordering import HABITS
+
+    banks = {"counts alone": 0, **{f"and {name}": {name: 1} for name in HABITS}, "and all four": 1}
+    rows = {
+        name: {
+            called: ideal_accuracy(features, n_clients=n_clients, model={"order": order}, rng=rng)
+            for called, features in (("categories", ["category"]), ("all features", FEATURES))
+        }
+        for name, order in banks.items()
+    }
+    found = pd.DataFrame.from_dict(rows, orient="index")
+    return found.assign(gain=found["all features"] - found.loc["counts alone", "all features"])
 
 
 # The sweep of this run
@@ -205,8 +243,20 @@ def table_settings(
     return shown.assign(features=shown["features"].map(", ".join)).T
 
 
-def guessing(sweep: Sweep) -> float:
-    """Share of the most frequent class, the mean over experiments: what guessing it reaches."""
+def guessing(sweep: Sweep, metric: str = "accuracy") -> float:
+    """What guessing the most frequent class reaches by a metric: its share, of the accuracy, the mean over experiments.
+
+    Parameters
+    ----------
+    sweep
+        Sweep with the finished runs.
+    metric
+        One of :data:`helpers.clients.SCORE_METRICS`.
+    """
+    if metric == "roc_auc":
+        return 0.5
+    if metric == "balanced_accuracy":
+        return float(np.mean([1 / target.nunique() for target in sweep.target.values()]))
     return float(np.mean([target.value_counts(normalize=True).max() for target in sweep.target.values()]))
 
 
@@ -217,7 +267,7 @@ def table_sweep(runs: pd.DataFrame) -> pd.DataFrame:
     return shown.replace({"features": {r" \+ ": ",\N{NO-BREAK SPACE}"}}, regex=True)
 
 
-def facts_of_sweep(sweep: Sweep, runs: pd.DataFrame, failed: int) -> dict[str, float]:
+def facts_of_sweep(sweep: Sweep, runs: pd.DataFrame, failed: int, metric: str = "accuracy") -> dict[str, float]:
     """How many runs there are, what they reach, and what guessing reaches.
 
     Parameters
@@ -228,6 +278,8 @@ def facts_of_sweep(sweep: Sweep, runs: pd.DataFrame, failed: int) -> dict[str, f
         Table of the runs with ``losses`` and, from :func:`helpers.studies.sweep.score_runs`, accuracies.
     failed
         Number of runs that failed.
+    metric
+        Metric of the accuracies.
     """
     parts = [part.value_counts() for part in sweep.split.values()]
     picked = runs.loc[runs.groupby("experiment")["accuracy_validation"].idxmax()]
@@ -238,7 +290,7 @@ def facts_of_sweep(sweep: Sweep, runs: pd.DataFrame, failed: int) -> dict[str, f
         "n_train": int(np.median([part["train"] for part in parts])),
         "n_test": int(np.median([part["test"] for part in parts])),
         "seconds": float(runs["train_seconds"].median()),
-        "chance": guessing(sweep),
+        "chance": guessing(sweep, metric),
         "best": picked["accuracy_test"].mean(),
         "half_interval": 50 * float((runs["ci_high_test"] - runs["ci_low_test"]).mean()),
         "falling": int(sum(losses[-1] <= losses[0] for losses in runs["losses"])),
@@ -262,7 +314,7 @@ def facts_of_share(runs: pd.DataFrame, chance: float) -> dict[str, str]:
     return {"kept": f"{100 * kept.median():.0f} %", "kept_rank": f"{rank:.2f}"}
 
 
-def figure_sweep(runs: pd.DataFrame, chance: float) -> Any:
+def figure_sweep(runs: pd.DataFrame, chance: float, metric: str = "accuracy") -> Any:
     """Losses of all runs by epoch, beside their accuracies, against the ideal observer where there is one.
 
     Parameters
@@ -272,6 +324,8 @@ def figure_sweep(runs: pd.DataFrame, chance: float) -> Any:
         ``ideal``.
     chance
         What guessing reaches.
+    metric
+        Metric of the accuracies.
     """
     import matplotlib.pyplot as plt
 
@@ -285,14 +339,14 @@ def figure_sweep(runs: pd.DataFrame, chance: float) -> Any:
         x, label = runs["ideal"], "ideal observer of the same features"
         right.axline((0.3, 0.3), slope=1, color=INK, lw=1)
     else:
-        x, label = runs["accuracy_test"].rank(method="first"), "run, by accuracy"
+        x, label = runs["accuracy_test"].rank(method="first"), f"run, by {METRIC_NAMES[metric]}"
     for place, (experiment, own) in enumerate(runs.groupby("experiment")):
         shift = 0.002 * (place - (experiments - 1) / 2) if known else 0
         error = np.abs(own[["ci_low_test", "ci_high_test"]].sub(own["accuracy_test"], axis=0)).to_numpy().T
         look = {"fmt": "o", "ms": 4, "lw": 1, "color": f"C{experiment % 10}"}
         right.errorbar(x.loc[own.index] + shift, own["accuracy_test"], error, **look)
     right.axhline(chance, color=INK, lw=1, ls="--")
-    right.set(xlabel=label, ylabel="accuracy on test clients")
+    right.set(xlabel=label, ylabel=f"{METRIC_NAMES[metric]} on test clients")
     return axes
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -128,6 +129,7 @@ def compare_methods(
     *,
     classifier: str = "fast",
     selection_classifier: str = "",
+    metric: str = "accuracy",
     rng: int | np.random.Generator = 0,
     confidence_level: float = 0.95,
     n_resamples: int = 1000,
@@ -150,6 +152,9 @@ def compare_methods(
     selection_classifier
         Scorer of the candidates of a method on the validation clients, for instance ``"logistic"``, which costs a
         tenth of ``"fast"``; the scorer itself if empty. The validation accuracy of single models is by the scorer.
+    metric
+        What is reported and by what is chosen, one of :data:`helpers.clients.SCORE_METRICS`; columns are called
+        ``accuracy`` and ``validation`` whatever it is, and ``correct`` holds what each client contributes.
     confidence_level, n_resamples
         Confidence level and number of resamples of the bootstrap over test clients of a difference.
     known
@@ -193,9 +198,9 @@ def compare_methods(
     train, y = whole[seen], target[seen].to_numpy()
     known = {} if known is None else known
     scored, tried = (
-        Scored(target, split, which, seed, known) for which in (classifier, selection_classifier or classifier)
+        Scored(target, split, which, seed, known, metric) for which in (classifier, selection_classifier or classifier)
     )
-    valid = {name: scored(x, "validation").accuracy for name, x in arrays.items()}
+    valid = {name: scored(x, "validation").value for name, x in arrays.items()}
     best = max(valid, key=valid.get)
     rows, correct, curves, ensembles, similarities = [], {}, [], {}, {}
 
@@ -203,10 +208,10 @@ def compare_methods(
         if name in correct:
             raise ValueError(f"{name!r} names a representation and a {kind}; call the representation otherwise")
         found = scored(x, "test")
-        correct[name] = found.correct
+        correct[name] = found.correct if metric == "accuracy" else found.contributions
         shares = " ".join(f"{value:.3f}" for value in weights) if weights is not None else ""
         row = {"method": name, "kind": kind, "width": x.shape[1], "validation": validation}
-        rows.append(row | {"accuracy": found.accuracy, "chosen": json.dumps(chosen), "weights": shares})
+        rows.append(row | {"accuracy": found.value, "chosen": json.dumps(chosen), "weights": shares})
 
     for name, x in arrays.items():
         report(str(name), "single", x, valid[name], {}, None)
@@ -219,7 +224,7 @@ def compare_methods(
         if len(candidates) == 1:
             (chosen, fitted), validation = candidates[0], np.nan
         else:
-            values = [tried(each.transform(whole), "validation").accuracy for _, each in candidates]
+            values = [tried(each.transform(whole), "validation").value for _, each in candidates]
             order = sorted(range(len(values)), key=lambda i: (-values[i], candidates[i][0].get("steps", 0)))
             (chosen, fitted), validation = candidates[order[0]], values[order[0]]
             curves += [
@@ -488,8 +493,11 @@ def draw_differences(
 class Scored:
     """Scores of arrays on validation and test clients by one classifier; what was scored before is not scored again."""
 
-    def __init__(self, target: pd.Series, split: pd.Series, classifier: str, seed: int, known: dict):
-        self.target, self.split, self.classifier, self.seed, self.known = target, split, classifier, seed, known
+    def __init__(
+        self, target: pd.Series, split: pd.Series, classifier: str, seed: int, known: dict, metric: str = "accuracy"
+    ):
+        self.target, self.split, self.seed, self.known = target, split, seed, known
+        self.classifier, self.metric = classifier, metric
 
     def __call__(self, x: np.ndarray, on: str):
         from helpers.clients.scoring import score_splits
@@ -497,7 +505,7 @@ class Scored:
         key = hashlib.sha256(np.ascontiguousarray(x)).digest(), x.shape, self.classifier
         if key not in self.known:
             self.known[key] = score_splits(x, self.target, self.split, classifier=self.classifier, rng=self.seed)
-        return self.known[key][on]
+        return replace(self.known[key][on], metric=self.metric)  # one fit serves every metric
 
 
 def _candidates(method: Tuned, train: Any, y: np.ndarray, quality: Mapping, similarities: dict) -> Iterable[tuple]:

@@ -133,6 +133,7 @@ def choose_pair(
     split: pd.Series,
     *,
     classifier: str = "fast",
+    metric: str = "accuracy",
     rng: int | np.random.Generator = 0,
 ) -> tuple[Any, Any]:
     """Which two models of an experiment to study: the best by validation accuracy is Y, the second best X.
@@ -146,7 +147,7 @@ def choose_pair(
     if len(models) < 2:
         raise ValueError(f"there are {len(models)} models; a pair is needed")
     known = {
-        name: score(x, target, split, classifier=classifier, on="validation", rng=rng).accuracy
+        name: score(x, target, split, classifier=classifier, metric=metric, on="validation", rng=rng).value
         for name, x in models.items()
     }
     second, best = sorted(known, key=known.get)[-2:]
@@ -163,6 +164,7 @@ def score_maps(
     measures: Sequence[str] = ("distance_correlation_unbiased", "cka", "cca"),
     measured: int = 1000,
     classifier: str = "fast",
+    metric: str = "accuracy",
     also: Sequence[str] = (),
     halved: str = "",
     rng: int | np.random.Generator = 0,
@@ -184,8 +186,8 @@ def score_maps(
         Measures of :mod:`helpers.similarity` with which the dependence on the test clients is reported.
     measured
         On so many of them, drawn by ``rng``, if there are more.
-    classifier, rng
-        Classifier that scores, and seed or generator of the scores, the maps and the halves.
+    classifier, metric, rng
+        Classifier that scores, metric, and seed or generator of the scores, the maps and the halves.
     also
         Further classifiers that score the same representations.
     halved
@@ -249,10 +251,12 @@ def score_maps(
         judges.iloc[train[half != (halved == "same")]] = "none"
         part[train[~half]] = "none"
 
+    by = {"metric": metric, "rng": seed}
+
     def accuracies(z: np.ndarray, name: str) -> dict[str, float]:
         """By every scorer."""
-        by = {name if one == classifier else f"{name}_{one}": one for one in (classifier, *also)}
-        return {key: score(z, target, judges, classifier=one, rng=seed).accuracy for key, one in by.items()}
+        classifiers = {name if one == classifier else f"{name}_{one}": one for one in (classifier, *also)}
+        return {key: score(z, target, judges, classifier=one, **by).value for key, one in classifiers.items()}
 
     of_y = accuracies(y, "accuracy_y")
     found = []

@@ -76,6 +76,7 @@ def score_sweep_maps(
     penalties: Sequence[str],
     *,
     classifier: str = "fast",
+    metric: str = "accuracy",
     rng: int = 0,
     **shared: Any,
 ) -> pd.DataFrame:
@@ -87,8 +88,8 @@ def score_sweep_maps(
         Finished runs; experiments with fewer than two models are left out.
     mus, penalties
         Same meaning as in :func:`helpers.studies.decorrelation.map_settings`.
-    classifier, rng
-        Classifier that chooses the pair and scores, and its seed.
+    classifier, metric, rng
+        Classifier and metric that choose the pair and score, and the seed.
     shared
         Parameters of all maps.
 
@@ -100,7 +101,7 @@ def score_sweep_maps(
     """
     import pandas as pd
 
-    scoring, tables = {"classifier": classifier, "rng": rng}, []
+    scoring, tables = {"classifier": classifier, "metric": metric, "rng": rng}, []
     trained = sweep.runs.groupby("experiment").size()
     for e in trained.index[trained >= 2]:
         here = {m: sweep.embeddings[e, m] for m in sweep.runs.loc[e].index}

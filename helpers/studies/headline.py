@@ -47,6 +47,7 @@ def score_by_classifiers(
     alphas: Sequence[float] = (0.25, 0.75),
     lambdas: Sequence[float] = (0.1, 0.3, 1.0),
     selection_classifier: str = "logistic",
+    metric: str = "accuracy",
     timeout: int = 600,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
@@ -71,6 +72,8 @@ def score_by_classifiers(
         Parameters among which validation chooses; see the functions that name the methods.
     selection_classifier
         Classifier that scores these candidates.
+    metric
+        Metric of all scores, one of :data:`helpers.clients.SCORE_METRICS`.
     timeout
         Seconds that LightAutoML may take for one fit, wide enough that it does not decide what is fitted.
     rng
@@ -109,9 +112,8 @@ def score_by_classifiers(
     if unknown := [name for name in classifiers if name not in CLASSIFIERS]:
         raise ValueError(f"classifiers has {unknown[0]!r}; it can have {', '.join(map(repr, CLASSIFIERS))}")
     few = partial(_tuned, methods=methods, ps=ps, alphas=alphas, lambdas=lambdas)
-    found = compare_methods(
-        representations, target, split, few, classifier="fast", selection_classifier=selection_classifier, rng=seed
-    )
+    scoring = {"classifier": "fast", "selection_classifier": selection_classifier, "metric": metric, "rng": seed}
+    found = compare_methods(representations, target, split, few, **scoring)
     target = target[target.notna()]
     split = split.loc[target.index]
     arrays = {str(name): aligned_rows(x, target, split, name) for name, x in representations.items()}
@@ -128,13 +130,13 @@ def score_by_classifiers(
             combined = found.ensembles[name].transform(arrays)
         row = {"method": name, "width": combined.shape[1], "chosen": chosen.get(name, "{}")}
         if (key := combined.tobytes()) not in known:  # a program may give one model all the weight
-            options = {"rng": seed, "timeout": timeout}
+            options = {"rng": seed, "timeout": timeout, "metric": metric}
             known[key] = {
                 classifier: score(combined, target, split, classifier=classifier, **options)
                 for classifier in classifiers
             }
         scored = known[key]
-        row |= {classifier: one.accuracy for classifier, one in scored.items()}
+        row |= {classifier: one.value for classifier, one in scored.items()}
         rows.append(row | {f"seconds_{classifier}": one.seconds for classifier, one in scored.items()})
     return pd.DataFrame(rows)
 

@@ -148,6 +148,7 @@ def weigh_models(
     raw: Sequence[str] = PUBLISHED,
     combine: Sequence[str] = ("sum", "concat"),
     classifier: str = "fast",
+    metric: str = "accuracy",
     rng: int | np.random.Generator = 0,
 ) -> QualityStudy:
     r"""All weightings of one experiment: the quadratic program with each quality, and what it is measured against.
@@ -178,8 +179,8 @@ def weigh_models(
     combine
         ``"sum"``: Σ wᵢ Xᵢ, the published way (narrower models are filled with zeros). ``"concat"``: the models side by
         side, each times √wᵢ, on as many principal axes as the widest model has features.
-    classifier, rng
-        Classifier and seed of the accuracies.
+    classifier, metric, rng
+        Classifier, metric and seed of the accuracies: see :func:`helpers.clients.score`.
 
     Returns
     -------
@@ -225,9 +226,10 @@ def weigh_models(
         names = [*names, *extra]
         if found.isna().any(axis=None):
             raise ValueError(f"extra lacks a value for one of the models {list(found.index)}")
-    scored = {name: score_splits(x, target, split, classifier=classifier, rng=seed) for name, x in arrays.items()}
+    options = {"classifier": classifier, "metric": metric, "rng": seed}
+    scored = {name: score_splits(x, target, split, **options) for name, x in arrays.items()}
     rated = _rated(found, scored, seed)
-    made = _Methods(arrays, seen, s, lambda x: score(x, target, split, classifier=classifier, rng=seed).accuracy)
+    made = _Methods(arrays, seen, s, lambda x: score(x, target, split, **options).value)
     made.add_best(rated, [*names, "validation", "test"])
     made.add_equal(rated, combine)
     made.add_weighted("difference", np.zeros(len(arrays)), "none", 1.0, combine)
@@ -249,10 +251,10 @@ def _rated(found: pd.DataFrame, scored: Mapping[str, Mapping], seed: Any) -> pd.
     tests = [one["test"] for one in scored.values()]
     half = np.random.default_rng(seed).permutation(len(tests[0].correct)) % 2 == 0
     return found.assign(
-        validation=[one["validation"].accuracy for one in scored.values()],
-        test=[one.accuracy for one in tests],
-        half_a=[float(one.correct.to_numpy()[half].mean()) for one in tests],
-        half_b=[float(one.correct.to_numpy()[~half].mean()) for one in tests],
+        validation=[one["validation"].value for one in scored.values()],
+        test=[one.value for one in tests],
+        half_a=[float(one.contributions.to_numpy()[half].mean()) for one in tests],
+        half_b=[float(one.contributions.to_numpy()[~half].mean()) for one in tests],
     )
 
 

@@ -81,6 +81,7 @@ def weigh_sweep(
     n_clients: int = 2000,
     lam: float = 1.0,
     classifier: str = "fast",
+    metric: str = "accuracy",
     rng: int = 0,
 ) -> Weightings:
     """All weightings of the models of each experiment, by :func:`helpers.studies.label_free.weigh_models`.
@@ -94,7 +95,7 @@ def weigh_sweep(
         which gives two more qualities.
     source, options, n_clients
         Arguments that the sweep was given.
-    lam, classifier, rng
+    lam, classifier, metric, rng
         Arguments of :func:`helpers.studies.label_free.weigh_models`.
 
     Raises
@@ -114,7 +115,7 @@ def weigh_sweep(
             extra = {f"{name}_halves": {m: QUALITIES[name](views=v) for m, v in seen.items()} for name in VIEWED}
             extra = pd.DataFrame(extra)
         here = {m: sweep.embeddings[e, m] for m in sweep.runs.loc[e].index}
-        weighing = {"extra": extra, "lam": lam, "classifier": classifier, "rng": rng}
+        weighing = {"extra": extra, "lam": lam, "classifier": classifier, "metric": metric, "rng": rng}
         one = weigh_models(here, sweep.target[e], sweep.split[e], **weighing)
         given = sweep.runs.loc[e, "features"].map(len).to_numpy()
         models.append(one.models.assign(experiment=e, columns=given))

@@ -69,6 +69,7 @@ def compare_sets(
     steps: Sequence[float] = STEPS,
     classifier: str = "fast",
     selection_classifier: str = "",
+    metric: str = "accuracy",
     rng: int | np.random.Generator = 0,
     known: dict | None = None,
 ) -> SetComparison:
@@ -90,7 +91,7 @@ def compare_sets(
         Width of the projection: that of the widest space by default.
     lambdas, steps
         Values of λ of the QP and of p of the replacement, of which validation accuracy chooses.
-    classifier, selection_classifier, rng, known
+    classifier, selection_classifier, metric, rng, known
         Arguments of :func:`helpers.studies.combining.compare_methods`, which does the work.
 
     Returns
@@ -133,21 +134,22 @@ def compare_sets(
     width = width or max(x.shape[1] for x in tables.values())
     known = {} if known is None else known
     classes = target[target.notna()]
-    scored = Scored(classes, split.loc[classes.index], classifier, seed, known)
+    scored = Scored(classes, split.loc[classes.index], classifier, seed, known, metric)
     rows, correct, quality = [], {}, {}
     for label, members in sets.items():
         here = {name: tables[name] for name in members}
         if len(here) == 1:
             (name,) = here
             x = here[name].loc[classes.index].to_numpy()
-            found, quality[name] = scored(x, "test"), scored(x, "validation").accuracy
-            about = {"accuracy": found.accuracy, "width": x.shape[1], "weights": name}
+            found, quality[name] = scored(x, "test"), scored(x, "validation").value
+            about = {"accuracy": found.value, "width": x.shape[1], "weights": name}
             rows.append({"set": label, "method": "best single"} | about)
-            correct[label, "best single"] = found.correct
+            correct[label, "best single"] = found.correct if metric == "accuracy" else found.contributions
             continue
         total = sum(x.shape[1] for x in here.values())
         methods = partial(_methods, min(width, total), lambdas, steps)
         options = {"classifier": classifier, "selection_classifier": selection_classifier, "rng": seed, "known": known}
+        options |= {"metric": metric}
         found = compare_methods(here, target, split, methods, n_resamples=2, **options)
         table = found.table.set_index("method", drop=False)
         quality |= table.loc[table["kind"] == "single", "validation"].to_dict()
@@ -179,7 +181,8 @@ class Experiment(NamedTuple):
         Similarities by measure, between all spaces and ``"shuffled"``, the best model with its clients in random order,
         whose similarity to a space of another modality is what chance gives.
     ceilings : DataFrame or None
-        What an ideal observer reaches with simulated clients.
+        What an ideal observer reaches with simulated clients, where the metric is the accuracy of all ages and
+        order tells nothing.
     """
 
     made: Modalities
@@ -219,6 +222,7 @@ def run_experiment(
     steps: Sequence[float] = STEPS,
     classifier: str = "fast",
     selection_classifier: str = "logistic",
+    metric: str = "accuracy",
     rng: int | Sequence[int] | np.random.Generator = 0,
 ) -> Experiment:
     """Text and graph beside the transactions' models of one experiment: similarities, ensembles, ceilings.
@@ -239,7 +243,7 @@ def run_experiment(
         used.
     measures, n_similar
         Names of similarity measures, and number of test clients on which they are taken at most.
-    lambdas, steps, classifier, selection_classifier
+    lambdas, steps, classifier, selection_classifier, metric
         Arguments of :func:`compare_sets`, whose sets are: each of ``transactions`` (the best model), ``text`` and
         ``graph`` alone, two together, all three; ``all models``; and all of everything.
     rng
@@ -269,7 +273,7 @@ def run_experiment(
         spaces["graph"] = embed_graph(made.payments, clients.target.index, width=graph_width)
     first = int(np.ravel(seed)[0])
     options = {"lambdas": lambdas, "steps": steps, "rng": first, "known": {}}
-    options |= {"classifier": classifier, "selection_classifier": selection_classifier}
+    options |= {"classifier": classifier, "selection_classifier": selection_classifier, "metric": metric}
     alone = compare_sets(spaces, clients.target, split, {name: [name] for name in several}, **options)
     best = str(alone.quality.idxmax())
     single = {"transactions": best} | {name: name for name in KINDS[1:] if name in spaces}
@@ -286,7 +290,9 @@ def run_experiment(
     shown = {name: x.to_numpy()[test] for name, x in spaces.items()}
     shown["shuffled"] = shown[best][np.random.default_rng(first).permutation(len(test))]
     similarity = similarity_matrices(shown, measures, progress=False)
-    known = None if clients.latents is None else ceilings(clients, made)
+    latents = clients.latents
+    ages = latents is not None and "streak" not in latents and np.array_equal(clients.target, latents["age"])
+    known = ceilings(clients, made) if ages and metric == "accuracy" else None
     return Experiment(made, spaces, best, found, similarity, known)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from helpers.book.data import table as recorded_table
 from helpers.book.style import INK, heatmap
 from helpers.clients.modalities import KINDS
+from helpers.clients.scoring import METRIC_NAMES
 from helpers.inference import format_interval
 from helpers.studies.modalities import METHODS, Experiment, compare_columns, run_experiment
 
@@ -136,13 +137,19 @@ class ModalityRuns(NamedTuple):
 
 
 def load_populations(
-    sweep: Sweep, source: str, *, n_clients: int = 0, options: Mapping[str, Any] | None = None, rng: int = 0
+    sweep: Sweep,
+    source: str,
+    *,
+    n_clients: int = 0,
+    options: Mapping[str, Any] | None = None,
+    binary_from: str = "",
+    rng: int = 0,
 ) -> dict[int, Clients]:
     """Clients of each experiment of a sweep: of a file the same for all, simulated ones drawn anew.
 
     Parameters
     ----------
-    sweep, source, n_clients, options, rng
+    sweep, source, n_clients, options, binary_from, rng
         Sweep that :func:`helpers.studies.sweep.read_sweep` gives, and the arguments that it was given.
 
     Raises
@@ -150,12 +157,16 @@ def load_populations(
     ValueError
         If the clients are not those of the sweep.
     """
-    from helpers.clients import load_clients
+    from dataclasses import replace
+
+    from helpers.clients import binary_target, load_clients
 
     found = {}
     for number in sweep.split:
         drawn = [rng, number] if source == "simulated" else rng
-        found[number] = load_clients(source, n_clients=n_clients or None, rng=drawn, **(options or {}))
+        clients = load_clients(source, n_clients=n_clients or None, rng=drawn, **(options or {}))
+        binary = binary_from != ""
+        found[number] = replace(clients, target=binary_target(clients.target, binary_from)) if binary else clients
         if not found[number].target.equals(sweep.target[number]):
             raise ValueError(f"source is {source!r}, whose clients are not those of experiment {number} of the sweep")
     return found
@@ -188,7 +199,13 @@ def run_all_experiments(
 
 
 def accuracies_of_graphs(
-    made: Modalities, clients: Clients, split: pd.Series, *, width: int = 16, classifier: str = "fast"
+    made: Modalities,
+    clients: Clients,
+    split: pd.Series,
+    *,
+    width: int = 16,
+    classifier: str = "fast",
+    metric: str = "accuracy",
 ) -> pd.DataFrame:
     """Accuracy of the graph embedding from all links, and from links among training clients alone.
 
@@ -196,8 +213,8 @@ def accuracies_of_graphs(
     ----------
     made, clients, split
         Modalities, clients, and which of them train.
-    width, classifier
-        Width of the embedding, and classifier that scores it.
+    width, classifier, metric
+        Width of the embedding, classifier that scores it, and metric.
 
     Returns
     -------
@@ -216,8 +233,8 @@ def accuracies_of_graphs(
         for name, seen in {"transductive": None, "out of sample": train}.items():
             if seen is None or inside.any():
                 x = embed_graph(made.payments, clients.target.index, width=width, seen=seen)
-                found[name] = score(x, clients.target, split, classifier=classifier).accuracy
-    return pd.DataFrame(found, index=["accuracy"])
+                found[name] = score(x, clients.target, split, classifier=classifier, metric=metric).value
+    return pd.DataFrame(found, index=[METRIC_NAMES[metric]])
 
 
 def units_of_clients(correct: pd.DataFrame, simulated: bool) -> np.ndarray | None:

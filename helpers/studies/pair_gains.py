@@ -88,6 +88,7 @@ def pair_gains(
     *,
     combinations: Sequence[str] = COMBINATIONS,
     classifier: str = "fast",
+    metric: str = "accuracy",
     on: str = "test",
     rng: int | np.random.Generator = 0,
     n_jobs: int = 1,
@@ -102,7 +103,7 @@ def pair_gains(
         Class and part of each client.
     combinations
         Ways of combining, some of :data:`COMBINATIONS`.
-    classifier, on, rng
+    classifier, metric, on, rng
         Arguments of :func:`helpers.clients.score`. Scales are learnt from training clients, like the classifier.
     n_jobs
         Number of processes that score at a time.
@@ -133,7 +134,8 @@ def pair_gains(
     jobs_ = [(arrays[name],) for name in arrays]
     jobs_ += [(arrays[a], arrays[b], how) for a, b in pairs for how in combinations]
     correct = Parallel(n_jobs=n_jobs)(
-        delayed(_correct)(job, train, target, split, classifier=classifier, on=on, rng=seed) for job in jobs_
+        delayed(_correct)(job, train, target, split, classifier=classifier, metric=metric, on=on, rng=seed)
+        for job in jobs_
     )
     single = dict(zip(arrays, correct, strict=False))
     combined = iter(correct[len(arrays) :])
@@ -246,6 +248,7 @@ def measure_pairs(
     measures: Iterable[str] | None = None,
     combinations: Sequence[str] = COMBINATIONS,
     classifier: str = "fast",
+    metric: str = "accuracy",
     n_clients: int = 1000,
     n_slow: int = 300,
     rng: int | np.random.Generator = 0,
@@ -261,7 +264,7 @@ def measure_pairs(
         Numbers of the experiments; all by default. An experiment with fewer than two finished runs is left out.
     measures, n_clients, n_slow, rng
         Arguments of :func:`pair_measures`.
-    combinations, classifier, n_jobs
+    combinations, classifier, metric, n_jobs
         Arguments of :func:`pair_gains`.
 
     Returns
@@ -283,9 +286,8 @@ def measure_pairs(
         if len(embeddings) < 2:
             continue
         target, parts = sweep.target[experiment], sweep.split[experiment]
-        gains = pair_gains(
-            embeddings, target, parts, combinations=combinations, classifier=classifier, rng=rng, n_jobs=n_jobs
-        )
+        scoring = {"classifier": classifier, "metric": metric, "rng": rng, "n_jobs": n_jobs}
+        gains = pair_gains(embeddings, target, parts, combinations=combinations, **scoring)
         similarity = pair_measures(embeddings, parts, measures=measures, n_clients=n_clients, n_slow=n_slow, rng=rng)
         undefined |= {(experiment, name): why for name, why in similarity.attrs["undefined"].items()}
         columns = [pd.Series(experiment, gains.index, name="experiment"), gains, similarity.reset_index(drop=True)]
@@ -298,11 +300,11 @@ def measure_pairs(
 
 
 def _correct(job, train, target, split, **options) -> np.ndarray:
-    """Whether each test client's class is predicted, from one representation or from two combined."""
+    """What each test client contributes to the score of one representation, or of two combined."""
     from helpers.clients.scoring import score
 
     x = job[0] if len(job) == 1 else combine_pair(*job, train=train)
-    return score(x, target, split, **options).correct.to_numpy(dtype=float)
+    return score(x, target, split, **options).contributions.to_numpy(dtype=float)
 
 
 def _standardised(x: np.ndarray, rows: np.ndarray) -> np.ndarray:

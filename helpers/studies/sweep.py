@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from helpers.arrays import check_count, integer_seed
 from helpers.book.runs import Run, execute_all, grid, parameters_of, results
 from helpers.clients.coles import SPACE, Embedded
-from helpers.clients.scoring import score_splits
+from helpers.clients.data import binary_target
+from helpers.clients.scoring import METRIC_NAMES, score_splits
 from helpers.locations import DATA, ROOT, expand
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 __all__ = [
@@ -62,6 +64,53 @@ class Sweep:
     embeddings: dict[tuple[int, int], pd.DataFrame]
     split: dict[int, pd.Series]
     target: dict[int, pd.Series]
+
+    def metric(self, asked: str = "") -> str:
+        """The metric that is asked for, or the one that suits the classes.
+
+        Parameters
+        ----------
+        asked
+            One of :data:`helpers.clients.SCORE_METRICS`, or empty.
+
+        Returns
+        -------
+        str
+            The metric that is asked for. Where none is, ``"accuracy"`` if in every experiment there are more than two
+            classes, none of which has less than half of an equal share; otherwise ``"roc_auc"``, since naming the most
+            frequent of two or of very unequal classes is often right and says nothing.
+
+        Raises
+        ------
+        ValueError
+            If there is no such metric.
+        """
+        if asked == "":
+            shares = [target.value_counts(normalize=True) for target in self.target.values()]
+            even = all(len(share) > 2 and share.min() * len(share) >= 0.5 for share in shares)
+            return "accuracy" if even else "roc_auc"
+        if asked not in METRIC_NAMES:
+            raise ValueError(f"metric is {asked!r}; it can be {', '.join(map(repr, METRIC_NAMES))}, or empty")
+        return asked
+
+    def setting(self, metric: str = "", binary_from: str = "") -> dict[str, str]:
+        """What is scored on a page, and by which metric, in words.
+
+        Parameters
+        ----------
+        metric
+            Metric as in :meth:`metric`.
+        binary_from
+            Class from which on the target is 1, or empty.
+
+        Returns
+        -------
+        dict of str to str
+            ``metric`` and ``target``.
+        """
+        n_classes = max(target.nunique() for target in self.target.values())
+        words = f"two classes, from {binary_from} on or below" if binary_from != "" else f"{n_classes} classes"
+        return {"metric": METRIC_NAMES[self.metric(metric)], "target": words}
 
 
 def sweep_runs(
@@ -256,7 +305,11 @@ def save_run(
 
 
 def read_sweep(
-    out: str | Path = "coles", only: pd.DataFrame | None = None, *, experiments: Sequence[int] | None = None
+    out: str | Path = "coles",
+    only: pd.DataFrame | None = None,
+    *,
+    experiments: Sequence[int] | None = None,
+    binary_from: str = "",
 ) -> Sweep:
     """The finished runs of a sweep.
 
@@ -268,6 +321,8 @@ def read_sweep(
         What :func:`train_sweep` returned: runs that are not in it, or that failed, are left out. All files by default.
     experiments
         Numbers of those to read; all by default.
+    binary_from
+        Class from which on the target is 1, and 0 below: see :func:`helpers.clients.binary_target`. Empty: all classes.
 
     Raises
     ------
@@ -308,6 +363,8 @@ def read_sweep(
         why = f"; all runs failed, the first by {failed['error'].iloc[0]}" if len(failed) and not wanted else ""
         raise FileNotFoundError(f"no embeddings in {folder}" + f" of the runs {missing}" * bool(missing) + why)
     runs_ = pd.DataFrame(facts).set_index(["experiment", "model"]).sort_index()
+    if binary_from != "":
+        target = {experiment: binary_target(classes, binary_from) for experiment, classes in target.items()}
     return Sweep(runs_, dict(sorted(embeddings.items())), splits, target)
 
 
@@ -332,31 +389,33 @@ def score_runs(
     rng: int | np.random.Generator = 0,
     timeout: int = 60,
     threads: int = 1,
+    metric: str = "accuracy",
 ) -> pd.DataFrame:
-    """The accuracy of every run of a sweep, with its interval.
+    """The accuracy of every run of a sweep, or another score, with its interval.
 
     Parameters
     ----------
     sweep
         Sweep from :func:`helpers.studies.sweep.read_sweep`.
-    classifier, rng, timeout, threads
+    classifier, rng, timeout, threads, metric
         Same meaning as in :func:`helpers.clients.score`.
     on
         Parts to score on, by one classifier.
     runs
         Runs to score, as (experiment, model); all by default.
     confidence_level
-        Confidence level of Wilson's interval over the clients of the part. It speaks of other clients, not of another
-        training.
+        Confidence level of the interval over the clients of the part, Wilson's for the accuracy, for other metrics that
+        of a normal mean of what the clients contribute. It speaks of other clients, not of another training.
 
     Returns
     -------
     DataFrame
-        Index ``experiment``, ``model``; for each part its ``accuracy_PART``, with ``low_PART``, ``high_PART`` and the
-        number of clients ``n_PART``; and ``seconds`` of training and scoring.
+        Index ``experiment``, ``model``; for each part its ``accuracy_PART``, or the score by the metric, its limits
+        ``ci_low_PART`` and ``ci_high_PART``, and the number of clients ``n_PART``; and ``seconds`` of training and
+        scoring.
     """
     import pandas as pd
-    from scipy.stats import binomtest
+    from scipy.stats import binomtest, norm
 
     seed = integer_seed(rng)
     rows = {}
@@ -364,12 +423,17 @@ def score_runs(
         target, parts = sweep.target[run[0]], sweep.split[run[0]]
         row: dict[str, float] = {}
         options = {"classifier": classifier, "on": on, "rng": seed, "timeout": timeout, "threads": threads}
+        options |= {"metric": metric}
         for part, found in score_splits(sweep.embeddings[run], target, parts, **options).items():
-            right = binomtest(int(found.correct.sum()), len(found.correct)).proportion_ci(
-                confidence_level, method="wilson"
-            )
-            limits = {f"ci_low_{part}": right.low, f"ci_high_{part}": right.high}
-            row |= {f"accuracy_{part}": found.accuracy, **limits, f"n_{part}": len(found.correct)}
+            if metric == "accuracy":
+                right = binomtest(int(found.correct.sum()), len(found.correct))
+                low, high = right.proportion_ci(confidence_level, method="wilson")
+            else:
+                each = found.contributions
+                reach = norm.isf((1 - confidence_level) / 2) * each.std(ddof=1) / np.sqrt(len(each))
+                low, high = max(0.0, found.value - reach), min(1.0, found.value + reach)
+            limits = {f"ci_low_{part}": low, f"ci_high_{part}": high}
+            row |= {f"accuracy_{part}": found.value, **limits, f"n_{part}": len(found.correct)}
         rows[run] = row | {"seconds": found.seconds}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(rows, names=["experiment", "model"])
