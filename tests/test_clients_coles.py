@@ -145,9 +145,34 @@ def test_a_diverging_run_is_told(clients, parts):
         coles.embed(clients, parts, **TINY, learning_rate=1e30)
 
 
+def test_validation_clients_stop_a_training_and_the_best_weights_stay(clients, parts, tmp_path):
+    options = TINY | {"learning_rate": 0.05, "epochs": 40, "patience": 2}
+    found = coles.embed(clients, parts, **options, folder=tmp_path)
+    least = int(np.argmin(found.validation))
+    assert len(found.validation) == least + 2 + 1 < 41 and len(found.losses) == least + 2
+    # As many epochs as the best needed, and nothing to stop them, come to the same.
+    straight = coles.embed(clients, parts, **options | {"epochs": least})
+    pd.testing.assert_frame_equal(straight.embeddings, found.embeddings)
+    again = coles.embed(clients, parts, **options, folder=tmp_path)
+    assert again.validation == found.validation and again.embeddings.equals(found.embeddings)
+    # Other test clients change nothing, other validation clients the loss that stops.
+    events = clients.events.copy()
+    events.loc[events["client"].map(parts).eq("test"), "amount"] *= 1000
+    assert coles.embed(type(clients)(events, clients.target), parts, **options).validation == found.validation
+    events.loc[events["client"].map(parts).eq("validation"), "amount"] *= 1000
+    assert coles.embed(type(clients)(events, clients.target), parts, **options).validation != found.validation
+
+
+def test_without_patience_no_validation_client_is_looked_at(clients, parts, embedded):
+    assert embedded.validation == []
+    with pytest.raises(ValueError, match="patience is 3, but there are 0 validation clients; 7 are needed"):
+        coles.embed(clients, parts.replace("validation", "test"), **TINY, patience=3)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"patience": -1}, "patience is -1; a whole number, at least 0"),
         ({"features": ["age"]}, "name some of category, amount, channel"),
         ({"features": []}, "name some of"),
         ({"cell": "rnn"}, "cell is 'rnn'"),
@@ -199,6 +224,16 @@ def test_a_fixed_setting_leaves_the_others_as_drawn():
         coles.draw(0, 0, fixed={"width": 3})
     with pytest.raises(ValueError, match=r"features \['channel'\] are not in these data"):
         coles.draw(0, 0, features=["category"], fixed={"features": ["channel"]})
+
+
+def test_subsets_of_features_may_be_given_to_draw_from():
+    space = coles.SPACE | {"features": [["amount"], ["channel", "category"]]}
+    drawn = [coles.draw(experiment, 0, space=space) for experiment in range(20)]
+    assert {tuple(point["features"]) for point in drawn} == {("amount",), ("category", "channel")}
+    as_ever = [coles.draw(experiment, 0) for experiment in range(20)]
+    assert [point["cell"] for point in drawn] == [point["cell"] for point in as_ever]
+    with pytest.raises(ValueError, match=r"features \['age'\] are not in these data"):
+        coles.draw(0, 0, space=coles.SPACE | {"features": [["age"]]})
 
 
 def test_the_worker_takes_every_setting_and_leaves_it_to_be_drawn():
@@ -253,7 +288,7 @@ def test_a_parameter_that_is_the_default_is_none_so_that_chapters_share_runs():
     assert other.parameters["fractions"] == [0.6, 0.2, 0.2] and other.key != plain[0].key
 
 
-@pytest.mark.parametrize("name", ["coles", "coles_recorded", "coles_paper"])
+@pytest.mark.parametrize("name", ["coles", "coles_recorded", "coles_ordered", "coles_unequal", "coles_paper"])
 def test_a_plan_has_the_runs_that_chapters_ask_for(name):
     plan = read_parameters(WORKER.with_name(f"{name}.yml"))
     point = {axis: values[-1] for axis, values in plan["grid"].items()}
@@ -392,6 +427,18 @@ def test_a_sweep_keeps_what_is_done_and_isolates_what_diverges(tmp_path):
         for folder in ("runs", "embeddings"):
             for path in (ROOT / "_build" / folder / "test-sweep").glob("experiment=0_model=*"):
                 path.unlink()
+
+
+def test_runs_are_read_with_two_classes_and_scored_by_their_area(clients, parts, embedded, elsewhere):
+    save_run(embedded, parts, clients.target, experiment=0, model=0, out="s")
+    sweep = read_sweep("s", binary_from="2")
+    assert sweep.target[0].equals((clients.target >= 2).astype(int).rename("target"))
+    scored = score_runs(sweep, classifier="logistic", metric="roc_auc").loc[(0, 0)]
+    found = score(embedded.embeddings, sweep.target[0], parts, classifier="logistic", metric="roc_auc")
+    assert scored["accuracy_test"] == found.value == found.by("roc_auc")
+    assert scored["ci_low_test"] < scored["accuracy_test"] <= scored["ci_high_test"] <= 1
+    with pytest.raises(ValueError, match="binary_from is '7'; it can be '1', '2', '3'"):
+        read_sweep("s", binary_from="7")
 
 
 @pytest.mark.slow

@@ -1,0 +1,122 @@
+"""Regimes: what is recorded of one experiment, the mean against the best, and what the published deviations allow."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tolerance
+from scipy import stats
+
+from helpers.book.data import table
+from helpers.clients import score
+from helpers.studies import regimes as study
+from helpers.studies.sweep import Sweep
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    """Three encoders, features made by hand, four classes and two."""
+    rng = np.random.default_rng(1)
+    n = 360
+    classes = pd.Series(rng.integers(0, 4, n))
+    split = pd.Series(np.resize(["train", "train", "validation", "test"], n))
+    told = np.eye(4)[classes]
+    models = {str(m): told * strength + rng.normal(size=(n, 4)) for m, strength in enumerate((2.0, 0.5, 0.2))}
+    by_hand = pd.DataFrame(told + rng.normal(size=(n, 4)))
+    targets = {"classes": classes, "binary": (classes >= 2).astype(int)}
+    options = {"methods": ["mean", "concat_pca"], "classifier": "logistic"}
+    return models, by_hand, targets, split, study.score_regime(models, by_hand, targets, split, **options)
+
+
+def test_every_target_and_metric_is_scored_as_by_hand(experiment):
+    models, by_hand, targets, split, found = experiment
+    wide = found.pivot(index="method", columns=["target", "metric"], values="score")
+    for target, metric in wide:
+        for method, x in (("1", models["1"]), ("hand_made", by_hand), ("mean", np.mean(list(models.values()), axis=0))):
+            expected = score(x, targets[target], split, classifier="logistic").by(metric)
+            # An ensemble centres and scales before it adds, so that the classifier sees the same up to rounding.
+            assert np.isclose(wide.loc[method, (target, metric)], expected, atol=1 / (split == "test").sum() ** 2)
+        assert wide.loc["best", (target, metric)] == wide.loc["0", (target, metric)]
+        assert wide.loc["best_on_test", (target, metric)] == wide.loc[["0", "1", "2"], (target, metric)].max()
+    assert found["validation"].notna().groupby(found["kind"]).all()["single"]
+
+
+def test_what_is_not_there_is_refused(experiment):
+    models, by_hand, targets, split, _ = experiment
+    with pytest.raises(ValueError, match="targets has 'age'; it can have 'classes', 'binary'"):
+        study.score_regime(models, by_hand, {"age": targets["classes"]}, split)
+    with pytest.raises(ValueError, match="methods has 'median'; it can have"):
+        study.score_regime(models, by_hand, targets, split, methods=["median"])
+
+
+def test_the_mean_against_the_best_is_that_of_the_recorded_table():
+    recorded = table("results/clients_aligning.csv").set_index(["experiment", "method"])["accuracy"].unstack()
+    found = study.mean_against_best(study.recorded_regimes())
+    first = found[found["sweep"] == "coles_recorded"].set_index("experiment")
+    assert len(first) == 17 and np.allclose(first["difference"], recorded["mean"] - recorded["best"])
+    assert np.allclose(first["spread"], recorded[list("012345")].std(axis=1))
+    by_hand = table("results/clients_hand_made.csv").query("classifier == 'fast'")["accuracy_test"].mean()
+    beside = study.table_beside_hand_made(study.recorded_regimes())[f"{study.REGIMES['coles_recorded']} (17)"]
+    assert np.isclose(beside["features made by hand"], by_hand) and np.isclose(
+        beside["plain mean"], first["mean"].mean()
+    )
+    facts = study.facts_of_regimes(found, {"estimate": -4.0, "ci_low": -6.0, "ci_high": -2.0})
+    assert facts["regimes_n"] == len(found) and facts["regimes_published"] == "-4.0"
+    expected = stats.spearmanr(first["best"], first["difference"]).statistic
+    assert np.isclose(facts["regimes_rank_first"], expected)
+
+
+def test_published_deviations_give_published_intervals():
+    published = table("published/client_qp_ensemble.csv")
+    found = study.published_difference(published)
+    means = published.groupby("against")["mean_percent"].mean()
+    assert np.isclose(found["estimate"], means["best"] - means["mean"])
+    both = published.groupby("measure")["std_percent"].sum().mean()
+    reach = stats.t.ppf(0.975, 16) * both / np.sqrt(17)
+    assert np.isclose(found["ci_high"] - found["estimate"], reach) and found["ci_high"] < 0
+
+
+def test_the_widest_interval_is_as_wide_as_that_of_opposite_differences():
+    """Two differences that move against each other have the sum of their deviations, and none can have more."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=17)
+    gaps = {"best": -2 * x - 1, "mean": x + 1}
+    rows = [("CKA", name, gap.mean(), gap.std(ddof=1)) for name, gap in gaps.items()]
+    published = pd.DataFrame(rows, columns=["measure", "against", "mean_percent", "std_percent"])
+    expected = stats.ttest_1samp(gaps["best"] - gaps["mean"], 0).confidence_interval(0.95)
+    found = study.published_difference(published)
+    np.testing.assert_allclose([found["ci_low"], found["ci_high"]], expected, rtol=tolerance.apart(17, condition=10))
+
+
+def test_ours_stands_beside_the_published_interval():
+    regimes = study.recorded_regimes()
+    shown = study.published_beside_ours(table("published/client_qp_ensemble.csv"), regimes)
+    assert shown.loc[("cka", "mean"), "published"] == "+1.4 [+0.6, +2.1]"
+    wide = regimes[regimes["sweep"] == "coles_recorded"].pivot(index="experiment", columns="method", values="score")
+    difference = 100 * (wide["qp_cka"] - wide["best"])
+    low, high = stats.ttest_1samp(difference, 0).confidence_interval(0.95)
+    expected = f"{difference.mean():+.1f} [{low:+.1f}, {high:+.1f}]"
+    assert shown.loc[("cka", "best"), study.REGIMES["coles_recorded"]] == expected
+
+
+def test_the_picture_and_the_table_show_every_regime():
+    names = ["best", "mean", "hand_made", "0", "1"]
+    rows = [(s, e, m, 0.5 + 0.01 * e + 0.02 * i) for s in study.REGIMES for e in range(3) for i, m in enumerate(names)]
+    made = pd.DataFrame(rows, columns=["sweep", "experiment", "method", "score"])
+    ax = study.figure_mean_against_best(study.mean_against_best(made), {"estimate": -4, "ci_low": -6, "ci_high": -2})
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels[:3] == list(study.REGIMES.values()) and len(labels) == 4
+    shown = study.table_beside_hand_made(made)
+    assert shown.columns.tolist() == [f"{name} (3)" for name in study.REGIMES.values()]
+    assert np.isclose(shown.loc["plain mean"], 0.53).all()
+
+
+def test_curves_say_which_epoch_was_kept_and_refuse_trainings_that_nothing_stopped():
+    index = pd.MultiIndex.from_tuples([(0, 0), (0, 1)], names=["experiment", "model"])
+    columns = {"features": [["amount"], ["category", "amount"]], "losses": [[0.3, 0.2], [0.4]]}
+    runs = pd.DataFrame(columns | {"validation": [[1.0, 0.4, 0.5], [0.9, 0.6]]}, index)
+    found = study.curves_of(Sweep(runs, {}, {}, {})).set_index(["model", "epoch"])
+    assert found["kept"].tolist() == [False, True, False, False, True]
+    assert found.loc[(0, 2), ["loss", "validation"]].tolist() == [0.2, 0.5] and np.isnan(found.loc[(1, 0), "loss"])
+    assert found.loc[(1, 1), "features"] == "category + amount"
+    with pytest.raises(ValueError, match="model 0 of experiment 0 has no validation losses"):
+        study.curves_of(Sweep(runs.drop(columns="validation"), {}, {}, {}))
