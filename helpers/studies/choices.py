@@ -96,7 +96,8 @@ def check_client_choices(**values: Any) -> None:
     ----------
     **values
         Parameters of the page by name. Known are ``classifier`` and ``selection_classifier`` (some of
-        :data:`helpers.clients.CLASSIFIERS`; the second may be empty), ``penalties`` (some of
+        :data:`helpers.clients.CLASSIFIERS`; the second may be empty), ``metric`` (of
+        :data:`helpers.clients.SCORE_METRICS`, or empty), ``penalties`` (some of
         :data:`helpers.ensembles.decorrelation.PENALTIES`), ``measures`` (names of the registry, or none for all),
         ``views`` (``"dropout"`` or ``"halves"``), shares above 0 (``ps``, ``steps``) or from 0 (``alphas``,
         ``strength``) to 1, numbers of at least 0 (``lam``, ``lambdas``, ``ridges``, ``mus``), and counts, each with its
@@ -109,13 +110,14 @@ def check_client_choices(**values: Any) -> None:
     TypeError, ValueError
         If a value is out of range; the message names the parameter and what is accepted.
     """
-    from helpers.clients import CLASSIFIERS
+    from helpers.clients import CLASSIFIERS, SCORE_METRICS
     from helpers.ensembles.decorrelation import PENALTIES
     from helpers.similarity import MEASURES
 
     names = {
         "classifier": CLASSIFIERS,
         "selection_classifier": ("", *CLASSIFIERS),
+        "metric": ("", *SCORE_METRICS),
         "penalties": tuple(PENALTIES),
         "measures": tuple(MEASURES),
         "views": ("dropout", "halves"),

@@ -238,8 +238,8 @@ def check_sweep(
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-8:
         raise ValueError(f"fractions is {list(fractions)}; three numbers above 0 that sum to 1 are needed")
     for name, values in (space or {}).items():
-        if name not in SPACE:
-            raise ValueError(f"space has {name!r}; it can have {', '.join(SPACE)}")
+        if name not in ("features", *SPACE):
+            raise ValueError(f"space has {name!r}; it can have {', '.join(SPACE)}, features")
         if not values:
             raise ValueError(f"space has no value of {name!r}; at least one is needed")
     named = source == "simulated" or source.partition(":")[0] == "berka"
