@@ -5,25 +5,48 @@ import pytest
 from tolerance import of_a_share
 
 from helpers.inference import crossed_mean, paired
+from helpers.inference.crossed import _both
 
 ITEMS, RUNS = 60, 5
 
 
-def drawn(rng, of_items, of_runs, noise, nested=False):
-    runs = np.repeat(np.arange(RUNS), ITEMS)
-    items = np.arange(RUNS * ITEMS) if nested else np.tile(np.arange(ITEMS), RUNS)
-    shared = of_items * rng.normal(size=RUNS * ITEMS)[items] + of_runs * rng.normal(size=RUNS)[runs]
+def drawn(rng, of_items, of_runs, noise, nested=False, n_runs=RUNS):
+    runs = np.repeat(np.arange(n_runs), ITEMS)
+    items = np.arange(n_runs * ITEMS) if nested else np.tile(np.arange(ITEMS), n_runs)
+    shared = of_items * rng.normal(size=n_runs * ITEMS)[items] + of_runs * rng.normal(size=n_runs)[runs]
     return shared + noise * rng.normal(size=len(runs)), items, runs
 
 
-@pytest.mark.parametrize("kind", [(1, 0.3, 1), (1, 0, 1), (0.1, 3, 1), (1, 0.2, 1, True)])
-def test_the_interval_holds_the_mean_as_often_as_it_says_whatever_varies(kind):
+@pytest.mark.parametrize("kind", [(1, 0.3, 1), (0.1, 3, 1), (1, 0.5, 0.5)])
+@pytest.mark.parametrize("n_runs", [2, 3, 5])
+def test_the_interval_holds_the_mean_as_often_as_it_says_of_two_runs_too(kind, n_runs):
     rng = np.random.default_rng(0)
-    found = [crossed_mean(*drawn(rng, *kind), confidence_level=0.9) for _ in range(400)]
+    found = [crossed_mean(*drawn(rng, *kind, n_runs=n_runs), confidence_level=0.9) for _ in range(300)]
     share = np.mean([one.low <= 0 <= one.high for one in found])
-    assert -of_a_share(0.9, 400) - 0.02 <= share - 0.9 <= of_a_share(0.9, 400) + 0.03  # runs are five
+    assert share >= 0.9 - of_a_share(0.9, 300)
     rejected = np.mean([one.p <= 0.1 for one in found])
     assert rejected == pytest.approx(1 - share)
+
+
+@pytest.mark.parametrize("kind", [(0.1, 3, 1), (1, 3, 1, True)])
+def test_where_runs_differ_most_it_holds_the_mean_no_more_often(kind):
+    rng = np.random.default_rng(1)
+    found = [crossed_mean(*drawn(rng, *kind), confidence_level=0.9) for _ in range(300)]
+    share = np.mean([one.low <= 0 <= one.high for one in found])
+    assert share == pytest.approx(0.9, abs=of_a_share(0.9, 300))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_where_runs_do_not_differ_it_is_hardly_wider_than_that_of_the_items(nested):
+    rng = np.random.default_rng(2)
+    ratios = []
+    for _ in range(50):
+        values, items, runs = drawn(rng, 1, 0, 0 if nested else 0.3, nested)
+        of_items = crossed_mean(values, items, np.zeros(len(values)))
+        found = crossed_mean(values, items, runs)
+        ratios.append((found.high - found.low) / (of_items.high - of_items.low))
+    # Of nested runs V_runs is V_items times F(4, 295), whose fiducial draws are divided by χ²(4) / 4.
+    assert np.median(ratios) < (2.0 if nested else 1.1)
 
 
 def test_of_one_run_it_is_students_interval_of_the_items():
@@ -34,18 +57,36 @@ def test_of_one_run_it_is_students_interval_of_the_items():
     assert found.n == 30
 
 
-def test_its_variance_is_that_of_the_formula():
+def test_its_limits_are_quantiles_of_the_fiducial_distribution():
     values = np.array([[1.0, 2.0, 6.0], [0.0, 5.0, 3.0]])  # two runs of three items
     items, runs = np.tile([0, 1, 2], 2), np.repeat([0, 1], 3)
     found = crossed_mean(values.ravel(), items, runs)
     off = (values - values.mean()) / 6
     by_item, by_run = 3 / 2 * np.sum(off.sum(axis=0) ** 2), 2 * np.sum(off.sum(axis=1) ** 2)
-    both = 6 / 5 * np.sum(off**2)
-    variance = max(by_item + by_run - both, by_item, by_run)
-    freedom = variance**2 / (by_item**2 / 2 + by_run**2)
-    from scipy import stats
+    rest = off - off.mean(axis=0) - off.mean(axis=1, keepdims=True)
+    both = 6 / 2 * np.sum(rest**2)  # of six numbers two are free
+    rng, n = np.random.default_rng(0), 400_000
+    of_items, of_runs = by_item * 2 / rng.chisquare(2, size=n), by_run / rng.chisquare(1, size=n)
+    drawn = np.abs(rng.normal(size=n)) * np.sqrt(np.maximum(of_items + np.maximum(of_runs - both, 0), of_runs))
+    assert np.mean(drawn > found.high - found.difference) == pytest.approx(0.05, abs=of_a_share(0.05, n))
+    assert np.mean(drawn > abs(found.difference)) == pytest.approx(found.p, abs=of_a_share(found.p, n))
 
-    assert found.high - found.difference == pytest.approx(stats.t.isf(0.025, freedom) * np.sqrt(variance))
+
+@pytest.mark.parametrize("lost", [(), (4,), (0, 7)])
+def test_what_both_variances_share_is_the_noise_that_least_squares_leave(lost):
+    rng = np.random.default_rng(3)
+    items, runs = np.repeat(np.arange(6), 2), np.tile(np.arange(2), 6)
+    kept = np.setdiff1d(np.arange(12), lost)
+    items, runs, values = items[kept], runs[kept], rng.normal(size=len(kept))
+    weights = rng.uniform(0.5, 2, size=len(kept))
+    twice = np.bincount(items)[items] == 2
+    design = np.hstack([items[:, None] == np.arange(6), runs[:, None] == np.arange(2)])[twice].astype(float)
+    root = np.sqrt(weights[twice])
+    fitted = design @ np.linalg.lstsq(design * root[:, None], values[twice] * root, rcond=None)[0]
+    n_twice = twice.sum() // 2
+    expected = np.sum((weights * values)[~twice] ** 2)
+    expected += 2 * n_twice / (n_twice - 1) * np.sum((weights[twice] * (values[twice] - fitted)) ** 2)
+    assert _both(values, weights, items, runs) == pytest.approx(expected)
 
 
 def test_weights_count_and_equal_methods_are_not_distinguishable():

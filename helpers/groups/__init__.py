@@ -13,6 +13,7 @@ Items are the rows of any matrix, embeddings included; each belongs to one group
 ``membership``   which items belong to which group: labels or lists of rows, checked
 ``readouts``     one vector for each group: centroid, medoid, medians, moments; all of them by name
 ``distances``    how far groups are apart, as points or as distributions of their items
+``covariances``  what Bures distances are made of, and how few pairs tell all of them
 ``nearest``      the nearest groups of each, without all pairs
 ``influence``    how much each item moves the vector of its group
 ``regions``      a ball about each vector that holds the true one, and how many items a precision takes

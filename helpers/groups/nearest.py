@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.arrays import check_count
-from helpers.groups.distances import GroupDistances, covariance_factors, group_distances, nuclear_norms
+from helpers.groups.covariances import covariance_factors, nuclear_norms
+from helpers.groups.distances import GroupDistances, group_distances
 from helpers.groups.membership import grouped
 
 __all__ = ["NearestGroups", "nearest_groups"]
