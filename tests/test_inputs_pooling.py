@@ -159,7 +159,7 @@ def test_the_report_compares_readouts_and_its_ensemble_pools_new_items(items, mi
     assert quality.loc["events (centroid)", "score"] > 0.8 > quality.loc["events (medoid)", "ci_low"]
     assert (quality["ci_low"] <= quality["score"]).all() and (quality["score"] <= quality["ci_high"]).all()
     page = (mine / "out" / "index.html").read_text()
-    assert "Each object is a group of items, 300 in all: from 5 to 5" in page
+    assert "Each object is a group of items, 300 in all, 5 each. Folds" in page
     assert "--out combined.npy --pool-by client" in page
     assert main(["apply", "out/ensemble", "items", "--out", "applied.npy", "--pool-by", "client", "-q"]) == 0
     np.testing.assert_array_equal(np.load("applied.npy"), np.load("out/combined.npy"))

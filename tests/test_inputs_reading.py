@@ -284,6 +284,11 @@ BAD = {
         {"labels": "sort"},
         "labels is 'sort'; no file of the source has such a column",
     ),
+    "labels misspelt": (
+        lambda d, x: as_csv(wide(x, topic=["u", "v"] * (N // 2)), d / "a.csv"),
+        {"labels": "tpoic"},
+        "no file of the source has such a column or array, nor is it a file; the nearest name is 'topic'",
+    ),
     "vectors as labels": (
         lambda d, x: lists(x).to_parquet(d / "a.parquet"),
         {"labels": "vector", "ids": ""},
@@ -301,6 +306,14 @@ BAD = {
         ),
         {"labels": "labels.csv"},
         r"labels: labels\.csv has the columns \['u', 'v'\]; say which, as in 'labels\.csv:v'",
+    ),
+    "which text": (
+        lambda d, x: (
+            np.save(d / "a.npy", x),
+            as_csv(pd.DataFrame({"text": ["u"] * N, "v": range(N)}), d / "texts.csv"),
+        ),
+        {"models": ["encoder"], "text": "texts.csv"},
+        r"text: texts\.csv has the columns \['text', 'v'\]; say which, as in 'texts\.csv:text'",
     ),
     "labels that contradict": (
         lambda d, x: (

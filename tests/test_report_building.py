@@ -96,6 +96,24 @@ def test_wrong_arguments_are_refused_before_anything_is_read(tmp_path):
         build(halves(30)[0], same_model=["one", "nobody"])
 
 
+def test_one_embedding_is_refused_before_any_step_and_the_error_says_what_to_compare():
+    x, said = np.random.default_rng(0).normal(size=(88, 3)), []
+    with pytest.raises(ValueError, match=r"only one embedding is given, \['x'\]; a report compares at least two$"):
+        build({"x": x}, progress=said.append)
+    assert {p.step for p in said} <= {"reading"}
+    with pytest.raises(ValueError, match=r"only one embedding is given, \['x'\]; .* pass readout='compare'$"):
+        build({"x": x}, pool_by=np.arange(88) // 4)
+    assert len(build({"x": x}, pool_by=np.arange(88) // 4, readout=["centroid", "medoid"]).inputs.representations) == 2
+
+
+def test_too_few_objects_are_counted_before_any_step():
+    x = np.random.default_rng(0).normal(size=(84, 3))
+    with pytest.raises(ValueError, match="21 objects are described by all embeddings; at least 22 .* 10 nearest"):
+        build({"x": x[:21], "y": x[21:42]})
+    with pytest.raises(ValueError, match="21 groups of items are described"):
+        build({"x": x}, pool_by=np.arange(84) // 4, readout="compare")
+
+
 def test_an_interrupted_report_goes_on_in_its_folder(built, tmp_path):
     report, _, found, labels = built
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import unicodedata
@@ -68,7 +69,7 @@ def columns_of(role: str, spec: Any, found: tuple | None, place: Place, files: I
             column = _only_column(role, path, place)
         ids = ids_of(path, None if place.by_position else own, place._replace(id_file=None))
         return [_part(role, path, column, ids, place)]
-    parts = []
+    parts, seen = [], []
     for path in files:
         try:
             names = _names(path, place.shown(path))
@@ -76,12 +77,17 @@ def columns_of(role: str, spec: Any, found: tuple | None, place: Place, files: I
             if not place.searched:
                 raise
             continue  # the reason is listed where its embeddings are looked for
+        seen += [name for name in names if isinstance(name, str)]
         if column in names:
             with reading(place.shown(path)):
                 own = id_column(names, place, place.shown(path))
                 parts.append(_part(role, path, column, ids_of(path, own, place), place))
     if not parts:
-        raise ValueError(f"{role} is {column!r}; no file of the source has such a column or array, nor is it a file")
+        near = difflib.get_close_matches(str(column), seen, n=1)
+        rather = f"; the nearest name is {near[0]!r}" if near else ""
+        raise ValueError(
+            f"{role} is {column!r}; no file of the source has such a column or array, nor is it a file{rather}"
+        )
     return parts
 
 
@@ -98,7 +104,8 @@ def _only_column(role: str, path: Path, place: Place) -> str:
     names = _names(path, place.shown(path))
     others = [name for name in names if name != own and not name.startswith("Unnamed: ")]
     if len(others) != 1:
-        example = f"{path.name}:{others[-1] if others else 'column'}"
+        likely = role if role in others else others[-1] if others else "column"
+        example = f"{path.name}:{likely}"
         raise ValueError(f"{role}: {path.name} has the columns {others}; say which, as in {example!r}")
     return others[0]
 

@@ -16,6 +16,7 @@ import numpy as np
 from helpers.arrays import integer_seed
 from helpers.ensembles import load_ensemble
 from helpers.ensembles.base import Ensemble
+from helpers.errors import Argument, ArgumentError
 from helpers.inputs import Inputs, read
 from helpers.report.decisions import Decisions, cost_table, decide, fit_chosen
 from helpers.report.defaults import FOLDS, MARGIN, N_OBJECTS, NORMALIZE, THRESHOLD
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
+LEAST = 22  # objects: half of them have ten others each
 LISTED = 100  # items of an argument by which a call is known again
 
 
@@ -125,7 +127,7 @@ def build(
         If the folder holds a finished report, the unfinished report of another call, or other files.
     FileNotFoundError, TypeError, ValueError
         In the same cases as :func:`helpers.inputs.read` and the functions of :mod:`helpers.report`; if there are fewer
-        than two embeddings, or an argument of reading is given with inputs that were read.
+        than two embeddings or 22 objects, or an argument of reading is given with inputs that were read.
 
     Notes
     -----
@@ -153,6 +155,7 @@ def build(
     if folder is not None:
         folder = prepare(folder, call, overwrite=overwrite)
     found = _read(inputs, reading, progress)
+    _check_enough(found, reading)
     check_same_model(found.representations, settings.same_model)
     if what_to_keep and target_kind(found) is None:
         raise ValueError("what_to_keep needs a target: give labels, pairs, qrels or groups")
@@ -170,6 +173,26 @@ def build(
     about |= {key: str(value) for key, value in call.items() if value not in ("", [], None)}
     report = Report(**report, title=f"Report on {name}", about=about)
     return report if folder is None else _saved(report, folder, call, progress)
+
+
+def _check_enough(found: Inputs, reading: Mapping[str, Any]) -> None:
+    names = list(found.representations)
+    if len(found) < LEAST:
+        things = "groups of items" if reading.get("pool_by") is not None else "objects"
+        raise ValueError(
+            f"{len(found)} {things} are described by all embeddings; at least {LEAST} are needed, because they are "
+            f"compared by the {LEAST // 2 - 1} nearest neighbours of each object among half of them"
+        )
+    if len(names) > 1:
+        return
+    message = f"only one embedding is given, {names}; a report compares at least two"
+    if reading.get("pool_by") is not None:
+        raise ArgumentError(
+            f"{message}; to compare ways to pool the items of a group, pass ", Argument("readout", "compare")
+        )
+    if reading.get("models"):
+        raise ArgumentError(f"{message}; to compare the layers of a model, pass ", Argument("layers", "all"))
+    raise ValueError(message)
 
 
 @dataclass

@@ -66,9 +66,10 @@ def _pooled_in_words(sizes: np.ndarray) -> str:
     """Of how many items objects are made."""
     small = int((sizes == 1).sum())
     alone = f"; {small} of them {'is' if small == 1 else 'are'} one item alone" if small else ""
+    several = f"from {sizes.min()} to {sizes.max()} each, half of the groups of {np.median(sizes):g} or fewer{alone}"
+    of_items = several if sizes.min() < sizes.max() else f"{sizes.min()} each"
     return (
-        f"Each object is a group of items, {int(sizes.sum())} in all: from {sizes.min()} to {sizes.max()}, half of the "
-        f"groups of {np.median(sizes):g} or fewer{alone}. Folds and intervals are over groups."
+        f"Each object is a group of items, {int(sizes.sum())} in all, {of_items}. Folds and intervals are over groups."
     )
 
 
