@@ -36,7 +36,7 @@ def check_measure_choices(
     n_sentences, n_few
         Number of sentences, and of those of them on which formulas are checked, at least 60.
     width
-        Number of features, from 3 to ``n_few`` - 2.
+        Number of features, from 3 to half of ``n_few``.
     k
         Number of neighbours, from 1 to ``n_few`` - 1.
     rtd_batch, rtd_trials, n_seeds
@@ -49,7 +49,8 @@ def check_measure_choices(
     """
     check_count(n_sentences, "n_sentences", least=60, why="(20 triangles of sentences are compared)")
     check_count(n_few, "n_few", least=60, most=n_sentences, why="(of n_sentences, and 20 triangles are compared)")
-    check_count(width, "width", least=3, most=n_few - 2, why="(of two features all correlations are ±1, n_few - 1 fit)")
+    why = "(of two features all correlations are ±1; more than half of n_few fit almost anything)"
+    check_count(width, "width", least=3, most=n_few // 2, why=why)
     _check_neighbours(k, n_few, "n_few")
     check_count(rtd_batch, "rtd_batch", least=3)
     check_count(rtd_trials, "rtd_trials")
