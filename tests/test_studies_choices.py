@@ -2,11 +2,12 @@
 
 import pytest
 
-from helpers.book.render import chapters
+from helpers.book.render import chapters, profile
 from helpers.book.runs import parameters_of
 from helpers.studies import choices, group_bounds, groups
 
 DEFAULTS = {path.stem: {p.name: p.default for p in parameters_of(path).values()} for path in chapters()}
+PAPER = profile("paper")
 
 
 def defaults(chapter, names):
@@ -40,6 +41,7 @@ def test_what_a_chapter_does_by_default_is_accepted_and_no_flag_counts_as_a_numb
     values = defaults(chapter, names)
     function = getattr(choices, check)
     function(**values)
+    function(**(values | {name: value for name, value in PAPER.get(chapter, {}).items() if name in values}))
     for name, value in values.items():
         with pytest.raises((TypeError, ValueError), match=name):
             function(**(values | {name: [True] if isinstance(value, list) else True}))

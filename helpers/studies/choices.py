@@ -67,8 +67,8 @@ def check_chance_choices(
     n_sentences, n_few
         Number of sentences, and of those of them that are measured, at least 80.
     width, k
-        Number of features, from 3, and of neighbours, from 1: both less than a quarter of ``n_few``, the fewest objects
-        that are measured.
+        Number of features, from 3 to half of ``n_few``, and of neighbours, from 1 and less than a quarter of ``n_few``,
+        the fewest objects that are measured.
     n_seeds
         Repetitions of a simulation, at least 4.
     n_resamples, n_shuffles
@@ -81,9 +81,8 @@ def check_chance_choices(
     """
     check_count(n_sentences, "n_sentences", least=80)
     check_count(n_few, "n_few", least=80, most=n_sentences, why="(of n_sentences)")
-    why = "(a quarter of n_few is the fewest objects that are measured)"
-    check_count(width, "width", least=3, most=n_few // 4 - 2, why=why)
-    check_count(k, "k", most=n_few // 4 - 2, why=why)
+    check_count(width, "width", least=3, most=n_few // 2, why="(half of n_few)")
+    check_count(k, "k", most=n_few // 4 - 2, why="(a quarter of n_few is the fewest objects that are measured)")
     check_count(n_seeds, "n_seeds", least=4)
     why = "(with fewer permutations no p-value is below 0.05)"
     check_count(n_resamples, "n_resamples", least=19, why=why)
@@ -149,7 +148,7 @@ _PRICES = ("lam", "lambdas", "ridges", "mus")
 _LEAST = {
     "automl_runs": 0,
     "epochs": 1,
-    "graph_width": 1,
+    "graph_width": 2,
     "n_ideal": 10,
     "n_jobs": 1,
     "n_measured": 20,
@@ -159,7 +158,7 @@ _LEAST = {
     "n_slow": 20,
     "n_studies": 2,
     "n_toy": 2,
-    "text_width": 1,
+    "text_width": 2,
 }
 
 
@@ -405,7 +404,7 @@ def check_size_choices(
     n_groups, n_digits
         Groups, at least 30, and draws of digits, at least 1.
     precision
-        Wanted distance, above 0 and below that of a single item, which is √p.
+        Wanted distance, above 0 and below half of that of a single item, which is √p.
     pilot
         Items from which the needed number is told, at least 5.
 
@@ -420,8 +419,8 @@ def check_size_choices(
     if not sizes:
         raise ValueError("sizes is empty; at least one number of items is needed")
     check_count(n_groups, "n_groups", least=30, why="(shares of groups are compared with their levels)")
-    needed = f"a number above 0 and below √p = {p**0.5:.3g}, the distance of a single item,"
-    check_number(precision, "precision", lambda value: 0 < value < p**0.5, needed)
+    needed = f"a number above 0 and below √p / 2 = {p**0.5 / 2:.3g}, half of the distance of a single item,"
+    check_number(precision, "precision", lambda value: 0 < value < p**0.5 / 2, needed)
     check_count(pilot, "pilot", least=5, why="(a spread of items is estimated)")
     check_count(n_digits, "n_digits")
 

@@ -223,7 +223,7 @@ def error_by_size(
     import pandas as pd
 
     rng, truth, rows = generator(rng), true_vectors(law, p), []
-    for n in sizes:
+    for n in dict.fromkeys(sizes):
         x = draw(law, n_groups, n, p, rng=rng).reshape(-1, p)
         groups = np.repeat(np.arange(n_groups), n)
         for name in readouts:

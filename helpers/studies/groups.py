@@ -46,7 +46,7 @@ __all__ = [
 PROTOCOLS = ("drawers", "alphabets")
 """What is held out: drawers who never drew for training, or alphabets of which no character was trained on."""
 
-LEAST_DRAWN = {"alphabets": 2, "characters": 2, "drawers": 4}
+LEAST_DRAWN = {"alphabets": 2, "characters": 2, "drawers": 5}
 """The fewest alphabets, characters of each and drawers from which the page makes groups."""
 
 _SMOG = {"loss": "momentum_groups"}
