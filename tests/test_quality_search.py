@@ -9,9 +9,10 @@ from helpers.quality import qrels_from_answers, search_quality
 
 RNG = np.random.default_rng(0)
 QUERIES, DOCUMENTS = RNG.normal(size=(7, 5)), RNG.normal(size=(12, 5))
+GRADES = (2, 1, 1, 3)
 QRELS = {
-    row: {int(at): int(grade) for at, grade in zip(RNG.permutation(12)[: row % 4 + 1], (2, 1, 1, 3))}
-    for row in range(7)
+    row: {int(at): grade for at, grade in zip(RNG.permutation(12)[:many], GRADES[:many], strict=True)}
+    for row, many in enumerate([1, 2, 3, 4, 1, 2, 3])
 }
 
 
@@ -44,12 +45,10 @@ def test_every_measure_agrees_with_its_definition():
 def test_chance_is_the_mean_over_random_orders():
     n_draws, k = 4000, 4
     rng = np.random.default_rng(1)
-    queries = np.tile(QUERIES, (n_draws // 7 + 1, 1))[:n_draws] * 0 + rng.normal(size=(n_draws, 5))
-    # A query in a random direction with random relevant documents: their order says nothing.
-    qrels = {
-        row: {int(at): int(g) for at, g in zip(rng.permutation(12)[:3], (2, 1, 1), strict=True)}
-        for row in range(n_draws)
-    }
+    queries = rng.normal(size=(n_draws, 5))
+    # Of a query in a random direction with random relevant documents the order says nothing.
+    relevant = [rng.permutation(12)[:3].tolist() for _ in range(n_draws)]
+    qrels = {row: dict(zip(named, (2, 1, 1), strict=True)) for row, named in enumerate(relevant)}
     found = search_quality(queries, DOCUMENTS, qrels, k=k, n_resamples=9)
     error = found.queries[found.table.index].std() / np.sqrt(n_draws)
     assert (np.abs(found.table.value - found.table.chance) < 4 * error).all()

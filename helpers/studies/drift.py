@@ -26,6 +26,7 @@ __all__ = [
     "detection_figure",
     "detection_table",
     "encode_runs",
+    "encoded",
     "facts",
     "findings",
     "model_changes",
@@ -158,17 +159,21 @@ def encode_runs(encoder: str, texts: Sequence[str], seeds: Sequence[int]) -> lis
     return out
 
 
-def watched(full: Sequence[np.ndarray], changed: np.ndarray, rows: np.ndarray, **options: Any) -> tuple[Any, Drift]:
-    """A new version in which some rows come from changed texts, and what :func:`~helpers.quality.drift` finds.
+def watched(
+    full: Sequence[np.ndarray], change: str, rows: np.ndarray, changed: Any = None, **options: Any
+) -> tuple[np.ndarray, Drift]:
+    """A new version in which some rows were changed, and what :func:`~helpers.quality.drift` finds.
 
     Parameters
     ----------
     full
         Runs of the unchanged texts, of shape (n, p): the old version, the new one, and second runs if there are more.
-    changed : ndarray of shape (n, p)
-        A run of the changed texts.
+    change
+        One of :data:`CHANGES`.
     rows
         Rows that are changed in the new version.
+    changed : ndarray of shape (n, p), optional
+        A run of the changed texts, where texts are altered and do not only change places.
     options
         Options of :func:`~helpers.quality.drift`.
 
@@ -179,7 +184,10 @@ def watched(full: Sequence[np.ndarray], changed: np.ndarray, rows: np.ndarray, *
     """
     old, new, *again = full
     new = new.copy()
-    new[rows] = changed[rows]
+    if change == "swapped":
+        new[rows] = np.roll(new[rows], -1, axis=0)
+    elif change != "none":
+        new[rows] = changed[rows]
     return new, drift(old, new, rerun=again or None, **{"map": None} | options)
 
 
@@ -188,26 +196,48 @@ def centroid_distance(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.linalg.norm(x.mean(axis=0) - y.mean(axis=0)))
 
 
+def encoded(encoder: str, texts: Sequence[str], *, rng: int = 0) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Six runs of one encoder on texts, and a run on the texts after each change that alters them.
+
+    Parameters
+    ----------
+    encoder, texts
+        As in :func:`encode_runs`.
+    rng
+        Seed of the seeds of the runs.
+
+    Returns
+    -------
+    tuple of list of ndarray and dict
+        Runs of shape (n, width); for each of :data:`CHANGES` a run of that shape, or None where texts stay as they are
+        or only change places.
+    """
+    seeds = [int(seed) for seed in np.random.default_rng(rng).integers(2**31, size=N_FULL + 1 + len(CHANGES))]
+    full = encode_runs(encoder, texts, seeds[: N_FULL + 1])
+    changed: dict[str, Any] = dict.fromkeys(CHANGES)
+    for change, seed in zip(CHANGES, seeds[N_FULL + 1 :], strict=True):
+        if change in ("cut", "misspelt"):
+            (changed[change],) = encode_runs(encoder, altered(texts, change), [seed])
+    return full, changed
+
+
 def detection(
-    encoder: str,
-    texts: Sequence[str],
+    full: Sequence[np.ndarray],
+    changed: Mapping[str, Any],
     *,
-    changes: Sequence[str] = CHANGES,
     share: float = 0.1,
     n_repeats: int = 5,
     k: int = 10,
-    rng: int = 0,
+    rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     """How often silent changes are found, by which null, and what a dashboard of whole spaces would have said.
 
     Parameters
     ----------
-    encoder
-        As in :func:`encode_runs`.
-    texts
-        Texts of the objects.
-    changes
-        Some of :data:`CHANGES`.
+    full
+        Five runs or more of the unchanged texts, of shape (n, p), such as :func:`encoded` gives.
+    changed
+        For each change a run of the changed texts, or None.
     share
         Share of the objects that are changed, between 0 and 1.
     n_repeats
@@ -215,7 +245,7 @@ def detection(
     k
         Neighbours.
     rng
-        Seed of the runs and of all draws.
+        Seed or generator of all draws.
 
     Returns
     -------
@@ -228,24 +258,18 @@ def detection(
     import pandas as pd
 
     check_number(share, "share", lambda value: 0 < value < 1, "a number between 0 and 1")
-    rng, n = generator(rng), len(texts)
-    seeds = [int(seed) for seed in rng.integers(2**31, size=N_FULL + 1 + len(changes))]
-    full = encode_runs(encoder, texts, seeds[: N_FULL + 1])
+    rng, n = generator(rng), len(full[0])
     pairs = [(a, b) for place, a in enumerate(full) for b in full[:place]]
     usual = max(centroid_distance(a, b) for a, b in pairs), min(cka(a, b) for a, b in pairs)
     rows = []
-    for change, seed in zip(changes, seeds[N_FULL + 1 :], strict=True):
-        (moved,) = encode_runs(encoder, altered(texts, change), [seed]) if change in ("cut", "misspelt") else [None]
+    for change, moved in changed.items():
         for repeat in range(check_count(n_repeats, "n_repeats")):
             dealt = [full[i] for i in rng.permutation(len(full))[: 2 + N_RERUNS]]
             which = np.sort(rng.permutation(n)[: max(2, round(share * n))])
-            other = moved
-            if moved is None:
-                other = dealt[1].copy()
-                other[which] = np.roll(other[which], -1, axis=0) if change == "swapped" else other[which]
             real = set() if change == "none" else set(which.tolist())
             for null, runs in (("rerun", dealt), ("common", dealt[:2])):
-                new, found = watched(runs, other, which, k=k, n_resamples=99, rng=int(rng.integers(2**31)))
+                options = {"k": k, "n_resamples": 99, "rng": int(rng.integers(2**31))}
+                new, found = watched(runs, change, which, moved, **options)
                 named = set(found.moved)
                 rows.append(
                     {
