@@ -54,7 +54,7 @@ CLAIMS = {
         "share of silent changes of a tenth of the objects that it finds, where chance is 1 of 16",
         null=1 / 16,
         models="sentence encoders",
-        source="phoenix2023drift",
+        source="dhinakaran2022drift",
         spec=".2f",
     ),
     "swapped": Claim(
@@ -62,7 +62,7 @@ CLAIMS = {
         "share of such changes that it finds, where chance is 1 of 16",
         null=1 / 16,
         models="sentence encoders",
-        source="phoenix2023drift",
+        source="dhinakaran2022drift",
         spec=".2f",
     ),
     "tsne": Claim(
