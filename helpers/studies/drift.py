@@ -10,7 +10,7 @@ import numpy as np
 from helpers.arrays import check_count, check_number, generator, unit_rows
 from helpers.book.style import INK
 from helpers.inference import Claim, Finding, paired_finding, share_finding
-from helpers.quality import Drift, draw_picture, drift, picture, search_quality
+from helpers.quality import Drift, draw_picture, drift, picture
 from helpers.similarity import cka
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ __all__ = [
     "passages",
     "pictures_figure",
     "recorded_facts",
-    "searches",
     "show_model_changes",
     "story_figure",
     "watched",
@@ -380,49 +379,6 @@ def passages(n: int, *, rng: int | np.random.Generator = 0) -> tuple[list[str], 
     place = bodies.groupby("name").indices
     qrels = {row: place[name].tolist() for row, name in enumerate(taken["name"])}
     return taken["text"].tolist(), bodies["text"].tolist(), qrels
-
-
-def searches(
-    encoder: str,
-    questions: Sequence[str],
-    texts: Sequence[str],
-    qrels: Mapping[int, Any],
-    *,
-    share: float,
-    rng: int = 0,
-) -> pd.DataFrame:
-    """Quality of search before a silent change of some passages, and after each.
-
-    Parameters
-    ----------
-    encoder
-        As in :func:`encode_runs`.
-    questions, texts, qrels
-        As :func:`passages` gives them.
-    share
-        Share of the passages that are changed.
-    rng
-        Seed of the runs and of the draw of passages.
-
-    Returns
-    -------
-    DataFrame
-        A row for each change and measure, with the columns of :class:`helpers.quality.SearchQuality`'s table.
-    """
-    import pandas as pd
-
-    (asked,) = encode_runs(encoder, questions, [rng])
-    (kept,) = encode_runs(encoder, texts, [rng + 1])
-    which = np.sort(np.random.default_rng(rng).permutation(len(texts))[: max(2, round(share * len(texts)))])
-    parts = {}
-    for change in CHANGES:
-        new = kept.copy()
-        if change == "swapped":
-            new[which] = np.roll(kept[which], -1, axis=0)
-        elif change != "none":
-            (new[which],) = encode_runs(encoder, altered([texts[row] for row in which], change), [rng + 1])
-        parts[change] = search_quality(asked, new, qrels, rng=rng).table
-    return pd.concat(parts, names=["change"])
 
 
 def story_figure(found: Drift, rows: Sequence[int], null: Drift) -> Figure:
