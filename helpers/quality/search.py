@@ -29,8 +29,8 @@ class SearchQuality:
     Attributes
     ----------
     table : pandas.DataFrame
-        A row for each measure at k: ``value``, its mean over queries, ``ci_low`` and ``ci_high`` of 95 % over queries,
-        and ``chance``, its expectation if documents are in random order.
+        A row for each measure at k: ``value``, its mean over queries, ``ci_low`` and ``ci_high`` of 95 % over queries
+        (NaN for a single one), and ``chance``, its expectation if documents are in random order.
     queries : pandas.DataFrame
         A row for each query that was judged: ``query``, its name; ``relevant``, number of its relevant documents; a
         column for each measure; ``first``, the rank of its first relevant document, NaN if that is beyond k.
@@ -162,8 +162,10 @@ def search_quality(
     chance = _chance(every, total, n, k)
     rows = {}
     for name in MEASURES:
-        mean = interval(values[name], method="percentile", n_resamples=n_resamples, rng=seed)
-        rows[name] = (mean.estimate, mean.low, mean.high, chance[name])
+        limits = (math.nan, math.nan)  # of a single query nothing can be drawn
+        if len(judged) > 1:
+            limits = interval(values[name], method="percentile", n_resamples=n_resamples, rng=seed)[1:3]
+        rows[name] = (float(values[name].mean()), *limits, chance[name])
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "ci_low", "ci_high", "chance"])
     called = [names[0][row] for row in judged]
     each = pd.DataFrame({"query": called, "relevant": total, **values})

@@ -347,6 +347,6 @@ def _names(ids: Sequence[Any], n: int, name: str, of: str) -> np.ndarray:
         raise ValueError(f"{name} has shape {ids.shape}; one for each of the {n} rows of {of} is needed")
     values, first, count = np.unique(ids, return_index=True, return_counts=True)
     if len(values) < n:
-        again = values[count > 1][0]
+        again = values[count > 1].tolist()[0]
         raise ValueError(f"{name}: {again!r} is there {count[count > 1][0]} times; each object needs a name of its own")
     return ids
