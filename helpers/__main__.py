@@ -120,6 +120,12 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     new.add_argument("--title", default="", help="title of the page (default: made from the name)")
     new.add_argument("--part", default="", help="beginning of the caption of its part (default: the last part)")
 
+    named = {"run": run, "sweep": sweep, "build": build}
+    return parser, named | editions | _add_everywhere(commands, called)
+
+
+def _add_everywhere(commands: argparse._SubParsersAction, called: str) -> dict[str, argparse.ArgumentParser]:
+    """Commands that need no checkout; their options are only read if one of them is called."""
     apply = commands.add_parser("apply", help="combine new rows of embeddings by a saved ensemble, or map them")
     drift = commands.add_parser(
         "drift",
@@ -149,9 +155,7 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
         add_migrate_options(migrate)
         add_apply_options(apply)
         add_report_options(report)
-    named = {"run": run, "sweep": sweep, "build": build, "apply": apply, "migrate": migrate, "report": report}
-    named["drift"] = drift
-    return parser, named | editions
+    return {"apply": apply, "drift": drift, "migrate": migrate, "report": report}
 
 
 def _add_unusual(commands: argparse._SubParsersAction) -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binom
-from tolerance import FALSE_ALARM
+from tolerance import FALSE_ALARM, of_rounded
 
 from helpers.__main__ import main
 from helpers.quality import drift
-from helpers.quality._moving import displaced, neighbour_lists, rank_p, turned
+from helpers.quality._moving import IDENTITY, displaced, neighbour_lists, rank_p, turned
 from helpers.quality.drift_command import drift_of_files
 from helpers.similarity import cka, mutual_knn
 
@@ -89,7 +89,9 @@ def test_a_rotation_moves_nothing_and_costs_no_neighbour():
 def test_widths_may_differ():
     wide = np.hstack([OLD, np.zeros((240, 4))]) @ np.linalg.qr(RNG.normal(size=(16, 16)))[0]
     for old, new in ((OLD, wide), (wide, OLD)):
-        assert drift(old, new, **LIGHT).table.value["displacement"] < 1e-4
+        value = drift(old, new, **LIGHT).table.value["displacement"]
+        # Of products in single precision of p terms, rotated twice; the rotation stays in place by a millionth.
+        assert value < of_rounded(16, "float32", condition=2) + 12 * IDENTITY
 
 
 def test_the_table_agrees_with_the_measures_of_whole_spaces():

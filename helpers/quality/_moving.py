@@ -26,9 +26,8 @@ def turned(old: np.ndarray, new: np.ndarray, rng: np.random.Generator) -> np.nda
 
     Parameters
     ----------
-    old : ndarray of shape (n, p)
-    new : ndarray of shape (n, q)
-        Unit rows of the same objects.
+    old, new : ndarray of shape (n, p) and (n, q)
+        Directions of the same objects, as rows of length 1.
     rng
         Generator of the division into folds.
 
@@ -67,7 +66,7 @@ def neighbour_lists(x: np.ndarray, rows: np.ndarray, corpus: np.ndarray, k: int)
     Parameters
     ----------
     x : ndarray of shape (n, p)
-        Unit rows.
+        Directions of the objects, as rows of length 1.
     rows : ndarray of shape (m,)
         Row numbers of the queries.
     corpus : ndarray of shape (c,)
@@ -104,7 +103,7 @@ def common_noise(
     Parameters
     ----------
     target, new : ndarray of shape (n, q)
-        Unit rows.
+        Directions without a change and as they are, as rows of length 1.
     n_draws
         Objects are drawn at most so many times n for the fit.
     rng

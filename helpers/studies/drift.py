@@ -9,7 +9,7 @@ import numpy as np
 
 from helpers.arrays import check_count, check_number, generator, unit_rows
 from helpers.book.style import INK
-from helpers.inference import Claim, Finding, paired_finding, share_finding
+from helpers.inference import Claim, Finding, paired, paired_finding, share_finding
 from helpers.quality import Drift, draw_picture, drift, picture
 from helpers.similarity import cka
 
@@ -31,8 +31,10 @@ __all__ = [
     "findings",
     "model_changes",
     "passages",
+    "picture_facts",
     "pictures_figure",
     "recorded_facts",
+    "search_facts",
     "show_model_changes",
     "story_figure",
     "watched",
@@ -499,9 +501,24 @@ def facts(found: Drift, rows: Sequence[int], old: np.ndarray, new: np.ndarray) -
     }
 
 
+def picture_facts(pictures: Mapping[str, Any]) -> dict[str, float]:
+    """Trustworthiness, continuity and share of misplaced objects by method, and the chance level of the first."""
+    numbers = ("trustworthiness", "continuity", "misplaced")
+    found = {f"{what}_{method}": one.objects[what].mean() for method, one in pictures.items() for what in numbers}
+    return found | {"chance": next(iter(pictures.values())).table["chance"]["trustworthiness"]}
+
+
+def search_facts(before: Any, after: Any) -> dict[str, float]:
+    """Recall before a change and by chance, and what is lost after it, with the interval of the difference."""
+    table, lost = before.table, paired(*(one.queries["recall"] for one in (before, after)), n_resamples=999)
+    found = {"recall": table.value["recall"], "chance": table.chance["recall"], "lost": lost.difference}
+    return found | {"lost_low": lost.low, "lost_high": lost.high}
+
+
 def recorded_facts(found: pd.DataFrame) -> dict[str, float]:
-    """What the text says of recorded runs: power and false discoveries by null and change, alarms of whole spaces."""
-    out = {"repeats": found.groupby(["encoder", "change", "null"]).size().min(), "encoders": found["encoder"].nunique()}
+    """What the text says of many runs: power and false discoveries by null and change, alarms of whole spaces."""
+    by = [name for name in ("encoder", "change", "null") if name in found]
+    out: dict[str, float] = {"repeats": found.groupby(by).size().min()}
     for null, part in found.groupby("null"):
         by_change = part.groupby("change")
         out |= {f"power_{null}_{change}": one["power"].mean() for change, one in by_change if change != "none"}
