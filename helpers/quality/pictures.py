@@ -73,7 +73,7 @@ def picture(
     Parameters
     ----------
     x : array_like or tensor of shape (n, p)
-        The representation.
+        The representation of n objects.
     method
         ``"pca"``, ``"tsne"`` (both of scikit-learn) or ``"umap"``, which needs the package umap-learn.
     k
@@ -140,7 +140,7 @@ def judge_picture(
     Parameters
     ----------
     x : array_like or tensor of shape (n, p)
-        The representation.
+        The representation of n objects.
     coordinates : array_like of shape (n, d)
         Places of its objects in the picture, in the same order; d is usually 2.
     k, metric, n_resamples, rng

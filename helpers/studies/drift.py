@@ -244,7 +244,7 @@ def detection(
     n_repeats
         How often runs are dealt out anew as old, new and second ones, and other objects are changed.
     k
-        Neighbours.
+        Number of nearest neighbours.
     rng
         Seed or generator of all draws.
 
@@ -446,7 +446,7 @@ def pictures_figure(
     Parameters
     ----------
     x : ndarray of shape (n, p)
-        The space.
+        The space, one object a row.
     methods
         Some of :data:`helpers.quality.PICTURES`.
     k, rng
