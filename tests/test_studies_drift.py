@@ -56,7 +56,7 @@ def test_facts_and_claims_follow_from_the_rows(detected):
     about = drift.picture_facts(pictures)
     assert about["trustworthiness_pca"] == pytest.approx(pictures["pca"].table.value["trustworthiness"])
     judged = judge(drift.CLAIMS, drift.findings(detected, pictures, n_resamples=99))
-    assert judged.loc["swapped", "estimate"] == 0 and judged.loc["tsne", "n"] == 120
+    assert judged.loc["centroid", "n"] == 2 and judged.loc["tsne", "n"] == 120
 
 
 def test_figures_show_what_was_found(detected):
