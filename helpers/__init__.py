@@ -17,7 +17,7 @@ as the commands ``report``, ``apply`` and ``migrate`` do.
 ``migration``        an old model's vectors in a new model's space, and how much of its search that keeps
 ``groups``           one vector for a group of items, how far groups are apart, how sure a group's vector is
 ``inference``        intervals, paired comparisons, ranks, power, published claims
-``encoders``         texts into vectors: layers of transformers, classical embeddings, pre-training
+``encoders``         texts into vectors: layers, classical embeddings, pre-training; views, codebooks, crossed fields
 ``text``, ``tasks``  sentences, and tasks on them
 ``clients``          transactions of bank clients: read, simulated, embedded, scored
 ``inputs``           embeddings from files of all kinds
