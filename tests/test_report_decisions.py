@@ -17,6 +17,8 @@ from helpers.report import (
     decide,
     evaluate_by_labels,
     fit_chosen,
+    score_spaces,
+    scoring,
 )
 from helpers.report.recipes import FEWER, ONE_EACH
 from helpers.report.sentences import no_gain_in_words, redundancy_in_words, verdict_in_words
@@ -40,6 +42,11 @@ def made_findings(names, rng):
     return pd.DataFrame([(*row, 0.5, "evidence") for row in rows], columns=COLUMNS)
 
 
+def above(score, chance, reach):
+    """p of scores that are above chance, all together, if they are so far above it."""
+    return np.where(np.asarray(score) > chance + reach, 0.01, 0.5)
+
+
 def made_target(names, rng):
     """An evaluation with scores and verdicts drawn at random."""
     methods = [PLAIN, "QP + selection + PCA", *FEWER][: rng.integers(2, 5)]
@@ -55,6 +62,7 @@ def made_target(names, rng):
     score, reach = rng.uniform(0.2, 0.9, len(rows)), rng.uniform(0.01, 0.3)
     kinds = ["single"] * (len(names) + 1) + ["ensemble"] * len(methods)
     table = {"kind": kinds, "score": score, "ci_low": score - reach, "ci_high": score + reach, "chance": 0.5}
+    table["p"] = above(score, 0.5, 1.2 * reach)
     gains = pd.DataFrame(
         [
             (method, against, 0.1, 0.0, 0.2, 0.03, rng.choice(VERDICTS))
@@ -80,6 +88,7 @@ def contradictions(names, said, decisions):
     stay = re.findall(r"\*\*(e\d)[^\n]*It stays", said)
     alone = re.findall(r"Stay with (e\d) alone", said)
     reads = names_in(found[1]) if (found := re.search(r"which reads (.*)\.", said)) else []
+    above_chance = re.search(r"alone it scores above chance|not above chance", said)
     concatenated = names_in(found[1]) if (found := re.search(r"the concatenation of (.*) with PCA", said)) else []
     ends = [bool(alone), "Take the ensemble" in said, "Nothing here is above chance" in said, bool(concatenated)]
     if sum(ends) != 1:
@@ -88,6 +97,8 @@ def contradictions(names, said, decisions):
         out.append(("what goes and what is left are not all", gone, left))
     if not left:
         out.append(("nothing is left",))
+    if above_chance and "Nothing here is above chance" in said:
+        out.append(("nothing is above chance, and something is",))
     for word, kept in {"stays": stay, "alone": alone, "reads": reads, "concatenated": concatenated}.items():
         if set(kept) & set(gone):
             out.append((word, kept, "goes", gone))
@@ -137,8 +148,9 @@ def target_of(scores, folds, gains, weights=None, chance=0.2, reach=0.05):
     score = pd.Series(scores)
     kinds = ["single" if name.startswith("e") else "ensemble" for name in scores]
     table = pd.DataFrame(
-        {"kind": kinds, "score": score, "ci_low": score - reach, "ci_high": score + reach, "chance": chance}
-    )
+        {"kind": kinds, "score": score, "ci_low": score - reach, "ci_high": score + reach, "chance": chance,
+         "p": above(score, chance, reach)}
+    )  # fmt: skip
     rows = [(*pair, 0.1, 0.0, 0.2, 0.03, verdict) for pair, verdict in gains.items()]
     columns = ["method", "against", "gain", "ci_low", "ci_high", "p", "verdict"]
     return evaluation, table, pd.DataFrame(rows, columns=columns)
@@ -239,7 +251,7 @@ def test_a_decision_follows_the_verdict_and_the_sentence_says_it():
     evaluation = TargetEvaluation("accuracy", 0.5, pd.DataFrame(), np.arange(3), folds, weights)
     table = pd.DataFrame(
         {"kind": ["single", "single", "ensemble", "ensemble"], "score": [0.9, 0.6, 0.7, 0.8], "ci_low": 0.5,
-         "ci_high": 0.95, "chance": 0.4},
+         "ci_high": 0.95, "chance": 0.4, "p": 0.01},
         index=["a", "b", PLAIN, "QP"],
     )  # fmt: skip
     found = pd.DataFrame(columns=["embedding", "finding", "of", "noise", "evidence"])
@@ -269,3 +281,22 @@ def test_two_hundred_recorded_reports_on_permuted_labels_keep_the_level():
     # All intervals of a report hold together with probability .95, so that fewer may be wrong.
     assert wrong <= 0.05 + tolerance.of_a_share(0.05, 200)
     assert (found["decided"] > 0).mean() <= 0.05 + tolerance.of_a_share(0.05, 200)
+    assert found["useful"].mean() <= 0.05 + tolerance.of_a_share(0.05, 200)
+
+
+def test_the_best_of_many_scores_is_above_chance_at_the_level_of_all(monkeypatch):
+    """Of methods that know nothing the best one lies above chance by its own interval far more often than that."""
+    monkeypatch.setattr(scoring, "RESAMPLES", 199)
+    rng, repetitions, methods, n = np.random.default_rng(0), 150, 12, 60
+    folds, weights = pd.DataFrame({BEST: ["m0"]}), pd.DataFrame({"method": []})
+    found, alone = 0, 0
+    for seed in range(repetitions):
+        items = pd.DataFrame({f"m{i}": rng.random(n) < 0.3 for i in range(methods)}, dtype=float)
+        scores = score_spaces(TargetEvaluation("accuracy", 0.3, items, np.arange(n), folds, weights), rng=seed)
+        found += (scores["p"] <= 0.05).any()
+        alone += (scores["ci_low"] > 0.3).any()
+    assert found / repetitions <= 0.05 + tolerance.of_a_share(0.05, repetitions) < alone / repetitions
+    items["m0"] = 1.0 * (np.arange(n) % 4 > 0)  # eight standard errors above chance
+    items["m1"], items["m2"] = 1.0, 0.0
+    scores = score_spaces(TargetEvaluation("accuracy", 0.3, items, np.arange(n), folds, weights))
+    assert (scores.loc[["m0", "m1"], "p"] <= 1 / 200).all() and scores.loc["m2", "p"] == 1

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import norm
 
 from helpers.arrays import unit_rows
 from helpers.ensembles.base import Ensemble
@@ -59,7 +58,8 @@ class Decisions:
     reads : list of str
         The embeddings that this needs.
     useful : bool
-        Whether that embedding or the ensemble is above chance, as far as there is a target.
+        Whether anything at all, a single embedding or an ensemble, is above chance at the level 5 % for all of them
+        together, as far as there is a target.
     representatives : list of str
         What *one of each group* reads.
     """
@@ -89,8 +89,8 @@ def decide(
 
     1. What the rules found says what could go; of a group of interchangeable embeddings the one stays that the folds
        chose, else the one with the highest score.
-    2. What could go stays if the target contradicts: noise that scores above chance (all noise together at the level
-       of the intervals), a noisy, partial or narrower copy whose interval is above that of the original.
+    2. What could go stays if the target contradicts: noise that scores above chance (at the level 5 % for all
+       scores together), a noisy, partial or narrower copy whose interval is above that of the original.
     3. The ensemble with the highest score is taken if it is better than the best single embedding. If it reads what
        could go, *one of each group* takes its place where that is better than the best single embedding, too, and not
        worse than the former; else what it reads stays.
@@ -142,7 +142,7 @@ def decide(
     if verdict[label, BEST] != "better":
         kept = [name for name in names if name not in gone]
         use = single if single in kept else max(kept, key=lambda name: score[name])
-        useful = bool((scores.loc[[use, label], "ci_low"] > scores.loc[[use, label], "chance"]).any())
+        useful = bool(_surely_above(scores).any())
         told = verdict[label, BEST]
         return Decisions(target, gone, groups, label, single, told, use, stays, [use], useful, one_each)
     reads = _read_by(label, names, evaluation)
@@ -159,9 +159,15 @@ def decide(
 
 def _idle(names: Sequence[str], found: pd.DataFrame, scores: pd.DataFrame) -> set[str]:
     """Unrelated embeddings that are not above chance, where another one is; nothing but the target can tell."""
-    above = {name for name in names if scores.loc[name, "ci_low"] > scores.loc[name, "chance"]}
+    surely = set(scores.index[_surely_above(scores)]).intersection(names)
+    above = surely | {name for name in names if scores.loc[name, "ci_low"] > scores.loc[name, "chance"]}
     unrelated = set(found.loc[found["finding"] == "unrelated", "embedding"])
-    return unrelated - above if above else set()
+    return unrelated - above if surely else set()
+
+
+def _surely_above(scores: pd.DataFrame) -> pd.Series:
+    """Which methods are above chance, at one level for all of them, as a reader goes by the best."""
+    return scores["p"] <= 1 - CONFIDENCE_LEVEL
 
 
 def _representative(members: Sequence[str], single: str, score: Mapping[str, float], narrow: Collection[str]) -> str:
@@ -172,14 +178,11 @@ def _representative(members: Sequence[str], single: str, score: Mapping[str, flo
 
 def _held_back(rows: Sequence[Mapping[str, Any]], scores: pd.DataFrame, groups: Mapping[str, Any]) -> dict[str, str]:
     """What could go, but the target says that it says something."""
-    noise = [row["embedding"] for row in rows if row["finding"] == "noise"]
-    # Half widths of 95 % intervals become those of intervals that hold for all noise together.
-    wider = norm.isf((1 - CONFIDENCE_LEVEL) / 2 / max(len(noise), 1)) / norm.isf((1 - CONFIDENCE_LEVEL) / 2)
-    out = {}
+    above, out = _surely_above(scores), {}
     for row in rows:
         name, own = row["embedding"], scores.loc[row["embedding"]]
         if row["finding"] == "noise":
-            if own["score"] - wider * (own["score"] - own["ci_low"]) > own["chance"]:
+            if above[row["embedding"]]:
                 out[name] = "alone it scores above chance, so it is related to the target and to no other embedding"
         elif row["finding"] in UNEQUAL and name not in groups and own["ci_low"] > scores.loc[row["of"], "ci_high"]:
             out[name] = f"it scores higher than {row['of']}"

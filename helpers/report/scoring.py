@@ -41,7 +41,10 @@ def score_spaces(
     Returns
     -------
     DataFrame
-        ``score``, ``ci_low``, ``ci_high``, ``chance`` by method, and ``kind``: ``"single"`` or ``"ensemble"``.
+        ``score``, ``ci_low``, ``ci_high``, ``chance`` by method, ``kind``: ``"single"`` or ``"ensemble"``, and ``p``:
+        one-sided, of scores at chance, the probability that the best of all methods would lie as many standard errors
+        above it. Whoever looks at all methods and goes by the best is wrong at the rate at which p is compared (single
+        step max T over resamples of the items).
     """
     import pandas as pd
 
@@ -52,16 +55,19 @@ def score_spaces(
             name: interval(draws[name], statistic=None, estimate=value[name], confidence_level=confidence_level)
             for name in evaluation.items.columns
         }
+        resampled = draws.to_numpy()
     else:
         blocks = _blocked(evaluation, rng)
         found = {
             name: interval(blocks[name], confidence_level=confidence_level, n_resamples=RESAMPLES, rng=rng)
             for name in evaluation.items.columns
         }  # fmt: skip
+        resampled = _means_of_resamples(np.column_stack([blocks[name] for name in evaluation.items.columns]), rng)
+    p = _p_above(np.array([of.estimate for of in found.values()]), evaluation.chance, resampled)
     rows = {
         name: {"kind": kinds.get(name, "single"), "score": of.estimate, "ci_low": of.low, "ci_high": of.high,
-               "chance": evaluation.chance}
-        for name, of in found.items()
+               "chance": evaluation.chance, "p": p[at]}
+        for at, (name, of) in enumerate(found.items())
     }  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
 
@@ -133,6 +139,25 @@ def _blocked(evaluation: TargetEvaluation, rng: int | np.random.Generator) -> di
         name: np.bincount(codes, weights=evaluation.items[name].to_numpy(np.float64), minlength=count) * scale
         for name in evaluation.items.columns
     }
+
+
+def _means_of_resamples(values: np.ndarray, rng: int | np.random.Generator) -> np.ndarray:
+    """Means of the columns of values, for resamples of the rows that all columns share: (resamples, columns)."""
+    n, rng = len(values), generator(rng)
+    counts = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(np.float32)
+    return counts @ values / n
+
+
+def _p_above(score: np.ndarray, chance: float, resampled: np.ndarray) -> np.ndarray:
+    """p of each score above chance, for all together; a score that no resample changes is certain."""
+    spread = resampled.std(axis=0)
+    moves = spread > np.sqrt(np.finfo(np.float32).eps) * (np.abs(score) + np.abs(chance) + spread)
+    fixed = np.where(score > chance + 1e-9, np.inf, -np.inf)
+    reached = np.divide(score - chance, spread, out=fixed, where=moves)
+    highest = np.full(len(resampled), -np.inf)
+    if moves.any():
+        highest = ((resampled[:, moves] - score[moves]) / spread[moves]).max(axis=1)
+    return (1 + (highest[:, None] >= reached).sum(axis=0)) / (1 + len(resampled))
 
 
 def _pair_draws(evaluation: TargetEvaluation, rng: int | np.random.Generator) -> tuple[pd.DataFrame, pd.Series]:
