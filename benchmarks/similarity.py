@@ -43,10 +43,16 @@ def peers() -> Path:
     return python
 
 
+def axes_of(rng: np.random.Generator) -> np.ndarray:
+    """Axes with a falling spectrum that no feature is along: features of encoders are correlated."""
+    axes = np.linalg.qr(rng.normal(size=(WIDTH, WIDTH)))[0].astype(np.float32)
+    return axes * np.arange(1, WIDTH + 1, dtype=np.float32)[:, None] ** -0.5
+
+
 def draw(n: int, folder: Path) -> None:
     """Layers as encoders have them: each a mild non-linear change of the one before, with a falling spectrum."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(n, WIDTH)).astype(np.float32) * np.arange(1, WIDTH + 1, dtype=np.float32) ** -0.5
+    x = rng.normal(size=(n, WIDTH)).astype(np.float32) @ axes_of(np.random.default_rng(1))
     for layer in range(LAYERS):
         np.save(folder / f"{layer:02d}.npy", x + np.float32(0.3))
         change = rng.normal(size=(WIDTH, WIDTH)).astype(np.float32) / np.float32(np.sqrt(WIDTH))

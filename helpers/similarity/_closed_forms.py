@@ -3,7 +3,7 @@
 Up to ``DOUBLE`` objects the kernel matrices themselves give what is needed. Of more objects those that are products of
 features do, and distances by one pass over blocks of pairs; the others are left to fewer objects. The skewness of more
 than ``FEW`` objects is that of so many of them, drawn at random: it depends on the spectra of the two kernels, which
-more objects do not change much.
+more objects do not change much. Few objects have their orders themselves.
 """
 
 from __future__ import annotations
@@ -17,7 +17,18 @@ import numpy as np
 from helpers.arrays import as_matrix, generator
 from helpers.similarity import subspace
 from helpers.similarity._distances import well_scaled
-from helpers.similarity._moments import Form, Null, form_of_factor, form_of_matrix, form_of_sums, null_of, shape_of
+from helpers.similarity._moments import (
+    FEWEST,
+    Form,
+    Null,
+    Orders,
+    form_of_factor,
+    form_of_matrix,
+    form_of_sums,
+    null_of,
+    orders_of,
+    shape_of,
+)
 from helpers.similarity._shuffling import DOUBLE, Shuffling, shuffling_of
 from helpers.similarity.registry import Measure
 
@@ -54,7 +65,7 @@ class ClosedForms:
         rights: Mapping[str, np.ndarray],
         pairs: list[tuple[str, str]],
         memory: int,
-    ) -> list[tuple[float, float, Null, Callable[[float], float]]]:
+    ) -> list[tuple[float, float, Null | Orders, Callable[[float], float]]]:
         """T, the measure, the moments under shuffling and the measure that another T gives, of every pair."""
         n, of = len(next(iter(lefts.values()))), {}
         if self._are_many(n) and self.measure.name in _DISTANCES:
@@ -72,7 +83,7 @@ class ClosedForms:
                     del self.rights[right]
         return [of[pair] for pair in pairs]
 
-    def _result(self, a: str, b: str) -> tuple[float, float, Null, Callable[[float], float]]:
+    def _result(self, a: str, b: str) -> tuple[float, float, Null | Orders, Callable[[float], float]]:
         left, right = (of._replace(data=None) for of in (self.lefts[a], self.rights[b]))
         return *self.value(a, b), self.null(a, b), lambda t: self.way.finish(t, left, right)
 
@@ -108,9 +119,12 @@ class ClosedForms:
             t = _u_product(t, left, right)
         return t, self.way.finish(t, left, right)
 
-    def null(self, a: str, b: str) -> Null:
+    def null(self, a: str, b: str) -> Null | Orders:
         """T under shuffling."""
-        return null_of(self.lefts[a], self.rights[b])
+        left, right = self.lefts[a], self.rights[b]
+        if left.n <= FEWEST and not self._are_many(left.n):
+            return orders_of(left.data, right.data)
+        return null_of(left, right)
 
     def _pass(self, lefts: Mapping[str, np.ndarray], rights: Mapping[str, np.ndarray]) -> None:
         """Distances of many objects: one pass gives all products, and the sums of the rows."""

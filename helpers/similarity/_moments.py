@@ -16,7 +16,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Form", "Null", "form_of_factor", "form_of_matrix", "form_of_sums", "null_of", "shape_of"]
+__all__ = [
+    "FEWEST", "Form", "Null", "Orders", "form_of_factor", "form_of_matrix", "form_of_sums", "null_of", "orders_of",
+    "shape_of",
+]  # fmt: skip
+
+FEWEST = 32  # objects up to which T takes few values and orders are tried
+TRIED = 5040  # orders that are tried: all of 7 objects
+#: Sums of products of Gaussian features have at most √8; beyond, few objects decide, and T jumps where they meet.
+MOST_SKEWED = 4.0
+MOST_OF_ONE = 0.1  # of the trace: the share of one object beyond which it decides
 
 #: Connected graphs of up to three edges, each with the number of a symmetric matrix that sums products along its edges.
 _GRAPHS: dict[tuple[tuple[int, int], ...], str] = {
@@ -56,17 +65,24 @@ class Form(NamedTuple):
 
 
 class Null(NamedTuple):
-    """The first three moments of T: a Pearson distribution of type III has them."""
+    """The first three moments of T: a Pearson distribution of type III has them.
+
+    Where few objects decide, no smooth distribution is near T: then p is at least Cantelli's bound, which no
+    distribution with this mean and variance exceeds.
+    """
 
     mean: float
     deviation: float
     skewness: float
+    jumps: bool = False
 
     def p(self, value: float) -> float:
         """Probability of a T at least as large."""
         if not self.deviation > 0:
             return 1.0
-        return float(np.clip(self._standard().sf((value - self.mean) / self.deviation), 0.0, 1.0))
+        beyond = (value - self.mean) / self.deviation
+        least = (1 / (1 + beyond**2) if beyond > 0 else 1.0) if self.jumps else 0.0
+        return float(np.clip(self._standard().sf(beyond), least, 1.0))
 
     def quantiles(self, levels: np.ndarray) -> np.ndarray:
         """Quantiles of T."""
@@ -78,6 +94,36 @@ class Null(NamedTuple):
         from scipy.stats import norm, pearson3
 
         return pearson3(self.skewness) if abs(self.skewness) > 1e-6 else norm()
+
+
+class Orders(NamedTuple):
+    """T of all orders of few objects, or of so many of them."""
+
+    values: np.ndarray
+    whole: bool
+
+    def p(self, value: float) -> float:
+        """Share of the orders, the given one among them, with a T at least as large."""
+        reached = value - 1e-9 * (abs(value) + float(np.ptp(self.values)))
+        if not np.ptp(self.values) > 1e-12 * abs(value):
+            return 1.0
+        count = int((self.values >= reached).sum())
+        return count / len(self.values) if self.whole else (1 + count) / (1 + len(self.values))
+
+    def quantiles(self, levels: np.ndarray) -> np.ndarray:
+        """Quantiles of T."""
+        return np.quantile(self.values, levels)
+
+
+def orders_of(a: np.ndarray, b: np.ndarray) -> Orders:
+    """T of two symmetric matrices of few objects: of all orders up to 7 objects, else of as many drawn ones."""
+    n = len(a)
+    if whole := math.factorial(n) <= TRIED:
+        orders = np.array(list(itertools.permutations(range(n))))
+    else:
+        orders = np.random.default_rng(0).permuted(np.tile(np.arange(n), (TRIED, 1)), axis=1)
+    moved = np.asarray(b, dtype=np.float64)[orders[:, :, None], orders[:, None, :]]
+    return Orders(np.einsum("ij,kij->k", np.asarray(a, dtype=np.float64), moved), whole)
 
 
 def form_of_matrix(matrix: np.ndarray, size: float = 1.0, skew: tuple[np.ndarray, int] | None = None) -> Form:
@@ -129,7 +175,14 @@ def null_of(a: Form, b: Form) -> Null:
     few = min(a.few, b.few)
     second = float(a.skew[:split] @ (b.skew[:split] / _ways(2, few)))
     third = float(a.skew[split:] @ (b.skew[split:] / _ways(3, few)))
-    return Null(mean, deviation, third / second**1.5 if second > 0 else 0.0)
+    skewness = third / second**1.5 if second > 0 else 0.0
+    return Null(mean, deviation, skewness, skewness > MOST_SKEWED or all(map(_is_of_one, (a, b))))
+
+
+def _is_of_one(form: Form) -> bool:
+    """Whether one object makes up much of a form whose skewness is that of a part of the objects."""
+    sizes = np.abs(form.diagonal)
+    return form.n > form.few and bool(sizes.max() > MOST_OF_ONE * sizes.sum())
 
 
 def form_of_sums(

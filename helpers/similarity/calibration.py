@@ -119,8 +119,9 @@ def calibrate(
             one more value beside so many shuffled ones, with variances drawn towards those of the other pairs by as
             much as these are alike, and the tail of a Pearson distribution of type III with that variance and the
             skewness of all pairs. ``"closed form"``: the same distribution with the exact mean and variance over all
-            n! orders, and the exact skewness of at most 1024 of the objects. In both, ``p_max`` is p times the number
-            of pairs (Bonferroni), at most 1.
+            n! orders, and the exact skewness of at most 1024 of the objects; where few objects decide, p is at least
+            Cantelli's bound of that mean and variance, and up to 32 objects p is the share of all orders, or of 5040
+            of them. In both, ``p_max`` is p times the number of pairs (Bonferroni), at most 1.
 
         ``attrs["best"]`` has for every measure the most similar pair, its value, the mean of the most similar ones
         under shuffling (``chance``; NaN where ``null`` is not ``"shuffles"``), and its ``p``. ``attrs["plan"]`` has
