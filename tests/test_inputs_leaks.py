@@ -98,7 +98,11 @@ LABELS = {
     "one hot in a matrix": (matrices(ONE_HOT), Y),
     "one class against the others": (matrices(Y == 2), Y),
     "classes merged": (matrices(np.isin(Y, [1, 3]), before=True), list(WORDS)),
+    "codes with a little noise": (csvs(score=Y + 1e-3 * RNG.normal(size=N)), Y),
+    "one class with a little noise": (matrices((Y == 2) + 1e-3 * RNG.normal(size=N)), WORDS),
+    "codes in a table that came as a frame": (csvs(rating=Y), pd.DataFrame({"stars": WORDS})),
     "numbers to predict": (matrices(REAL), REAL),
+    "numbers to predict, with a little noise": (csvs(price=REAL + 1e-3 * RNG.normal(size=N)), REAL),
     "numbers to predict, in single precision": (matrices((3 * REAL - 2).astype("f4")), REAL),
     "numbers to predict, upside down": (csvs(price=-np.exp(REAL)), REAL),
     "numbers to predict, as ranks": (csvs(price=REAL.argsort().argsort()), REAL),
@@ -169,6 +173,18 @@ def test_ids_and_numbers_of_rows_are_no_features(tmp_path, read, ids):
         np.testing.assert_array_equal(x, expected)
 
 
+@pytest.mark.parametrize(
+    "counted", [np.arange(1000, 1000 + N), 1.6e9 - 7200.0 * np.arange(N), 0.1 * np.arange(N).astype("f4")]
+)
+def test_times_and_numbers_at_regular_intervals_are_no_features(tmp_path, read, counted):
+    labels = np.sort(Y)  # a table that is sorted by its labels
+    for name in "ab":
+        frame(name, number=counted).to_csv(tmp_path / f"{name}.csv", index=False)
+    inputs = read(tmp_path, labels=labels)
+    np.testing.assert_array_equal(inputs.representations["a"], NOISE["a"])
+    assert inputs.ignored["reason"].str.contains("counts the rows").all() and len(inputs.ignored) == 2
+
+
 def test_a_file_that_gives_a_role_stays_an_embedding_and_everything_left_out_is_listed(tmp_path, read):
     csvs(rating=Y, group=GROUPS, text="a text")(tmp_path)
     inputs = read(tmp_path, labels="a.csv:rating", groups="b.csv:group")
@@ -201,6 +217,12 @@ def test_features_that_only_happen_to_fit_stay(read):
     x = np.random.default_rng(0).normal(size=(10, 30)).round()
     x[:, 3] = few  # 1 of 252 orders of five ones and five zeros: no wonder among 30 columns
     assert read({"a": x, "b": x}, labels=few).representations["a"].shape == (10, 30)
+    # The classes of 6 objects lie far apart by chance in 2 of 20 orders.
+    tiny = np.array([0, 0, 0, 1, 1, 1.0]) + 1e-4 * np.arange(6)
+    kept = read({"a": np.column_stack([tiny, np.arange(6)[::-1] ** 2]), "b": NOISE["b"][:6]}, labels=np.arange(6) // 3)
+    assert kept.representations["a"].shape == (6, 2)
+    apart = RNG.normal(size=(N, 3)) + 12 * Y[:, None]  # classes that are easy, as they are in good embeddings
+    assert read({"a": apart, "b": NOISE["b"]}, labels=Y).representations["a"].shape == (N, 3)
     words = (RNG.random((N, 200)) < 0.02).astype(float)
     assert read({"a": words, "b": words[:, ::-1]}, labels=Y).representations["a"].shape == (N, 200)
 

@@ -19,6 +19,9 @@ VARYING = 4096  # rows in which something must be left that varies
 COUNTED = ("row numbers", "ids")
 SHOWN = 3  # embeddings that a message lists
 AT_ONCE = 16  # columns that are looked at as a whole
+NEAR = 0.01  # of the distance between classes: what noise may be added to a column that tells them
+NEAR_RANKS = 1e-5  # 1 − rank correlation that noise of less than 1 % leaves, or rounding
+NEARLY = "has nearly one value in each class of what is to be predicted"
 
 
 class Leak(NamedTuple):
@@ -36,9 +39,11 @@ def features_of(parts: list[Part]) -> dict[str, list[str]]:
 def leaks_of(part: Part, rows: np.ndarray, values: Mapping[str, np.ndarray], ids: np.ndarray) -> list[Leak]:
     """The columns of a representation from which the labels, groups or ids of these rows can be read off.
 
-    A column gives classes away if it has one value in each class, and numbers if it rises or falls with them
-    throughout; groups, if groups and values are one to one (and values are whole numbers, where there are labels, as
-    what a group has in common may well be known of new objects); ids or numbers of rows, if it is equal to them.
+    A column gives classes away if it has one value in each class, or values so near each other that what lies between
+    two classes is more than a hundred times as far; and numbers if it rises or falls with them throughout, or would but
+    for noise of less than 1 %; groups, if groups and values are one to one (and values are whole numbers, where there
+    are labels, as what a group has in common may well be known of new objects); ids, if it is equal to them; and
+    numbers of rows, if it grows or falls by as much from each row to the next.
     """
     found: dict[int, str] = {}
     counted = part.path is not None or part.array.shape[1] > 1  # else an array of one column that somebody wants
@@ -55,7 +60,7 @@ def leaks_of(part: Part, rows: np.ndarray, values: Mapping[str, np.ndarray], ids
             found |= {
                 int(at): f"{reason} ({role})"
                 for at, fit, column in zip(some, fits, whole.T, strict=True)
-                if fit and _unlikely(column, part.array.shape[1])
+                if fit and _unlikely(_heaps(column) if reason == NEARLY else column, part.array.shape[1])
             }
     return [Leak(at, found[at]) for at in sorted(found)]
 
@@ -109,10 +114,13 @@ def _tests(values: Mapping[str, np.ndarray], ids: np.ndarray, rows: np.ndarray) 
             ends = [int(np.argmin(labels)), int(np.argmax(labels))]
             reason = "rises or falls throughout with what is to be predicted"
             yield "labels", lambda x, at: _is_monotone(x, labels[at]), reason, np.unique([*drawn, *ends])
+            reason = "is what is to be predicted, but for very little noise"
+            yield "labels", lambda x, at: _is_nearly_monotone(x, labels[at]), reason, np.unique([*drawn, *ends])
         if 2 * len(classes) <= n:
             sample = np.unique([*drawn, *_some_of_each(codes)])
             reason = "has one value in each class of what is to be predicted"
             yield "labels", lambda x, at: _is_function(x, codes[at]), reason, sample
+            yield "labels", lambda x, at: _is_nearly_function(x, codes[at]), NEARLY, sample
     for role in ("groups", "pool_by"):
         if role not in values:
             continue
@@ -123,7 +131,7 @@ def _tests(values: Mapping[str, np.ndarray], ids: np.ndarray, rows: np.ndarray) 
             test = partial(_is_one_to_one, members, coded)
             yield role, test, "is one to one with the groups", sample
     drawn.sort()
-    yield COUNTED[0], lambda x, at: _is_equal(x, rows[at]), "counts the rows", drawn
+    yield COUNTED[0], lambda x, at: _counts(x, rows[at]), "counts the rows", drawn
     try:
         numbers = np.array([float(one) for one in ids])
     except ValueError:
@@ -146,6 +154,31 @@ def _is_function(x: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return (x == x[first][place]).all(axis=0) & (x != x[:1]).any(axis=0)
 
 
+def _is_nearly_function(x: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Which columns have classes apart by far more than the values within a class."""
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    with np.errstate(invalid="ignore", over="ignore"):
+        sorted_ = x[order].astype(np.float64)
+        low, high = np.minimum.reduceat(sorted_, starts), np.maximum.reduceat(sorted_, starts)
+        within = (high - low).max(axis=0)
+        by_low = np.argsort(low, axis=0)
+        low = np.take_along_axis(low, by_low, axis=0)
+        high = np.maximum.accumulate(np.take_along_axis(high, by_low, axis=0), axis=0)
+        gaps = low[1:] - high[:-1]
+        far, near = gaps > within / NEAR, gaps <= within
+    return (far | near).all(axis=0) & far.any(axis=0)
+
+
+def _heaps(column: np.ndarray) -> np.ndarray:
+    """For each entry the number of the heap that it lies in, where heaps are far from each other."""
+    order = np.argsort(column, kind="stable")
+    gaps = np.diff(column[order].astype(np.float64), prepend=column[order[0]])
+    heaps = np.empty(len(column), dtype=np.int64)
+    heaps[order] = np.cumsum(gaps > NEAR * gaps.max())
+    return heaps
+
+
 def _is_one_to_one(members: np.ndarray, coded: bool, x: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Which columns have one value in each group, and another one in every group."""
     codes = members[at]
@@ -163,6 +196,28 @@ def _is_monotone(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
     tied = np.diff(np.sort(labels)) == 0
     level = (steps[tied] == 0).all(axis=0)
     return level & ((steps >= 0).all(axis=0) | (steps <= 0).all(axis=0)) & (steps != 0).any(axis=0)
+
+
+def _is_nearly_monotone(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Which columns have the order of the labels, but for what little noise changes."""
+    from scipy.stats import rankdata
+
+    ranks = np.column_stack([rankdata(labels), rankdata(x, axis=0)])
+    ranks -= ranks.mean(axis=0)
+    sizes = np.sqrt((ranks**2).sum(axis=0))
+    sizes[sizes == 0] = np.inf
+    return np.abs(ranks[:, 0] @ ranks[:, 1:] / (sizes[0] * sizes[1:])) > 1 - NEAR_RANKS
+
+
+def _counts(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Which columns change by one number from each row to the next: numbers of rows, or times at regular intervals."""
+    eps = np.finfo(x.dtype if x.dtype.kind == "f" else np.float64).eps
+    x, rows = x.astype(np.float64), rows.astype(np.float64)
+    low, high = int(rows.argmin()), int(rows.argmax())
+    step = (x[high] - x[low]) / max(rows[high] - rows[low], 1)
+    expected = x[low] + step * (rows - rows[low])[:, None]
+    rounding = 4 * eps * np.abs(x).max(axis=0)
+    return (step != 0) & (np.abs(x - expected) <= rounding).all(axis=0)
 
 
 def _is_equal(x: np.ndarray, numbers: np.ndarray) -> np.ndarray:
