@@ -152,8 +152,16 @@ WAYS = {
     "wide.csv.zst": text(pa.compress(CSV.encode(), "zstd", asbytes=True)),
     "commas.csv": lambda path: FRAME.to_csv(path, index=False, sep=";", decimal=","),
     "pgvector.csv": lambda path: pd.DataFrame({"id": IDS, "v": map(json.dumps, X.tolist())}).to_csv(path, index=False),
+    "pgcopy.tsv": text("".join(f"{name}\t{json.dumps(row)}\n" for name, row in zip(IDS, X.tolist(), strict=True))),
+    "semicolons.csv": text("".join(f"{name};{json.dumps(row)}\n" for name, row in zip(IDS, X.tolist(), strict=True))),
+    "remarks.csv": text(f"# made by a program\n# of two, perhaps; or more\n{CSV}"),
+    "marked.csv": text(f"#{CSV}"),
+    "excel.csv": text("sep=;\n" + CSV.replace(",", ";")),
     "wide.tsv": text(CSV.replace(",", "\t")),
     "answer.json": text(json.dumps(answer(X))),
+    "fetched.json": text(
+        json.dumps({"vectors": {i: {"id": i, "values": v.tolist()} for i, v in zip(IDS, X, strict=True)}, "usage": {}})
+    ),
     "records.json": text(json.dumps([{"id": i, "v": v.tolist()} for i, v in zip(IDS, X, strict=True)], indent=1)),
     "base64.json": text(json.dumps({"data": [{"embedding": base64.b64encode(np.tile(v, 2)).decode()} for v in X]})),
     "lines.jsonl": lambda path: LISTS.to_json(path, orient="records", lines=True, double_precision=15),

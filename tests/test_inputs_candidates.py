@@ -1,5 +1,7 @@
 """What a folder, a list or a mapping offers: names, and files that are listed instead of read."""
 
+import os
+
 import numpy as np
 import pytest
 from embedding_files import N, as_csv, cut, lists, wide
@@ -29,6 +31,16 @@ def test_names_come_from_files_and_arrays_in_natural_order(tmp_path, read, x):
     assert said["table.parquet"] == "column 'text' holds text"
 
 
+def test_what_is_no_file_is_listed_and_never_waited_for(tmp_path, read, x):
+    np.save(tmp_path / "a.npy", x)
+    os.mkfifo(tmp_path / "b.csv")
+    os.symlink("nowhere", tmp_path / "c.npy")
+    (tmp_path / "d.npy.part").write_bytes(b"x")
+    said = read(tmp_path).ignored.set_index("file")["reason"]
+    assert said["b.csv"] == "is a pipe or socket" and "is a link to a folder, or to nothing" in said["c.npy"]
+    assert "did not come to its end" in said["d.npy.part"]
+
+
 def test_files_of_other_formats_are_listed_and_never_opened(tmp_path, read, x):
     np.save(tmp_path / "a.npy", x)
     for name in ("b.pkl", "c.txt", ".hidden.npy", "labels.csv"):
@@ -39,6 +51,11 @@ def test_files_of_other_formats_are_listed_and_never_opened(tmp_path, read, x):
 
 
 UNREADABLE = {
+    "pointer.npy": (
+        lambda x, path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"),
+        "is a pointer of Git LFS",
+    ),
+    "page.parquet": (lambda x, path: path.write_text("<!DOCTYPE html><html>404</html>"), "is a web page"),
     "cut.npy": (lambda x, path: (np.save(path, x), cut(path)), "is truncated: its header promises"),
     "cut.npz": (lambda x, path: (np.savez_compressed(path, x=x), cut(path)), "cannot be read, it is damaged"),
     "cut.parquet": (lambda x, path: (lists(x).to_parquet(path), cut(path)), "cannot be read, it is damaged"),

@@ -1,6 +1,7 @@
 """Ids, labels, groups, pairs and relevances from columns, files and arrays."""
 
 import unicodedata
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,44 @@ def test_ids_may_be_numbers_in_one_file_and_words_in_another(tmp_path, read, x):
     assert inputs.ids[0] == "100"
     for got in inputs.representations.values():
         np.testing.assert_array_equal(got, x)
+
+
+DAYS = pd.date_range("2020-01-01", periods=N)
+UUIDS = [UUID(int=2**100 + 7 * i) for i in range(N)]
+WRITTEN_TWICE = {
+    "whole numbers, saved as others": (np.arange(N), [f"{i}.0" for i in range(N)]),
+    "days, and their midnights": (DAYS, [str(day.date()) for day in DAYS]),
+    "UUIDs, as bytes": ([one.bytes for one in UUIDS], list(map(str, UUIDS))),
+    "digests, as bytes": ([bytes([0, 255, i]) for i in range(N)], [f"00ff{i:02x}" for i in range(N)]),
+    "blanks that do not break": ([f"row {i}" for i in range(N)], [f"row\u00a0{i}" for i in range(N)]),
+    "characters that nobody sees": ([f"row {i}" for i in range(N)], [f"\ufeffrow \u200b{i}" for i in range(N)]),
+}
+
+
+@pytest.mark.parametrize("ids, written", WRITTEN_TWICE.values(), ids=WRITTEN_TWICE)
+def test_ids_meet_however_a_program_writes_them(tmp_path, read, x, ids, written):
+    lists(x, id=ids).to_parquet(tmp_path / "a.parquet")
+    as_csv(wide(x[::-1], id=written[::-1]), tmp_path / "b.csv")
+    inputs = read(tmp_path)
+    assert len(inputs) == N and len(set(inputs.ids)) == N
+    for got in inputs.representations.values():
+        np.testing.assert_array_equal(got, x)
+
+
+def test_ids_that_only_look_alike_stay_apart(tmp_path, read, x):
+    times = [*DAYS[:-1], DAYS[-1] + pd.Timedelta("1h")]
+    assert str(times[-2]) in read({"a": x}, labels=np.repeat(times[-2:], N // 2)).labels  # not all are midnights
+    for twins in (["1.0", "1"], ["01", "1"], ["x", "X"], ["1.0", "1.00"]):
+        ids = [*twins, *(f"k{i}" for i in range(N - 2))]
+        as_csv(wide(x, id=ids), tmp_path / "a.csv")
+        assert read(tmp_path / "a.csv").ids.tolist() == ids
+
+
+def test_a_role_in_a_frame_is_its_one_column(read, x):
+    y = np.arange(N) % 2
+    assert read({"a": x}, labels=pd.DataFrame({"y": y})).labels.tolist() == y.tolist()
+    with pytest.raises(ValueError, match=r"groups is a table with the columns \['y', 'z'\]; one of them is needed"):
+        read({"a": x}, groups=pd.DataFrame({"y": y, "z": y}))
 
 
 def test_a_column_called_like_ids_is_never_a_feature(tmp_path, read, x):

@@ -64,7 +64,8 @@ def candidates_of(
             else:
                 leftovers.add(file, _why_not(path))
     for link in place.links:
-        leftovers.add(place.shown(link), "is a link to a folder, or to nothing; links to files are followed")
+        what = "link to a folder, or to nothing; links to files are followed" if link.is_symlink() else "pipe or socket"
+        leftovers.add(place.shown(link), f"is a {what}")
     taken: dict[str, Candidate] = {}
     for candidate in candidates:
         if candidate.name in taken:
@@ -74,6 +75,18 @@ def candidates_of(
             )
         taken[candidate.name] = candidate
     return candidates, leftovers
+
+
+def _check_itself(path: Path, file: str) -> None:
+    """Refuse what stands in the place of a file that was not fetched."""
+    if isinstance(path, Parted) or path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return
+    with path.open("rb") as stream:
+        start = stream.read(64).lstrip().lower()
+    if start.startswith(b"version https://git-lfs"):
+        raise UnreadableError(f"{file} is a pointer of Git LFS whose file was not fetched; type: git lfs pull")
+    if start.startswith((b"<!doctype html", b"<html")):
+        raise UnreadableError(f"{file} is a web page, as a download that failed leaves it; download it again")
 
 
 def chosen_of(
@@ -164,6 +177,7 @@ def _of_file(
 ) -> list[Candidate]:
     """The representations of one file, by name."""
     file = place.shown(path)
+    _check_itself(path, file)
     with reading(file):
         leftovers += [Leftover(file, note) for note in notes_on(path)]
         if is_table(path):

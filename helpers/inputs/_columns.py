@@ -8,8 +8,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 
@@ -27,6 +29,9 @@ from helpers.inputs.formats import FORMATS, endings, recipe_for
 WHOLE = re.compile(r"-?(?:0|[1-9]\d*)")
 FIXED = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?")
 SCIENTIFIC = re.compile(r"[-+]?\d(\.\d+)?[eE][-+]\d\d+")
+FLOATS = re.compile(r"-?(?:0|[1-9]\d*)\.0")  # whole numbers that were saved as floating-point ones
+#: Blanks of other widths, and characters without any, which nobody sees.
+BLANKS = dict.fromkeys(map(ord, "\u00a0\u2007\u202f"), " ") | dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 LIKE_IDS = re.compile(r"(^|[_\-. ])(ids?|uuid|idx|index|key)$", re.IGNORECASE)
 
 
@@ -52,6 +57,18 @@ def roles_of(
     names = {role: getattr(spec, "name", None) for role, spec in wanted.items() if role not in specs}
     columns += [Role(role, str(name), None) for role, name in names.items() if name is not None]
     return Roles(columns, frozenset(files), encoded)
+
+
+def one_column(spec: Any, role: str) -> Any:
+    """What a role is given by: of a frame its only column, nothing for an empty text."""
+    if isinstance(spec, str) and not spec:
+        return None
+    if len(getattr(spec, "shape", ())) == 2 and hasattr(spec, "columns"):
+        names = [str(name) for name in spec.columns]
+        if len(names) != 1:
+            raise ValueError(f"{role} is a table with the columns {names[:20]}; one of them is needed, as table['x']")
+        return spec[spec.columns[0]]
+    return spec
 
 
 def columns_of(role: str, spec: Any, found: tuple | None, place: Place, files: Iterable[Path]) -> list[Part]:
@@ -177,12 +194,15 @@ def _as_ids(values: np.ndarray, where: str) -> np.ndarray:
     """Ids as strings, none missing, none twice."""
     import pandas as pd
 
-    words = np.array([as_word(value) for value in values], dtype=object)
+    words = np.empty(len(values), dtype=object)
+    words[:] = [as_word(value) for value in _days(values)]
+    if all(isinstance(value, str) for value in values) and all(map(FLOATS.fullmatch, words)):
+        words[:] = [word.removesuffix(".0") for word in words]  # whole numbers, saved as others
     for row in np.flatnonzero(words == ""):
         raise ValueError(f"{where}, row {row}: the id is missing; each row needs one")
     twice = pd.Series(words).duplicated()
     for row in np.flatnonzero(twice):
-        first = int(np.flatnonzero(words == words[row])[0])
+        first = words.tolist().index(words[row])
         raise ValueError(
             f"{where}: the id {words[row]!r} is in rows {first} and {row} ({int(twice.sum())} rows have an id that was "
             "there before); ids must differ"
@@ -196,12 +216,34 @@ def as_word(value: Any) -> str:
         value = int(value)
     if value is None or value != value:
         return ""
-    return _composed(value.decode() if isinstance(value, bytes) else str(value))
+    return _composed(_text_of(value) if isinstance(value, bytes) else str(value))
+
+
+def _text_of(value: bytes) -> str:
+    """Bytes as the text that they are, or the UUID, or else as hexadecimal digits."""
+    try:
+        text = value.decode()
+        if all(letter.isprintable() or letter.isspace() for letter in text):
+            return text
+    except UnicodeDecodeError:
+        pass
+    return str(UUID(bytes=value)) if len(value) == 16 else value.hex()
+
+
+def _days(values: Any) -> Any:
+    """Values as they are; times that are all midnight as days, as tables of text have them."""
+    given = [value for value in values if value is not None and value == value]
+    if given and all(isinstance(value, datetime) and value.time() == time() for value in given):
+        return [value.date() if isinstance(value, datetime) and value == value else value for value in values]
+    return values
 
 
 def _composed(text: str) -> str:
-    """A text without blanks around it, its letters and accents as one character where there is one."""
-    return unicodedata.normalize("NFC", text).strip()
+    """A text without blanks around it and invisible characters, letters and accents as one character if there is one.
+
+    Blanks that do not break a line are blanks.
+    """
+    return unicodedata.normalize("NFC", text.translate(BLANKS)).strip()
 
 
 def _file_values(path: Path, column: str | None) -> np.ndarray:
@@ -280,7 +322,7 @@ def typed(column: np.ndarray) -> np.ndarray:
                 return np.array(numbers, dtype=np.int64)
             if not whole or max(map(abs, numbers)) <= 2**53:
                 return np.array(numbers, dtype=np.float64)
-    return np.array([as_word(value) if isinstance(value, bytes) else _composed(str(value)) for value in column])
+    return np.array([as_word(value) if isinstance(value, bytes) else _composed(str(value)) for value in _days(column)])
 
 
 def _numbers_of(column: np.ndarray) -> list[int | float] | None:

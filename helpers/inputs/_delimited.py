@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
@@ -13,6 +14,10 @@ from helpers.inputs._cells import COMMA, is_number, vector_of
 from helpers.inputs._leftovers import UnreadableError
 from helpers.inputs._streams import opened_binary, opened_text
 from helpers.inputs.formats import COMPRESSED, endings
+
+#: What Excel writes in front of a table, and what holds delimiters that are none.
+TOLD = re.compile(r'"?sep=(.)"?\s*')
+WITHIN = re.compile(r'"[^"]*"|\[[^\]]*\]|\{[^}]*\}|\([^)]*\)')
 
 
 def names(path: Path) -> list[str]:
@@ -25,9 +30,9 @@ def batches(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[An
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    names, delimiter, header = _header(path)
+    names, delimiter, before = _header(path)
     options = (
-        arrow_csv.ReadOptions(column_names=names, skip_rows=int(header), block_size=1 << 22),
+        arrow_csv.ReadOptions(column_names=names, skip_rows=before, block_size=1 << 22),
         arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
@@ -44,31 +49,44 @@ def batches(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[An
         yield from stack.enter_context(arrow_csv.open_csv(stream, *options))
 
 
-def _header(path: Path) -> tuple[list[str], str, bool]:
-    """Names of the columns, the delimiter, and whether the first line holds the names."""
+def _header(path: Path) -> tuple[list[str], str, int]:
+    """Names of the columns, the delimiter, and how many lines stand before the rows."""
     with opened_text(path) as file:
-        line = file.readline()
-        delimiter = _delimiter(line, endings(path.name)[1])
+        line, before = file.readline(), 0
+        told = TOLD.fullmatch(line)
+        if told:
+            line, before = file.readline(), 1
+        while line.startswith("#"):  # remarks, of which the last may hold the names
+            after = file.readline()
+            delimiter = _delimiter(after, endings(path.name)[1])
+            if not after or line.count(delimiter) == after.count(delimiter) > 0:
+                file = chain([after], file)
+                break
+            line, before = after, before + 1
+        delimiter = told[1] if told else _delimiter(line, endings(path.name)[1])
         names = next(csv.reader(chain([line], file), delimiter=delimiter), [])
     if not names:
         raise UnreadableError(f"{path.name} is empty")
     counted = [name for name in names if name]
     if any(map(_is_entry, names)) or (all(map(str.isdecimal, counted)) and not _consecutive(counted)):
-        return [str(i) for i in range(len(names))], delimiter, False
+        return [str(i) for i in range(len(names))], delimiter, before
     repeated = [name for i, name in enumerate(names) if name and name in names[:i]]
     if repeated:
         raise ValueError(f"{path.name} has two columns called {repeated[0]!r}; names must differ")
     # An index has an empty name, and so has what follows a delimiter at the end of each line.
-    return [name or f"Unnamed: {i}" for i, name in enumerate(names)], delimiter, True
+    return [name or f"Unnamed: {i}" for i, name in enumerate(names)], delimiter, before + 1
 
 
 def _delimiter(line: str, suffix: str) -> str:
-    """What stands between the cells of the first line."""
+    """What stands between the cells of the first line, and not within a vector or a text of it."""
+    bare = WITHIN.sub("", line)
     for delimiter in ";\t":
         cells = [cell for cell in line.strip().split(delimiter) if cell]
         if len(cells) > 1 and any(map(COMMA.fullmatch, cells)) and not any(cell.count(",") > 1 for cell in cells):
             return delimiter  # 0,5;1,5
-    return max({".tsv": "\t,;", ".txt": " \t,;"}.get(suffix, ",;\t"), key=line.count)
+    return max(
+        {".tsv": "\t,;", ".txt": " \t,;"}.get(suffix, ",;\t"), key=lambda one: (bare.count(one), line.count(one))
+    )
 
 
 def _is_entry(cell: str) -> bool:

@@ -80,7 +80,7 @@ class Place(NamedTuple):
     id_file: Path | None = None  # ids of arrays that have none
     id_column: str | None = None  # in that file
     searched: bool = False  # the files are those of a folder, not asked for one by one
-    links: tuple[Path, ...] = ()  # in that folder, to what is no file
+    links: tuple[Path, ...] = ()  # in that folder, to what is no file; pipes and sockets
 
     @classmethod
     def of(cls, source: Any, ids: str | None) -> Place:
@@ -92,7 +92,7 @@ class Place(NamedTuple):
                 own = {marker.parent for name in WRITTEN for marker in path.rglob(name)} - {path}
                 found = [p for p in path.rglob("*") if not _hidden(p.relative_to(path)) and own.isdisjoint(p.parents)]
                 files = [p for p in found if p.is_file()]
-                links = tuple(p for p in found if p.is_symlink() and not p.is_file())
+                links = tuple(p for p in found if not p.is_file() and (p.is_symlink() or not p.is_dir()))
                 files.sort(key=lambda p: natural(str(p.with_suffix(""))))
                 place = cls(path, files, False, searched=True, links=links)
             elif path.is_file():

@@ -154,8 +154,17 @@ def _by_shape(value: Row, where: str, alone: bool) -> Iterator[Row]:
         else:
             for name, record in value.items():
                 yield from ({"id": name, **row} for row in _objects(record, f"{where}, {name!r}", False))
+    elif alone and (named := _records_by_name(inner)) is not None:
+        yield from _objects(named, where, True)
     else:
         yield from _of_answer(value, where, alone)
+
+
+def _records_by_name(values: list[Any]) -> Row | None:
+    """Of the values of an answer the one that has records with vectors by their names."""
+    found = [one for one in values if isinstance(one, dict) and all(isinstance(each, dict) for each in one.values())]
+    found = [one for one in found if _same_keys(list(one.values())) and _holds_vectors(list(one.values()))]
+    return found[0] if len(found) == 1 and len(found[0]) > 1 else None
 
 
 def _of_answer(value: Row, where: str, alone: bool) -> Iterator[Row]:

@@ -160,8 +160,26 @@ RECIPES: dict[str, str] = {
         "pickled by gensim, and pickles are never loaded; save it as text: "
         "KeyedVectors.load(FILE).save_word2vec_format('x.vec')",
     ),
-    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), _ARCHIVE),
+    **dict.fromkeys((".zip", ".tar", ".tgz"), _ARCHIVE),
+    **dict.fromkeys((".7z", ".rar"), "an archive; unpack it: 7z x FILE"),
+    **dict.fromkeys(
+        (".part", ".partial", ".crdownload", ".download", ".tmp"),
+        "a download, or something saved, that did not come to its end; finish it, or do it again",
+    ),
     **dict.fromkeys((".db", ".sqlite", ".sqlite3", ".duckdb"), _SQL),
+    **dict.fromkeys(
+        (".annoy", ".usearch", ".hnsw"),
+        "an index; save the vectors that it was made of: np.save('x.npy', x)",
+    ),
+    **dict.fromkeys(
+        (".svm", ".libsvm"),
+        "save its matrix: scipy.sparse.save_npz('x.npz', sklearn.datasets.load_svmlight_file(FILE)[0])",
+    ),
+    ".mtx": "save it: scipy.sparse.save_npz('x.npz', scipy.sparse.csr_matrix(scipy.io.mmread(FILE)))",
+    ".arff": "save it as a table: pandas.DataFrame(scipy.io.arff.loadarff(FILE)[0]).to_parquet('x.parquet')",
+    ".psv": "a table; call it .csv, delimiters are found",
+    ".yaml": "save it as JSON: json.dump(yaml.safe_load(open(FILE)), open('x.json', 'w'))",
+    ".yml": "save it as JSON: json.dump(yaml.safe_load(open(FILE)), open('x.json', 'w'))",
     **dict.fromkeys(
         (".faiss", ".index"),
         "an index; save its vectors: np.save('x.npy', index.reconstruct_n(0, index.ntotal))",

@@ -15,7 +15,16 @@ import numpy as np
 from helpers.arrays import check_row_labels
 from helpers.errors import Argument, ArgumentError
 from helpers.inputs._candidates import candidates_of, chosen_of, opened
-from helpers.inputs._columns import Related, columns_of, large_classes, roles_of, table_of, texts_in, values_of
+from helpers.inputs._columns import (
+    Related,
+    columns_of,
+    large_classes,
+    one_column,
+    roles_of,
+    table_of,
+    texts_in,
+    values_of,
+)
 from helpers.inputs._files import Candidate, ConversionCache, Part, sha
 from helpers.inputs._json import forgetting
 from helpers.inputs._leaks import features_of, without_leaks
@@ -243,9 +252,9 @@ def read(
     """
     models = [models] if isinstance(models, (str, os.PathLike)) else list(models)
     source = {} if isinstance(source, str) and not source else source
-    labels, groups, pairs, qrels, text, pool_by = (
-        None if isinstance(spec, str) and not spec else spec for spec in (labels, groups, pairs, qrels, text, pool_by)
-    )
+    pairs, qrels = (None if isinstance(spec, str) and not spec else spec for spec in (pairs, qrels))
+    given = {"labels": labels, "groups": groups, "text": text, "pool_by": pool_by}
+    labels, groups, text, pool_by = (one_column(spec, role) for role, spec in given.items())
     known = {"labels": labels, "groups": groups, "text": text, "pool_by": pool_by, "pairs": pairs, "qrels": qrels}
     _check_arguments(source, models, known, readout, layers, missing)
     grouping = None if pool_by is None else Pooling(readout, names)
