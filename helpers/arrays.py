@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -62,7 +63,7 @@ def as_matrix(x: Any, name: str = "x", *, rows: int = 2) -> Array:
         half = x.dtype in (torch.float16, torch.bfloat16, torch.float32)
         x = x.detach().to(torch.float32 if half else torch.float64)
     else:
-        x = np.asarray(x)
+        x = _entries(x)
         if x.dtype.kind not in "biuf":
             raise TypeError(f"{name} has dtype {x.dtype}; real numbers are needed")
         x = x.astype(np.float32 if x.dtype in (np.float16, np.float32) else np.float64, copy=False)
@@ -110,15 +111,35 @@ def check_row_labels(named: Mapping[str, Any]) -> None:
     ValueError: x and y carry the same row labels in another order, ...
     """
     frames = [(name, frame.index) for name, frame in named.items() if hasattr(frame, "iloc")]
-    for (first, index), (name, other) in zip(frames, frames[1:], strict=False):
-        if len(index) != len(other) or index.equals(other) or not index.is_unique:
-            continue
-        if not index.symmetric_difference(other).size:
-            raise ValueError(
-                f"{first} and {name} carry the same row labels in another order, and rows are matched by position; "
-                f"bring one into the order of the other, as {name}.loc[{first}.index] does, or pass arrays, as "
-                f"{name}.to_numpy()"
-            )
+    orders: list[tuple[str, Any]] = []  # each order of labels once
+    for name, index in frames:
+        for first, other in orders:
+            if index.equals(other):
+                break
+            if len(index) == len(other) and _moved(list(map(str, other)), list(map(str, index))):
+                raise ValueError(
+                    f"{first} and {name} carry the same row labels in another order, and rows are matched by position; "
+                    f"bring one into the order of the other, as {name}.loc[{first}.index] does, or pass arrays, as "
+                    f"{name}.to_numpy()"
+                )
+        else:
+            orders.append((name, index))
+
+
+def _moved(labels: list[str], others: list[str]) -> bool:
+    """Whether labels are the same ones, as text, but not in the same order."""
+    return labels != others and Counter(labels) == Counter(others)
+
+
+def _entries(x: Any) -> np.ndarray:
+    """Entries as NumPy has them; of columns of numbers in which some may be missing these are NaN."""
+    out = np.asarray(x)
+    kinds = getattr(x, "dtypes", None)
+    if out.dtype.kind == "O" and kinds is not None and hasattr(x, "iloc"):
+        kinds = [getattr(kind, "kind", "O") for kind in np.atleast_1d(np.asarray(kinds, dtype=object))]
+        if set(kinds) <= set("biuf"):
+            return x.to_numpy(dtype=np.float64, na_value=np.nan)
+    return out
 
 
 def best_rotation(products: np.ndarray) -> tuple[np.ndarray, float]:
@@ -302,7 +323,7 @@ def integer_seed(rng: int | Sequence[int] | np.random.Generator) -> Any:
 
 def to_numpy(x: Array) -> np.ndarray:
     """A NumPy view of ``x`` (a copy only if it lives on another device)."""
-    return x.cpu().numpy() if is_torch_array(x) else np.asarray(x)
+    return x.cpu().numpy() if is_torch_array(x) else _entries(x)
 
 
 def _check_same_library(x: Any, y: Any) -> None:

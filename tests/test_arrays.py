@@ -6,8 +6,9 @@ import pytest
 import tolerance
 import torch
 
-from helpers.arrays import unit_rows
+from helpers.arrays import as_matrix, check_row_labels, unit_rows
 from helpers.ensembles import ConcatPCA
+from helpers.inference import interval, paired
 from helpers.inputs import read
 from helpers.similarity.calibration import calibrate
 from helpers.similarity.cka import cka
@@ -54,6 +55,8 @@ def test_row_labels_in_another_order_are_refused_at_every_door():
         "calibration of two sides": lambda x, y: calibrate([x], n_permutations=1, against=[y]),
         "ensembles": lambda x, y: ConcatPCA(2).fit({"x": x, "y": y}),
         "reading": lambda x, y: read({"x": x, "y": y}, progress=False),
+        "paired values": lambda x, y: paired(x[0], y[0], n_resamples=9),
+        "groups of values": lambda x, y: interval(x[0], groups=(y[0] > 0).astype(int), n_resamples=9),
         "labels": lambda x, y: read({"x": x.to_numpy(), "y": y}, labels=labels, progress=False),
     }
     for door, call in doors.items():
@@ -62,6 +65,31 @@ def test_row_labels_in_another_order_are_refused_at_every_door():
         call(x, y.loc[x.index])
         call(x, y.set_axis([f"other {i}" for i in range(30)]))
         assert door
+
+
+def test_row_labels_are_compared_as_they_are_written_and_each_with_each():
+    x = pd.DataFrame(np.random.default_rng(0).normal(size=(6, 2)))
+    other = x.set_axis(list("abcdef"))
+    for first, second in ((x, x.set_axis(list("543210"))), (x.set_axis(list("aabbcc")), x.set_axis(list("abcabc")))):
+        for named in ({"x": first, "y": second}, {"x": first, "other": other, "y": second}):
+            with pytest.raises(ValueError, match="x and y carry the same row labels in another order"):
+                check_row_labels(named)
+    check_row_labels({"x": x, "y": x.set_axis(list("012345")), "other": other, "twice": x.set_axis(list("aabbcc"))})
+
+
+@pytest.mark.parametrize("kind", ["Float32", "Float64", "float64[pyarrow]", "Int64", "boolean"])
+def test_columns_in_which_numbers_may_be_missing_are_numbers(kind):
+    x = pd.DataFrame({"u": [1, 0, 1, 0], "v": [0, 0, 1, 1]})
+    np.testing.assert_array_equal(as_matrix(x.astype(kind)), x)
+    np.testing.assert_array_equal(read({"x": x.astype(kind)}, progress=False).representations["x"], x)
+    fitted = ConcatPCA(2).fit({"x": x, "y": x})
+    np.testing.assert_array_equal(fitted.transform({"x": x.astype(kind), "y": x}), fitted.transform({"x": x, "y": x}))
+    missing = x.astype(kind)
+    missing.loc[2, "v"] = pd.NA
+    with pytest.raises(ValueError, match=r"x\[2, 1\] is NaN"):
+        as_matrix(missing)
+    with pytest.raises(TypeError, match="dtype object"):
+        as_matrix(x.astype(kind).assign(v=list("abcd")))
 
 
 @pytest.mark.parametrize("name", sorted(MEASURES))

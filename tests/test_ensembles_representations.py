@@ -102,6 +102,17 @@ def test_columns_with_names_are_brought_into_the_order_of_fit(ensemble):
             fitted.transform(frames | {"a": other})
 
 
+def test_numbered_columns_in_another_order_are_refused_at_fit_and_at_transform():
+    frames = {name: frame.set_axis(range(3), axis=1) for name, frame in named_frames().items()}
+    turned = frames | {"a": frames["a"][[2, 0, 1]]}
+    fitted = ConcatPCA(2).fit(frames)
+    for call in (ConcatPCA(2).fit, fitted.transform):
+        with pytest.raises(ValueError, match="'a': its columns are numbered 0 to 2 and not in that order"):
+            call(turned)
+    fitted.transform(turned | {"a": turned["a"].sort_index(axis=1)})
+    fitted.transform(frames | {"a": frames["a"].set_axis([7, 5, 6], axis=1)})
+
+
 def test_columns_of_one_name_are_not_added_to_those_of_another():
     frames = named_frames(("pqr", "qpr"))
     for ensemble in (MeanOfLayers(), MeanOfLastFour(last=2)):

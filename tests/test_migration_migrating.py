@@ -127,6 +127,19 @@ def test_bad_arguments_are_named(arguments, message):
         migrate(OLD, NEW, **arguments)
 
 
+def test_frames_in_another_order_and_entries_that_are_no_numbers_are_named():
+    old, new = (pd.DataFrame(x, index=IDS) for x in (OLD, NEW))
+    assert migrate(old, new, map="low-rank").table.equals(migrate(OLD, NEW, map="low-rank").table)
+    with pytest.raises(ValueError, match="old and new carry the same row labels in another order"):
+        migrate(old, new[::-1])
+    broken = NEW.copy()
+    broken[321, 4] = np.inf
+    with pytest.raises(ValueError, match=r"new\[321, 4\] is inf"):
+        migrate(OLD, broken)
+    with pytest.raises(ValueError, match=r"old has shape \(400,\)"):
+        migrate(OLD[:, 0], NEW)
+
+
 def test_too_few_common_objects_are_refused():
     with pytest.raises(ValueError, match="both models have 49 objects; at least 50"):
         migrate(OLD[:49], NEW[:49], k=3)

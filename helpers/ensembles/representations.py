@@ -67,6 +67,8 @@ class Representations:
             return
         self.names, arrays = _named(data)
         check_row_labels(dict(zip(self.names, arrays, strict=True)))
+        for name, array in zip(self.names, arrays, strict=True):
+            _check_numbering(array, name)
         self.index = next((array.index for array in arrays if hasattr(array, "iloc")), None)
         self.features = {
             name: list(array.columns)
@@ -190,10 +192,22 @@ def _named(data: Any) -> tuple[list[str], list[Any]]:
     return names, arrays
 
 
+def _check_numbering(array: Any, name: str) -> None:
+    """Refuse data frames whose columns are numbered from 0 and stand in another order: these numbers are places."""
+    numbers = list(getattr(array, "columns", ())) if hasattr(array, "iloc") else []
+    whole = all(isinstance(number, (int, np.integer)) for number in numbers)
+    if whole and numbers != sorted(numbers) and sorted(numbers) == list(range(len(numbers))):
+        raise ValueError(
+            f"representation {name!r}: its columns are numbered 0 to {len(numbers) - 1} and not in that order, and "
+            f"columns without names are matched by position; sort them, as {name}.sort_index(axis=1) does, or pass an "
+            "array"
+        )
+
+
 def _readable(array: Any, name: str) -> Any:
     """``array`` itself if blocks of rows can be read from it, else as a NumPy array; checked but for its entries."""
     if not (hasattr(array, "shape") and hasattr(array, "dtype")):
-        array = np.asarray(array)
+        array = to_numpy(array)
     if len(array.shape) != 2 or 0 in array.shape:
         raise ValueError(
             f"representation {name!r} has shape {tuple(array.shape)}; (n_objects, n_features) is needed, neither of "

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.arrays import check_count, generator
+from helpers.arrays import check_count, check_row_labels, generator
 from helpers.inference._checks import check_level, choice, group_members, numbers, vector
 
 __all__ = ["Interval", "interval", "percentiles", "format_interval"]
@@ -101,6 +101,7 @@ def interval(
         return Interval(estimate, *percentiles(draws, confidence_level), confidence_level)
     if estimate is not None:
         raise ValueError("estimate is for draws (statistic=None); here the statistic of the values is the estimate")
+    check_row_labels({"values": values, "groups": groups})
     values = numbers(values, "values", (1, 2), least=2)
     sample, function, vectorized = values, statistic, None
     if groups is not None or values.ndim == 2:

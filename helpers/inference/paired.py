@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.arrays import generator
+from helpers.arrays import check_row_labels, generator
 from helpers.inference._checks import check_level, choice, group_members, vector
 from helpers.inference.intervals import ENTRIES, Interval, interval, percentiles
 
@@ -110,6 +110,7 @@ def paired(
         if overlap is not None or groups is not None:
             raise ValueError("draws come with overlap or groups; how items are drawn was settled when they were drawn")
         return _paired_draws(a, b, draws, confidence_level)
+    check_row_labels({"a": a, "b": b, "groups": groups})
     a, b = vector(a, "a", least=2), vector(b, "b", least=1)
     if len(a) != len(b):
         raise ValueError(f"a has {len(a)} values and b has {len(b)}; both must describe the same items in one order")

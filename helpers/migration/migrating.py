@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers.arrays import check_count, row_slices, unit_rows
+from helpers.arrays import check_count, check_row_labels, row_slices, to_numpy, unit_rows
 from helpers.errors import Argument, ArgumentError, OutputExistsError
 from helpers.inference import Interval, interval
 from helpers.inputs import Inputs, read
@@ -28,6 +28,7 @@ __all__ = ["Migration", "migrate", "migrate_files"]
 FITTED, VALIDATED, JUDGED, NEAR = 50_000, 2_000, 5_000, 5_000
 #: Fewer common objects than this can neither fit a map nor judge it.
 LEAST = 50
+CHECKED = 4096  # rows at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +88,19 @@ class Migration:
             f"{self.k} nearest neighbours that the new model finds (the old model's own search: {stay.overlap:.0%} "
             f"[{stay.ci_low:.0%}, {stay.ci_high:.0%}]; chance: {self.chance:.1%}), by the map {self.name!r}."
         )
+
+
+def _vectors(x: Any, name: str) -> np.ndarray:
+    """A matrix of finite numbers; a memory map stays one."""
+    x = x if isinstance(x, np.ndarray) else to_numpy(x)
+    if x.ndim != 2 or x.dtype.kind not in "biuf":
+        raise ValueError(f"{name} has shape {x.shape} and dtype {x.dtype}; a matrix (n, features) of numbers is needed")
+    for start in range(0, len(x), CHECKED):
+        wrong = np.argwhere(~np.isfinite(x[start : start + CHECKED]))
+        if len(wrong):
+            row, column = int(wrong[0, 0]) + start, int(wrong[0, 1])
+            raise ValueError(f"{name}[{row}, {column}] is {x[row, column]}; every entry must be finite")
+    return x
 
 
 def migrate(
@@ -151,7 +165,8 @@ def migrate(
         raise ValueError(f"map is {map!r}; it is 'auto' or one of {', '.join(MAPS)}")
     if not 0 < held_out <= 0.5:
         raise ValueError(f"held_out is {held_out!r}; a share between 0 and 0.5 is needed")
-    old, new = (x if isinstance(x, np.ndarray) else np.asarray(x) for x in (old, new))
+    check_row_labels({"old": old, "new": new})
+    old, new = (_vectors(x, name) for x, name in ((old, "old"), (new, "new")))
     if len(old) != len(new):
         raise ValueError(f"old has {len(old)} rows and new {len(new)}; give both of the objects that both have")
     check_count(k, "k")
