@@ -55,6 +55,10 @@ Noise on top leaves a remainder, once the best rotation of the other space is ta
 Whether two spaces are related is tested for all pairs together, at the level 5 %.
 What could go by these rules stays if the target says otherwise.
 """
+ABOVE = """
+*p* is the probability, were all scores at chance, that the best of them would lie as many standard errors above it;
+where the report says *above chance*, it goes by p of at most 0.05.
+"""
 GAINS = """
 Several ways to combine are tried at one width.
 *Concatenation + PCA* is the plain one; *QP + selection + PCA* weights each embedding by its quality less its similarity
@@ -150,7 +154,7 @@ def sections_of(report: Any) -> list[Section]:
         "redundancy": ("Which of them can go", (REDUNDANCY, words["redundancy"])),
         "quality": (
             "What each is worth",
-            (words["quality"], Shown(_plain_columns(tables["quality"].round(3))), *([points] if judged else [])),
+            (words["quality"], Shown(_plain_columns(tables["quality"].round(3))), *([ABOVE, points] if judged else [])),
         ),
         "gains": (
             "What combining them gains",
