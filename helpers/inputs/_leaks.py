@@ -211,7 +211,7 @@ def _is_nearly_monotone(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def _counts(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Which columns change by one number from each row to the next: numbers of rows, or times at regular intervals."""
-    eps = np.finfo(x.dtype if x.dtype.kind == "f" else np.float64).eps
+    eps = np.finfo(x.dtype if x.dtype == np.float16 else np.float32).eps  # texts may have been single precision before
     x, rows = x.astype(np.float64), rows.astype(np.float64)
     low, high = int(rows.argmin()), int(rows.argmax())
     step = (x[high] - x[low]) / max(rows[high] - rows[low], 1)
