@@ -21,7 +21,7 @@ from helpers.inputs import Inputs, read
 from helpers.report.decisions import Decisions, cost_table, decide, fit_chosen
 from helpers.report.defaults import FOLDS, MARGIN, N_OBJECTS, NORMALIZE, THRESHOLD
 from helpers.report.evaluation import BEST, TargetEvaluation
-from helpers.report.folder import STEPS, prepare
+from helpers.report.folder import STEPS, give_back, prepare
 from helpers.report.health import diagnose_spaces, diagnosis_in_words
 from helpers.report.keeping import Options, judge_options, options_in_words
 from helpers.report.recipes import FEWER, PLAIN
@@ -112,7 +112,8 @@ def build(
         Folder in which steps are kept, so that the same call goes on where it was stopped, and where the report is
         saved in the end; nothing is written by default.
     overwrite
-        Whether to replace a report that is in the folder.
+        Whether to replace a report that is in the folder, once the new one is finished; after a wrong call it is there
+        as it was.
     **reading
         Further arguments of :func:`helpers.inputs.read`, such as ``ids`` or ``missing``; ``pool_by`` makes one object
         of the items of each group, and ``readout="compare"`` makes an embedding of each way to do so.
@@ -154,10 +155,32 @@ def build(
     call = {name: _described(value, name) for name, value in call.items()}
     if folder is not None:
         folder = prepare(folder, call, overwrite=overwrite)
+    try:
+        report = _contents(inputs, reading, settings, folder, progress)
+    except (ValueError, TypeError, KeyError, FileNotFoundError):  # which the same call would meet again
+        if folder is not None:
+            give_back(folder)
+        raise
+    named = isinstance(inputs, (str, os.PathLike)) and str(inputs)
+    name = Path(inputs).expanduser().absolute().name if named else "embeddings"
+    about = {"made": datetime.now().isoformat(" ", timespec="minutes"), "seconds": f"{time.monotonic() - began:.0f}"}
+    about |= {key: str(value) for key, value in call.items() if value not in ("", [], None)}
+    report = Report(**report, title=f"Report on {name}", about=about)
+    return report if folder is None else _saved(report, folder, call, progress)
+
+
+def _contents(
+    inputs: Any,
+    reading: Mapping[str, Any],
+    settings: Settings,
+    folder: Path | None,
+    progress: Callable[[StepProgress], object] | None,
+) -> dict[str, Any]:
+    """What a report holds, of inputs that are read first."""
     found = _read(inputs, reading, progress)
     _check_enough(found, reading)
     check_same_model(found.representations, settings.same_model)
-    if what_to_keep and target_kind(found) is None:
+    if settings.what_to_keep and target_kind(found) is None:
         raise ValueError("what_to_keep needs a target: give labels, pairs, qrels or groups")
     widths = [x.shape[1] for x in found.representations.values()]
     step = Steps(
@@ -166,13 +189,7 @@ def build(
         expected_seconds(len(found), widths, target_kind(found), settings.folds, settings.n_objects),
         progress,
     )
-    report = _Work(found, settings, step, folder).report()
-    named = isinstance(inputs, (str, os.PathLike)) and str(inputs)
-    name = Path(inputs).expanduser().absolute().name if named else "embeddings"
-    about = {"made": datetime.now().isoformat(" ", timespec="minutes"), "seconds": f"{time.monotonic() - began:.0f}"}
-    about |= {key: str(value) for key, value in call.items() if value not in ("", [], None)}
-    report = Report(**report, title=f"Report on {name}", about=about)
-    return report if folder is None else _saved(report, folder, call, progress)
+    return _Work(found, settings, step, folder).report()
 
 
 def _check_enough(found: Inputs, reading: Mapping[str, Any]) -> None:

@@ -18,9 +18,10 @@ from helpers.errors import Argument, OutputExistsError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COMBINED", "STEPS", "finish", "prepare", "save_tables", "write_ids"]
+__all__ = ["COMBINED", "STEPS", "finish", "give_back", "prepare", "save_tables", "write_ids"]
 
 STEPS = ".steps"
+REPLACED = ".replaced"  # a finished report, until the one that replaces it is finished, too
 ABOUT = "report.json"
 COMBINED, IDS = "combined.npy", "combined.ids.txt"
 FORMAT = 1
@@ -34,7 +35,8 @@ def prepare(out: str | os.PathLike[str], call: Mapping[str, Any], *, overwrite: 
     ------
     FileExistsError
         If it is a file, or a folder with anything in it but an unfinished report of the same call, or one that came to
-        no step. With ``overwrite`` a report that is there is removed, and other files beside it stay.
+        no step. With ``overwrite`` a report that is there is replaced, and other files beside it stay. A finished one
+        is put aside until :func:`finish`.
     ValueError
         If it cannot be written to.
     """
@@ -54,8 +56,7 @@ def prepare(out: str | os.PathLike[str], call: Mapping[str, Any], *, overwrite: 
                     f"{out} is not empty, it holds {what if about else 'other files'}; name another folder, or pass ",
                     Argument("overwrite", True),
                 )
-            for name in OWN if about else ():
-                shutil.rmtree(out / name) if (out / name).is_dir() else (out / name).unlink(missing_ok=True)
+            _put_aside(out) if about and about["finished"] else _remove(out) if about else None
         (out / STEPS).mkdir(parents=True, exist_ok=True)
         _tell(out, call, finished=False)
     except FileExistsError:
@@ -69,6 +70,31 @@ def finish(out: Path, call: Mapping[str, Any], result: Mapping[str, Any] | None 
     """Mark a report as finished, with its result for programs, and remove what only an unfinished one needs."""
     _tell(out, call, finished=True, result=result)
     shutil.rmtree(out / STEPS, ignore_errors=True)
+    shutil.rmtree(out / REPLACED, ignore_errors=True)
+
+
+def give_back(out: Path) -> None:
+    """After a call that came to nothing, bring back the finished report that it was to replace, if there was one."""
+    about = _about(out)
+    if about is None or about["finished"] or not (out / REPLACED).is_dir():
+        return
+    _remove(out)
+    for path in sorted((out / REPLACED).iterdir(), key=lambda path: path.name == ABOUT):
+        path.rename(out / path.name)
+    (out / REPLACED).rmdir()
+
+
+def _put_aside(out: Path) -> None:
+    shutil.rmtree(out / REPLACED, ignore_errors=True)
+    (out / REPLACED).mkdir()
+    for name in OWN:
+        if (out / name).exists():
+            (out / name).rename(out / REPLACED / name)
+
+
+def _remove(out: Path) -> None:
+    for name in OWN:
+        shutil.rmtree(out / name) if (out / name).is_dir() else (out / name).unlink(missing_ok=True)
 
 
 def save_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
