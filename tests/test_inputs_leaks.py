@@ -185,6 +185,11 @@ def test_times_and_numbers_at_regular_intervals_are_no_features(tmp_path, read, 
     assert inputs.ignored["reason"].str.contains("counts the rows").all() and len(inputs.ignored) == 2
 
 
+def test_a_grid_of_numbers_is_an_embedding(read):
+    grid = np.arange(40.0 * 6).reshape(40, 6)
+    np.testing.assert_array_equal(read({"grid": grid, "a": NOISE["a"][:40]}).representations["grid"], grid)
+
+
 def test_a_file_that_gives_a_role_stays_an_embedding_and_everything_left_out_is_listed(tmp_path, read):
     csvs(rating=Y, group=GROUPS, text="a text")(tmp_path)
     inputs = read(tmp_path, labels="a.csv:rating", groups="b.csv:group")

@@ -53,6 +53,8 @@ def leaks_of(part: Part, rows: np.ndarray, values: Mapping[str, np.ndarray], ids
         left = [at for at in range(part.array.shape[1]) if at not in found]
         few = np.asarray(part.array[rows[sample]])
         suspects = [at for at in np.flatnonzero(test(few, sample)) if at in set(left)]
+        if role == COUNTED[0] and len(suspects) == part.array.shape[1] > 1:  # a made grid, and no table with a counter
+            suspects = [at for at in suspects if _is_equal(few[:, [at]], rows[sample])[0]]
         for start in range(0, len(suspects), AT_ONCE):
             some = suspects[start : start + AT_ONCE]
             whole = np.stack([np.asarray(part.array[:, at])[rows] for at in some], axis=1)

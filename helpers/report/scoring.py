@@ -43,8 +43,8 @@ def score_spaces(
     DataFrame
         ``score``, ``ci_low``, ``ci_high``, ``chance`` by method, ``kind``: ``"single"`` or ``"ensemble"``, and ``p``:
         one-sided, of scores at chance, the probability that the best of all methods would lie as many standard errors
-        above it. Whoever looks at all methods and goes by the best is wrong at the rate at which p is compared (single
-        step max T over resamples of the items).
+        above it. Then whatever method is picked, one at chance is taken for better at the rate at which p is compared
+        at most (single step max T over resamples of the items).
     """
     import pandas as pd
 
