@@ -177,7 +177,7 @@ RECIPES: dict[str, str] = {
     ),
     ".mtx": "save it: scipy.sparse.save_npz('x.npz', scipy.sparse.csr_matrix(scipy.io.mmread(FILE)))",
     ".arff": "save it as a table: pandas.DataFrame(scipy.io.arff.loadarff(FILE)[0]).to_parquet('x.parquet')",
-    ".psv": "a table; call it .csv, delimiters are found",
+    ".psv": "a table whose delimiters are found; save it by another name: shutil.copy(FILE, 'x.csv')",
     ".yaml": "save it as JSON: json.dump(yaml.safe_load(open(FILE)), open('x.json', 'w'))",
     ".yml": "save it as JSON: json.dump(yaml.safe_load(open(FILE)), open('x.json', 'w'))",
     **dict.fromkeys(
