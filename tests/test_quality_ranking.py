@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from helpers.quality import mean_rank_correlations, rank_correlations
+from helpers.quality import crossed_rank_correlations, mean_rank_correlations, rank_correlations
 
 
 def made(rng, relation=0.0, experiments=10):
@@ -60,3 +60,81 @@ def test_ranking_holds_its_level_without_any_relation_and_its_intervals_cover():
     assert (p <= 0.05).mean() < 0.09 and (holm.min(axis=1) <= 0.05).mean() < 0.11
     covered = np.mean([(one["ci_low"] <= 0) & (one["ci_high"] >= 0) for one in found])
     assert 0.88 < covered < 0.98
+
+
+def relatives(rng, relation=0.0, encoders=8, layers=6, data=6):
+    """Layers of encoders on data sets: encoders differ in score and, whatever that is, in quality."""
+    encoder, layer, task = (a.ravel() for a in np.meshgrid(*map(np.arange, (encoders, layers, data)), indexing="ij"))
+    of_score, of_quality = rng.normal(size=(2, encoders))
+    common = rng.normal(size=(encoders, layers))
+    score = 2 * of_score[encoder] + common[encoder, layer] + 0.5 * rng.normal(size=len(task))
+    quality = (
+        2 * of_quality[encoder]
+        + relation * common[encoder, layer]
+        + rng.normal(size=(encoders, layers))[encoder, layer]
+    )
+    about = {"data": [f"task {t}" for t in task], "encoder": [f"encoder {e}" for e in encoder]}
+    return pd.DataFrame(about | {"quality": quality, "score": score})
+
+
+def test_among_relatives_correlations_are_means_over_cells_of_what_is_compared():
+    table = relatives(np.random.default_rng(0), 1.0)
+    across = crossed_rank_correlations(table, ["quality"], clusters="encoder", n_resamples=50).loc["quality"]
+    each = [spearmanr(part["quality"], part["score"]).statistic for _, part in table.groupby("data")]
+    assert across["spearman"] == pytest.approx(np.mean(each))
+    assert across[["cells", "data", "clusters", "left_out"]].tolist() == [6, 6, 8, 0]
+    inside = crossed_rank_correlations(table, ["quality"], clusters="encoder", within=True).loc["quality"]
+    each = [spearmanr(part["quality"], part["score"]).statistic for _, part in table.groupby(["data", "encoder"])]
+    assert inside["spearman"] == pytest.approx(np.mean(each)) and inside["cells"] == 48
+    assert inside["p"] < 0.01 < across["p"]  # encoders hide what their layers show
+    alone = crossed_rank_correlations(table, ["quality"]).loc["quality"]
+    assert (
+        alone["spearman"] == across["spearman"]
+        and alone["ci_high"] - alone["ci_low"] < across["ci_high"] - across["ci_low"]
+    )
+
+
+def test_intervals_among_relatives_hold_their_level_where_those_over_data_sets_alone_do_not():
+    rng, n = np.random.default_rng(1), 150
+    alarms = np.zeros(2)
+    for _ in range(n):
+        table = relatives(rng)
+        for which, clusters in enumerate(("encoder", "")):
+            options = {"clusters": clusters, "n_resamples": 100, "rng": rng}
+            alarms[which] += crossed_rank_correlations(table, ["quality"], **options).loc["quality", "p"] <= 0.05
+    # Three standard errors of a share of 5 % in n studies.
+    assert alarms[0] / n <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
+    assert alarms[1] / n > 0.5
+
+
+def test_within_clusters_both_clusters_and_data_sets_count():
+    rng, n, alarms = np.random.default_rng(2), 150, 0
+    for _ in range(n):
+        table = relatives(rng, encoders=3)
+        found = crossed_rank_correlations(table, ["quality"], clusters="encoder", within=True)
+        alarms += found.loc["quality", "p"] <= 0.05
+    assert alarms / n <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
+
+
+def test_the_best_by_a_perfect_quality_captures_all_and_a_constant_one_nothing():
+    table = relatives(np.random.default_rng(3)).assign(same=1.0, perfect=lambda t: t["score"])
+    found = crossed_rank_correlations(table, ["perfect", "same"], clusters="encoder", n_resamples=20)
+    assert found.loc["perfect", ["spearman", "captured"]].tolist() == pytest.approx([1.0, 1.0])
+    assert found.loc["same", "spearman"] == 0 and found.loc["same", "captured"] == pytest.approx(0, abs=1e-12)
+
+
+def test_missing_qualities_are_counted_and_what_cannot_be_ranked_is_named():
+    table = relatives(np.random.default_rng(4))
+    table.loc[:4, "quality"] = np.nan
+    table["never"] = np.nan
+    found = crossed_rank_correlations(table, ["quality", "never"], clusters="encoder", n_resamples=20)
+    assert found["left_out"].tolist() == [5, len(table)] and np.isnan(found.loc["never", "p_holm"])
+    assert np.isfinite(found.loc["quality", "p_holm"])
+    with pytest.raises(KeyError, match="no column 'rankme'; its columns are data, encoder"):
+        crossed_rank_correlations(table, ["rankme"])
+    with pytest.raises(ValueError, match="within is set without clusters"):
+        crossed_rank_correlations(table, ["quality"], within=True)
+    with pytest.raises(ValueError, match="'score' is missing in 5 rows"):
+        crossed_rank_correlations(table.assign(score=table["quality"]), ["quality"])
+    with pytest.raises(ValueError, match="no cell of .* has three models"):
+        crossed_rank_correlations(table.assign(score=1.0), ["quality"])

@@ -55,7 +55,7 @@ from helpers.quality.neighbours import (
     two_nn,
 )
 from helpers.quality.others import agreement
-from helpers.quality.ranking import mean_rank_correlations, rank_correlations
+from helpers.quality.ranking import crossed_rank_correlations, mean_rank_correlations, rank_correlations
 from helpers.quality.registry import QUALITIES
 from helpers.quality.spectrum import (
     alpha_req,
@@ -84,6 +84,7 @@ __all__ = [
     "cluster_purity",
     "clustering",
     "collapsed_space",
+    "crossed_rank_correlations",
     "damaged_space",
     "diagnose",
     "distance_concentration",

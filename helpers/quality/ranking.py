@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import check_count, generator
-from helpers.metrics import average_ranks
+from helpers.metrics import average_ranks, spearman
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["mean_rank_correlations", "rank_correlations"]
+__all__ = ["crossed_rank_correlations", "mean_rank_correlations", "rank_correlations"]
 
 
 def rank_correlations(
@@ -154,6 +154,178 @@ def mean_rank_correlations(
     out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quality")
     out.insert(out.columns.get_loc("p") + 1, "p_holm", holm(out["p"]))
     return out
+
+
+def crossed_rank_correlations(
+    models: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    data: str = "data",
+    clusters: str = "",
+    within: bool = False,
+    score: str = "score",
+    confidence_level: float = 0.95,
+    n_resamples: int = 999,
+    rng: int | np.random.Generator = 0,
+) -> pd.DataFrame:
+    """How well qualities rank models that are tried on several data sets and are relatives of each other.
+
+    Twelve layers of one encoder on ten tasks are not 120 models: what holds of one of them holds of its neighbours,
+    and what holds on one task holds on the next. Intervals allow for another choice of encoders *and* of data sets.
+
+    Parameters
+    ----------
+    models : DataFrame
+        A row per model and data set, with the columns ``data``, ``clusters``, ``score`` and the qualities (larger is
+        better).
+    names
+        The columns of qualities.
+    data
+        The column of the data set.
+    clusters
+        The column of what several models share, such as their encoder. Empty: models of different data sets have
+        nothing in common, and those of one are compared with each other.
+    within
+        Whether models are compared only with those of their own cluster, as when the layer of an encoder is chosen.
+        By default all models of a data set are.
+    score
+        The column of what a model reaches with labels.
+    confidence_level
+        Level of the intervals.
+    n_resamples
+        Draws of clusters and data sets, where models of several clusters are compared.
+    rng
+        Seed or generator of the draws.
+
+    Returns
+    -------
+    DataFrame
+        A row per quality: ``spearman``, the mean over cells (data sets, or data sets × clusters with ``within``), its
+        limits ``ci_low`` and ``ci_high``, ``p`` and ``p_holm`` over the rows; ``captured``, the mean over cells of the
+        part of the way from the mean score to the best one that the first by the quality goes; how many ``cells``,
+        ``data`` and ``clusters`` there are, and how many rows had no value of the quality and were ``left_out``.
+        NaN where fewer than two data sets are left.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If a column is not there, a score is missing, ``within`` is asked without ``clusters``, or no cell has three
+        models that differ in score.
+
+    Notes
+    -----
+    Cells of fewer than three models, or in which all scores are the same, are left out; a quality that is the same for
+    all models of a cell counts 0 there. With ``within``, or without clusters, the interval is that of
+    :func:`helpers.inference.crossed_mean` (Cameron, Gelbach and Miller 2011). Else clusters and data sets are drawn
+    with replacement, both at once (Owen 2007, The pigeonhole bootstrap, Annals of Applied Statistics 1), and the
+    standard deviation of the mean over draws is taken times Student's quantile, with one degree of freedom less than
+    there are clusters, or data sets if these are fewer.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from helpers.quality import crossed_rank_correlations
+    >>> rng = np.random.default_rng(0)
+    >>> models = pd.DataFrame({"data": np.repeat(["a", "b", "c"], 12), "encoder": np.tile(list("ABC") * 4, 3)})
+    >>> models["score"] = rng.normal(size=36)
+    >>> models["good"], models["noise"] = models["score"] + 0.1 * rng.normal(size=36), rng.normal(size=36)
+    >>> found = crossed_rank_correlations(models, ["good", "noise"], clusters="encoder", n_resamples=99)
+    >>> (found["ci_low"] > 0).to_dict()
+    {'good': True, 'noise': False}
+    """
+    import pandas as pd
+
+    from helpers.inference import holm
+
+    n_resamples, rng = check_count(n_resamples, "n_resamples", least=2), generator(rng)
+    columns = [data, score, *([clusters] if clusters else []), *names]
+    if gone := [name for name in columns if name not in models]:
+        raise KeyError(f"models has no column {gone[0]!r}; its columns are {', '.join(map(str, models.columns))}")
+    if within and not clusters:
+        raise ValueError("within is set without clusters; name the column of what models are compared within")
+    if models[score].isna().any():
+        raise ValueError(f"{score!r} is missing in {models[score].isna().sum()} rows; every model needs a score")
+    rows = {}
+    for name in names:
+        known = models[models[name].notna()]
+        by = [data, clusters] if within else [data]
+        cells = {key: part for key, part in known.groupby(by) if len(part) >= 3 and part[score].nunique() > 1}
+        if not cells and len(known):
+            raise ValueError(f"no cell of {by} has three models that differ in {score!r}; {name!r} ranks nothing")
+        found = {key: float(_standard_ranks(part, score) @ _standard_ranks(part, name)) for key, part in cells.items()}
+        n_data = len({key[0] for key in found})
+        row = {"spearman": math.nan, "ci_low": math.nan, "ci_high": math.nan, "p": math.nan}
+        if n_data >= 2:
+            if within or not clusters:
+                limits = _crossed_limits(found, confidence_level)
+            else:
+                limits = _drawn_limits(cells, name, score, clusters, found, confidence_level, n_resamples, rng)
+            row |= dict(zip(row, limits, strict=True))
+        row["captured"] = (
+            float(np.mean([_captured(part, name, score) for part in cells.values()])) if cells else math.nan
+        )
+        of = pd.concat(cells.values()) if cells else known
+        row |= {"cells": len(cells), "data": n_data, "clusters": of[clusters].nunique() if clusters else len(of)}
+        rows[name] = row | {"left_out": len(models) - len(of)}
+    out = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quality")
+    corrected = pd.Series(math.nan, index=out.index)
+    tested = out["p"].notna()
+    if tested.any():
+        corrected[tested] = holm(out.loc[tested, "p"])
+    out.insert(out.columns.get_loc("p") + 1, "p_holm", corrected)
+    return out
+
+
+def _crossed_limits(found: dict[tuple, float], confidence_level: float) -> tuple[float, float, float, float]:
+    """Mean over cells, limits, and p, for another choice of data sets, and of clusters where cells have one."""
+    from helpers.inference import crossed_mean
+
+    data = [str(key[0]) for key in found]
+    runs = [str(key[1]) if len(key) > 1 else "" for key in found]
+    mean = crossed_mean(list(found.values()), data, runs, confidence_level=confidence_level)
+    return mean.difference, max(mean.low, -1.0), min(mean.high, 1.0), mean.p
+
+
+def _drawn_limits(
+    cells: dict[tuple, pd.DataFrame],
+    name: str,
+    score: str,
+    clusters: str,
+    found: dict[tuple, float],
+    confidence_level: float,
+    n_resamples: int,
+    rng: np.random.Generator,
+) -> tuple[float, float, float, float]:
+    """The same where models of several clusters share a cell: both are drawn with replacement."""
+    from scipy import stats
+
+    labels = sorted({label for part in cells.values() for label in part[clusters]}, key=str)
+    place = {label: i for i, label in enumerate(labels)}
+    counts = rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), n_resamples)
+    shares = rng.multinomial(len(cells), np.full(len(cells), 1 / len(cells)), n_resamples)
+    draws, weights = np.zeros(n_resamples), np.zeros(n_resamples)
+    for share, part in zip(shares.T, cells.values(), strict=True):
+        drawn = counts[:, [place[label] for label in part[clusters]]]
+        there = (drawn > 0).sum(axis=1) >= 3
+        x, y = part[score].to_numpy(dtype=float), part[name].to_numpy(dtype=float)
+        each = np.zeros(n_resamples)
+        each[there] = spearman(x, y, counts=drawn[there], undefined=0.0) if there.any() else 0
+        draws, weights = draws + share * there * each, weights + share * there
+    draws = draws[weights > 0] / weights[weights > 0]
+    estimate, least = float(np.mean(list(found.values()))), min(len(labels), len(cells))
+    if least < 2 or len(draws) < 2:
+        return estimate, math.nan, math.nan, math.nan
+    error = float(np.std(draws, ddof=1)) * math.sqrt(least / (least - 1))
+    reach = error * stats.t.isf((1 - confidence_level) / 2, least - 1)
+    p = float(2 * stats.t.sf(abs(estimate) / error, least - 1)) if error > 0 else float(estimate == 0)
+    return estimate, max(estimate - reach, -1.0), min(estimate + reach, 1.0), p
+
+
+def _captured(part: pd.DataFrame, name: str, score: str) -> float:
+    """Of the way from the mean score to the best, the part that the first by a quality goes; ties count their mean."""
+    scores = part[score]
+    chosen = scores[part[name] == part[name].max()].mean()
+    return float((chosen - scores.mean()) / (scores.max() - scores.mean()))
 
 
 def _experiments(models: pd.DataFrame, by: str, score: str) -> Iterator[tuple[Any, pd.DataFrame]]:

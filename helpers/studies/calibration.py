@@ -52,13 +52,10 @@ GROUP_METHODS = (
     "group-group",
     "group-item",
     "group-group, medoids",
-    "group-item, medoids",
     "GroupFace",
     "Group Loss",
     "momentum grouping",
-    "… random start",
     "… no momentum",
-    "… never regrouped",
     "… no teacher",
     "… not normalised",
 )
@@ -68,7 +65,7 @@ SIGNS = {"larger": lambda v: v, "smaller": lambda v: -v, "near 1": lambda v: -ab
 
 
 def label_free_values(
-    models: Mapping[str, Any], names: Sequence[str] = LABEL_FREE, *, n_objects: int = 800, rng: int = 0
+    models: Mapping[str, Any], names: Sequence[str] = LABEL_FREE, *, n_objects: int = 500, rng: int = 0
 ) -> pd.DataFrame:
     """Label-free qualities of several models of the same objects, turned so that larger counts as better.
 
@@ -147,7 +144,7 @@ def layer_rows(
     tasks: Sequence[str] = (),
     *,
     scores: pd.DataFrame | None = None,
-    n_objects: int = 800,
+    n_objects: int = 500,
     max_length: int = 128,
     dtype: str | None = None,
     size: int | None = None,
@@ -224,7 +221,7 @@ def classical_rows(
     *,
     widths: Sequence[int] = WIDTHS,
     names: Sequence[str] | None = None,
-    n_objects: int = 800,
+    n_objects: int = 500,
     size: int | None = None,
     rng: int = 0,
 ) -> pd.DataFrame:
@@ -276,7 +273,7 @@ def classical_rows(
 
 
 def client_rows(
-    experiment: int, sweep: str = "coles_recorded", *, classifier: str = "logistic", n_objects: int = 800, rng: int = 0
+    experiment: int, sweep: str = "coles", *, classifier: str = "logistic", n_objects: int = 500, rng: int = 0
 ) -> pd.DataFrame:
     """The models of one experiment of a sweep: qualities of training clients, accuracy on test clients.
 
@@ -320,8 +317,8 @@ def group_rows(
     source: str = "omniglot_small",
     *,
     methods: Sequence[str] = GROUP_METHODS,
-    steps: int = 150,
-    n_objects: int = 800,
+    steps: int = 100,
+    n_objects: int = 500,
     drawn: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Encoders of drawings on one division: qualities of the items held out, and how well they find their alphabet.
