@@ -7,7 +7,6 @@ import pytest
 from scipy.stats import spearmanr
 
 from helpers.book.data import table
-from helpers.inference import judge
 from helpers.studies import calibration_page as page
 
 matplotlib.use("Agg")
@@ -97,10 +96,11 @@ def test_studies_of_few_models_scatter_and_the_best_of_many_numbers_is_high_by_c
 
 
 def test_claims_are_judged_on_all_texts_and_the_absent_one_is_not_testable(found):
-    judged = judge(page.CLAIMS, page.calibration_findings(found.assign(quality=found["quality"])), transfer=True)
+    judged = page.calibration_judged(found)
     assert judged.loc["flows", "verdict"] == "not testable here" and "eight embedders" in judged.loc["flows", "note"]
     rows = found[found["family"] == page.TOGETHER].set_index("quality")
     assert judged.loc["hubness", "estimate"] == rows.loc["hubness", "spearman"]
+    assert judged.index[~judged["transfer"]].tolist() == ["flows"]
     assert set(judged["verdict"]) <= {"reproduced", "not reproduced", "not testable here"}
 
 

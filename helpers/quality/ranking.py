@@ -193,7 +193,7 @@ def crossed_rank_correlations(
     confidence_level
         Level of the intervals.
     n_resamples
-        Draws of clusters and data sets, where models of several clusters are compared.
+        Draws of clusters, where models of several clusters are compared.
     rng
         Seed or generator of the draws.
 
@@ -216,10 +216,9 @@ def crossed_rank_correlations(
     -----
     Cells of fewer than three models, or in which all scores are the same, are left out; a quality that is the same for
     all models of a cell counts 0 there. With ``within``, or without clusters, the interval is that of
-    :func:`helpers.inference.crossed_mean` (Cameron, Gelbach and Miller 2011). Else clusters and data sets are drawn
-    with replacement, both at once (Owen 2007, The pigeonhole bootstrap, Annals of Applied Statistics 1), and the
-    standard deviation of the mean over draws is taken times Student's quantile, with one degree of freedom less than
-    there are clusters, or data sets if these are fewer.
+    :func:`helpers.inference.crossed_mean` (Cameron, Gelbach and Miller 2011). Else clusters are drawn with replacement,
+    all data sets with the same draws; to the variance of the mean over draws that over data sets is added, which counts
+    the noise of single cells twice, and limits are Student's with the degrees of freedom of Satterthwaite.
 
     Examples
     --------
@@ -296,28 +295,33 @@ def _drawn_limits(
     n_resamples: int,
     rng: np.random.Generator,
 ) -> tuple[float, float, float, float]:
-    """The same where models of several clusters share a cell: both are drawn with replacement."""
+    """The same where models of several clusters share a cell, so that clusters are drawn with replacement."""
     from scipy import stats
 
     labels = sorted({label for part in cells.values() for label in part[clusters]}, key=str)
     place = {label: i for i, label in enumerate(labels)}
     counts = rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), n_resamples)
-    shares = rng.multinomial(len(cells), np.full(len(cells), 1 / len(cells)), n_resamples)
-    draws, weights = np.zeros(n_resamples), np.zeros(n_resamples)
-    for share, part in zip(shares.T, cells.values(), strict=True):
+    total, known = np.zeros(n_resamples), np.zeros(n_resamples)
+    for part in cells.values():
         drawn = counts[:, [place[label] for label in part[clusters]]]
         there = (drawn > 0).sum(axis=1) >= 3
         x, y = part[score].to_numpy(dtype=float), part[name].to_numpy(dtype=float)
-        each = np.zeros(n_resamples)
-        each[there] = spearman(x, y, counts=drawn[there], undefined=0.0) if there.any() else 0
-        draws, weights = draws + share * there * each, weights + share * there
-    draws = draws[weights > 0] / weights[weights > 0]
-    estimate, least = float(np.mean(list(found.values()))), min(len(labels), len(cells))
-    if least < 2 or len(draws) < 2:
+        if there.any():
+            total[there] += spearman(x, y, counts=drawn[there], undefined=0.0)
+            known += there
+    draws, values = total[known > 0] / known[known > 0], np.array(list(found.values()))
+    estimate, n_clusters, n_data = float(values.mean()), len(labels), len(cells)
+    if n_clusters < 2 or len(draws) < 2:
         return estimate, math.nan, math.nan, math.nan
-    error = float(np.std(draws, ddof=1)) * math.sqrt(least / (least - 1))
-    reach = error * stats.t.isf((1 - confidence_level) / 2, least - 1)
-    p = float(2 * stats.t.sf(abs(estimate) / error, least - 1)) if error > 0 else float(estimate == 0)
+    by_clusters = float(np.var(draws, ddof=1)) * n_clusters / (n_clusters - 1)
+    by_data = float(np.var(values, ddof=1)) / n_data
+    variance = by_clusters + by_data
+    if variance == 0:
+        return estimate, estimate, estimate, float(estimate == 0)
+    freedom = variance**2 / (by_clusters**2 / (n_clusters - 1) + by_data**2 / (n_data - 1))
+    error = math.sqrt(variance)
+    reach = error * stats.t.isf((1 - confidence_level) / 2, freedom)
+    p = float(2 * stats.t.sf(abs(estimate) / error, freedom))
     return estimate, max(estimate - reach, -1.0), min(estimate + reach, 1.0), p
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from helpers.arrays import check_count, generator
 from helpers.book.style import INK
-from helpers.inference import Claim, Finding, absent, format_interval, interval
+from helpers.inference import Claim, Finding, absent, format_interval, interval, judge
 from helpers.metrics import spearman
 from helpers.quality import crossed_rank_correlations
 from helpers.studies.calibration import LABEL_FREE
@@ -34,6 +34,7 @@ __all__ = [
     "calibrate_families",
     "calibration_facts",
     "calibration_findings",
+    "calibration_judged",
     "calibration_table",
     "display_name",
     "chosen_elsewhere",
@@ -341,7 +342,7 @@ def table_families(models: pd.DataFrame) -> pd.DataFrame:
                 "rows": len(part),
                 "compared": compared,
                 "models share": shared,
-                "encoders": part["encoder"].nunique() if design else part["model"].nunique(),
+                "encoders": part["encoder"].nunique() if design else _count(part),
             }
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -468,6 +469,24 @@ def calibration_findings(found: pd.DataFrame) -> dict[str, Finding]:
         n = int(min(row["data"], row["clusters"]))
         out[key] = Finding(row["spearman"], row["ci_low"], row["ci_high"], n, "data sets", row["p"], row["p"])
     return out
+
+
+def calibration_judged(found: pd.DataFrame) -> pd.DataFrame:
+    """The claims, judged: whether those on models of another kind transfer to texts, and the one on texts itself.
+
+    Parameters
+    ----------
+    found
+        Table of :func:`calibrate_families`.
+    """
+    import pandas as pd
+
+    findings, parts = calibration_findings(found), []
+    for own in (True, False):
+        claims = {key: claim for key, claim in CLAIMS.items() if (key == "flows") == own}
+        options = {"transfer": not own, "on": "" if own else "models of texts"}
+        parts.append(judge(claims, {key: findings[key] for key in claims}, **options))
+    return pd.concat(parts)
 
 
 def calibration_facts(
