@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 TOGETHER = "all texts"
-"""Models of texts of all families, on the same data sets."""
+"""Models of texts of all families, side by side on each data set."""
 
 DESIGNS: dict[str, dict[str, Any]] = {
     "pocket layers": {"clusters": "encoder", "within": True},
@@ -65,7 +65,7 @@ KNOWN = {"depth": "number of the layer", "wide": "width of the vectors"}
 PUBLISHED_FEW = {"models": 8, "rho": 0.9}
 """A published ranking over few models: Jiang et al. (2026), by their abstract."""
 
-_ACROSS = "mean rank correlation with the score, all models of texts"
+_ACROSS = "mean rank correlation with the score, layers of an encoder"
 CLAIMS = {
     "rankme": Claim(
         "RankMe ranks models", _ACROSS, source="garrido2023rankme", models="self-supervised image encoders", spec="+.2f"
@@ -86,7 +86,7 @@ CLAIMS = {
     ),
     "lidar": Claim(
         "LiDAR ranks models",
-        "mean rank correlation with the score, all models of texts, on stand-ins for views",
+        "mean rank correlation with the score, layers of an encoder, on stand-ins for views",
         source="thilak2024lidar",
         models="self-supervised image encoders",
         spec="+.2f",
@@ -111,8 +111,8 @@ CLAIMS = {
 """What is published of label-free numbers as rankings of models."""
 
 
-def all_models(recorded: pd.DataFrame, clients: pd.DataFrame) -> pd.DataFrame:
-    """All models with their qualities and scores: the recorded ones, and those of clients that Part III recorded.
+def all_models(recorded: pd.DataFrame, clients: pd.DataFrame, live: pd.DataFrame | None = None) -> pd.DataFrame:
+    """All models with their qualities and scores: recorded ones, those of clients that Part III recorded, live ones.
 
     Parameters
     ----------
@@ -120,6 +120,9 @@ def all_models(recorded: pd.DataFrame, clients: pd.DataFrame) -> pd.DataFrame:
         Table ``results/quality_models.csv``.
     clients
         Table ``results/clients_unlabelled_models.csv``; qualities that it lacks are NaN there.
+    live
+        Layers of pocket encoders as :func:`helpers.studies.calibration.layer_rows` gives them; they take the place of
+        recorded rows of the same encoder and data set.
 
     Returns
     -------
@@ -140,8 +143,9 @@ def all_models(recorded: pd.DataFrame, clients: pd.DataFrame) -> pd.DataFrame:
         scored="recorded",
     )
     part["model"] = part["encoder"]
-    models = pd.concat([recorded, part], ignore_index=True)
-    return models.assign(depth=models["layer"], wide=models["width"])
+    parts = [recorded, part] if live is None else [live.assign(family="pocket layers"), recorded, part]
+    models = pd.concat(parts, ignore_index=True).drop_duplicates(["family", "encoder", "data", "model"])
+    return models.reset_index(drop=True).assign(depth=lambda t: t["layer"], wide=lambda t: t["width"])
 
 
 def calibrate_families(
@@ -451,15 +455,16 @@ def figure_few(few: pd.DataFrame, chance: pd.DataFrame, name: str = "rankme") ->
 # Facts and claims
 
 
-def calibration_findings(found: pd.DataFrame) -> dict[str, Finding]:
-    """What all models of texts say of :data:`CLAIMS`, for :func:`helpers.inference.judge`.
+def calibration_findings(found: pd.DataFrame) -> tuple[dict[str, Finding], str]:
+    """What layers of text encoders say of :data:`CLAIMS`, for :func:`helpers.inference.judge`, and of which family.
 
     Parameters
     ----------
     found
-        Table of :func:`calibrate_families`.
+        Table of :func:`calibrate_families`; real layers speak if they are there, else pocket layers.
     """
-    rows = found[found["family"] == TOGETHER].set_index("quality")
+    family = "real layers" if "real layers" in set(found["family"]) else "pocket layers"
+    rows = found[found["family"] == family].set_index("quality")
     out = {}
     for key in CLAIMS:
         if key == "flows":
@@ -467,8 +472,9 @@ def calibration_findings(found: pd.DataFrame) -> dict[str, Finding]:
             continue
         row = rows.loc[key]
         n = int(min(row["data"], row["clusters"]))
-        out[key] = Finding(row["spearman"], row["ci_low"], row["ci_high"], n, "data sets", row["p"], row["p"])
-    return out
+        units = "encoders" if row["clusters"] < row["data"] else "data sets"
+        out[key] = Finding(row["spearman"], row["ci_low"], row["ci_high"], n, units, row["p"], row["p"])
+    return out, family
 
 
 def calibration_judged(found: pd.DataFrame) -> pd.DataFrame:
@@ -481,10 +487,10 @@ def calibration_judged(found: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    findings, parts = calibration_findings(found), []
+    (findings, family), parts = calibration_findings(found), []
     for own in (True, False):
         claims = {key: claim for key, claim in CLAIMS.items() if (key == "flows") == own}
-        options = {"transfer": not own, "on": "" if own else "models of texts"}
+        options = {"transfer": not own, "on": "" if own else family}
         parts.append(judge(claims, {key: findings[key] for key in claims}, **options))
     return pd.concat(parts)
 
@@ -543,12 +549,9 @@ def calibration_facts(
 
 
 def _family(models: pd.DataFrame, family: str) -> pd.DataFrame:
-    """The rows of a family; of all texts those on data sets that several families have."""
-    if family != TOGETHER:
-        return models[models["family"] == family]
-    texts = models[models["family"].isin(["pocket layers", "real layers", "classical"])]
-    several = texts.groupby("data")["family"].transform("nunique") > 1
-    return texts[several]
+    """The rows of a family."""
+    texts = ["pocket layers", "real layers", "classical"]
+    return models[models["family"].isin(texts if family == TOGETHER else [family])]
 
 
 def _count(part: pd.DataFrame) -> int:
