@@ -120,6 +120,7 @@ def test_the_best_by_a_perfect_quality_captures_all_and_a_constant_one_nothing()
     table = relatives(np.random.default_rng(3)).assign(same=1.0, perfect=lambda t: t["score"])
     found = crossed_rank_correlations(table, ["perfect", "same"], clusters="encoder", n_resamples=20)
     assert found.loc["perfect", ["spearman", "captured"]].tolist() == pytest.approx([1.0, 1.0])
+    # The mean of all scores less itself, up to rounding.
     assert found.loc["same", "spearman"] == 0 and found.loc["same", "captured"] == pytest.approx(0, abs=1e-12)
 
 

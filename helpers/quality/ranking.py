@@ -168,7 +168,7 @@ def crossed_rank_correlations(
     n_resamples: int = 999,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
-    """How well qualities rank models that are tried on several data sets and are relatives of each other.
+    """How well qualities rank models that share encoders and are tried on the same data sets.
 
     Twelve layers of one encoder on ten tasks are not 120 models: what holds of one of them holds of its neighbours,
     and what holds on one task holds on the next. Intervals allow for another choice of encoders *and* of data sets.
