@@ -95,7 +95,7 @@ def test_among_relatives_correlations_are_means_over_cells_of_what_is_compared()
 
 
 def test_intervals_among_relatives_hold_their_level_where_those_over_data_sets_alone_do_not():
-    rng, n = np.random.default_rng(1), 150
+    rng, n = np.random.default_rng(1), 60
     alarms = np.zeros(2)
     for _ in range(n):
         table = relatives(rng)
@@ -108,7 +108,7 @@ def test_intervals_among_relatives_hold_their_level_where_those_over_data_sets_a
 
 
 def test_within_clusters_both_clusters_and_data_sets_count():
-    rng, n, alarms = np.random.default_rng(2), 150, 0
+    rng, n, alarms = np.random.default_rng(2), 60, 0
     for _ in range(n):
         table = relatives(rng, encoders=3)
         found = crossed_rank_correlations(table, ["quality"], clusters="encoder", within=True)
