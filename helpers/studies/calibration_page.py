@@ -117,7 +117,7 @@ def all_models(recorded: pd.DataFrame, clients: pd.DataFrame, live: pd.DataFrame
     Parameters
     ----------
     recorded
-        Table ``results/quality_models.csv``.
+        The recorded table ``results/quality_models.csv``.
     clients
         Table ``results/clients_unlabelled_models.csv``; qualities that it lacks are NaN there.
     live
@@ -192,7 +192,7 @@ def told_beyond(models: pd.DataFrame, names: Sequence[str] = LABEL_FREE, known: 
     models
         Rows as :func:`all_models` gives them; of these the layers of encoders.
     names
-        Qualities.
+        The columns of qualities.
     known
         The column that is held fixed.
 
