@@ -126,3 +126,15 @@ def test_the_recorded_table_has_models_enough_and_live_rows_take_the_place_of_th
     layer = tables[0].iloc[:1].assign(encoder="bert", data="one", model="bert, layer 3", layer=3)
     both = page.all_models(layer.assign(family="pocket layers", score=0.1), tables[1], live=layer.assign(score=0.9))
     assert both.loc[both["family"] == "pocket layers", "score"].tolist() == [0.9]
+
+
+def test_what_the_page_cannot_do_is_refused_by_name():
+    least = {"n_objects": 50, "n_resamples": 2, "n_draws": 2}
+    page.check_calibration_choices(["bert", "simcse"], [], **least)
+    with pytest.raises(ValueError, match="encoders is 1; it must be at least 2"):
+        page.check_calibration_choices(["bert", "bert"], [], **least)
+    with pytest.raises(ValueError, match="tasks is 1; it must be at least 2"):
+        page.check_calibration_choices(["bert", "simcse"], ["one"], **least)
+    for name, value in least.items():
+        with pytest.raises(ValueError, match=f"{name} is {value - 1}; it must be at least {value}"):
+            page.check_calibration_choices(["bert", "simcse"], [], **least | {name: value - 1})

@@ -37,6 +37,7 @@ __all__ = [
     "calibration_judged",
     "calibration_table",
     "display_name",
+    "check_calibration_choices",
     "chosen_elsewhere",
     "figure_calibration",
     "figure_few",
@@ -146,6 +147,31 @@ def all_models(recorded: pd.DataFrame, clients: pd.DataFrame, live: pd.DataFrame
     parts = [recorded, part] if live is None else [live.assign(family="pocket layers"), recorded, part]
     models = pd.concat(parts, ignore_index=True).drop_duplicates(["family", "encoder", "data", "model"])
     return models.reset_index(drop=True).assign(depth=lambda t: t["layer"], wide=lambda t: t["width"])
+
+
+def check_calibration_choices(
+    encoders: Sequence[str], tasks: Sequence[str], *, n_objects: int, n_resamples: int, n_draws: int
+) -> None:
+    """Refuse what the page could not do: intervals for other encoders and data sets take two of each.
+
+    Parameters
+    ----------
+    encoders, tasks
+        Names, at least two of each; no tasks are all.
+    n_objects, n_resamples, n_draws
+        Objects, at least 50, draws of encoders, at least 2, and studies of few models, at least 2.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is out of range.
+    """
+    check_count(len(set(encoders)), "encoders", least=2)
+    if tasks:
+        check_count(len(set(tasks)), "tasks", least=2)
+    check_count(n_objects, "n_objects", least=50)
+    check_count(n_resamples, "n_resamples", least=2)
+    check_count(n_draws, "n_draws", least=2)
 
 
 def calibrate_families(
