@@ -122,7 +122,7 @@ def test_the_book_is_printed_with_its_solutions_in_an_appendix(book):
         tab.call("Emulation.setEmulatedMedia", media="print")
         tab.open((book / "_build" / "print-appendix" / "index.html").as_uri())
         text = tab.run("document.querySelector('article').innerText")
-        titles = tab.run("[...document.querySelectorAll('article h1')].map((one) => one.innerText)")
+        titles = tab.run("[...document.querySelectorAll('article h2')].map((one) => one.innerText)")
     assert sum("Solutions: Means of numbers" in title for title in titles) == 1
     assert text.count("The secret answer: 3.5.") == 1
     assert "Fig. 1.1" in text and "Exercise 1.1 (Twice as many)" in text
