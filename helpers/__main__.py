@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EXECUTED = (ROOT or Path()) / "_build" / "executed"
 #: Commands that need no checkout; their options are those of library functions.
-EVERYWHERE = ("apply", "migrate", "report")
+EVERYWHERE = ("apply", "drift", "migrate", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,9 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if args.command in EVERYWHERE:
             from helpers.migration import command as migration
+            from helpers.quality import drift_command
             from helpers.report import command
 
             calls = {"apply": command.run_apply, "migrate": migration.run_migrate, "report": command.run_report}
+            calls["drift"] = drift_command.run_drift
             return calls[args.command](args)
         if ROOT is None:
             raise ValueError(
@@ -118,7 +120,19 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     new.add_argument("--title", default="", help="title of the page (default: made from the name)")
     new.add_argument("--part", default="", help="beginning of the caption of its part (default: the last part)")
 
+    named = {"run": run, "sweep": sweep, "build": build}
+    return parser, named | editions | _add_everywhere(commands, called)
+
+
+def _add_everywhere(commands: argparse._SubParsersAction, called: str) -> dict[str, argparse.ArgumentParser]:
+    """Commands that need no checkout; their options are only read if one of them is called."""
     apply = commands.add_parser("apply", help="combine new rows of embeddings by a saved ensemble, or map them")
+    drift = commands.add_parser(
+        "drift",
+        help="which objects moved between two versions of an embedding",
+        description="Compare two versions of an embedding of the same objects: which objects moved beyond what second "
+        "runs of the old model, or all objects, did; how much of search stayed; what a map from old to new keeps.",
+    )
     migrate = commands.add_parser(
         "migrate",
         help="bring a corpus to a new embedding model without embedding it again",
@@ -134,13 +148,14 @@ def _parser(called: str) -> tuple[argparse.ArgumentParser, dict[str, argparse.Ar
     )
     if called in EVERYWHERE:  # a second of imports, which the other commands are spared
         from helpers.migration.command import add_migrate_options
+        from helpers.quality.drift_command import add_drift_options
         from helpers.report.command import add_apply_options, add_report_options
 
+        add_drift_options(drift)
         add_migrate_options(migrate)
         add_apply_options(apply)
         add_report_options(report)
-    named = {"run": run, "sweep": sweep, "build": build, "apply": apply, "migrate": migrate, "report": report}
-    return parser, named | editions
+    return {"apply": apply, "drift": drift, "migrate": migrate, "report": report}
 
 
 def _add_unusual(commands: argparse._SubParsersAction) -> None:

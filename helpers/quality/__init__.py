@@ -24,6 +24,9 @@ Each is a function of arrays; :data:`QUALITIES` knows them by name, with what th
 ``words``         vectors of words: relatedness, analogies, categories, intruders
 ``sentences``     alignment beside uniformity, and sentences with two words exchanged
 ``ranking``       how well they rank models, where labels are there to check
+``versions``      two versions of a space: which objects moved
+``search``        search judged on a sample of queries
+``pictures``      pictures that say how far to believe them
 ================  ======================================================================================================
 """
 
@@ -55,8 +58,10 @@ from helpers.quality.neighbours import (
     two_nn,
 )
 from helpers.quality.others import agreement
+from helpers.quality.pictures import PICTURES, Picture, draw_picture, judge_picture, picture
 from helpers.quality.ranking import crossed_rank_correlations, mean_rank_correlations, rank_correlations
 from helpers.quality.registry import QUALITIES
+from helpers.quality.search import SearchQuality, qrels_from_answers, search_quality
 from helpers.quality.spectrum import (
     alpha_req,
     isoscore,
@@ -68,14 +73,19 @@ from helpers.quality.spectrum import (
     stable_rank,
 )
 from helpers.quality.table import collapsed_space, quality
+from helpers.quality.versions import Drift, drift
 from helpers.quality.views import alignment, dropout_views, lidar
 
 __all__ = [
     "DAMAGES",
     "FINDINGS",
+    "PICTURES",
     "QUALITIES",
     "Diagnosis",
+    "Drift",
+    "Picture",
     "Quality",
+    "SearchQuality",
     "adjusted_rand_index",
     "agreement",
     "alignment",
@@ -88,12 +98,15 @@ __all__ = [
     "damaged_space",
     "diagnose",
     "distance_concentration",
+    "draw_picture",
+    "drift",
     "dropout_views",
     "duplicate_share",
     "equal_groups",
     "healthy_space",
     "hubness",
     "isoscore",
+    "judge_picture",
     "knn_accuracy",
     "knn_connectivity",
     "leverage",
@@ -107,13 +120,16 @@ __all__ = [
     "outlyingness",
     "participation_ratio",
     "persistence_h0",
+    "picture",
     "probe_accuracy",
     "pseudo_condition_number",
+    "qrels_from_answers",
     "quality",
     "rand_index",
     "rank_correlations",
     "rankme",
     "rogue_share",
+    "search_quality",
     "self_clustering",
     "silhouette",
     "stable_rank",
