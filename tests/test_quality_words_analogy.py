@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from tolerance import inner
 
-from helpers.quality.words import ANALOGY_METHODS, WordVectors, analogies
+from helpers.quality.words import ANALOGY_METHODS, WordVectors, analogies, analogy_answers
 from helpers.quality.words import analogy as module
 
 N = 60
@@ -49,8 +49,9 @@ def test_answers_are_those_of_a_loop_by_every_method_and_way(monkeypatch, entrie
     expected = {(m, e): by_hand(questions, m, e) for m in ANALOGY_METHODS for e in (True, False)}
     # some questions are given the answers of some method, so that shares are not all zero
     questions["d"] = [list(expected.values())[i % 8][i] for i in range(len(questions))]
-    table = analogies(VECTORS, questions)
+    table, told = analogies(VECTORS, questions), analogy_answers(VECTORS, questions)
     for (method, excluded), answers in expected.items():
+        assert told[method if excluded else f"{method}, nothing excluded"].tolist() == answers.tolist()
         row = table.loc[("all", method, excluded)]
         assert row["accuracy"] == np.mean(answers == questions["d"])
         own = [answer in (q.a, q.b, q.c) for answer, q in zip(answers, questions.itertuples(), strict=True)]
@@ -78,6 +79,8 @@ def test_categories_add_up_to_all_and_unknown_words_count_as_wrong():
     assert (whole["questions"], whole["covered"], whole["coverage"]) == (50, 48, 0.96)
     assert parts["questions"].sum() == 50 and parts["covered"].sum() == 48
     assert table.attrs["unknown"] == ["yak", "zebra"]
+    told = analogy_answers(VECTORS, questions, methods="3CosAdd", exclude=True)["3CosAdd"]
+    assert told[:2].tolist() == [None, None] and (told[2:] == questions["d"][2:]).all()
 
 
 def test_candidates_are_the_first_words_and_those_of_the_questions():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tolerance import of_a_share
 
-from helpers.quality.words import WordVectors, intrusion, intrusion_questions
+from helpers.quality.words import WordVectors, intrusion, intrusion_questions, pick_intruders
 
 RNG = np.random.default_rng(0)
 WORDS = [f"w{i}" for i in range(400)]
@@ -41,7 +41,9 @@ def test_words_that_the_judge_does_not_know_are_counted():
 
 
 def test_the_pick_is_the_word_with_the_least_sum_of_cosines():
-    found = intrusion(SPACE, OTHER, n_questions=5).attrs["questions"]
+    found = pick_intruders(intrusion_questions(SPACE, n_questions=60), OTHER)
+    share = intrusion(SPACE, OTHER, n_questions=60)["found"].iloc[0]
+    assert share == (found["pick"] == found["intruder"]).mean()
     for row in found.itertuples():
         words = [row.target, row.near, row.next, row.intruder]
         unit = OTHER.unit[OTHER.rows(words)]
@@ -60,3 +62,9 @@ def test_targets_without_a_vector_are_named():
 def test_ranks_that_do_not_rise_or_go_too_far_are_refused(ranks, said):
     with pytest.raises(ValueError, match=said):
         intrusion_questions(SPACE, ranks=ranks)
+
+
+def test_a_judge_that_lacks_a_word_of_a_question_is_told_which():
+    questions = intrusion_questions(SPACE, targets=["w399"])
+    with pytest.raises(ValueError, match="row 0: the judge does not know 'w399'"):
+        pick_intruders(questions, OTHER.first(399))

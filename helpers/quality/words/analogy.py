@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import check_count, check_number
-from helpers.quality.words._shares import share_interval
 from helpers.quality.words.sets import as_questions
+from helpers.quality.words.shared_members import share_interval
 from helpers.quality.words.vectors import WordVectors, as_word_vectors
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ANALOGY_METHODS", "analogies"]
+__all__ = ["ANALOGY_METHODS", "analogies", "analogy_answers"]
 
 ANALOGY_METHODS = {
     "3CosAdd": "cosine with c, plus that with b, less that with a",
@@ -102,20 +102,10 @@ def analogies(
     """
     import pandas as pd
 
-    methods = [methods] if isinstance(methods, str) else list(methods)
-    if odd := [method for method in methods if method not in ANALOGY_METHODS]:
-        raise ValueError(f"methods has {odd[0]!r}; the methods are {', '.join(ANALOGY_METHODS)}")
-    ways = [exclude] if isinstance(exclude, bool) else [bool(way) for way in exclude]
-    if not methods or not ways:
-        raise ValueError("methods and exclude must each name at least one way")
-    check_number(epsilon, "epsilon", lambda e: 0 < e < np.inf, "a number above 0")
     check_number(confidence_level, "confidence_level", lambda level: 0 < level < 1, "a number between 0 and 1")
+    methods, ways = _checked(methods, exclude, epsilon)
     vectors, questions = as_word_vectors(vectors), as_questions(questions)
-    ids = np.stack([vectors.rows(questions[column]) for column in "abcd"], axis=1)
-    known = (ids >= 0).all(axis=1)
-    lost = sorted({w for i, column in enumerate("abcd") for w in questions[column][ids[:, i] < 0]})
-    if not known.any():
-        raise ValueError(f"questions: none of {len(ids)} has four known words; unknown are {', '.join(lost[:5])} …")
+    ids, known, lost = _covered(vectors, questions)
     candidates = _candidates(vectors, ids[known], n_candidates)
     answers = _answers(vectors, ids, known, candidates, questions["category"], methods, ways, epsilon)
     parts = {"all": np.ones(len(ids), bool)}
@@ -129,6 +119,74 @@ def analogies(
     table.index = pd.MultiIndex.from_tuples(table.index, names=["category", "method", "excluded"])
     table.attrs |= {"unknown": lost, "candidates": len(candidates), "vectors": vectors.name}
     return table
+
+
+def analogy_answers(
+    vectors: Any,
+    questions: Any,
+    *,
+    methods: str | Sequence[str] = tuple(ANALOGY_METHODS),
+    exclude: bool | Sequence[bool] = (True, False),
+    n_candidates: int | None = None,
+    epsilon: float = 1e-3,
+) -> pd.DataFrame:
+    """The word that each method answers to each analogy, of which :func:`analogies` gives the shares that are right.
+
+    Parameters
+    ----------
+    vectors, questions, methods, exclude, n_candidates, epsilon
+        Same meaning as in :func:`analogies`.
+
+    Returns
+    -------
+    DataFrame
+        The questions, in their order, and behind ``category``, ``a``, ``b``, ``c``, ``d`` a column for each method,
+        called ``"3CosAdd"`` where the question's words are excluded and ``"3CosAdd, nothing excluded"`` where not; None
+        where a word of the question has no vector.
+
+    Raises
+    ------
+    TypeError, ValueError
+        In the same cases as :func:`analogies`.
+
+    Examples
+    --------
+    >>> from helpers.quality.words import analogy_answers
+    >>> vectors = {"man": [1, 0, 0.1], "woman": [1, 1, 0.1], "king": [0.3, 0, 1], "queen": [0.3, 1, 1]}
+    >>> analogy_answers(vectors, [("man", "woman", "king", "queen")], methods="only c").iloc[0, 5:].tolist()
+    ['queen', 'king']
+    """
+    methods, ways = _checked(methods, exclude, epsilon)
+    vectors, questions = as_word_vectors(vectors), as_questions(questions)
+    ids, known, _ = _covered(vectors, questions)
+    candidates = _candidates(vectors, ids[known], n_candidates)
+    found = _answers(vectors, ids, known, candidates, questions["category"], methods, ways, epsilon)
+    for (method, excluded), rows in found.items():
+        name = method if excluded else f"{method}, nothing excluded"
+        questions[name] = [vectors.words[row] if row >= 0 else None for row in rows]
+    return questions
+
+
+def _checked(methods: Any, exclude: Any, epsilon: float) -> tuple[list[str], list[bool]]:
+    """Methods and ways as lists."""
+    methods = [methods] if isinstance(methods, str) else list(methods)
+    if odd := [method for method in methods if method not in ANALOGY_METHODS]:
+        raise ValueError(f"methods has {odd[0]!r}; the methods are {', '.join(ANALOGY_METHODS)}")
+    ways = [exclude] if isinstance(exclude, bool) else [bool(way) for way in exclude]
+    if not methods or not ways:
+        raise ValueError("methods and exclude must each name at least one way")
+    check_number(epsilon, "epsilon", lambda e: 0 < e < np.inf, "a number above 0")
+    return methods, ways
+
+
+def _covered(vectors: WordVectors, questions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Rows of the words of each question, which questions have four, and the words that have none."""
+    ids = np.stack([vectors.rows(questions[column]) for column in "abcd"], axis=1)
+    known = (ids >= 0).all(axis=1)
+    lost = sorted({w for i, column in enumerate("abcd") for w in questions[column][ids[:, i] < 0]})
+    if not known.any():
+        raise ValueError(f"questions: none of {len(ids)} has four known words; unknown are {', '.join(lost[:5])} …")
+    return ids, known, lost
 
 
 def _candidates(vectors: WordVectors, ids: np.ndarray, n_candidates: int | None) -> np.ndarray:

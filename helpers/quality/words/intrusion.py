@@ -13,7 +13,7 @@ from helpers.quality.words.vectors import as_word_vectors
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["OPTIONS", "intrusion", "intrusion_questions"]
+__all__ = ["OPTIONS", "intrusion", "intrusion_questions", "pick_intruders"]
 
 OPTIONS = ("near", "next", "intruder")
 """Columns of a question beside its target: two near neighbours, and the word that does not belong."""
@@ -112,6 +112,41 @@ def intrusion_questions(
     return questions
 
 
+def pick_intruders(questions: pd.DataFrame, judge: Any) -> pd.DataFrame:
+    """The word of each question that a judge takes for the intruder: the one with the least sum of cosines.
+
+    Parameters
+    ----------
+    questions
+        Questions from :func:`intrusion_questions`.
+    judge
+        What :func:`~helpers.quality.words.as_word_vectors` takes.
+
+    Returns
+    -------
+    DataFrame
+        The questions with a column ``pick``: of the three words beside the target the one whose cosines with the other
+        two and the target have the least sum.
+
+    Raises
+    ------
+    ValueError
+        If the judge does not know a word of the questions.
+    """
+    judge = as_word_vectors(judge)
+    columns = ["target", *OPTIONS]
+    rows = np.stack([judge.rows(questions[column]) for column in columns], axis=1)
+    if (rows < 0).any():
+        row, column = np.argwhere(rows < 0)[0]
+        word = questions[columns[column]].iloc[row]
+        raise ValueError(f"questions, row {row}: the judge does not know {word!r}; pass among= where they are made")
+    four = judge.unit[rows].astype(np.float64)
+    cosines = np.einsum("qip,qjp->qij", four, four)
+    sums = cosines.sum(axis=2) - np.einsum("qii->qi", cosines)
+    pick = sums[:, 1:].argmin(axis=1)
+    return questions.assign(pick=[questions[OPTIONS[j]].iloc[i] for i, j in enumerate(pick)])
+
+
 def intrusion(
     vectors: Any,
     judge: Any,
@@ -146,7 +181,7 @@ def intrusion(
     DataFrame
         One row: ``found``, the share of intruders that the judge picks, in [0, 1], larger is better; ``ci_low`` and
         ``ci_high`` (Wilson); ``chance``, 1/3; ``questions``; ``words`` of the space, ``covered`` of them that the judge
-        knows, and ``coverage``; ``judge``. ``attrs["questions"]`` is the table of questions with the ``pick``.
+        knows, and ``coverage``; ``judge``.
 
     Raises
     ------
@@ -170,12 +205,9 @@ def intrusion(
     questions = intrusion_questions(
         vectors, n_questions=n_questions, ranks=ranks, targets=targets, frequent=frequent, among=shared, rng=rng
     )
-    rows = np.stack([judge.rows(questions[column]) for column in ("target", *OPTIONS)], axis=1)
-    four = judge.unit[rows].astype(np.float64)
-    cosines = np.einsum("qip,qjp->qij", four, four)
-    sums = cosines.sum(axis=2) - np.einsum("qii->qi", cosines)
-    pick = sums[:, 1:].argmin(axis=1)
-    right = int((pick == 2).sum())
+    picked = pick_intruders(questions, judge)
+    pick = (picked["pick"] == picked["intruder"]).to_numpy()
+    right = int(pick.sum())
     limits = stats.binomtest(right, len(pick)).proportion_ci(confidence_level, "wilson")
     table = pd.DataFrame(
         {
@@ -191,6 +223,5 @@ def intrusion(
         },
         index=pd.Index([vectors.name], name="vectors"),
     )
-    picked = questions.assign(pick=[questions[OPTIONS[j]].iloc[i] for i, j in enumerate(pick)])
-    table.attrs |= {"questions": picked, "unknown": questions.attrs["unknown"]}
+    table.attrs["unknown"] = questions.attrs["unknown"]
     return table

@@ -12,8 +12,8 @@ import numpy as np
 
 from helpers.arrays import check_number
 from helpers.metrics import pair_cosines, spearman
-from helpers.quality.words._shares import spearman_interval
 from helpers.quality.words.sets import as_scored_pairs
+from helpers.quality.words.shared_members import spearman_interval
 from helpers.quality.words.vectors import WordVectors, as_word_vectors
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from helpers.arrays import as_matrix, check_count, to_numpy, unit_rows
 __all__ = ["WordVectors", "as_word_vectors"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WordVectors:
     """Words with their vectors, the most frequent first where that is known.
 

@@ -17,6 +17,28 @@ def pair_error(influences: np.ndarray, left: np.ndarray, right: np.ndarray) -> t
 
     The variance of Aronow, Samii and Assenova (2015): the sum of products of influences over all pairs of pairs that
     share a member; where that is less than it would be for independent pairs, the latter.
+
+    Parameters
+    ----------
+    influences : ndarray of shape (n,)
+        What each pair adds to the estimate, with mean 0.
+    left, right : ndarray of int of shape (n,)
+        Numbers of the two members of each pair, which may be one and the same.
+
+    Returns
+    -------
+    error : float
+        Standard error of the estimate.
+    units : int
+        Number of different members.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.quality.words.shared_members import pair_error
+    >>> error, units = pair_error(np.array([1.0, 1.0, -2.0]), np.array([0, 0, 2]), np.array([1, 1, 3]))
+    >>> round(error, 3), units
+    (1.089, 4)
     """
     e, n = np.asarray(influences, dtype=np.float64), len(influences)
     proper = left != right
@@ -37,6 +59,20 @@ def share_interval(
     """Wilson's limits of a share of pairs, for as many independent items as its standard error is worth.
 
     Where all are right or none is, pairs are taken to be worth as many items as they have members.
+
+    Parameters
+    ----------
+    right : array_like of shape (n,)
+        Whether each pair is right.
+    left, other : ndarray of int of shape (n,)
+        Numbers of the two members of each pair.
+    confidence_level
+        Level of the interval, between 0 and 1.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper limit, in [0, 1].
     """
     right = np.asarray(right, dtype=np.float64)
     share = float(right.mean())
@@ -54,6 +90,16 @@ def spearman_influences(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     The derivative of the covariance and both variances of mid-ranks with respect to the weight of an item, its own
     rank and those of all others that it moves.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n,)
+        Two values of each item, neither the same for all.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Influences with mean 0, whose root mean square over √n is the standard error for independent items.
     """
     a, b = (stats.rankdata(side) / len(side) for side in (x, y))
     a, b = a - a.mean(), b - b.mean()
@@ -77,7 +123,22 @@ def spearman_influences(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def spearman_interval(
     x: np.ndarray, y: np.ndarray, left: np.ndarray, right: np.ndarray, confidence_level: float
 ) -> Interval:
-    """Spearman's correlation of pairs, with limits on Fisher's scale; NaN limits where the correlation is 1 or -1."""
+    """Spearman's correlation of pairs, with limits on Fisher's scale; NaN limits where the correlation is 1 or -1.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n,)
+        Two values of each pair.
+    left, right : ndarray of int of shape (n,)
+        Numbers of the two members of each pair.
+    confidence_level
+        Level of the interval, between 0 and 1.
+
+    Returns
+    -------
+    Interval
+        Correlation with its limits; those of Student's t with as many degrees of freedom as members, less one.
+    """
     from helpers.metrics import spearman
 
     rho = spearman(x, y)
