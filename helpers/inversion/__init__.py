@@ -1,0 +1,41 @@
+"""One vector and back: sentences as vectors from which they can be written again, and what that gives away.
+
+An :class:`Inverter` is trained on texts, or on vectors of somebody else's encoder with their texts::
+
+    inverter = Inverter(width=512, minutes=3).fit(texts)
+    inverter.decode(inverter.encode(["Oil falls for a third day."]), beams=5)
+    reader = Inverter(minutes=3).fit(texts, vectors=vectors)       # of any encoder
+    inversion_scores(held_out, reader.decode(held_out_vectors))
+
+===============  =======================================================================================================
+``inverter``     :class:`Inverter`, from texts to vectors and back; ``training``: what it does with tensors
+``encoders``     states of the tokens: an encoder of its own, or one that exists
+``pooling``      one vector of those states: the first, the mean, attention of one or several heads
+``decoders``     from one vector to tokens: by cross-attention, behind a prefix, in one pass, in a few passes
+``tokens``       a table of tokens, learned from the texts themselves
+``measures``     how much of a text came back: exact, by words, by n-grams, by rank of the token, beside two floors
+``facts``        numbers, names, direction and negation: kept, changed, lost or invented
+``texts``        headlines, normalised; near duplicates, kept on one side of a split
+===============  =======================================================================================================
+"""
+
+from helpers.inversion.facts import FACTS, facts_kept, facts_of, learn_names
+from helpers.inversion.inverter import Inverter
+from helpers.inversion.measures import floors, inversion_scores, token_accuracy
+from helpers.inversion.texts import Split, near_duplicates, normalise, read_headlines, split_texts
+
+__all__ = [
+    "FACTS",
+    "Inverter",
+    "Split",
+    "facts_kept",
+    "facts_of",
+    "floors",
+    "inversion_scores",
+    "learn_names",
+    "near_duplicates",
+    "normalise",
+    "read_headlines",
+    "split_texts",
+    "token_accuracy",
+]

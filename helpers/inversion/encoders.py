@@ -1,0 +1,113 @@
+"""Token states of texts: of an encoder of our own that is trained with the decoder, or of one that exists."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from helpers.inversion.decoders import network
+from helpers.inversion.tokens import BOS, PAD, padded
+
+__all__ = ["FolderEncoder", "OwnEncoder", "StateStore"]
+
+
+class OwnEncoder(torch.nn.Module):
+    """A small encoder that shares its table of tokens with the decoder; its first token stands before the text."""
+
+    def __init__(self, vocabulary: int, hidden: int, layers: int, length: int, table: torch.nn.Parameter):
+        super().__init__()
+        self.net = network(vocabulary, hidden, layers, 0, length + 1).model.encoder
+        self.net.embed_tokens.weight = table
+        self.hidden = hidden
+
+    def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """States (n, 1 + length, hidden) of tokens (n, length), and where a token stands."""
+        tokens = torch.nn.functional.pad(tokens, (1, 0), value=BOS)
+        mask = tokens != PAD
+        return self.net(input_ids=tokens, attention_mask=mask.long()).last_hidden_state, mask
+
+
+class FolderEncoder(torch.nn.Module):
+    """An encoder of a folder or of the hub, with its own tokenizer.
+
+    Parameters
+    ----------
+    model
+        Folder or name on the hub, as in :func:`helpers.encoders.extraction.resolve_model`.
+    trained
+        Whether its weights are trained further.
+    """
+
+    def __init__(self, model: str | os.PathLike[str], trained: bool):
+        from transformers import AutoModel, AutoTokenizer
+
+        from helpers.encoders.extraction import quiet, resolve_model
+        from helpers.encoders.sentence_folders import foreign_code, loading
+
+        super().__init__()
+        folder = resolve_model(model)
+        if isinstance(folder, Path):
+            foreign_code(folder)
+        with quiet(), loading(Path(folder)):
+            options = {"trust_remote_code": False}
+            self.tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+            self.net = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, **options)
+        self.trained = trained
+        self.net.requires_grad_(trained)
+        self.hidden = self.net.config.hidden_size
+
+    def train(self, mode: bool = True) -> FolderEncoder:
+        super().train(mode)
+        self.net.train(mode and self.trained)
+        return self
+
+    def rows(self, texts: Sequence[str], most: int) -> list[np.ndarray]:
+        """Tokens of the encoder's own, special ones included, at most so many."""
+        found = self.tokenizer(list(texts), truncation=True, max_length=most)["input_ids"]
+        return [np.array(ids, dtype=np.int64) for ids in found]
+
+    def forward(self, tokens: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """States (n, length, hidden) of tokens (n, length) under a mask."""
+        return self.net(input_ids=tokens, attention_mask=mask.long()).last_hidden_state, mask
+
+    def batch(self, rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows of tokens side by side, and where a token stands."""
+        fill = self.tokenizer.pad_token_id or 0
+        mask = padded([np.ones(len(row), dtype=np.int64) for row in rows]).bool()
+        return padded(rows, fill=fill), mask
+
+
+class StateStore:
+    """States of all tokens of many texts in half precision on disk, so that a frozen encoder reads each text once."""
+
+    def __init__(self, encoder: FolderEncoder, rows: Sequence[np.ndarray], *, batch_tokens: int = 4096):
+        self.starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+        self.hidden = encoder.hidden
+        self.file = tempfile.NamedTemporaryFile(prefix="states-", suffix=".f16")  # noqa: SIM115 (lives as long as this)
+        shape = (int(self.starts[-1]), self.hidden)
+        self.states = np.memmap(self.file.name, np.float16, "w+", shape=shape)
+        order = np.argsort([len(row) for row in rows], kind="stable")
+        at = 0
+        with torch.inference_mode():
+            while at < len(order):
+                longest = len(rows[order[min(len(order) - 1, at + batch_tokens // max(1, len(rows[order[at]])) - 1)]])
+                some = order[at : at + max(1, batch_tokens // longest)]
+                states, mask = encoder(*encoder.batch([rows[i] for i in some]))
+                for i, state, real in zip(some, states, mask, strict=True):
+                    self.states[self.starts[i] : self.starts[i + 1]] = state[real].to(torch.float16).numpy()
+                at += len(some)
+
+    def batch(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """States (n, longest, hidden) of these texts, and where a token stands."""
+        lengths = self.starts[rows + 1] - self.starts[rows]
+        out = torch.zeros(len(rows), int(lengths.max()), self.hidden)
+        mask = torch.arange(out.shape[1])[None] < torch.from_numpy(lengths)[:, None]
+        for i, row in enumerate(rows):
+            found = self.states[self.starts[row] : self.starts[row + 1]]
+            out[i, : len(found)] = torch.from_numpy(found.astype(np.float32))
+        return out, mask

@@ -1,0 +1,392 @@
+"""Texts as vectors from which they can be written again."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from helpers.arrays import as_matrix, check_count, check_not_negative
+
+__all__ = ["Inverter"]
+
+FORMAT = 1
+REACH = 0.999
+"""Share of the training vectors whose distance from their centre no vector should exceed much."""
+
+
+class Inverter(BaseEstimator):
+    r"""Sentences as vectors of one width, and a decoder that writes the sentence of a vector.
+
+    An encoder gives a state for each token, pooling makes one vector of them, and a decoder is trained to write the
+    text from that vector alone, by the cross-entropy of its tokens.
+
+    Parameters
+    ----------
+    encoder
+        ``"own"``: a small encoder that is trained with the decoder; or the folder, or the name on the hub, of one that
+        exists.
+    train_encoder
+        Whether an encoder that exists is trained further, or frozen.
+    pooling, n_heads, width
+        What makes the vector: ``"first"``, ``"mean"``, ``"attention"`` or ``"heads"`` (``n_heads`` of them), and its
+        width; see :func:`helpers.inversion.pooling.make_pooling`.
+    decoder
+        ``"autoregressive"``, ``"prefix"``, ``"one_pass"`` or ``"iterative"``; see
+        :func:`helpers.inversion.decoders.make_decoder`.
+    n_slots
+        States that the decoder sees of a vector.
+    hidden, layers
+        Width and number of the layers of decoder and own encoder.
+    vocabulary
+        Number of tokens that are learned from the texts, at least 260.
+    length
+        Most tokens of a text, its end included; longer texts are truncated, which is counted and warned of.
+    lower
+        Whether texts are read, and written, in small letters.
+    noise
+        Standard deviation of noise on the vectors in training, in units of their own spread.
+    smoothing
+        Label smoothing, in [0, 1).
+    variational
+        Weight of the divergence of a normal vector from the standard normal one, in nats per text over nats per token;
+        0: the vector is a point.
+    learning_rate
+        Rate of AdamW after the warm-up; it falls to 0 along a cosine.
+    warmup
+        Steps over which the rate rises.
+    batch_tokens
+        Most tokens of a batch, with padding.
+    epochs, minutes
+        Budgets of training; the first to be used up ends it.
+    patience
+        Epochs in a row without a new least loss of the validation texts after which training stops.
+    folder
+        Where training is kept, so that it goes on after an interruption; None: nowhere.
+    progress
+        Whether a bar is shown.
+    device
+        Torch's name of the device.
+    random_state
+        Seed of weights, batches and noise.
+
+    Attributes
+    ----------
+    tokens_ : helpers.inversion.tokens.TokenTable
+        Tokens that the decoder writes.
+    network_ : torch.nn.ModuleDict
+        ``"decoder"``, and ``"encoder"`` and ``"pooling"`` unless vectors were given.
+    truncated_ : ndarray of int
+        Rows of training texts that were longer than ``length``.
+    centre_ : ndarray of shape (width,)
+        Mean of the vectors of training texts.
+    spread_ : float
+        Root of the mean variance of a coordinate of those vectors.
+    reach_ : float
+        Distance from the centre within which 99.9 % of them lie.
+    log_ : list of dict
+        Rows of :class:`helpers.training.Trained`: ``step``, ``loss``, minutes, ``validation`` where texts were given.
+
+    Notes
+    -----
+    A model with the default widths has 2.3 million parameters. Vectors given to :meth:`fit` are brought to mean 0 and
+    spread 1 before anything else, and so are those given to :meth:`decode`.
+
+    Examples
+    --------
+    >>> from helpers.inversion import Inverter
+    >>> texts = ["Oil rises.", "Oil falls.", "Gold rises.", "Gold falls."]
+    >>> inverter = Inverter(width=16, hidden=48, layers=1, n_heads=2, vocabulary=260, epochs=40, warmup=5)
+    >>> inverter.fit(texts).decode(inverter.encode(["Oil falls."]))
+    ['oil falls.']
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: str | os.PathLike[str] = "own",
+        train_encoder: bool = True,
+        pooling: str = "heads",
+        n_heads: int = 4,
+        width: int = 512,
+        decoder: str = "autoregressive",
+        n_slots: int = 1,
+        hidden: int = 192,
+        layers: int = 2,
+        vocabulary: int = 4000,
+        length: int = 48,
+        lower: bool = True,
+        noise: float = 0.0,
+        smoothing: float = 0.0,
+        variational: float = 0.0,
+        learning_rate: float = 0.003,
+        warmup: int = 200,
+        batch_tokens: int = 2048,
+        epochs: int | None = None,
+        minutes: float | None = None,
+        patience: int = 3,
+        folder: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+        device: str = "cpu",
+        random_state: int = 0,
+    ):
+        self.encoder = encoder
+        self.train_encoder = train_encoder
+        self.pooling = pooling
+        self.n_heads = n_heads
+        self.width = width
+        self.decoder = decoder
+        self.n_slots = n_slots
+        self.hidden = hidden
+        self.layers = layers
+        self.vocabulary = vocabulary
+        self.length = length
+        self.lower = lower
+        self.noise = noise
+        self.smoothing = smoothing
+        self.variational = variational
+        self.learning_rate = learning_rate
+        self.warmup = warmup
+        self.batch_tokens = batch_tokens
+        self.epochs = epochs
+        self.minutes = minutes
+        self.patience = patience
+        self.folder = folder
+        self.progress = progress
+        self.device = device
+        self.random_state = random_state
+
+    def fit(
+        self,
+        texts: Sequence[str],
+        y: Any = None,
+        *,
+        vectors: Any = None,
+        validation: Sequence[str] | None = None,
+        validation_vectors: Any = None,
+    ) -> Inverter:
+        """Train on texts, or on vectors of somebody else's encoder with their texts.
+
+        Parameters
+        ----------
+        texts
+            Strings, none of them blank.
+        y
+            Ignored; there for the manner of scikit-learn.
+        vectors : array_like of shape (n, p), optional
+            A vector for each text. The inverter then has no encoder, and its width is p.
+        validation
+            Further texts, whose loss is logged once in an epoch and decides which weights are kept.
+        validation_vectors : array_like of shape (m, p), optional
+            Their vectors, if ``vectors`` are given.
+
+        Raises
+        ------
+        TypeError
+            If texts are no list of strings.
+        ValueError
+            If a text is blank, lengths or widths differ, a vector is not finite, or a parameter is out of range.
+        """
+        from helpers.inversion.training import train_inverter
+
+        texts = checked_texts(texts, "texts")
+        validation = None if validation is None else checked_texts(validation, "validation")
+        self._check_parameters()
+        given = _checked_vectors(vectors, len(texts), "vectors")
+        held = _checked_vectors(validation_vectors, len(validation or ()), "validation_vectors")
+        if given is not None and validation is not None and held is None:
+            raise ValueError("validation texts were given without validation_vectors, as vectors stand for the encoder")
+        if held is not None and (given is None or held.shape[1] != given.shape[1]):
+            wanted = "vectors are missing" if given is None else f"vectors have {given.shape[1]} columns"
+            raise ValueError(f"validation_vectors have {held.shape[1]} columns, and {wanted}")
+        train_inverter(self, texts, given, validation, held)
+        return self
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """The vector of each text, shape (n, width), float32.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If texts are no list of strings, one is blank, or the inverter was trained on vectors and has no encoder.
+        """
+        from helpers.inversion.training import encode
+
+        check_is_fitted(self, "network_")
+        if "encoder" not in self.network_:
+            raise ValueError("this inverter was trained on vectors and has no encoder; encode with the one they are of")
+        return encode(self, checked_texts(texts, "texts"))
+
+    def decode(self, vectors: Any, *, beams: int = 1, batch: int = 256, **options: Any) -> list[str]:
+        """The text of each vector.
+
+        Parameters
+        ----------
+        vectors : array_like of shape (n, width)
+            Vectors like those of training.
+        beams
+            Beams of the search; 1: always the likeliest token. ``"one_pass"`` and ``"iterative"`` have none.
+        batch
+            Vectors that are decoded at a time.
+        options
+            What else ``generate`` of transformers takes, such as ``do_sample=True, temperature=0.7`` or
+            ``length_penalty``; of ``"iterative"``, ``passes``.
+
+        Warns
+        -----
+        UserWarning
+            If a vector lies outside the cloud of training; the warning says how far.
+
+        Raises
+        ------
+        ValueError
+            If the width is another one, or a vector is not finite.
+        """
+        from helpers.inversion.training import write
+
+        check_is_fitted(self, "network_")
+        check_count(beams, "beams")
+        check_count(batch, "batch")
+        x = self._known(vectors)
+        rows = write(self, x, beams=beams, batch=batch, **options)
+        return self.tokens_.texts(rows)
+
+    def score(self, texts: Sequence[str], y: Any = None, *, vectors: Any = None, beams: int = 1) -> float:
+        """Mean token F1 of the texts that are written from the vectors of texts, in [0, 1]; higher is better.
+
+        Parameters
+        ----------
+        texts
+            Texts, not those of training.
+        y
+            Ignored.
+        vectors
+            Their vectors, if the inverter has no encoder.
+        beams
+            Same meaning as in :meth:`decode`.
+        """
+        from helpers.inversion.measures import inversion_scores
+
+        written = self.decode(self.encode(texts) if vectors is None else vectors, beams=beams)
+        return float(inversion_scores(texts, written, lower=self.lower)["token_f1"].mean())
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the inverter to a folder: weights as safetensors in half precision, the rest as JSON.
+
+        A frozen encoder of another folder is not copied: it is read from there again.
+        """
+        from helpers.inversion.training import save_weights
+
+        check_is_fitted(self, "network_")
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tokens_.save(folder / "tokens.json")
+        save_weights(self, folder / "model.safetensors")
+        parameters = {name: str(v) if isinstance(v, os.PathLike) else v for name, v in self.get_params().items()}
+        about = {
+            "format": FORMAT,
+            "parameters": parameters | {"folder": None},
+            "vectors_given": "encoder" not in self.network_,
+            "width": int(len(self.centre_)),
+            "centre": self.centre_.tolist(),
+            "spread": self.spread_,
+            "reach": self.reach_,
+            "truncated": self.truncated_.tolist(),
+            "log": self.log_,
+        }
+        (folder / "inverter.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Inverter:
+        """Read an inverter that :meth:`save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder is no inverter; the message names what is missing.
+        ValueError
+            If it was written by a later version, or its weights do not fit.
+        """
+        from helpers.inversion.tokens import TokenTable
+        from helpers.inversion.training import build, load_weights
+
+        folder = Path(folder)
+        for name in ("inverter.json", "tokens.json", "model.safetensors"):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(f"{folder} is no inverter: {name} is missing")
+        about = json.loads((folder / "inverter.json").read_text(encoding="utf-8"))
+        if about.get("format") != FORMAT:
+            raise ValueError(f"{folder} has format {about.get('format')}; {FORMAT} is read")
+        self = cls(**about["parameters"])
+        self.tokens_ = TokenTable.load(folder / "tokens.json")
+        self.centre_ = np.array(about["centre"], dtype=np.float32)
+        self.spread_, self.reach_ = about["spread"], about["reach"]
+        self.truncated_, self.log_ = np.array(about["truncated"], dtype=np.int64), about["log"]
+        build(self, given=about["width"] if about["vectors_given"] else None)
+        load_weights(self, folder / "model.safetensors")
+        return self
+
+    def _known(self, vectors: Any) -> np.ndarray:
+        """Vectors, checked; a warning tells of those outside the cloud of training."""
+        x = np.asarray(as_matrix(vectors, "vectors", rows=1), dtype=np.float32)
+        if x.shape[1] != len(self.centre_):
+            raise ValueError(f"vectors have {x.shape[1]} columns; this inverter reads vectors of {len(self.centre_)}")
+        far = np.linalg.norm(x - self.centre_, axis=1) / max(self.reach_, np.finfo(np.float32).tiny)
+        if (outside := np.flatnonzero(far > 1.5)).size:
+            worst = int(far.argmax())
+            warnings.warn(
+                f"{len(outside)} of {len(x)} vectors lie outside the cloud of training: row {worst} is "
+                f"{far[worst]:.1f} times as far from its centre as 99.9 % of the training vectors",
+                stacklevel=3,
+            )
+        return x
+
+    def _check_parameters(self) -> None:
+        from helpers.inversion.decoders import DECODERS
+        from helpers.inversion.pooling import POOLINGS
+
+        for name, known in (("pooling", POOLINGS), ("decoder", DECODERS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(known)}")
+        for name in ("n_heads", "width", "n_slots", "layers", "batch_tokens", "patience"):
+            check_count(getattr(self, name), name)
+        check_count(self.length, "length", least=2)
+        check_count(self.warmup, "warmup", least=0)
+        for name in ("noise", "smoothing", "variational", "learning_rate"):
+            check_not_negative(getattr(self, name), name)
+        if self.smoothing >= 1:
+            raise ValueError(f"smoothing is {self.smoothing}; a number below 1 is needed")
+        if self.epochs is None and self.minutes is None:
+            raise ValueError("neither epochs nor minutes are given; pass one, such as minutes=3")
+
+
+def checked_texts(texts: Any, name: str) -> list[str]:
+    """A list of strings, none of them blank."""
+    if isinstance(texts, (str, bytes)):
+        raise TypeError(f"{name} is one string; a list of strings is needed")
+    texts = list(texts)
+    if not texts:
+        raise ValueError(f"{name} is empty; at least one text is needed")
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"{name}[{i}] is a {type(text).__name__}; a string is needed")
+        if not text.strip():
+            raise ValueError(f"{name}[{i}] is blank; leave it out")
+    return texts
+
+
+def _checked_vectors(vectors: Any, n: int, name: str) -> np.ndarray | None:
+    if vectors is None:
+        return None
+    x = np.asarray(as_matrix(vectors, name, rows=1), dtype=np.float32)
+    if len(x) != n:
+        raise ValueError(f"{name} has {len(x)} rows, and there are {n} texts; a row for each text is needed")
+    return x

@@ -1,0 +1,214 @@
+"""Headlines: read, normalised, and split so that near duplicates stay on one side."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from helpers.arrays import check_number
+from helpers.locations import expand
+
+__all__ = ["Split", "near_duplicates", "normalise", "read_headlines", "split_texts"]
+
+AGENCIES = ("cnbc", "guardian", "reuters")
+_QUOTES = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "…": "..."})
+_UPDATE = re.compile(r"^(?:(?:update|refile|correct(?:ed|ion)|wrapup|exclusive|breaking)\s*\d*\s*[-:]\s*)+", re.I)
+_TIGHT = re.compile(r"\s+([,.;:!?%)\]])|([(\[$€£])\s+")
+
+
+def normalise(text: str) -> str:
+    """One spelling of a headline: composed characters, plain quotes and dashes, no space before a comma.
+
+    Parameters
+    ----------
+    text
+        Any text.
+
+    Returns
+    -------
+    str
+        The text; what an agency puts before it ("UPDATE 1-") is taken away, letters keep their size.
+
+    Examples
+    --------
+    >>> normalise("UPDATE 2-Oil  falls , ‘sharply’ : WSJ")
+    "Oil falls, 'sharply': WSJ"
+    """
+    text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+    text = _TIGHT.sub(lambda found: found[1] or found[2], " ".join(text.split()))
+    return _UPDATE.sub("", text).strip()
+
+
+def read_headlines(folder: str | os.PathLike[str], agencies: Sequence[str] = AGENCIES) -> pd.DataFrame:
+    """Headlines of the agencies in a folder, normalised.
+
+    Parameters
+    ----------
+    folder
+        Folder with ``cnbc_headlines.csv``, ``guardian_headlines.csv`` and ``reuters_headlines.csv``: date and headline
+        in each line, with or without a header; ``$VARIABLES`` are expanded.
+    agencies
+        Which of them are read.
+
+    Returns
+    -------
+    DataFrame
+        ``agency``, ``date`` (text, YYYY-MM-DD), ``text``; in the order of the files. ``attrs["blank"]`` counts lines
+        without a headline.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing; the message names it.
+    ValueError
+        If a line has not two columns.
+    """
+    parts, blank = [], 0
+    for agency in agencies:
+        path = Path(expand(folder)) / f"{agency}_headlines.csv"
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing; a folder with a file of headlines of each agency is needed")
+        table = pd.read_csv(path, header=None, dtype=str, keep_default_na=False)
+        if table.shape[1] != 2:
+            raise ValueError(f"{path} has {table.shape[1]} columns; date and headline are needed")
+        table.columns = ["date", "text"]
+        if table["date"].iloc[0] == "date":
+            table = table.iloc[1:]
+        table["text"] = table["text"].map(normalise)
+        empty = table["text"] == ""
+        blank += int(empty.sum())
+        parts.append(table[~empty].assign(agency=agency)[["agency", "date", "text"]])
+    out = pd.concat(parts, ignore_index=True)
+    out.attrs["blank"] = blank
+    return out
+
+
+def near_duplicates(texts: Sequence[str], *, least: float = 0.7, block: int = 2048) -> np.ndarray:
+    """Which texts say nearly the same: the number of its group for each.
+
+    Two texts are near if their words, those that are rare weighing more (TF-IDF), have at least this cosine; groups
+    are what chains of near texts connect.
+
+    Parameters
+    ----------
+    texts
+        Texts, at least one.
+    least
+        Least cosine of two near texts, in (0, 1].
+    block
+        Rows that are compared with all at a time.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Groups, numbered in the order of their first text.
+
+    Raises
+    ------
+    ValueError
+        If there are no texts, or ``least`` is out of range.
+
+    Examples
+    --------
+    >>> near_duplicates(["Oil falls in May", "Gold rises a lot", "Oil falls in May again"]).tolist()
+    [0, 1, 0]
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    check_number(least, "least", lambda value: 0 < value <= 1, "a cosine above 0 and at most 1")
+    if not len(texts):
+        raise ValueError("texts is empty; at least one text is needed")
+    words = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True, dtype=np.float32)
+    x = words.fit_transform([text if re.search(r"\w", text) else f"blank{i}" for i, text in enumerate(texts)])
+    lefts, rights = [], []
+    transposed = x.T.tocsr()
+    for at in range(0, x.shape[0], block):
+        near = (x[at : at + block] @ transposed).tocoo()
+        close = near.data >= least - 1e-6
+        lefts.append(near.row[close] + at)
+        rights.append(near.col[close])
+    left, right = np.concatenate(lefts), np.concatenate(rights)
+    graph = coo_matrix((np.ones(len(left), dtype=bool), (left, right)), shape=(x.shape[0],) * 2)
+    labels = connected_components(graph, directed=False)[1]
+    _, first = np.unique(labels, return_index=True)
+    return np.argsort(np.argsort(first))[labels]
+
+
+class Split(NamedTuple):
+    """Rows of the parts of a corpus.
+
+    Attributes
+    ----------
+    train, validation, test
+        Row numbers, ascending.
+    groups
+        Group of near duplicates of each row.
+    dropped
+        Rows that repeat an earlier text, letter for letter but for capitals; in none of the parts.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    groups: np.ndarray
+    dropped: np.ndarray
+
+
+def split_texts(
+    texts: Sequence[str],
+    *,
+    validation: float = 0.1,
+    test: float = 0.1,
+    least: float = 0.7,
+    rng: int | np.random.Generator = 0,
+) -> Split:
+    """Parts of a corpus that share no text and no near duplicates.
+
+    Parameters
+    ----------
+    texts
+        Texts.
+    validation, test
+        Shares of the distinct texts; groups of near duplicates are dealt whole, so that shares are met to within one
+        group.
+    least
+        Least cosine of near duplicates, as in :func:`near_duplicates`.
+    rng
+        Seed or generator of the deal.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    ValueError
+        If shares are negative or leave nothing to train on.
+    """
+    from helpers.arrays import generator
+
+    for value, name in ((validation, "validation"), (test, "test")):
+        check_number(value, name, lambda share: 0 <= share < 1, "a share of at least 0 and below 1")
+    if validation + test >= 1:
+        raise ValueError(f"validation and test are {validation} and {test}; nothing is left to train on")
+    lower = pd.Series([text.lower() for text in texts])
+    dropped = np.flatnonzero(lower.duplicated())
+    kept = np.flatnonzero(~lower.duplicated())
+    groups = near_duplicates(texts, least=least)
+    order = generator(rng).permutation(groups.max() + 1)
+    sizes = np.bincount(groups[kept], minlength=len(order))[order]
+    before = np.cumsum(sizes) - sizes
+    cuts = np.searchsorted([test * len(kept), (test + validation) * len(kept)], before, side="right")
+    side = np.empty(len(order), dtype=int)
+    side[order] = cuts
+    sides = side[groups[kept]]
+    return Split(kept[sides == 2], kept[sides == 1], kept[sides == 0], groups, dropped)

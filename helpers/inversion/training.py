@@ -1,0 +1,285 @@
+"""What an :class:`helpers.inversion.Inverter` does with tensors: it is built, trained, and writes."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from helpers.inversion.decoders import make_decoder
+from helpers.inversion.encoders import FolderEncoder, OwnEncoder, StateStore
+from helpers.inversion.pooling import make_pooling
+from helpers.inversion.tokens import PAD, TokenTable, padded
+from helpers.text import digest_of_texts
+from helpers.training import Checkpoints, Log, Update, Validation, bucketed, buckets, train
+
+if TYPE_CHECKING:
+    from helpers.inversion.inverter import Inverter
+
+__all__ = ["build", "encode", "forced", "load_weights", "save_weights", "train_inverter", "write"]
+
+CLOUD = 4096
+"""Training texts from whose vectors the centre, the spread and the reach of the cloud are told."""
+
+
+def build(inverter: Inverter, given: int | None) -> None:
+    """Make the networks, untrained; ``given`` is the width of vectors that stand for an encoder."""
+    own, size = inverter.encoder == "own", len(inverter.tokens_)
+    with torch.random.fork_rng([]):
+        torch.manual_seed(inverter.random_state)
+        parts = {
+            "decoder": make_decoder(
+                inverter.decoder,
+                given or inverter.width,
+                vocabulary=size,
+                hidden=inverter.hidden,
+                layers=inverter.layers,
+                length=inverter.length,
+                n_slots=inverter.n_slots,
+            )
+        }
+        if given is None:
+            if own:
+                table = parts["decoder"].net.get_input_embeddings().weight
+                parts["encoder"] = OwnEncoder(size, inverter.hidden, inverter.layers, inverter.length, table)
+            else:
+                parts["encoder"] = FolderEncoder(inverter.encoder, inverter.train_encoder)
+            parts["pooling"] = make_pooling(
+                inverter.pooling, parts["encoder"].hidden, inverter.width, inverter.n_heads
+            )
+            if inverter.variational:
+                parts["log_variance"] = torch.nn.Linear(inverter.width, inverter.width)
+    inverter.network_ = torch.nn.ModuleDict(parts).to(inverter.device).eval()
+
+
+class Texts:
+    """Texts as the networks take them."""
+
+    def __init__(self, inverter: Inverter, texts: Sequence[str], vectors: np.ndarray | None):
+        self.inverter, self.network = inverter, inverter.network_
+        found = inverter.tokens_.rows(texts, inverter.length)
+        self.rows, self.truncated = found.tokens, found.truncated
+        self.given = None
+        self.read: list[np.ndarray] = []
+        self.store: StateStore | None = None
+        if vectors is not None:
+            self.given = torch.from_numpy((vectors - inverter.centre_) / np.float32(inverter.spread_))
+        elif isinstance(encoder := self.network["encoder"], FolderEncoder):
+            self.read = encoder.rows(texts, min(512, 2 * inverter.length))
+            if not encoder.trained:
+                self.store = StateStore(encoder, self.read)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each text."""
+        return np.array([len(row) for row in self.rows])
+
+    def tokens(self, rows: np.ndarray) -> torch.Tensor:
+        """(n, longest): tokens that the decoder should write."""
+        return padded([self.rows[i] for i in rows]).to(self.inverter.device)
+
+    def vectors(self, rows: np.ndarray, tokens: torch.Tensor) -> torch.Tensor:
+        """(n, width): vectors of these texts."""
+        device = self.inverter.device
+        if self.given is not None:
+            return self.given[rows].to(device)
+        if self.store is not None:
+            states, mask = (part.to(device) for part in self.store.batch(rows))
+        elif self.read:
+            encoder = self.network["encoder"]
+            states, mask = encoder(*(part.to(device) for part in encoder.batch([self.read[i] for i in rows])))
+        else:
+            states, mask = self.network["encoder"](tokens)
+        return self.network["pooling"](states, mask)
+
+
+def train_inverter(
+    inverter: Inverter,
+    texts: Sequence[str],
+    vectors: np.ndarray | None,
+    validation: Sequence[str] | None,
+    validation_vectors: np.ndarray | None,
+) -> None:
+    """Fit the networks of an inverter, and what it keeps of its training."""
+    inverter.tokens_ = TokenTable.train(texts, inverter.vocabulary, lower=inverter.lower)
+    if vectors is not None:
+        _tell_cloud(inverter, vectors)
+    build(inverter, None if vectors is None else vectors.shape[1])
+    known = Texts(inverter, texts, vectors)
+    held = None if validation is None else Texts(inverter, validation, validation_vectors)
+    inverter.truncated_ = known.truncated
+    if known.truncated.size:
+        warnings.warn(
+            f"{len(known.truncated)} of {len(texts)} texts are longer than {inverter.length} tokens and were "
+            f"truncated, the first of them texts[{known.truncated[0]}]; pass a larger length to read them whole",
+            stacklevel=4,
+        )
+    network = inverter.network_
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=inverter.learning_rate, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
+    about = {
+        name: str(value)
+        for name, value in inverter.get_params().items()
+        if name not in ("folder", "progress", "epochs", "minutes", "device")
+    } | {"texts": digest_of_texts(texts), "vectors": None if vectors is None else list(vectors.shape)}
+    trained = train(
+        network,
+        _loss(inverter, known),
+        bucketed(known.lengths, inverter.batch_tokens),
+        epochs=inverter.epochs,
+        minutes=inverter.minutes,
+        optimizer=optimizer,
+        update=Update("cosine", warmup=inverter.warmup, clip=1.0, precision="float32"),
+        validation=None if held is None else Validation(lambda: held_out(inverter, held), patience=inverter.patience),
+        count=lambda rows: int(known.lengths[rows].sum()),
+        rng=inverter.random_state,
+        folder=None if inverter.folder is None else Checkpoints(inverter.folder, about=about),
+        log=Log(progress=inverter.progress),
+    )
+    inverter.log_ = trained.log
+    network.eval()
+    if vectors is None:
+        some = np.random.default_rng(0).permutation(len(texts))[:CLOUD]
+        _tell_cloud(inverter, _encoded(inverter, known, some))
+
+
+def _loss(inverter: Inverter, known: Texts) -> Callable[[np.ndarray, int], Any]:
+    network, decoder = inverter.network_, inverter.network_["decoder"]
+
+    def loss(rows: np.ndarray, step: int):
+        tokens = known.tokens(rows)
+        vectors = known.vectors(rows, tokens)
+        found = {}
+        if "log_variance" in network:
+            log_variance = network["log_variance"](vectors).clamp(-12, 6)
+            divergence = 0.5 * (vectors.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+            vectors = vectors + (0.5 * log_variance).exp() * torch.randn_like(vectors)
+            found["divergence"] = divergence
+        if inverter.noise:
+            spread = vectors.detach().var(0, correction=0).mean().sqrt()
+            vectors = vectors + inverter.noise * spread * torch.randn_like(vectors)
+        entropy = decoder.losses(vectors, tokens, smoothing=inverter.smoothing).mean()
+        total = entropy
+        if "divergence" in found:
+            total = entropy + inverter.variational * found["divergence"] * len(rows) / (tokens != PAD).sum()
+        return {"loss": total, "entropy": entropy, **found}
+
+    return loss
+
+
+def held_out(inverter: Inverter, held: Texts) -> dict[str, float]:
+    """Cross-entropy of a token in nats, and the share of tokens that are the likeliest, all before them being right."""
+    total = right = count = 0
+    for rows in buckets(held.lengths, 8192, np.random.default_rng(0)):
+        tokens = held.tokens(rows)
+        real = tokens != PAD
+        scores = inverter.network_["decoder"].logits(held.vectors(rows, tokens), tokens)[real]
+        total += float(torch.nn.functional.cross_entropy(scores, tokens[real], reduction="sum"))
+        right += int((scores.argmax(-1) == tokens[real]).sum())
+        count += int(real.sum())
+    return {"loss": total / count, "accuracy": right / count}
+
+
+def forced(inverter: Inverter, texts: Sequence[str], vectors: np.ndarray) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Scores (n, length, vocabulary) of each token with all before it right, the tokens, and where one stands."""
+    known = inverter.tokens_.rows(texts, inverter.length).tokens
+    lengths = np.array([len(row) for row in known])
+    x = _scaled(inverter, vectors)
+    for rows in buckets(lengths, 4096, np.random.default_rng(0)):
+        tokens = padded([known[i] for i in rows]).to(inverter.device)
+        some = torch.from_numpy(x[rows]).to(inverter.device)
+        yield inverter.network_["decoder"].logits(some, tokens).cpu(), tokens.cpu(), (tokens != PAD).cpu()
+
+
+def encode(inverter: Inverter, texts: Sequence[str]) -> np.ndarray:
+    """Vectors of texts."""
+    known = Texts(inverter, texts, None)
+    if known.truncated.size:
+        warnings.warn(
+            f"{len(known.truncated)} of {len(texts)} texts are longer than {inverter.length} tokens and were "
+            f"truncated, the first of them texts[{known.truncated[0]}]",
+            stacklevel=3,
+        )
+    return _encoded(inverter, known, np.arange(len(texts)))
+
+
+@torch.inference_mode()
+def _encoded(inverter: Inverter, known: Texts, rows: np.ndarray) -> np.ndarray:
+    out = np.empty((len(rows), inverter.width), dtype=np.float32)
+    for group in buckets(known.lengths[rows], 8192, np.random.default_rng(0)):
+        some = rows[group]
+        out[group] = known.vectors(some, known.tokens(some)).cpu().numpy()
+    return out
+
+
+@torch.inference_mode()
+def write(inverter: Inverter, vectors: np.ndarray, *, beams: int, batch: int, **options: Any) -> list[list[int]]:
+    """Tokens that are written from vectors."""
+    x = _scaled(inverter, vectors)
+    rows: list[list[int]] = []
+    with torch.random.fork_rng([]):
+        torch.manual_seed(inverter.random_state)
+        for at in range(0, len(x), batch):
+            some = torch.from_numpy(x[at : at + batch]).to(inverter.device)
+            found = inverter.network_["decoder"].write(some, beams=beams, length=inverter.length, **options)
+            rows += found.cpu().tolist()
+    return rows
+
+
+def _scaled(inverter: Inverter, vectors: np.ndarray) -> np.ndarray:
+    """Vectors as the decoder takes them."""
+    given = "encoder" not in inverter.network_
+    return (vectors - inverter.centre_) / np.float32(inverter.spread_) if given else np.ascontiguousarray(vectors)
+
+
+def _tell_cloud(inverter: Inverter, vectors: np.ndarray) -> None:
+    from helpers.inversion.inverter import REACH
+
+    inverter.centre_ = vectors.mean(0, dtype=np.float64).astype(np.float32)
+    away = vectors - inverter.centre_
+    inverter.spread_ = float(np.sqrt(np.mean(away.astype(np.float64) ** 2))) or 1.0
+    inverter.reach_ = float(np.quantile(np.linalg.norm(away, axis=1), REACH))
+
+
+def _own_weights(inverter: Inverter) -> dict[str, torch.Tensor]:
+    """Weights by name, each once, without those of a frozen encoder of another folder."""
+    frozen = "encoder" in inverter.network_ and not getattr(inverter.network_["encoder"], "trained", True)
+    seen, out = set(), {}
+    for name, weight in inverter.network_.state_dict().items():
+        if weight.data_ptr() not in seen and not (frozen and name.startswith("encoder.")):
+            seen.add(weight.data_ptr())
+            out[name] = weight
+    return out
+
+
+def save_weights(inverter: Inverter, path: str | os.PathLike[str]) -> None:
+    """Write the weights in half precision."""
+    from safetensors.torch import save_file
+
+    save_file({name: w.detach().half().contiguous().cpu() for name, w in _own_weights(inverter).items()}, path)
+
+
+def load_weights(inverter: Inverter, path: str | os.PathLike[str]) -> None:
+    """Read weights that :func:`save_weights` wrote.
+
+    Raises
+    ------
+    ValueError
+        If tensors are missing, left over, or of another shape.
+    """
+    from safetensors.torch import load_file
+
+    found, own = load_file(path), _own_weights(inverter)
+    if wrong := sorted(set(found) ^ set(own)):
+        raise ValueError(f"{path} does not fit the inverter beside it: {wrong[0]} is missing or left over")
+    with torch.no_grad():
+        for name, weight in own.items():
+            if found[name].shape != weight.shape:
+                raise ValueError(
+                    f"{path}: {name} has shape {tuple(found[name].shape)}; {tuple(weight.shape)} is needed"
+                )
+            weight.copy_(found[name].to(weight))
