@@ -12,6 +12,7 @@ An :class:`Inverter` is trained on texts, or on vectors of somebody else's encod
 ``encoders``     states of the tokens: an encoder of its own, or one that exists
 ``pooling``      one vector of those states: the first, the mean, attention of one or several heads
 ``decoders``     from one vector to tokens: by cross-attention, behind a prefix, in one pass, in a few passes
+``states``       from one vector to tokens by layers that begin with a state made from it: Mamba 2, gated delta rule
 ``tokens``       a table of tokens, learned from the texts themselves
 ``measures``     how much of a text came back: exact, by words, by n-grams, by rank of the token, beside two floors
 ``facts``        numbers, names, direction and negation: kept, changed, lost or invented

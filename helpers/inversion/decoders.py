@@ -17,12 +17,12 @@ from transformers.modeling_outputs import BaseModelOutput
 from helpers.arrays import check_count
 from helpers.inversion.tokens import BOS, EOS, MASK, PAD
 
-__all__ = ["DECODERS", "Autoregressive", "Iterative", "OnePass", "Prefix", "make_decoder", "network"]
+__all__ = ["DECODERS", "Autoregressive", "Decoder", "Iterative", "OnePass", "Prefix", "make_decoder", "network"]
 
-DECODERS = ("autoregressive", "prefix", "one_pass", "iterative")
+DECODERS = ("autoregressive", "prefix", "mamba", "delta", "one_pass", "iterative")
 """Decoders by name; see :func:`make_decoder`."""
 
-_SPECIAL = {"pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS}
+SPECIAL_IDS = {"pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS}
 
 
 def network(vocabulary: int, hidden: int, encoder_layers: int, decoder_layers: int, length: int):
@@ -43,7 +43,7 @@ def network(vocabulary: int, hidden: int, encoder_layers: int, decoder_layers: i
         scale_embedding=True,
         decoder_start_token_id=BOS,
         forced_eos_token_id=None,
-        **_SPECIAL,
+        **SPECIAL_IDS,
     )
     net = MBartForConditionalGeneration(config)
     with torch.no_grad():
@@ -63,7 +63,7 @@ def language_model(vocabulary: int, hidden: int, layers: int, length: int):
         num_attention_heads=_heads(hidden),
         max_position_embeddings=length + 1,
         tie_word_embeddings=True,
-        **_SPECIAL,
+        **SPECIAL_IDS,
     )
     return LlamaForCausalLM(config)
 
@@ -73,7 +73,15 @@ def _heads(hidden: int) -> int:
 
 
 def make_decoder(
-    name: str, width: int, *, vocabulary: int, hidden: int = 192, layers: int = 2, length: int = 32, n_slots: int = 1
+    name: str,
+    width: int,
+    *,
+    vocabulary: int,
+    hidden: int = 192,
+    layers: int = 2,
+    length: int = 32,
+    n_slots: int = 1,
+    rank: int = 4,
 ) -> torch.nn.Module:
     """A decoder from one vector to tokens, untrained.
 
@@ -88,11 +96,13 @@ def make_decoder(
     vocabulary
         Number of tokens.
     hidden, layers
-        Width and number of the layers; hidden is even.
+        Width and number of the layers; hidden is even, and a multiple of 32 for ``"mamba"`` and ``"delta"``.
     length
         Most tokens of a text, its end included.
     n_slots
         States that the network sees of a vector, each a linear map of the whole of it.
+    rank
+        Rank of the first states of ``"mamba"`` and ``"delta"``.
 
     Raises
     ------
@@ -104,6 +114,10 @@ def make_decoder(
     check_count(n_slots, "n_slots")
     if check_count(hidden, "hidden", least=2) % 2:
         raise ValueError(f"hidden is {hidden}; an even number is needed")
+    if name in ("mamba", "delta"):
+        from helpers.inversion.states import make_state_decoder
+
+        return make_state_decoder(name, width, vocabulary=vocabulary, hidden=hidden, layers=layers, rank=rank)
     kinds = {"autoregressive": Autoregressive, "prefix": Prefix, "one_pass": OnePass, "iterative": Iterative}
     if name not in kinds:
         raise ValueError(f"decoder is {name!r}; it is one of {', '.join(DECODERS)}")
@@ -120,7 +134,7 @@ def shifted(tokens: torch.Tensor) -> torch.Tensor:
     return functional.pad(tokens[:, :-1], (1, 0), value=BOS)
 
 
-class _Decoder(torch.nn.Module):
+class Decoder(torch.nn.Module):
     """What all decoders share: a network, and a map from the vector to what the network sees of it."""
 
     def __init__(self, net: torch.nn.Module, width: int, n_slots: int):
@@ -159,7 +173,7 @@ class _Decoder(torch.nn.Module):
         raise NotImplementedError
 
 
-class Autoregressive(_Decoder):
+class Autoregressive(Decoder):
     """Token after token; the vector is the only memory of cross-attention."""
 
     def states(self, vectors, tokens):
@@ -174,7 +188,7 @@ class Autoregressive(_Decoder):
         return found[:, 1:]
 
 
-class Prefix(_Decoder):
+class Prefix(Decoder):
     """Token after token, behind a prefix that is made from the vector: any causal language model."""
 
     def _embedded(self, vectors, tokens):
@@ -193,7 +207,7 @@ class Prefix(_Decoder):
         )
 
 
-class OnePass(_Decoder):
+class OnePass(Decoder):
     """All tokens at once: the vector at every place, positions, and attention among the places."""
 
     def states(self, vectors, tokens):
@@ -207,7 +221,7 @@ class OnePass(_Decoder):
         return self.said(self._at(vectors, length)).argmax(-1)
 
 
-class Iterative(_Decoder):
+class Iterative(Decoder):
     """A few passes: each says the tokens that are not decided yet, and keeps those of which it is surest."""
 
     def _states(self, vectors, tokens):

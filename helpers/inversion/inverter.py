@@ -39,10 +39,12 @@ class Inverter(BaseEstimator):
         What makes the vector: ``"first"``, ``"mean"``, ``"attention"`` or ``"heads"`` (``n_heads`` of them), and its
         width; see :func:`helpers.inversion.pooling.make_pooling`.
     decoder
-        ``"autoregressive"``, ``"prefix"``, ``"one_pass"`` or ``"iterative"``; see
+        ``"autoregressive"``, ``"prefix"``, ``"mamba"``, ``"delta"``, ``"one_pass"`` or ``"iterative"``; see
         :func:`helpers.inversion.decoders.make_decoder`.
     n_slots
         States that the decoder sees of a vector.
+    rank
+        Rank of the first states of ``"mamba"`` and ``"delta"``.
     hidden, layers
         Width and number of the layers of decoder and own encoder.
     vocabulary
@@ -68,6 +70,9 @@ class Inverter(BaseEstimator):
         Budgets of training; the first to be used up ends it.
     patience
         Epochs in a row without a new least loss of the validation texts after which training stops.
+    precision
+        ``"float32"``, ``"bfloat16"`` or ``"auto"`` for the products of training; see
+        :class:`helpers.training.Update`.
     folder
         Where training is kept, so that it goes on after an interruption; None: nowhere.
     progress
@@ -118,6 +123,7 @@ class Inverter(BaseEstimator):
         width: int = 512,
         decoder: str = "autoregressive",
         n_slots: int = 1,
+        rank: int = 4,
         hidden: int = 192,
         layers: int = 2,
         vocabulary: int = 4000,
@@ -132,6 +138,7 @@ class Inverter(BaseEstimator):
         epochs: int | None = None,
         minutes: float | None = None,
         patience: int = 3,
+        precision: str = "float32",
         folder: str | os.PathLike[str] | None = None,
         progress: bool = False,
         device: str = "cpu",
@@ -144,6 +151,7 @@ class Inverter(BaseEstimator):
         self.width = width
         self.decoder = decoder
         self.n_slots = n_slots
+        self.rank = rank
         self.hidden = hidden
         self.layers = layers
         self.vocabulary = vocabulary
@@ -158,6 +166,7 @@ class Inverter(BaseEstimator):
         self.epochs = epochs
         self.minutes = minutes
         self.patience = patience
+        self.precision = precision
         self.folder = folder
         self.progress = progress
         self.device = device
@@ -356,7 +365,7 @@ class Inverter(BaseEstimator):
         for name, known in (("pooling", POOLINGS), ("decoder", DECODERS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it is one of {', '.join(known)}")
-        for name in ("n_heads", "width", "n_slots", "layers", "batch_tokens", "patience"):
+        for name in ("n_heads", "width", "n_slots", "rank", "layers", "batch_tokens", "patience"):
             check_count(getattr(self, name), name)
         check_count(self.length, "length", least=2)
         check_count(self.warmup, "warmup", least=0)

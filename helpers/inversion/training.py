@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from helpers.encoders.extraction import quiet
 from helpers.inversion.decoders import make_decoder
 from helpers.inversion.encoders import FolderEncoder, OwnEncoder, StateStore
 from helpers.inversion.pooling import make_pooling
@@ -40,6 +41,7 @@ def build(inverter: Inverter, given: int | None) -> None:
                 layers=inverter.layers,
                 length=inverter.length,
                 n_slots=inverter.n_slots,
+                rank=inverter.rank,
             )
         }
         if given is None:
@@ -48,9 +50,7 @@ def build(inverter: Inverter, given: int | None) -> None:
                 parts["encoder"] = OwnEncoder(size, inverter.hidden, inverter.layers, inverter.length, table)
             else:
                 parts["encoder"] = FolderEncoder(inverter.encoder, inverter.train_encoder)
-            parts["pooling"] = make_pooling(
-                inverter.pooling, parts["encoder"].hidden, inverter.width, inverter.n_heads
-            )
+            parts["pooling"] = make_pooling(inverter.pooling, parts["encoder"].hidden, inverter.width, inverter.n_heads)
             if inverter.variational:
                 parts["log_variance"] = torch.nn.Linear(inverter.width, inverter.width)
     inverter.network_ = torch.nn.ModuleDict(parts).to(inverter.device).eval()
@@ -124,22 +124,23 @@ def train_inverter(
     about = {
         name: str(value)
         for name, value in inverter.get_params().items()
-        if name not in ("folder", "progress", "epochs", "minutes", "device")
+        if name not in ("folder", "progress", "epochs", "minutes", "device", "precision")
     } | {"texts": digest_of_texts(texts), "vectors": None if vectors is None else list(vectors.shape)}
-    trained = train(
-        network,
-        _loss(inverter, known),
-        bucketed(known.lengths, inverter.batch_tokens),
-        epochs=inverter.epochs,
-        minutes=inverter.minutes,
-        optimizer=optimizer,
-        update=Update("cosine", warmup=inverter.warmup, clip=1.0, precision="float32"),
-        validation=None if held is None else Validation(lambda: held_out(inverter, held), patience=inverter.patience),
-        count=lambda rows: int(known.lengths[rows].sum()),
-        rng=inverter.random_state,
-        folder=None if inverter.folder is None else Checkpoints(inverter.folder, about=about),
-        log=Log(progress=inverter.progress),
-    )
+    with quiet():
+        trained = train(
+            network,
+            _loss(inverter, known),
+            bucketed(known.lengths, inverter.batch_tokens),
+            epochs=inverter.epochs,
+            minutes=inverter.minutes,
+            optimizer=optimizer,
+            update=Update("cosine", warmup=inverter.warmup, clip=1.0, precision=inverter.precision),
+            validation=held and Validation(lambda: held_out(inverter, held), patience=inverter.patience),
+            count=lambda rows: int(known.lengths[rows].sum()),
+            rng=inverter.random_state,
+            folder=None if inverter.folder is None else Checkpoints(inverter.folder, about=about),
+            log=Log(progress=inverter.progress),
+        )
     inverter.log_ = trained.log
     network.eval()
     if vectors is None:
@@ -221,7 +222,7 @@ def write(inverter: Inverter, vectors: np.ndarray, *, beams: int, batch: int, **
     """Tokens that are written from vectors."""
     x = _scaled(inverter, vectors)
     rows: list[list[int]] = []
-    with torch.random.fork_rng([]):
+    with quiet(), torch.random.fork_rng([]):
         torch.manual_seed(inverter.random_state)
         for at in range(0, len(x), batch):
             some = torch.from_numpy(x[at : at + batch]).to(inverter.device)
