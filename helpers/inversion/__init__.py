@@ -15,28 +15,43 @@ An :class:`Inverter` is trained on texts, or on vectors of somebody else's encod
 ``states``       from one vector to tokens by layers that begin with a state made from it: Mamba 2, gated delta rule
 ``tokens``       a table of tokens, learned from the texts themselves
 ``measures``     how much of a text came back: exact, by words, by n-grams, by rank of the token, beside two floors
+``capacity``     what a vector holds, in bits of its text; the best vector of one text
+``locality``     noise in units of the spread of the vectors, and ways between two texts
+``leakage``      how much somebody's vectors give away of their texts
 ``facts``        numbers, names, direction and negation: kept, changed, lost or invented
 ``texts``        headlines, normalised; near duplicates, kept on one side of a split
 ===============  =======================================================================================================
 """
 
+from helpers.inversion.capacity import Crammed, bits_explained, cram, text_bits
 from helpers.inversion.facts import FACTS, facts_kept, facts_of, learn_names
 from helpers.inversion.inverter import Inverter
+from helpers.inversion.leakage import Leakage, leakage
+from helpers.inversion.locality import between, noisy_vectors, under_noise
 from helpers.inversion.measures import floors, inversion_scores, token_accuracy
 from helpers.inversion.texts import Split, near_duplicates, normalise, read_headlines, split_texts
 
 __all__ = [
     "FACTS",
+    "Crammed",
     "Inverter",
+    "Leakage",
     "Split",
+    "between",
+    "bits_explained",
+    "cram",
     "facts_kept",
     "facts_of",
     "floors",
     "inversion_scores",
+    "leakage",
     "learn_names",
     "near_duplicates",
+    "noisy_vectors",
     "normalise",
     "read_headlines",
     "split_texts",
+    "text_bits",
     "token_accuracy",
+    "under_noise",
 ]

@@ -121,7 +121,7 @@ def token_accuracy(
     x = inverter.encode(texts) if vectors is None else inverter._known(vectors)
     sums = np.zeros((inverter.length, len(ks) + 2))
     with torch.inference_mode():
-        for scores, tokens, real in forced(inverter, texts, x):
+        for _, scores, tokens, real in forced(inverter, texts, x):
             ranks = (scores > scores.gather(-1, tokens[..., None])).sum(-1)
             nats = -scores.log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
             found = torch.stack([real.float(), *[((ranks < k) & real).float() for k in ks], nats * real], -1)

@@ -185,15 +185,15 @@ def held_out(inverter: Inverter, held: Texts) -> dict[str, float]:
     return {"loss": total / count, "accuracy": right / count}
 
 
-def forced(inverter: Inverter, texts: Sequence[str], vectors: np.ndarray) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Scores (n, length, vocabulary) of each token with all before it right, the tokens, and where one stands."""
+def forced(inverter: Inverter, texts: Sequence[str], vectors: np.ndarray) -> Iterator[tuple[Any, ...]]:
+    """Rows of texts; scores (n, length, vocabulary) of each token with all before it right; tokens; where one is."""
     known = inverter.tokens_.rows(texts, inverter.length).tokens
     lengths = np.array([len(row) for row in known])
     x = _scaled(inverter, vectors)
     for rows in buckets(lengths, 4096, np.random.default_rng(0)):
         tokens = padded([known[i] for i in rows]).to(inverter.device)
         some = torch.from_numpy(x[rows]).to(inverter.device)
-        yield inverter.network_["decoder"].logits(some, tokens).cpu(), tokens.cpu(), (tokens != PAD).cpu()
+        yield rows, inverter.network_["decoder"].logits(some, tokens).cpu(), tokens.cpu(), (tokens != PAD).cpu()
 
 
 def encode(inverter: Inverter, texts: Sequence[str]) -> np.ndarray:

@@ -1,0 +1,197 @@
+"""What a vector holds, in bits of its text, and what is left of them in fewer bytes or under noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from helpers.arrays import check_count, check_not_negative
+from helpers.inference import interval
+from helpers.inversion.inverter import Inverter, checked_texts
+
+__all__ = ["Crammed", "bits_explained", "cram", "text_bits"]
+
+
+def text_bits(inverter: Inverter, texts: Sequence[str], *, vectors: Any = None) -> np.ndarray:
+    """Bits that each text takes to be told, token by token, to somebody who has the decoder and the vector.
+
+    Parameters
+    ----------
+    inverter
+        A fitted inverter whose decoder writes token after token.
+    texts
+        Texts, not those of training.
+    vectors : array_like of shape (n, width), optional
+        Their vectors; by default those of its encoder.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Sum of the cross-entropies of the tokens, in bits.
+
+    Raises
+    ------
+    ValueError
+        If the decoder says all tokens at once: its cross-entropies do not add up to a code.
+    """
+    import torch
+
+    from helpers.inversion.training import forced
+
+    if inverter.decoder in ("one_pass", "iterative"):
+        raise ValueError(f"decoder is {inverter.decoder!r}, which says all tokens at once; bits need one after another")
+    texts = checked_texts(texts, "texts")
+    x = inverter.encode(texts) if vectors is None else inverter._known(vectors)
+    out = np.zeros(len(texts))
+    with torch.inference_mode():
+        for rows, scores, tokens, real in forced(inverter, texts, x):
+            nats = -scores.log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
+            out[rows] = (nats * real).sum(1).double().numpy() / np.log(2)
+    return out
+
+
+def bits_explained(
+    inverter: Inverter,
+    texts: Sequence[str],
+    *,
+    without: Inverter,
+    vectors: Any = None,
+    changed: Mapping[str, Any] | None = None,
+    rng: int = 0,
+) -> pd.DataFrame:
+    r"""Bits of a text that its vector explains: those that it takes without the vector, less those with it.
+
+    The mean over texts bounds from below the mutual information of vector and text, up to how much better a language
+    model than ``without`` could be.
+
+    Parameters
+    ----------
+    inverter
+        A fitted inverter.
+    texts
+        Texts, not those of training.
+    without
+        An inverter of the same kind, trained on the same texts with vectors that are all alike: a language model.
+    vectors : array_like of shape (n, width), optional
+        Vectors of the texts; by default those of its encoder.
+    changed
+        Other forms of the same vectors, by name: quantised, with noise, ….
+    rng
+        Seed of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        A row for ``"as they are"`` and each form: ``bits`` per text with ``ci_low``, ``ci_high`` (over texts),
+        ``bits_per_dimension``, ``share`` of the bits that the text takes without a vector, ``bits_without``.
+
+    Raises
+    ------
+    ValueError
+        If the two inverters have different tokens.
+    """
+    if inverter.tokens_.tokenizer.to_str() != without.tokens_.tokenizer.to_str():
+        raise ValueError("without has other tokens than inverter; train both on the same texts and vocabulary")
+    texts = checked_texts(texts, "texts")
+    x = inverter.encode(texts) if vectors is None else np.asarray(vectors, dtype=np.float32)
+    alone = text_bits(without, texts, vectors=np.tile(without.centre_, (len(texts), 1)))
+    rows = {}
+    for name, form in {"as they are": x, **(changed or {})}.items():
+        saved = alone - text_bits(inverter, texts, vectors=form)
+        found = interval(saved, method="percentile", n_resamples=999, rng=rng)
+        rows[name] = {
+            "bits": found.estimate,
+            "ci_low": found.low,
+            "ci_high": found.high,
+            "bits_per_dimension": found.estimate / x.shape[1],
+            "share": float(saved.sum() / alone.sum()),
+            "bits_without": float(alone.mean()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("form")
+
+
+class Crammed(NamedTuple):
+    """A vector that was sought for one text.
+
+    Attributes
+    ----------
+    vector
+        Array (width,).
+    bits
+        Bits that the text takes with it.
+    right
+        Share of the tokens that are the likeliest, all before them being right.
+    text
+        What is written from it, greedily.
+    steps
+        Steps of the search.
+    """
+
+    vector: np.ndarray
+    bits: float
+    right: float
+    text: str
+    steps: int
+
+
+def cram(inverter: Inverter, text: str, *, steps: int = 300, learning_rate: float = 0.05, rng: int = 0) -> Crammed:
+    """Seek the vector from which the fixed decoder writes one text best, whatever the encoder would give.
+
+    Parameters
+    ----------
+    inverter
+        A fitted inverter.
+    text
+        Any text; what is longer than ``length`` tokens is truncated.
+    steps
+        Most steps of Adam; it stops as soon as all tokens are right by a margin.
+    learning_rate
+        Its rate, in units of the spread of the training vectors.
+    rng
+        Seed of the vector that it begins with, drawn about the centre.
+
+    Raises
+    ------
+    ValueError
+        If the text is blank or ``steps`` is below 1.
+
+    References
+    ----------
+    Kuratov et al. (2025): one vector of a large language model can hold some 1500 tokens.
+    """
+    import torch
+
+    from helpers.inversion.tokens import padded
+
+    check_count(steps, "steps")
+    check_not_negative(learning_rate, "learning_rate")
+    (text,) = checked_texts([text], "text")
+    tokens = padded(inverter.tokens_.rows([text], inverter.length).tokens)
+    decoder, given = inverter.network_["decoder"], "encoder" not in inverter.network_
+    centre, spread = (0.0, 1.0) if given else (torch.from_numpy(inverter.centre_), inverter.spread_)
+    noise = np.random.default_rng(rng).normal(size=(1, len(inverter.centre_))).astype(np.float32)
+    offset = torch.from_numpy(noise).requires_grad_(True)
+    optimizer = torch.optim.Adam([offset], lr=learning_rate)
+    done = 0
+    while done < steps:
+        scores = decoder.logits(centre + spread * offset, tokens)[0]
+        chances = scores.log_softmax(-1).gather(-1, tokens[0][:, None])
+        if float(chances.min()) > np.log(0.9):
+            break
+        optimizer.zero_grad()
+        (-chances.sum()).backward()
+        optimizer.step()
+        done += 1
+    with torch.inference_mode():
+        x = (centre + spread * offset).numpy()
+        x = x * inverter.spread_ + inverter.centre_ if given else x
+        scores = decoder.logits(centre + spread * offset, tokens)[0]
+        right = float((scores.argmax(-1) == tokens[0]).float().mean())
+        bits = float(-scores.log_softmax(-1).gather(-1, tokens[0][:, None]).sum()) / np.log(2)
+    from helpers.inversion.training import write
+
+    (row,) = write(inverter, x.astype(np.float32), beams=1, batch=1)
+    return Crammed(x[0], bits, right, inverter.tokens_.texts([row])[0], done)

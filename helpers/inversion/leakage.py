@@ -1,0 +1,185 @@
+"""How much of a text its vector gives away: a decoder is trained on vectors with their texts, and read on others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from helpers.arrays import as_matrix
+from helpers.inference import Interval, interval
+from helpers.inversion.facts import FACTS, facts_kept, learn_names
+from helpers.inversion.inverter import Inverter, checked_texts
+from helpers.inversion.measures import SCORES, floors, inversion_scores
+from helpers.inversion.texts import split_texts
+
+__all__ = ["Leakage", "leakage"]
+
+LEAST = 200
+"""Distinct texts below which nothing is learned and nothing is told."""
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What was read of vectors.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each score (``exact``, ``token_f1``, ``bleu``, ``chrf``, ``repetition``) and each kind of fact (the
+        share that was kept: ``facts number``, …): ``read`` (the texts from their vectors), ``shuffled`` (from another
+        text's vector), ``centre`` (from the mean vector), each with ``_ci_low`` and ``_ci_high``, and ``gain``, ``read``
+        less the higher floor, with its paired interval. Units of resampling are groups of near duplicates.
+    examples : DataFrame
+        ``row``, ``text``, ``read`` and ``token_f1`` of the texts that were read, the best first.
+    inverter : Inverter
+        The decoder.
+    rows : dict of str to ndarray
+        Rows of ``train``, ``validation`` and ``test``, and those ``dropped`` as repeated.
+    """
+
+    table: pd.DataFrame
+    examples: pd.DataFrame
+    inverter: Inverter
+    rows: dict[str, np.ndarray]
+
+    def conclusion(self) -> str:
+        """What it comes to, in a sentence."""
+        f1, exact = self.table.loc["token_f1"], self.table.loc["exact"]
+        floor = max(f1["shuffled"], f1["centre"])
+        if f1["gain_ci_low"] <= 0:
+            return (
+                f"Nothing was read that the language alone does not tell: {f1['read']:.0%} of the words came back, "
+                f"{floor:.0%} from vectors of other texts or of none"
+            )
+        return (
+            f"From a vector alone {f1['read']:.0%} of the words of a text come back "
+            f"[{f1['read_ci_low']:.0%}, {f1['read_ci_high']:.0%}] (token F1), where the language alone tells "
+            f"{floor:.0%}; {exact['read']:.0%} of the texts word for word"
+        )
+
+
+def leakage(
+    texts: Sequence[str],
+    vectors: Any,
+    *,
+    minutes: float = 3.0,
+    beams: int = 5,
+    test: float = 0.1,
+    n_test: int = 1000,
+    folder: str | os.PathLike[str] | None = None,
+    rng: int = 0,
+    progress: Callable[[str], Any] = lambda words: None,
+    **options: Any,
+) -> Leakage:
+    """Train a decoder on some vectors with their texts, and read texts that it never saw from their vectors.
+
+    Parameters
+    ----------
+    texts
+        A text for each row.
+    vectors : array_like of shape (n, p)
+        Vectors of somebody's encoder.
+    minutes
+        Budget of training.
+    beams
+        Beams of the search.
+    test
+        Share of the distinct texts to be read, and again as much to stop training by; near duplicates stay on one side.
+    n_test
+        Most texts that are read.
+    folder
+        Where training is kept, so that it goes on after an interruption.
+    rng
+        Seed of the split, of training and of the intervals.
+    progress
+        Called with what is done next.
+    options
+        Other parameters of :class:`helpers.inversion.Inverter`.
+
+    Returns
+    -------
+    Leakage
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 200 distinct texts, lengths differ, a text is blank, or a vector is not finite.
+
+    Notes
+    -----
+    What is not read here may be read by a better decoder with more data: the result is a lower bound of what vectors
+    give away.
+    """
+    texts = checked_texts(texts, "texts")
+    x = np.asarray(as_matrix(vectors, "vectors"), dtype=np.float32)
+    if len(x) != len(texts):
+        raise ValueError(f"vectors has {len(x)} rows, and there are {len(texts)} texts; a row for each text is needed")
+    progress("looking for near duplicates")
+    split = split_texts(texts, validation=test, test=test, rng=rng)
+    if (n := len(texts) - len(split.dropped)) < LEAST:
+        raise ValueError(f"{n} of {len(texts)} texts are distinct; at least {LEAST} are needed to learn to read them")
+
+    def taken(rows: np.ndarray) -> list[str]:
+        return [texts[i] for i in rows]
+
+    progress(f"training a decoder on {len(split.train)} texts for up to {minutes:g} minutes")
+    inverter = Inverter(minutes=minutes, folder=folder, random_state=rng, **options)
+    held = split.validation[:2000]
+    inverter.fit(taken(split.train), vectors=x[split.train], validation=taken(held), validation_vectors=x[held])
+    read = np.sort(np.random.default_rng(rng).permutation(split.test)[:n_test])
+    progress(f"reading {len(read)} texts from their vectors")
+    wanted = taken(read)
+    found = {"read": inverter.decode(x[read], beams=beams), **floors(inverter, x[read], beams=beams, rng=rng)}
+    names = learn_names(taken(split.train))
+    values = {name: _values(wanted, written, names, inverter.lower) for name, written in found.items()}
+    table = _table(values, split.groups[read], rng)
+    examples = pd.DataFrame(
+        {"row": read, "text": wanted, "read": found["read"], "token_f1": values["read"]["token_f1"][:, 0]}
+    )
+    rows = {"train": split.train, "validation": held, "test": read, "dropped": split.dropped}
+    order = examples["token_f1"].argsort(kind="stable")[::-1]
+    return Leakage(table, examples.iloc[order].reset_index(drop=True), inverter, rows)
+
+
+def _values(texts: list[str], written: list[str], names: frozenset[str], lower: bool) -> dict[str, np.ndarray]:
+    """For each measure an array (n, 2): what counts for a text, and its weight."""
+    scores = inversion_scores(texts, written, lower=lower)
+    out = {name: np.column_stack([scores[name], np.ones(len(texts))]) for name in SCORES}
+    kept = facts_kept(texts, written, names)
+    for kind in FACTS:
+        of_kind = kept[kept["kind"] == kind]
+        out[f"facts {kind}"] = of_kind[["kept", "facts"]].to_numpy(dtype=float)
+    return out
+
+
+def _table(values: dict[str, dict[str, np.ndarray]], groups: np.ndarray, rng: int) -> pd.DataFrame:
+    rows = {}
+    for measure in values["read"]:
+        by_name = {name: found[measure] for name, found in values.items()}
+        if not by_name["read"][:, 1].sum():
+            continue
+        row: dict[str, float] = {}
+        for name, pairs in by_name.items():
+            row |= _said(name, interval(pairs, _share, groups=groups, n_resamples=999, method="percentile", rng=rng))
+        floor = max(("shuffled", "centre"), key=lambda name: row[name])
+        both = np.column_stack([by_name["read"], by_name[floor][:, 0]])
+        row |= _said("gain", interval(both, _gain, groups=groups, n_resamples=999, method="percentile", rng=rng))
+        rows[measure] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
+
+
+def _share(pairs: np.ndarray) -> float:
+    return float(pairs[:, 0].sum() / max(pairs[:, 1].sum(), 1e-12))
+
+
+def _gain(rows: np.ndarray) -> float:
+    return float((rows[:, 0] - rows[:, 2]).sum() / max(rows[:, 1].sum(), 1e-12))
+
+
+def _said(name: str, found: Interval) -> dict[str, float]:
+    return {name: found.estimate, f"{name}_ci_low": found.low, f"{name}_ci_high": found.high}

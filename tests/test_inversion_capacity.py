@@ -1,0 +1,59 @@
+"""Tests of :mod:`helpers.inversion.capacity`."""
+
+import numpy as np
+import pytest
+
+from helpers.inversion import Inverter, bits_explained, cram, text_bits, token_accuracy
+
+TEXTS = [f"{what} {how} {when}." for what in ("oil", "gold") for how in ("falls", "rises") for when in ("now", "again")]
+SMALL = {"width": 12, "n_heads": 2, "hidden": 48, "layers": 1, "vocabulary": 262, "length": 20, "warmup": 10}
+
+
+@pytest.fixture(scope="module")
+def inverter():
+    return Inverter(**SMALL, epochs=150).fit(TEXTS)
+
+
+@pytest.fixture(scope="module")
+def language():
+    return Inverter(**SMALL, epochs=150).fit(TEXTS, vectors=np.ones((8, 3)))
+
+
+def test_bits_of_texts_are_those_of_their_tokens(inverter):
+    found = token_accuracy(inverter, TEXTS, ks=(1,)).attrs["all"]
+    assert text_bits(inverter, TEXTS).sum() == pytest.approx(found["nats"] * found["tokens"] / np.log(2), rel=1e-4)
+
+
+def test_a_vector_explains_what_the_language_does_not_tell(inverter, language):
+    x = inverter.encode(TEXTS)
+    found = bits_explained(inverter, TEXTS, without=language, changed={"rolled": np.roll(x, 1, axis=0)})
+    # Eight equally likely texts: three bits tell which; the trained language model knows no more of them.
+    assert found.loc["as they are", "bits"] == pytest.approx(3, abs=0.5)
+    assert found.loc["rolled", "bits"] < 0
+    assert found.loc["as they are", "bits_per_dimension"] == found.loc["as they are", "bits"] / 12
+    assert (found["ci_low"] <= found["bits"]).all() and (found["bits"] <= found["ci_high"]).all()
+
+
+def test_a_vector_is_found_for_a_text_that_the_decoder_can_write(inverter):
+    found = cram(inverter, "gold falls again.", steps=400)
+    assert (found.text, found.right) == ("gold falls again.", 1)
+    assert found.vector.shape == (12,)
+    assert text_bits(inverter, ["gold falls again."], vectors=found.vector[None])[0] == pytest.approx(
+        found.bits, rel=1e-3
+    )
+
+
+def test_more_steps_leave_fewer_bits(inverter):
+    bits = [cram(inverter, "gold gold oil.", steps=steps).bits for steps in (1, 100)]
+    assert bits[1] < bits[0]
+
+
+def test_what_has_no_bits_is_refused(inverter):
+    at_once = Inverter(**SMALL, decoder="one_pass", epochs=1).fit(TEXTS)
+    with pytest.raises(ValueError, match="says all tokens at once"):
+        text_bits(at_once, TEXTS)
+    other = Inverter(**SMALL, epochs=1).fit([text + " more" for text in TEXTS])
+    with pytest.raises(ValueError, match="other tokens"):
+        bits_explained(inverter, TEXTS, without=other)
+    with pytest.raises(ValueError, match=r"text\[0\] is blank"):
+        cram(inverter, " ")

@@ -1,0 +1,64 @@
+"""Tests of :mod:`helpers.inversion.leakage`."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from helpers.inversion import leakage
+
+WORDS = [["oil", "gold", "copper", "Boeing"], ["falls", "rises", "holds"], ["now", "again", "today", "late"]]
+NUMBERS = ["1 percent", "2 percent", "7 million"]
+PARTS = list(itertools.product(*WORDS, NUMBERS, ["in May", "in June", "for Boeing"]))
+TEXTS = [" ".join(parts) for parts in PARTS]
+SMALL = {"hidden": 64, "layers": 1, "vocabulary": 330, "length": 24, "warmup": 20, "beams": 2}
+
+
+def codes():
+    """A vector that tells each part of a text, turned so that no coordinate does by itself."""
+    names = sorted(set(itertools.chain(*PARTS)))
+    hot = np.array([[name in parts for name in names] for parts in PARTS], dtype=float)
+    return hot @ np.linalg.qr(np.random.default_rng(0).normal(size=(len(names),) * 2))[0]
+
+
+@pytest.fixture(scope="module")
+def found():
+    return leakage(TEXTS, codes(), minutes=5, epochs=25, **SMALL)
+
+
+def test_vectors_that_tell_their_text_are_read(found):
+    row = found.table.loc["token_f1"]
+    assert row["read"] > 0.9
+    assert row["gain_ci_low"] > 0.1
+    assert row["gain"] == pytest.approx(row["read"] - max(row["shuffled"], row["centre"]))
+    assert found.conclusion().startswith("From a vector alone")
+    assert {"facts number", "facts name", "facts direction"} <= set(found.table.index)
+    assert (found.table["read_ci_low"] <= found.table["read"]).all()
+
+
+def test_what_is_read_was_not_trained_on(found):
+    parts = [set(found.rows[name].tolist()) for name in ("train", "validation", "test")]
+    assert not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
+    assert found.examples["row"].isin(found.rows["test"]).all()
+    assert found.examples["token_f1"].is_monotonic_decreasing
+
+
+def test_vectors_of_noise_give_nothing_away():
+    x = np.random.default_rng(1).normal(size=(len(TEXTS), 16))
+    found = leakage(TEXTS, x, minutes=5, epochs=6, **SMALL)
+    assert found.table.loc["token_f1", "gain_ci_low"] <= 0.02
+    assert found.table.loc["exact", "read"] <= 0.1
+
+
+@pytest.mark.parametrize(
+    ("texts", "vectors", "words"),
+    [
+        (TEXTS[:199], np.ones((199, 2)), "199 of 199 texts are distinct; at least 200"),
+        (TEXTS[:100] * 3, np.ones((300, 2)), "100 of 300 texts are distinct"),
+        (TEXTS, np.ones((3, 2)), "vectors has 3 rows"),
+        ("text", np.ones((3, 2)), "texts is one string"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(texts, vectors, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        leakage(texts, vectors, minutes=1)
