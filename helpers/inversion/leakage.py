@@ -32,8 +32,8 @@ class Leakage:
     table : DataFrame
         A row for each score (``exact``, ``token_f1``, ``bleu``, ``chrf``, ``repetition``) and each kind of fact (the
         share that was kept: ``facts number``, …): ``read`` (the texts from their vectors), ``shuffled`` (from another
-        text's vector), ``centre`` (from the mean vector), each with ``_ci_low`` and ``_ci_high``, and ``gain``, ``read``
-        less the higher floor, with its paired interval. Units of resampling are groups of near duplicates.
+        text's vector), ``centre`` (from the mean vector), each with ``_ci_low`` and ``_ci_high``, and ``gain``,
+        ``read`` less the higher floor, with its paired interval. Units of resampling are groups of near duplicates.
     examples : DataFrame
         ``row``, ``text``, ``read`` and ``token_f1`` of the texts that were read, the best first.
     inverter : Inverter
