@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EXECUTED = (ROOT or Path()) / "_build" / "executed"
 #: Commands that need no checkout; their options are those of library functions.
-EVERYWHERE = ("apply", "drift", "migrate", "report")
+EVERYWHERE = ("apply", "drift", "leak", "migrate", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,12 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         if args.command in EVERYWHERE:
+            from helpers.inversion import command as inversion
             from helpers.migration import command as migration
             from helpers.quality import drift_command
             from helpers.report import command
 
-            calls = {"apply": command.run_apply, "migrate": migration.run_migrate, "report": command.run_report}
-            calls["drift"] = drift_command.run_drift
+            calls = {
+                "apply": command.run_apply,
+                "drift": drift_command.run_drift,
+                "leak": inversion.run_leak,
+                "migrate": migration.run_migrate,
+                "report": command.run_report,
+            }
             return calls[args.command](args)
         if ROOT is None:
             raise ValueError(
@@ -133,6 +139,13 @@ def _add_everywhere(commands: argparse._SubParsersAction, called: str) -> dict[s
         description="Compare two versions of an embedding of the same objects: which objects moved beyond what second "
         "runs of the old model, or all objects, did; how much of search stayed; what a map from old to new keeps.",
     )
+    leak = commands.add_parser(
+        "leak",
+        help="how much of their texts embeddings give away",
+        description="Train a decoder on embeddings with their texts, and read texts that it never saw from their "
+        "vectors: words, numbers and names that come back, beside what the language alone tells. Stopped, the same "
+        "command goes on where it was.",
+    )
     migrate = commands.add_parser(
         "migrate",
         help="bring a corpus to a new embedding model without embedding it again",
@@ -147,15 +160,17 @@ def _add_everywhere(commands: argparse._SubParsersAction, called: str) -> dict[s
         "the combined embedding. Stopped, the same command goes on where it was.",
     )
     if called in EVERYWHERE:  # a second of imports, which the other commands are spared
+        from helpers.inversion.command import add_leak_options
         from helpers.migration.command import add_migrate_options
         from helpers.quality.drift_command import add_drift_options
         from helpers.report.command import add_apply_options, add_report_options
 
         add_drift_options(drift)
+        add_leak_options(leak)
         add_migrate_options(migrate)
         add_apply_options(apply)
         add_report_options(report)
-    return {"apply": apply, "drift": drift, "migrate": migrate, "report": report}
+    return {"apply": apply, "drift": drift, "leak": leak, "migrate": migrate, "report": report}
 
 
 def _add_unusual(commands: argparse._SubParsersAction) -> None:

@@ -62,3 +62,31 @@ def test_vectors_of_noise_give_nothing_away():
 def test_what_cannot_be_read_is_refused(texts, vectors, words):
     with pytest.raises((ValueError, TypeError), match=words):
         leakage(texts, vectors, minutes=1)
+
+
+def test_the_command_leaves_tables_examples_and_a_decoder(tmp_path, capsys, monkeypatch):
+    import json
+
+    import pandas as pd
+
+    from helpers.__main__ import main
+    from helpers.inversion import Inverter
+    from helpers.inversion.leakage import leakage_of_files
+
+    monkeypatch.chdir(tmp_path)
+    np.save("codes.npy", codes().astype(np.float32))
+    (tmp_path / "texts.txt").write_text("\n".join(TEXTS))
+    assert main(["leak", "codes.npy", "--text", "texts.txt", "-o", "out", "--minutes", "0.05", "--beams", "1"]) == 0
+    assert "codes: " in capsys.readouterr().out
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    table = pd.read_csv(tmp_path / "out" / "codes" / "table.csv", index_col=0)
+    assert report["codes"]["scores"]["token_f1"]["read"] == pytest.approx(table.loc["token_f1", "read"], abs=1e-4)
+    examples = pd.read_csv(tmp_path / "out" / "codes" / "examples.csv")
+    decoder = Inverter.load(tmp_path / "out" / "codes" / "decoder")
+    assert decoder.decode(codes()[examples["id"].head(3)])
+    with pytest.raises(FileExistsError, match="is finished"):
+        leakage_of_files("codes.npy", "out", text="texts.txt")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").touch()
+    with pytest.raises(FileExistsError, match="was not made by this"):
+        leakage_of_files("codes.npy", "mine", text="texts.txt")

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from helpers.arrays import as_matrix
+from helpers.errors import Argument, OutputExistsError
 from helpers.inference import Interval, interval
+from helpers.inputs import read
 from helpers.inversion.facts import FACTS, facts_kept, learn_names
 from helpers.inversion.inverter import Inverter, checked_texts
 from helpers.inversion.measures import SCORES, floors, inversion_scores
 from helpers.inversion.texts import split_texts
 
-__all__ = ["Leakage", "leakage"]
+__all__ = ["Leakage", "leakage", "leakage_of_files"]
+
+REPORT, KEPT = "report.json", "training"
 
 LEAST = 200
 """Distinct texts below which nothing is learned and nothing is told."""
@@ -131,17 +138,17 @@ def leakage(
     inverter = Inverter(minutes=minutes, folder=folder, random_state=rng, **options)
     held = split.validation[:2000]
     inverter.fit(taken(split.train), vectors=x[split.train], validation=taken(held), validation_vectors=x[held])
-    read = np.sort(np.random.default_rng(rng).permutation(split.test)[:n_test])
-    progress(f"reading {len(read)} texts from their vectors")
-    wanted = taken(read)
-    found = {"read": inverter.decode(x[read], beams=beams), **floors(inverter, x[read], beams=beams, rng=rng)}
+    chosen = np.sort(np.random.default_rng(rng).permutation(split.test)[:n_test])
+    progress(f"reading {len(chosen)} texts from their vectors")
+    wanted = taken(chosen)
+    found = {"read": inverter.decode(x[chosen], beams=beams), **floors(inverter, x[chosen], beams=beams, rng=rng)}
     names = learn_names(taken(split.train))
     values = {name: _values(wanted, written, names, inverter.lower) for name, written in found.items()}
-    table = _table(values, split.groups[read], rng)
+    table = _table(values, split.groups[chosen], rng)
     examples = pd.DataFrame(
-        {"row": read, "text": wanted, "read": found["read"], "token_f1": values["read"]["token_f1"][:, 0]}
+        {"row": chosen, "text": wanted, "read": found["read"], "token_f1": values["read"]["token_f1"][:, 0]}
     )
-    rows = {"train": split.train, "validation": held, "test": read, "dropped": split.dropped}
+    rows = {"train": split.train, "validation": held, "test": chosen, "dropped": split.dropped}
     order = examples["token_f1"].argsort(kind="stable")[::-1]
     return Leakage(table, examples.iloc[order].reset_index(drop=True), inverter, rows)
 
@@ -183,3 +190,84 @@ def _gain(rows: np.ndarray) -> float:
 
 def _said(name: str, found: Interval) -> dict[str, float]:
     return {name: found.estimate, f"{name}_ci_low": found.low, f"{name}_ci_high": found.high}
+
+
+def leakage_of_files(
+    source: Any,
+    folder: str | os.PathLike[str],
+    *,
+    text: str,
+    overwrite: bool = False,
+    progress: Callable[[str], Any] = lambda words: None,
+    minutes: float = 3.0,
+    beams: int = 5,
+    rng: int = 0,
+    **reading: Any,
+) -> dict[str, Leakage]:
+    """Read texts from the vectors of embeddings in files, each by a decoder of its own.
+
+    Parameters
+    ----------
+    source
+        Embeddings, as :func:`helpers.inputs.read` takes them.
+    folder
+        Folder that is made, or gone on with after an interruption: for each embedding ``NAME/table.csv``,
+        ``NAME/examples.csv`` and ``NAME/decoder``, which :meth:`helpers.inversion.Inverter.load` reads; and
+        ``report.json`` with the conclusions at the end.
+    text
+        Column, array or file of the texts, as for :func:`helpers.inputs.read`.
+    overwrite
+        Whether to replace a finished folder.
+    progress
+        Called with what is done next.
+    minutes, beams, rng
+        As of :func:`leakage`; minutes for each embedding.
+    reading
+        ``names``, ``ids`` and ``missing`` of :func:`helpers.inputs.read`.
+
+    Returns
+    -------
+    dict of str to Leakage
+
+    Raises
+    ------
+    FileExistsError
+        If the folder is finished, or holds something else.
+    ValueError
+        As :func:`helpers.inputs.read` and :func:`leakage`.
+    """
+    folder = Path(folder).expanduser().absolute()
+    if (folder / REPORT).is_file() and not overwrite:
+        raise OutputExistsError(f"{folder} is finished; to replace it, pass ", Argument("overwrite", True))
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / REPORT).is_file() and not (folder / KEPT).is_dir():
+        raise FileExistsError(f"{folder} is there and was not made by this; name a folder that is empty or not there")
+    (folder / KEPT).mkdir(parents=True, exist_ok=True)
+    (folder / REPORT).unlink(missing_ok=True)
+    progress("reading")
+    inputs = read(source, text=text, **reading)
+    found, said = {}, {}
+    for name, x in inputs.representations.items():
+        result = leakage(
+            inputs.texts.tolist(),
+            x,
+            minutes=minutes,
+            beams=beams,
+            rng=rng,
+            folder=folder / KEPT / name,
+            progress=lambda words, name=name: progress(f"{name}: {words}"),
+        )
+        out = folder / name
+        out.mkdir(parents=True, exist_ok=True)
+        result.table.to_csv(out / "table.csv", float_format="%.4f")
+        examples = result.examples.assign(id=inputs.ids[result.examples["row"]])
+        examples[["id", "text", "read", "token_f1"]].to_csv(out / "examples.csv", index=False, float_format="%.4f")
+        result.inverter.save(out / "decoder")
+        found[name] = result
+        said[name] = {
+            "conclusion": result.conclusion(),
+            "scores": result.table.to_dict(orient="index"),
+            "rows": {part: len(rows) for part, rows in result.rows.items()},
+        }
+    (folder / REPORT).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(folder / KEPT)
+    return found
