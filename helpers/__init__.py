@@ -4,7 +4,7 @@ The package has three floors. Nothing is imported here, so that ``import helpers
 only on the modules that it names; ``tests/test_borders.py`` keeps the floors apart.
 
 **Library**: arrays in, numbers and estimators out. It imports nothing of the other floors, and works from a wheel,
-as the commands ``report``, ``apply`` and ``migrate`` do.
+as the commands ``report``, ``apply``, ``migrate`` and ``leak`` do.
 
 ===================  ==================================================================================================
 ``arrays``           checked matrices and pairs, unit rows, generators
@@ -15,6 +15,7 @@ as the commands ``report``, ``apply`` and ``migrate`` do.
 ``quality``          how good one space is, without labels; how well that ranks models
 ``ensembles``        many spaces into one: weighted, selected, replaced, aligned, decorrelated
 ``migration``        an old model's vectors in a new model's space, and how much of its search that keeps
+``inversion``        sentences from their vectors: decoders, what a vector holds, how much of a text it gives away
 ``groups``           one vector for a group of items, how far groups are apart, how sure a group's vector is
 ``inference``        intervals, paired comparisons, ranks, power, published claims
 ``encoders``         texts into vectors: layers, classical embeddings, pre-training; views, codebooks, crossed fields

@@ -157,10 +157,6 @@ def cram(inverter: Inverter, text: str, *, steps: int = 300, learning_rate: floa
     ------
     ValueError
         If the text is blank or ``steps`` is below 1.
-
-    References
-    ----------
-    Kuratov et al. (2025): one vector of a large language model can hold some 1500 tokens.
     """
     import torch
 

@@ -55,9 +55,9 @@ def inversion_scores(texts: Sequence[str], written: Sequence[str], *, lower: boo
     ValueError
         If the lengths differ.
 
-    References
-    ----------
-    Papineni et al. (2002) for BLEU, Popović (2015) for chrF, Post (2018) for their computation.
+    Notes
+    -----
+    BLEU is of :cite:t:`papineni2002bleu`, chrF of :cite:t:`popovic2015chrf`, both as computed by :cite:t:`post2018call`.
 
     Examples
     --------
