@@ -2,21 +2,19 @@
 
 import numpy as np
 import pytest
+from inversion_texts import SMALL, TEXTS, small_inverter
 
 from helpers.inversion import Inverter, bits_explained, cram, text_bits, token_accuracy
-
-TEXTS = [f"{what} {how} {when}." for what in ("oil", "gold") for how in ("falls", "rises") for when in ("now", "again")]
-SMALL = {"width": 12, "n_heads": 2, "hidden": 48, "layers": 1, "vocabulary": 262, "length": 20, "warmup": 10}
 
 
 @pytest.fixture(scope="module")
 def inverter():
-    return Inverter(**SMALL, epochs=150).fit(TEXTS)
+    return small_inverter()
 
 
 @pytest.fixture(scope="module")
 def language():
-    return Inverter(**SMALL, epochs=150).fit(TEXTS, vectors=np.ones((8, 3)))
+    return Inverter(**SMALL, epochs=200).fit(TEXTS, vectors=np.ones((8, 3)))
 
 
 def test_bits_of_texts_are_those_of_their_tokens(inverter):

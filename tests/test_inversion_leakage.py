@@ -7,32 +7,39 @@ import pytest
 
 from helpers.inversion import leakage
 
-WORDS = [["oil", "gold", "copper", "Boeing"], ["falls", "rises", "holds"], ["now", "again", "today", "late"]]
-NUMBERS = ["1 percent", "2 percent", "7 million"]
-PARTS = list(itertools.product(*WORDS, NUMBERS, ["in May", "in June", "for Boeing"]))
-TEXTS = [" ".join(parts) for parts in PARTS]
-SMALL = {"hidden": 64, "layers": 1, "vocabulary": 330, "length": 24, "warmup": 20, "beams": 2}
+LETTERS = "bdfgklmnprstvz"
+WORDS = sorted({a + v + b + "o" for a in LETTERS for v in "aiu" for b in LETTERS})[::10]
+RNG = np.random.default_rng(0)
+PARTS = [list(RNG.choice(WORDS, size=4, replace=False)) + [str(RNG.integers(1, 9))] for _ in range(700)]
+TEXTS = [f"{a} {b} falls {n} percent in {c} {d}" for a, b, c, d, n in PARTS]
+WAYS = (["oil", "gold", "tin", "zinc"], ["falls", "rises"], ["now", "again", "late"], ["1", "2", "3"], ["May", "June"])
+ALIKE = [f"the price of {a} {b} {c} by {n} percent in {m}, traders say" for a, b, c, n, m in itertools.product(*WAYS)]
+ALIKE = [f"{text} {more}" for text in ALIKE for more in ("today", "so far")]
+SMALL = {"hidden": 64, "layers": 1, "vocabulary": 420, "length": 24, "warmup": 20, "beams": 2, "dropout": 0.0}
 
 
 def codes():
-    """A vector that tells each part of a text, turned so that no coordinate does by itself."""
-    names = sorted(set(itertools.chain(*PARTS)))
-    hot = np.array([[name in parts for name in names] for parts in PARTS], dtype=float)
+    """A vector that tells each part of a text and its place, turned so that no coordinate does by itself."""
+    names = [*WORDS, *"123456789"]
+    hot = np.zeros((len(PARTS), len(names)))
+    for row, parts in zip(hot, PARTS, strict=True):
+        for place, part in enumerate(parts):
+            row[names.index(part)] = place + 1
     return hot @ np.linalg.qr(np.random.default_rng(0).normal(size=(len(names),) * 2))[0]
 
 
 @pytest.fixture(scope="module")
 def found():
-    return leakage(TEXTS, codes(), minutes=5, epochs=25, **SMALL)
+    return leakage(TEXTS, codes(), minutes=5, epochs=40, learning_rate=0.005, **SMALL)
 
 
 def test_vectors_that_tell_their_text_are_read(found):
     row = found.table.loc["token_f1"]
-    assert row["read"] > 0.9
+    assert row["read"] > row["shuffled"] + 0.2
     assert row["gain_ci_low"] > 0.1
     assert row["gain"] == pytest.approx(row["read"] - max(row["shuffled"], row["centre"]))
     assert found.conclusion().startswith("From a vector alone")
-    assert {"facts number", "facts name", "facts direction"} <= set(found.table.index)
+    assert {"facts number", "facts direction"} <= set(found.table.index)
     assert (found.table["read_ci_low"] <= found.table["read"]).all()
 
 
@@ -56,6 +63,7 @@ def test_vectors_of_noise_give_nothing_away():
         (TEXTS[:199], np.ones((199, 2)), "199 of 199 texts are distinct; at least 200"),
         (TEXTS[:100] * 3, np.ones((300, 2)), "100 of 300 texts are distinct"),
         (TEXTS, np.ones((3, 2)), "vectors has 3 rows"),
+        (ALIKE, np.ones((len(ALIKE), 2)), "near duplicates of one another"),
         ("text", np.ones((3, 2)), "texts is one string"),
     ],
 )

@@ -2,16 +2,14 @@
 
 import numpy as np
 import pytest
+from inversion_texts import TEXTS, small_inverter
 
-from helpers.inversion import Inverter, between, noisy_vectors, under_noise
-
-TEXTS = [f"{what} {how} {when}." for what in ("oil", "gold") for how in ("falls", "rises") for when in ("now", "again")]
+from helpers.inversion import between, noisy_vectors, under_noise
 
 
 @pytest.fixture(scope="module")
 def inverter():
-    options = {"width": 12, "n_heads": 2, "hidden": 48, "layers": 1, "vocabulary": 262, "length": 20, "warmup": 10}
-    return Inverter(**options, epochs=150).fit(TEXTS)
+    return small_inverter()
 
 
 def test_noise_is_measured_in_the_spread_of_the_vectors(inverter):

@@ -3,18 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from inversion_texts import TEXTS, small_inverter
 from sacrebleu.metrics import CHRF
 
-from helpers.inversion import Inverter, floors, inversion_scores, token_accuracy
+from helpers.inversion import floors, inversion_scores, token_accuracy
 from helpers.inversion.measures import words_of
-
-TEXTS = [f"{what} {how} {when}." for what in ("oil", "gold") for how in ("falls", "rises") for when in ("now", "again")]
 
 
 @pytest.fixture(scope="module")
 def inverter():
-    made = Inverter(width=12, n_heads=2, hidden=48, layers=1, vocabulary=262, epochs=120, warmup=10, length=20)
-    return made.fit(TEXTS)
+    return small_inverter()
 
 
 def test_words_are_words_numbers_and_marks():

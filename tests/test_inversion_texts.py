@@ -21,7 +21,7 @@ def headlines():
     [
         ("UPDATE 1-Oil falls", "Oil falls"),
         ("REFILE-UPDATE 3-Oil : falls", "Oil: falls"),
-        ("Fed ’s ‘hawks’ — again …", "Fed 's 'hawks' - again ..."),
+        ("Fed ’s ‘hawks’ — again …", "Fed 's 'hawks' - again..."),
         ("( Reuters ) pays $ 3 , not 4", "(Reuters) pays $3, not 4"),
         ("Updated rules", "Updated rules"),
     ],

@@ -175,7 +175,7 @@ def cram(inverter: Inverter, text: str, *, steps: int = 300, learning_rate: floa
     while done < steps:
         scores = decoder.logits(centre + spread * offset, tokens)[0]
         chances = scores.log_softmax(-1).gather(-1, tokens[0][:, None])
-        if float(chances.min()) > np.log(0.9):
+        if float(chances.detach().min()) > np.log(0.9):
             break
         optimizer.zero_grad()
         (-chances.sum()).backward()

@@ -25,7 +25,7 @@ DECODERS = ("autoregressive", "prefix", "mamba", "delta", "one_pass", "iterative
 SPECIAL_IDS = {"pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS}
 
 
-def network(vocabulary: int, hidden: int, encoder_layers: int, decoder_layers: int, length: int):
+def network(vocabulary: int, hidden: int, encoder_layers: int, decoder_layers: int, length: int, dropout: float = 0.1):
     """A small encoder and decoder (MBart: norms before the blocks) with one table of tokens, untrained."""
     config = MBartConfig(
         vocab_size=vocabulary,
@@ -37,10 +37,11 @@ def network(vocabulary: int, hidden: int, encoder_layers: int, decoder_layers: i
         encoder_ffn_dim=2 * hidden,
         decoder_ffn_dim=2 * hidden,
         max_position_embeddings=length + 1,
-        dropout=0.1,
+        dropout=dropout,
         attention_dropout=0.0,
         activation_dropout=0.0,
         scale_embedding=True,
+        init_std=hidden**-0.5,  # at 0.02 a vector is hardly heard in a network this narrow
         decoder_start_token_id=BOS,
         forced_eos_token_id=None,
         **SPECIAL_IDS,
@@ -63,6 +64,7 @@ def language_model(vocabulary: int, hidden: int, layers: int, length: int):
         num_attention_heads=_heads(hidden),
         max_position_embeddings=length + 1,
         tie_word_embeddings=True,
+        initializer_range=hidden**-0.5,
         **SPECIAL_IDS,
     )
     return LlamaForCausalLM(config)
@@ -82,6 +84,7 @@ def make_decoder(
     length: int = 32,
     n_slots: int = 1,
     rank: int = 4,
+    dropout: float = 0.1,
 ) -> torch.nn.Module:
     """A decoder from one vector to tokens, untrained.
 
@@ -103,6 +106,8 @@ def make_decoder(
         States that the network sees of a vector, each a linear map of the whole of it.
     rank
         Rank of the first states of ``"mamba"`` and ``"delta"``.
+    dropout
+        Share of the activations left out in training; not of ``"prefix"``, ``"mamba"`` and ``"delta"``.
 
     Raises
     ------
@@ -125,7 +130,7 @@ def make_decoder(
         net = language_model(vocabulary, hidden, layers, length + n_slots)
     else:
         after = layers if name == "autoregressive" else 0
-        net = network(vocabulary, hidden, layers - after, after, length)
+        net = network(vocabulary, hidden, layers - after, after, length, dropout)
     return kinds[name](net, width, n_slots)
 
 
@@ -246,7 +251,9 @@ class Iterative(Decoder):
             open_ = tokens == MASK
             if not bool(open_.any()):
                 break
-            sure, said = self.said(self._states(vectors, tokens)).log_softmax(-1).max(-1)
+            scores = self.said(self._states(vectors, tokens)).log_softmax(-1)
+            scores[..., [PAD, BOS, MASK]] = -torch.inf
+            sure, said = scores.max(-1)
             left = math.floor(length * (1 - (number + 1) / passes))
             sure = sure.masked_fill(~open_, torch.inf)
             kept = sure.argsort(1, descending=True)[:, : length - left]

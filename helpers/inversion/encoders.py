@@ -19,9 +19,11 @@ __all__ = ["FolderEncoder", "OwnEncoder", "StateStore"]
 class OwnEncoder(torch.nn.Module):
     """A small encoder that shares its table of tokens with the decoder; its first token stands before the text."""
 
-    def __init__(self, vocabulary: int, hidden: int, layers: int, length: int, table: torch.nn.Parameter):
+    def __init__(
+        self, vocabulary: int, hidden: int, layers: int, length: int, table: torch.nn.Parameter, dropout: float
+    ):
         super().__init__()
-        self.net = network(vocabulary, hidden, layers, 0, length + 1).model.encoder
+        self.net = network(vocabulary, hidden, layers, 0, length + 1, dropout).model.encoder
         self.net.embed_tokens.weight = table
         self.hidden = hidden
 

@@ -13,9 +13,8 @@ __all__ = ["FACTS", "facts_kept", "facts_of", "learn_names"]
 FACTS = ("number", "name", "direction", "negation")
 """Kinds of facts."""
 
-_NUMBER = re.compile(
-    r"[$€£]?\d[\d,]*(?:\.\d+)?(?:\s?(?:%|percent|pct|bln|billion|mln|million|trillion|bn|m|k)\b)?", re.I
-)
+_UNIT = r"%|(?:percent|pct|bln|billion|mln|million|trillion|bn|m|k)\b"
+_NUMBER = re.compile(rf"[$€£]?\d[\d,]*(?:\.\d+)?(?:\s?(?:{_UNIT}))?", re.I)
 _WORD = re.compile(r"[^\W\d_]+(?:['.&-][^\W\d_]+)*\.?")
 _UNITS = {"percent": "%", "pct": "%", "billion": "bn", "bln": "bn", "million": "m", "mln": "m", "trillion": "trn"}
 _UP = (

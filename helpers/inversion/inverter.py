@@ -55,6 +55,8 @@ class Inverter(BaseEstimator):
         Whether texts are read, and written, in small letters.
     noise
         Standard deviation of noise on the vectors in training, in units of their own spread.
+    dropout
+        Share of the activations left out in training, in own encoder and decoder.
     smoothing
         Label smoothing, in [0, 1).
     variational
@@ -108,7 +110,7 @@ class Inverter(BaseEstimator):
     --------
     >>> from helpers.inversion import Inverter
     >>> texts = ["Oil rises.", "Oil falls.", "Gold rises.", "Gold falls."]
-    >>> inverter = Inverter(width=16, hidden=48, layers=1, n_heads=2, vocabulary=260, epochs=40, warmup=5)
+    >>> inverter = Inverter(width=16, hidden=48, layers=1, n_heads=2, vocabulary=260, epochs=150, dropout=0.0)
     >>> inverter.fit(texts).decode(inverter.encode(["Oil falls."]))
     ['oil falls.']
     """
@@ -130,6 +132,7 @@ class Inverter(BaseEstimator):
         length: int = 48,
         lower: bool = True,
         noise: float = 0.0,
+        dropout: float = 0.1,
         smoothing: float = 0.0,
         variational: float = 0.0,
         learning_rate: float = 0.003,
@@ -158,6 +161,7 @@ class Inverter(BaseEstimator):
         self.length = length
         self.lower = lower
         self.noise = noise
+        self.dropout = dropout
         self.smoothing = smoothing
         self.variational = variational
         self.learning_rate = learning_rate
@@ -369,10 +373,11 @@ class Inverter(BaseEstimator):
             check_count(getattr(self, name), name)
         check_count(self.length, "length", least=2)
         check_count(self.warmup, "warmup", least=0)
-        for name in ("noise", "smoothing", "variational", "learning_rate"):
+        for name in ("noise", "dropout", "smoothing", "variational", "learning_rate"):
             check_not_negative(getattr(self, name), name)
-        if self.smoothing >= 1:
-            raise ValueError(f"smoothing is {self.smoothing}; a number below 1 is needed")
+        for name in ("dropout", "smoothing"):
+            if getattr(self, name) >= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; a number below 1 is needed")
         if self.epochs is None and self.minutes is None:
             raise ValueError("neither epochs nor minutes are given; pass one, such as minutes=3")
 

@@ -115,7 +115,8 @@ def leakage(
     Raises
     ------
     ValueError
-        If there are fewer than 200 distinct texts, lengths differ, a text is blank, or a vector is not finite.
+        If there are fewer than 200 distinct texts, nearly all are near duplicates, lengths differ, a text is blank, or
+        a vector is not finite.
 
     Notes
     -----
@@ -130,6 +131,12 @@ def leakage(
     split = split_texts(texts, validation=test, test=test, rng=rng)
     if (n := len(texts) - len(split.dropped)) < LEAST:
         raise ValueError(f"{n} of {len(texts)} texts are distinct; at least {LEAST} are needed to learn to read them")
+
+    if not min(len(split.train), len(split.validation), len(split.test)):
+        raise ValueError(
+            f"nearly all of the {n} distinct texts are near duplicates of one another, and those stay on one side of "
+            "the split, so that one side is empty; texts of more kinds are needed"
+        )
 
     def taken(rows: np.ndarray) -> list[str]:
         return [texts[i] for i in rows]

@@ -57,7 +57,7 @@ def inversion_scores(texts: Sequence[str], written: Sequence[str], *, lower: boo
 
     Notes
     -----
-    BLEU is of :cite:t:`papineni2002bleu`, chrF of :cite:t:`popovic2015chrf`, both as computed by :cite:t:`post2018call`.
+    BLEU :cite:`papineni2002bleu` and chrF :cite:`popovic2015chrf` are computed by sacrebleu :cite:`post2018call`.
 
     Examples
     --------

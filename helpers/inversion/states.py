@@ -165,6 +165,7 @@ def make_state_decoder(
             state_size=32,
             chunk_size=16,
             tie_word_embeddings=True,
+            initializer_range=hidden**-0.5,
             **SPECIAL_IDS,
         )
         return StateSpace(kind, Mamba2ForCausalLM(config), width, rank)
@@ -184,6 +185,7 @@ def make_state_decoder(
         num_experts=0,
         mlp_only_layers=list(range(layers)),
         tie_word_embeddings=True,
+        initializer_range=hidden**-0.5,
         **SPECIAL_IDS,
     )
     return StateSpace(kind, Qwen3NextForCausalLM(config), width, rank)

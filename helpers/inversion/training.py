@@ -42,12 +42,15 @@ def build(inverter: Inverter, given: int | None) -> None:
                 length=inverter.length,
                 n_slots=inverter.n_slots,
                 rank=inverter.rank,
+                dropout=inverter.dropout,
             )
         }
         if given is None:
             if own:
                 table = parts["decoder"].net.get_input_embeddings().weight
-                parts["encoder"] = OwnEncoder(size, inverter.hidden, inverter.layers, inverter.length, table)
+                parts["encoder"] = OwnEncoder(
+                    size, inverter.hidden, inverter.layers, inverter.length, table, inverter.dropout
+                )
             else:
                 parts["encoder"] = FolderEncoder(inverter.encoder, inverter.train_encoder)
             parts["pooling"] = make_pooling(inverter.pooling, parts["encoder"].hidden, inverter.width, inverter.n_heads)
