@@ -25,7 +25,7 @@ def text_bits(inverter: Inverter, texts: Sequence[str], *, vectors: Any = None) 
     texts
         Texts, not those of training.
     vectors : array_like of shape (n, width), optional
-        Their vectors; by default those of its encoder.
+        Vectors of the texts; by default those that the encoder of the inverter gives.
 
     Returns
     -------
@@ -119,7 +119,7 @@ class Crammed(NamedTuple):
     Attributes
     ----------
     vector
-        Array (width,).
+        What was found, an array of shape (width,).
     bits
         Bits that the text takes with it.
     right
@@ -149,7 +149,7 @@ def cram(inverter: Inverter, text: str, *, steps: int = 300, learning_rate: floa
     steps
         Most steps of Adam; it stops as soon as all tokens are right by a margin.
     learning_rate
-        Its rate, in units of the spread of the training vectors.
+        Learning rate of Adam, in units of the spread of the training vectors.
     rng
         Seed of the vector that it begins with, drawn about the centre.
 
@@ -187,7 +187,7 @@ def cram(inverter: Inverter, text: str, *, steps: int = 300, learning_rate: floa
         scores = decoder.logits(centre + spread * offset, tokens)[0]
         right = float((scores.argmax(-1) == tokens[0]).float().mean())
         bits = float(-scores.log_softmax(-1).gather(-1, tokens[0][:, None]).sum()) / np.log(2)
-    from helpers.inversion.training import write
+    from helpers.inversion.training import written_tokens
 
-    (row,) = write(inverter, x.astype(np.float32), beams=1, batch=1)
+    (row,) = written_tokens(inverter, x.astype(np.float32), beams=1, batch=1)
     return Crammed(x[0], bits, right, inverter.tokens_.texts([row])[0], done)

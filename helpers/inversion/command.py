@@ -36,12 +36,12 @@ def run_leak(args: argparse.Namespace) -> int:
         given.pop("source"), given.pop("folder"), **given, progress=lambda words: print(f"{words} …", flush=True)
     )
     for name, result in found.items():
-        print(*lines_of(name, result), sep="\n")
+        print(*console_lines(name, result), sep="\n")
     print(f"\nTables, examples and decoders are in {args.folder}")
     return 0
 
 
-def lines_of(name: str, found: Leakage, n_examples: int = 3) -> list[str]:
+def console_lines(name: str, found: Leakage, n_examples: int = 3) -> list[str]:
     """What the console says of one embedding."""
     rows = []
     for measure, row in found.table.iterrows():

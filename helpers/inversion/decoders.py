@@ -7,22 +7,19 @@ of each token if all before it were right, and ``write(vectors, …)``, which wr
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
-from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, MBartConfig, MBartForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
 from helpers.arrays import check_count
+from helpers.inversion._base import SPECIAL_IDS, Decoder, shifted
 from helpers.inversion.tokens import BOS, EOS, MASK, PAD
 
-__all__ = ["DECODERS", "Autoregressive", "Decoder", "Iterative", "OnePass", "Prefix", "make_decoder", "network"]
+__all__ = ["DECODERS", "Autoregressive", "Iterative", "OnePass", "Prefix", "make_decoder", "network"]
 
 DECODERS = ("autoregressive", "prefix", "mamba", "delta", "one_pass", "iterative")
 """Decoders by name; see :func:`make_decoder`."""
-
-SPECIAL_IDS = {"pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS}
 
 
 def network(vocabulary: int, hidden: int, encoder_layers: int, decoder_layers: int, length: int, dropout: float = 0.1):
@@ -134,50 +131,6 @@ def make_decoder(
     return kinds[name](net, width, n_slots)
 
 
-def shifted(tokens: torch.Tensor) -> torch.Tensor:
-    """The tokens before each token."""
-    return functional.pad(tokens[:, :-1], (1, 0), value=BOS)
-
-
-class Decoder(torch.nn.Module):
-    """What all decoders share: a network, and a map from the vector to what the network sees of it."""
-
-    def __init__(self, net: torch.nn.Module, width: int, n_slots: int):
-        super().__init__()
-        self.net, self.n_slots = net, n_slots
-        self.up = torch.nn.Linear(width, n_slots * net.get_input_embeddings().embedding_dim)
-
-    def slots(self, vectors: torch.Tensor) -> torch.Tensor:
-        """(n, n_slots, hidden): what the network sees of the vectors."""
-        return self.up(vectors).unflatten(1, (self.n_slots, -1))
-
-    def losses(self, vectors: torch.Tensor, tokens: torch.Tensor, *, smoothing: float = 0.0) -> torch.Tensor:
-        """Cross-entropy in nats of each token that training asks for."""
-        states, wanted = self.asked(vectors, tokens)
-        return functional.cross_entropy(self.said(states), wanted, label_smoothing=smoothing, reduction="none")
-
-    def asked(self, vectors: torch.Tensor, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """States and the tokens that they should say: of all tokens that are no padding."""
-        real = tokens != PAD
-        return self.states(vectors, tokens)[real], tokens[real]
-
-    def said(self, states: torch.Tensor) -> torch.Tensor:
-        """Scores of all tokens from states."""
-        return self.net.lm_head(states)
-
-    def logits(self, vectors: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        """(n, length, vocabulary): scores of each token where all tokens before it are right."""
-        return self.said(self.states(vectors, tokens))
-
-    def states(self, vectors: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        """(n, length, hidden): the state that says each token."""
-        raise NotImplementedError
-
-    def write(self, vectors: torch.Tensor, *, beams: int, length: int, **options: Any) -> torch.Tensor:
-        """(n, at most length): tokens, written freely."""
-        raise NotImplementedError
-
-
 class Autoregressive(Decoder):
     """Token after token; the vector is the only memory of cross-attention."""
 
@@ -227,7 +180,7 @@ class OnePass(Decoder):
 
 
 class Iterative(Decoder):
-    """A few passes: each says the tokens that are not decided yet, and keeps those of which it is surest."""
+    """A few passes: each says the tokens that are still open, and keeps those of which it is surest."""
 
     def _states(self, vectors, tokens):
         embedded = self.net.model.encoder.embed_tokens(tokens) + self.slots(vectors).mean(1, keepdim=True)

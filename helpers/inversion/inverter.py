@@ -18,8 +18,6 @@ from helpers.arrays import as_matrix, check_count, check_not_negative
 __all__ = ["Inverter"]
 
 FORMAT = 1
-REACH = 0.999
-"""Share of the training vectors whose distance from their centre no vector should exceed much."""
 
 
 class Inverter(BaseEstimator):
@@ -198,7 +196,7 @@ class Inverter(BaseEstimator):
         validation
             Further texts, whose loss is logged once in an epoch and decides which weights are kept.
         validation_vectors : array_like of shape (m, p), optional
-            Their vectors, if ``vectors`` are given.
+            Vectors of the validation texts, needed where ``vectors`` are given.
 
         Raises
         ------
@@ -262,13 +260,13 @@ class Inverter(BaseEstimator):
         ValueError
             If the width is another one, or a vector is not finite.
         """
-        from helpers.inversion.training import write
+        from helpers.inversion.training import written_tokens
 
         check_is_fitted(self, "network_")
         check_count(beams, "beams")
         check_count(batch, "batch")
         x = self._known(vectors)
-        rows = write(self, x, beams=beams, batch=batch, **options)
+        rows = written_tokens(self, x, beams=beams, batch=batch, **options)
         return self.tokens_.texts(rows)
 
     def score(self, texts: Sequence[str], y: Any = None, *, vectors: Any = None, beams: int = 1) -> float:
@@ -279,9 +277,9 @@ class Inverter(BaseEstimator):
         texts
             Texts, not those of training.
         y
-            Ignored.
+            Ignored; there for the manner of scikit-learn.
         vectors
-            Their vectors, if the inverter has no encoder.
+            Vectors of the texts, if the inverter has no encoder.
         beams
             Same meaning as in :meth:`decode`.
         """

@@ -44,7 +44,7 @@ class Leakage:
     examples : DataFrame
         ``row``, ``text``, ``read`` and ``token_f1`` of the texts that were read, the best first.
     inverter : Inverter
-        The decoder.
+        What was trained to read the vectors.
     rows : dict of str to ndarray
         Rows of ``train``, ``validation`` and ``test``, and those ``dropped`` as repeated.
     """

@@ -26,7 +26,7 @@ def noisy_vectors(inverter: Inverter, vectors: Any, sigma: float, *, rng: int = 
     inverter
         A fitted inverter, which knows the spread of its training vectors.
     vectors : array_like of shape (n, width)
-        Vectors.
+        Vectors of any texts.
     sigma
         At least 0.
     rng
@@ -98,7 +98,7 @@ def between(inverter: Inverter, first: str, second: str, *, steps: int = 7, beam
     inverter
         A fitted inverter with an encoder.
     first, second
-        Two texts.
+        Texts at the two ends of the way.
     steps
         Vectors on the way, both ends included, at least 2.
     beams

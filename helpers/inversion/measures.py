@@ -97,7 +97,8 @@ def token_accuracy(
     texts
         Texts, not those of training.
     vectors : array_like of shape (n, width), optional
-        Their vectors; by default those of its encoder. Vectors in another order show what the language alone tells.
+        Vectors of the texts; by default those that the encoder of the inverter gives. Vectors in another order show
+        what the language alone tells.
     ks
         Numbers of tokens.
 

@@ -6,7 +6,7 @@ import torch
 
 from helpers.arrays import check_count
 
-__all__ = ["POOLINGS", "AttentionPooling", "FirstPooling", "HeadsPooling", "MeanPooling", "make_pooling"]
+__all__ = ["POOLINGS", "SoftmaxPooling", "FirstPooling", "HeadsPooling", "MeanPooling", "make_pooling"]
 
 
 class FirstPooling(torch.nn.Module):
@@ -41,7 +41,7 @@ class MeanPooling(_Projected):
         return mask.to(states.dtype) / mask.sum(1, keepdim=True)
 
 
-class AttentionPooling(_Projected):
+class SoftmaxPooling(_Projected):
     """The projected states, weighted by a learned softmax over the tokens."""
 
     def __init__(self, hidden: int, width: int):
@@ -110,7 +110,7 @@ def make_pooling(name: str, hidden: int, width: int, n_heads: int = 4) -> torch.
     check_count(n_heads, "n_heads")
     if name == "heads":
         return HeadsPooling(hidden, width, n_heads)
-    kinds = {"first": FirstPooling, "mean": MeanPooling, "attention": AttentionPooling}
+    kinds = {"first": FirstPooling, "mean": MeanPooling, "attention": SoftmaxPooling}
     if name not in kinds:
         raise ValueError(f"pooling is {name!r}; it is one of {', '.join(POOLINGS)}")
     return kinds[name](hidden, width)

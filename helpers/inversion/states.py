@@ -8,7 +8,7 @@ import torch
 from transformers import DynamicCache, Mamba2Config, Mamba2ForCausalLM, Qwen3NextConfig, Qwen3NextForCausalLM
 
 from helpers.arrays import check_count
-from helpers.inversion.decoders import SPECIAL_IDS, Decoder, shifted
+from helpers.inversion._base import SPECIAL_IDS, Decoder, shifted
 from helpers.inversion.tokens import BOS, PAD
 
 __all__ = ["STATE_DECODERS", "StateSpace", "make_state_decoder"]

@@ -29,7 +29,7 @@ def normalise(text: str) -> str:
     Parameters
     ----------
     text
-        Any text.
+        A headline as an agency wrote it.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def split_texts(
     Parameters
     ----------
     texts
-        Texts.
+        Texts of the whole corpus.
     validation, test
         Shares of the distinct texts; groups of near duplicates are dealt whole, so that shares are met to within one
         group.

@@ -21,7 +21,10 @@ from helpers.training import Checkpoints, Log, Update, Validation, bucketed, buc
 if TYPE_CHECKING:
     from helpers.inversion.inverter import Inverter
 
-__all__ = ["build", "encode", "forced", "load_weights", "save_weights", "train_inverter", "write"]
+__all__ = ["build", "encode", "forced", "load_weights", "save_weights", "train_inverter", "written_tokens"]
+
+REACH = 0.999
+"""Share of the training vectors whose distance from their centre no vector should exceed much."""
 
 CLOUD = 4096
 """Training texts from whose vectors the centre, the spread and the reach of the cloud are told."""
@@ -221,7 +224,9 @@ def _encoded(inverter: Inverter, known: Texts, rows: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def write(inverter: Inverter, vectors: np.ndarray, *, beams: int, batch: int, **options: Any) -> list[list[int]]:
+def written_tokens(
+    inverter: Inverter, vectors: np.ndarray, *, beams: int, batch: int, **options: Any
+) -> list[list[int]]:
     """Tokens that are written from vectors."""
     x = _scaled(inverter, vectors)
     rows: list[list[int]] = []
@@ -241,8 +246,6 @@ def _scaled(inverter: Inverter, vectors: np.ndarray) -> np.ndarray:
 
 
 def _tell_cloud(inverter: Inverter, vectors: np.ndarray) -> None:
-    from helpers.inversion.inverter import REACH
-
     inverter.centre_ = vectors.mean(0, dtype=np.float64).astype(np.float32)
     away = vectors - inverter.centre_
     inverter.spread_ = float(np.sqrt(np.mean(away.astype(np.float64) ** 2))) or 1.0
