@@ -88,6 +88,7 @@ def test_the_command_leaves_tables_examples_and_a_decoder(tmp_path, capsys, monk
     assert "codes: " in capsys.readouterr().out
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     table = pd.read_csv(tmp_path / "out" / "codes" / "table.csv", index_col=0)
+    # Four decimals are written.
     assert report["codes"]["scores"]["token_f1"]["read"] == pytest.approx(table.loc["token_f1", "read"], abs=1e-4)
     examples = pd.read_csv(tmp_path / "out" / "codes" / "examples.csv")
     decoder = Inverter.load(tmp_path / "out" / "codes" / "decoder")

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from helpers.arrays import check_count
-
-if TYPE_CHECKING:
-    from helpers.inversion.inverter import Inverter
 
 __all__ = ["SCORES", "floors", "inversion_scores", "token_accuracy", "words_of"]
 
@@ -86,7 +83,7 @@ def inversion_scores(texts: Sequence[str], written: Sequence[str], *, lower: boo
 
 
 def token_accuracy(
-    inverter: Inverter, texts: Sequence[str], *, vectors: Any = None, ks: Sequence[int] = (1, 3, 5, 10, 25, 100)
+    inverter: Any, texts: Sequence[str], *, vectors: Any = None, ks: Sequence[int] = (1, 3, 5, 10, 25, 100)
 ) -> pd.DataFrame:
     """How often the token that follows is among the k likeliest, all tokens before it being right (teacher forcing).
 
@@ -137,7 +134,7 @@ def token_accuracy(
     return table
 
 
-def floors(inverter: Inverter, vectors: Any, *, beams: int = 1, rng: int = 0) -> dict[str, list[str]]:
+def floors(inverter: Any, vectors: Any, *, beams: int = 1, rng: int = 0) -> dict[str, list[str]]:
     """What is written of vectors that say nothing of the text.
 
     Parameters

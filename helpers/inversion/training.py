@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +18,6 @@ from helpers.inversion.tokens import PAD, TokenTable, padded
 from helpers.text import digest_of_texts
 from helpers.training import Checkpoints, Log, Update, Validation, bucketed, buckets, train
 
-if TYPE_CHECKING:
-    from helpers.inversion.inverter import Inverter
-
 __all__ = ["build", "encode", "forced", "load_weights", "save_weights", "train_inverter", "written_tokens"]
 
 REACH = 0.999
@@ -30,7 +27,7 @@ CLOUD = 4096
 """Training texts from whose vectors the centre, the spread and the reach of the cloud are told."""
 
 
-def build(inverter: Inverter, given: int | None) -> None:
+def build(inverter: Any, given: int | None) -> None:
     """Make the networks, untrained; ``given`` is the width of vectors that stand for an encoder."""
     own, size = inverter.encoder == "own", len(inverter.tokens_)
     with torch.random.fork_rng([]):
@@ -65,7 +62,7 @@ def build(inverter: Inverter, given: int | None) -> None:
 class Texts:
     """Texts as the networks take them."""
 
-    def __init__(self, inverter: Inverter, texts: Sequence[str], vectors: np.ndarray | None):
+    def __init__(self, inverter: Any, texts: Sequence[str], vectors: np.ndarray | None):
         self.inverter, self.network = inverter, inverter.network_
         found = inverter.tokens_.rows(texts, inverter.length)
         self.rows, self.truncated = found.tokens, found.truncated
@@ -104,7 +101,7 @@ class Texts:
 
 
 def train_inverter(
-    inverter: Inverter,
+    inverter: Any,
     texts: Sequence[str],
     vectors: np.ndarray | None,
     validation: Sequence[str] | None,
@@ -154,7 +151,7 @@ def train_inverter(
         _tell_cloud(inverter, _encoded(inverter, known, some))
 
 
-def _loss(inverter: Inverter, known: Texts) -> Callable[[np.ndarray, int], Any]:
+def _loss(inverter: Any, known: Texts) -> Callable[[np.ndarray, int], Any]:
     network, decoder = inverter.network_, inverter.network_["decoder"]
 
     def loss(rows: np.ndarray, step: int):
@@ -178,7 +175,7 @@ def _loss(inverter: Inverter, known: Texts) -> Callable[[np.ndarray, int], Any]:
     return loss
 
 
-def held_out(inverter: Inverter, held: Texts) -> dict[str, float]:
+def held_out(inverter: Any, held: Texts) -> dict[str, float]:
     """Cross-entropy of a token in nats, and the share of tokens that are the likeliest, all before them being right."""
     total = right = count = 0
     for rows in buckets(held.lengths, 8192, np.random.default_rng(0)):
@@ -191,7 +188,7 @@ def held_out(inverter: Inverter, held: Texts) -> dict[str, float]:
     return {"loss": total / count, "accuracy": right / count}
 
 
-def forced(inverter: Inverter, texts: Sequence[str], vectors: np.ndarray) -> Iterator[tuple[Any, ...]]:
+def forced(inverter: Any, texts: Sequence[str], vectors: np.ndarray) -> Iterator[tuple[Any, ...]]:
     """Rows of texts; scores (n, length, vocabulary) of each token with all before it right; tokens; where one is."""
     known = inverter.tokens_.rows(texts, inverter.length).tokens
     lengths = np.array([len(row) for row in known])
@@ -202,7 +199,7 @@ def forced(inverter: Inverter, texts: Sequence[str], vectors: np.ndarray) -> Ite
         yield rows, inverter.network_["decoder"].logits(some, tokens).cpu(), tokens.cpu(), (tokens != PAD).cpu()
 
 
-def encode(inverter: Inverter, texts: Sequence[str]) -> np.ndarray:
+def encode(inverter: Any, texts: Sequence[str]) -> np.ndarray:
     """Vectors of texts."""
     known = Texts(inverter, texts, None)
     if known.truncated.size:
@@ -215,7 +212,7 @@ def encode(inverter: Inverter, texts: Sequence[str]) -> np.ndarray:
 
 
 @torch.inference_mode()
-def _encoded(inverter: Inverter, known: Texts, rows: np.ndarray) -> np.ndarray:
+def _encoded(inverter: Any, known: Texts, rows: np.ndarray) -> np.ndarray:
     out = np.empty((len(rows), inverter.width), dtype=np.float32)
     for group in buckets(known.lengths[rows], 8192, np.random.default_rng(0)):
         some = rows[group]
@@ -224,9 +221,7 @@ def _encoded(inverter: Inverter, known: Texts, rows: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def written_tokens(
-    inverter: Inverter, vectors: np.ndarray, *, beams: int, batch: int, **options: Any
-) -> list[list[int]]:
+def written_tokens(inverter: Any, vectors: np.ndarray, *, beams: int, batch: int, **options: Any) -> list[list[int]]:
     """Tokens that are written from vectors."""
     x = _scaled(inverter, vectors)
     rows: list[list[int]] = []
@@ -239,20 +234,20 @@ def written_tokens(
     return rows
 
 
-def _scaled(inverter: Inverter, vectors: np.ndarray) -> np.ndarray:
+def _scaled(inverter: Any, vectors: np.ndarray) -> np.ndarray:
     """Vectors as the decoder takes them."""
     given = "encoder" not in inverter.network_
     return (vectors - inverter.centre_) / np.float32(inverter.spread_) if given else np.ascontiguousarray(vectors)
 
 
-def _tell_cloud(inverter: Inverter, vectors: np.ndarray) -> None:
+def _tell_cloud(inverter: Any, vectors: np.ndarray) -> None:
     inverter.centre_ = vectors.mean(0, dtype=np.float64).astype(np.float32)
     away = vectors - inverter.centre_
     inverter.spread_ = float(np.sqrt(np.mean(away.astype(np.float64) ** 2))) or 1.0
     inverter.reach_ = float(np.quantile(np.linalg.norm(away, axis=1), REACH))
 
 
-def _own_weights(inverter: Inverter) -> dict[str, torch.Tensor]:
+def _own_weights(inverter: Any) -> dict[str, torch.Tensor]:
     """Weights by name, each once, without those of a frozen encoder of another folder."""
     frozen = "encoder" in inverter.network_ and not getattr(inverter.network_["encoder"], "trained", True)
     seen, out = set(), {}
@@ -263,14 +258,14 @@ def _own_weights(inverter: Inverter) -> dict[str, torch.Tensor]:
     return out
 
 
-def save_weights(inverter: Inverter, path: str | os.PathLike[str]) -> None:
+def save_weights(inverter: Any, path: str | os.PathLike[str]) -> None:
     """Write the weights in half precision."""
     from safetensors.torch import save_file
 
     save_file({name: w.detach().half().contiguous().cpu() for name, w in _own_weights(inverter).items()}, path)
 
 
-def load_weights(inverter: Inverter, path: str | os.PathLike[str]) -> None:
+def load_weights(inverter: Any, path: str | os.PathLike[str]) -> None:
     """Read weights that :func:`save_weights` wrote.
 
     Raises
