@@ -393,11 +393,12 @@ def mean_finding(claim: Claim, values: Sequence[float]) -> Finding:
     claim
         About the mean.
     values
-        One number for each seed, at least two.
+        One number for each seed, at least two; NaN where a seed was not run, which does not count.
     """
     from scipy import stats
 
     values = np.asarray(values, dtype=float)
+    values = values[~np.isnan(values)]
     n, mean = len(values), float(np.mean(values))
     error = float(np.std(values, ddof=1) / np.sqrt(n))
     half = error * float(stats.t.isf(0.025, n - 1))
