@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from helpers.inputs import Inputs
 
-__all__ = ["KINDS", "Corpus", "compare_kinds", "encode_corpus", "facts", "read_corpus", "recorded", "show_kinds"]
+__all__ = ["KINDS", "Corpus", "compare_kinds", "encode_corpus", "facts", "read_corpus", "recorded_gains", "show_kinds"]
 
 #: Kinds of options by what they need beside one encoder.
 KINDS = {
@@ -199,7 +199,7 @@ def _kind(option: Any) -> str:
     return "vectors"
 
 
-def recorded() -> pd.DataFrame:
+def recorded_gains() -> pd.DataFrame:
     """The recorded table of :func:`compare_kinds` on NFCorpus with four encoders, by kind."""
     return recorded_table("results/search_fusion.csv").set_index("kind")
 
