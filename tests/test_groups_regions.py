@@ -95,7 +95,7 @@ def test_the_radius_is_that_of_dempster_with_dimensions_from_distinct_items():
     assert found.radii[0] == pytest.approx(radius, rel=1e4 * EPS)
     from helpers.groups.regions import _moments
 
-    assert _moments(x - x.mean(axis=0))[2] == pytest.approx(one / 360, rel=1e4 * EPS)
+    assert _moments((x - x.mean(axis=0))[None])[2, 0] == pytest.approx(one / 360, rel=1e4 * EPS)
 
 
 def test_many_groups_tell_in_how_many_directions_their_items_vary():

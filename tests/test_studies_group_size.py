@@ -8,7 +8,7 @@ from tolerance import FALSE_ALARM, of_a_mean, of_a_share
 
 from helpers.book.data import table
 from helpers.groups import geometric_median
-from helpers.groups.regions import FEW, NOMINAL_FROM
+from helpers.groups.regions import FEW, MOMENTS_NEEDED, NOMINAL_FROM
 from helpers.studies import group_size
 from helpers.studies.group_size import LAWS, READOUTS_HERE
 
@@ -57,19 +57,31 @@ def test_the_recorded_coverage_is_what_the_documentation_says():
     assert set(found["law"]) == set(LAWS) and set(found["p"]) == {2, 16, 64} and (found["n_groups"] == 2000).all()
     ours = found[found["covariance"] == "shape"].set_index(["readout", "law", "p", "n"]).sort_index()
     out = ours[(ours["ci_low"] > 0.965) | (ours["ci_high"] < 0.935)]["coverage"]
-    moments = out.loc["moments"]
     assert set(out.drop("moments").index) == {
-        ("centroid", "skewed", 2, 5), ("geometric_median", "clustered", 2, 5), ("medoid", "clustered", 2, 5),
-        ("medoid", "clustered", 2, 10), ("medoid", "clustered", 64, 10), ("trimmed_mean", "skewed", 16, 5),
-        ("trimmed_mean", "skewed", 64, 5),
+        ("geometric_median", "clustered", 2, 10), ("medoid", "clustered", 2, 10), ("medoid", "heavy-tailed", 16, 5),
+        ("medoid", "non-spherical", 2, 5),
+        ("trimmed_mean", "skewed", 16, 5), ("trimmed_mean", "skewed", 64, 5),
     }  # fmt: skip
-    assert round(100 * out["centroid", "skewed", 2, 5]) == 91
-    clustered = out[out.index.get_level_values("law") == "clustered"]
-    assert clustered.round(2).between(0.87, 0.92).all()
-    assert ours.loc[("moments", ["heavy-tailed", "skewed"]), "coverage"].round(2).between(0.71, 0.95).all()
-    others = moments[~moments.index.get_level_values("law").isin(["heavy-tailed", "skewed"])]
-    assert set(others.index) == {("normal", 64, 50), ("non-spherical", 64, 50)}
-    assert others.round(2).between(0.92, 0.97).all()
+    assert out[out.index.get_level_values("law") == "clustered"].round(2).between(0.90, 0.91).all()
+    moments = out.loc["moments"]
+    light = moments.loc["non-spherical"]
+    assert set(light.index) == {(64, 5)} and light.round(2).tolist() == [0.97]
+    moments = moments.drop("non-spherical")
+    assert set(moments.index.get_level_values("law")) == {"heavy-tailed", "skewed"} and len(moments) == 9
+    assert moments.index.get_level_values("n").max() == 20 and moments.round(2).between(0.88, 0.92).all()
+    tails = ours.loc["moments"].loc[moments.index, "tail"]
+    assert (tails >= MOMENTS_NEEDED["moments"]).sum() == 1
+
+
+def test_the_tail_tells_heavy_tailed_and_skewed_laws_from_the_others():
+    spreads = table("results/groups_coverage.csv").query("readout == 'moments'")
+    refused = spreads["tail"] < MOMENTS_NEEDED["moments"]
+    assert refused[spreads["law"] == "heavy-tailed"].all()
+    assert not refused[spreads["law"].isin(["normal", "clustered", "non-spherical"])].any()
+    cells = group_size.coverage_by_cell(table("results/groups_coverage.csv"))
+    assert (
+        cells.loc[("moments", "heavy-tailed", 2), 5].endswith("?") and "?" not in cells.loc[("moments", "normal", 2), 5]
+    )
 
 
 def test_regions_know_from_how_many_items_their_coverage_was_found_nominal():
@@ -83,6 +95,7 @@ def test_regions_know_from_how_many_items_their_coverage_was_found_nominal():
 def test_the_least_number_is_that_from_which_all_laws_hold():
     rows = [
         {"readout": "centroid", "covariance": "own", "p": 2, "n": n, "law": law, "ci_low": low, "ci_high": low + 0.02}
+        | {"tail": 9.0}
         for law, lows in {"normal": (0.90, 0.94, 0.94), "skewed": (0.94, 0.90, 0.94)}.items()
         for n, low in zip((5, 10, 20), lows, strict=True)
     ]
@@ -134,7 +147,7 @@ def test_figures_and_tables_show_what_they_are_given():
     recorded = table("results/groups_coverage.csv")
     plt.figure()
     axes = group_size.coverage_figure(recorded)
-    assert [len(ax.lines) for ax in axes] == [15] * 4
+    assert [len(ax.lines) for ax in axes] == [15] * 5
     plt.figure()
     ax = group_size.error_figure(group_size.error_by_size("normal", 2, (5, 10), n_groups=10), 0.5)
     assert len(ax.lines) == 6

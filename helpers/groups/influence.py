@@ -61,14 +61,15 @@ def _centroid(batch: Batch) -> Influences:
 def _trimmed_mean(batch: Batch, proportion: float = 0.1) -> Influences:
     """Items drawn in to the last values kept, about their mean, over the share that is kept."""
     vectors, out = batch.means(), np.empty_like(batch.rows)
-    for g, (start, count) in enumerate(zip(batch.starts, batch.counts, strict=True)):
-        rows = batch.rows[start : start + count]
-        cut = int(proportion * count)
+    for count in np.unique(batch.counts).tolist():  # groups of one size at once
+        which = np.flatnonzero(batch.counts == count)
+        places = batch.starts[which, None] + np.arange(count)
+        rows, cut = batch.rows[places], int(proportion * count)
         if cut:
-            ordered = np.sort(rows, axis=0)
-            vectors[g] = ordered[cut : count - cut].mean(axis=0)
-            rows = np.clip(rows, ordered[cut], ordered[count - 1 - cut])
-        out[start : start + count] = (rows - rows.mean(axis=0)) * (count / (count - 2 * cut))
+            ordered = np.sort(rows, axis=1)
+            vectors[which] = ordered[:, cut : count - cut].mean(axis=1)
+            rows = np.clip(rows, ordered[:, cut, None], ordered[:, count - 1 - cut, None])
+        out[places] = (rows - rows.mean(axis=1, keepdims=True)) * (count / (count - 2 * cut))
     return vectors, out
 
 

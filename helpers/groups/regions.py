@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.arrays import check_count, check_number, generator
-from helpers.groups.calibration import enough_to_try, radius_factors
+from helpers.groups.calibration import enough_to_try, radius_factors, tail_index
 from helpers.groups.influence import influences
-from helpers.groups.membership import Membership, batches, grouped
+from helpers.groups.membership import Batch, Membership, batches, grouped
 from helpers.groups.readouts import READOUTS, medoid_items
 
 __all__ = ["GroupRegions", "ItemsNeeded", "group_regions", "items_needed"]
@@ -19,14 +19,17 @@ __all__ = ["GroupRegions", "ItemsNeeded", "group_regions", "items_needed"]
 COVARIANCES = ("own", "shape", "shared")
 FEW = 16  # features, below which few tails average out
 NOMINAL_FROM = {
-    ("centroid", "shape"): (10, 5),
+    ("centroid", "shape"): (5, 5),
     ("trimmed_mean", "shape"): (5, 10),
-    ("geometric_median", "shape"): (10, 5),
-    ("medoid", "shape"): (20, 20),
+    ("geometric_median", "shape"): (20, 5),
+    ("medoid", "shape"): (20, 10),
+    ("moments", "shape"): (5, 10),
     ("centroid", "own"): (50, 5),
 }
 """Least numbers of items from which recorded coverage (``data/results/groups_coverage.csv``) is nominal for every law
 that was tried: of few features and of many; with a trial on drawn groups, or of a group by its own."""
+MOMENTS_NEEDED = {"centroid": 2, "moments": 6}
+"""Orders of the moments of items that standard errors of readouts take, and by which they can be told."""
 PRIOR = 50.0  # degrees of freedom that the shape of the other groups counts for, at most
 
 
@@ -57,7 +60,11 @@ class GroupRegions(NamedTuple):
         every law of the items that was tried. False where nothing was simulated, as for functions of the caller and for
         a covariance that is shared.
     nominal_from : float
-        The least number of items at which ``nominal`` is true; infinite where no number that was tried is enough.
+        The least number of items at which ``nominal`` is true; infinite where no number that was tried is enough, and
+        where ``tail`` is too low: below 2 for means, whose standard error does not exist then, and below 6 for means
+        with spreads, whose standard error takes four moments and is hardly told by items that have fewer than six.
+    tail : float
+        Order up to which lengths of items have moments, by the longest of all groups; NaN where these are too few.
     """
 
     vectors: np.ndarray
@@ -70,6 +77,7 @@ class GroupRegions(NamedTuple):
     corrections: np.ndarray
     nominal: np.ndarray
     nominal_from: float
+    tail: float
 
     def contains(self, points: Any) -> np.ndarray:
         """Whether each group's ball holds its point, of points (n_groups, p): a bool for each group."""
@@ -105,7 +113,7 @@ def group_regions(
     confidence_level: float = 0.95,
     covariance: str = "shape",
     clusters: Any = None,
-    n_resamples: int = 4000,
+    n_resamples: int = 20_000,
     rng: int | np.random.Generator = 0,
 ) -> GroupRegions:
     r"""The vector of each group with a ball that holds the true vector with a given probability.
@@ -132,8 +140,9 @@ def group_regions(
     clusters : array_like of shape (n,), optional
         Labels of items that are not independent (of one drawer, of one day); then clusters are counted, not items.
     n_resamples
-        Groups of each size that are drawn from the items of all groups to try the radii, at most; with ``"shape"``, at
-        least 20 groups of three or more items, and 200 items in them. With 0 there is no trial.
+        Groups of each size that are drawn from the items of all groups to try the radii, at most, and a fifth as many
+        for medians and medoids, which take long. It takes ``"shape"``, 20 groups of three or more items and 200 items
+        in them. With 0 there is no trial.
     rng
         Seed or generator of these draws.
 
@@ -141,8 +150,8 @@ def group_regions(
     -------
     GroupRegions
         ``vectors``, ``names``, ``counts``, ``radii``, ``spreads``, ``dimensions``, ``confidence_level``,
-        ``corrections``, ``nominal``, ``nominal_from``. The radius of a group of one, or of one cluster, is infinite
-        unless ``covariance="shared"``.
+        ``corrections``, ``nominal``, ``nominal_from``, ``tail``. The radius of a group of one, or of one cluster, is
+        infinite unless ``covariance="shared"``.
 
     Raises
     ------
@@ -168,22 +177,26 @@ def group_regions(
     the other groups, or 1, the widest, where there are none.
 
     What this leaves out (tails, skewness, the curvature of a median, the bias of a trimmed mean) is found by trial:
-    groups of as many items are drawn from the residuals of all groups, their regions are held against the readout of
-    all residuals, and squared radii are multiplied by what makes the share right. Residuals are tamer than items, so
-    the trial is repeated on the residuals of the drawn groups and the series of factors is carried on backwards; a term
-    that is within two standard errors of zero is left out. It is a bootstrap, twice iterated, of the law that the
-    groups share up to place and scale (:mod:`helpers.groups.calibration`; Hall and Martin 1988).
+    groups of as many items are drawn from the residuals of all groups, each over the spread of its group as far as
+    spreads differ by more than chance; their regions are held against the readout of all residuals, and squared radii
+    are multiplied by what makes the share right. Residuals are tamer than items: about the mean of five they keep 65 %
+    of the excess of fourth moments and 45 % of squared third ones. So the trial is repeated on the residuals of the
+    drawn groups, and what changes in these proportions is carried back to items; a term that is within two standard
+    errors of zero is left out. It is a bootstrap, twice iterated, of the law that the groups share up to place and
+    scale (:mod:`helpers.groups.calibration`; Hall and Martin 1988).
 
     Coverage at 0.95, by simulation of 2000 groups (``data/results/groups_coverage.csv``; the chapter "How many
     items?") of normal, heavy-tailed, clustered, log-normal and non-spherical laws in 2, 16 and 64 dimensions, with 5 to
-    50 items: within 1.5 points, as far as 2000 groups tell, in all cells of centroids, medians, medoids and trimmed
-    means but seven. Centroids of five log-normal items in two dimensions hold in 91 of 100 cases, because a tail that
-    no item has shown widens no ball. Medians and medoids of five, and medoids of ten, items in clusters around an empty
-    middle hold in 87 to 92. A trimmed mean of five items is a mean, and of skewed features in many dimensions misses
-    its own limit. ``"moments"`` of heavy-tailed or skewed features hold in 71 to 95, since a standard deviation has no,
-    or hardly any, standard error there, and of 50 items with 64 other features in 92 to 97. ``nominal`` says of each
-    group whether it has so many items that all laws were within. Groups that share no shape, or are fewer than 20, are
-    not tried: see ``"own"`` in the table.
+    50 items: within 1.5 points, as far as 2000 groups tell, in all cells of centroids and in all but six of medians,
+    medoids and trimmed means. Medians and medoids of ten items in clusters around an empty middle hold in 90 to 91:
+    they are not biased, but of groups with most items in one cluster the ball is small and far away. Medoids of five
+    heavy-tailed or non-spherical items hold in 92 and 98, by terms of the trial that were chance. A trimmed mean of
+    five items is a mean, and of skewed features in many dimensions misses its own limit. ``"moments"`` of normal,
+    clustered and non-spherical items are within but for one cell, 97; of five to twenty items of the other laws they
+    hold in 88 to 92 in nine cells. There a standard deviation has no, or hardly any, standard error, which ``tail``
+    finds in all but one of them. ``nominal`` says of each group whether it has so many items that all laws were within
+    that it does not refuse.
+    Groups that share no shape, or are fewer than 20, are not tried: see ``"own"`` in the table.
 
     Examples
     --------
@@ -202,16 +215,19 @@ def group_regions(
     along_line = x.shape[1] == 1 and readout in ("geometric_median", "medoid") and units is None
     factors, trial = np.ones(len(found.squared)), covariance == "shape" and n_resamples > 0
     if trial and not callable(readout) and not along_line:
+        slow = readout in ("geometric_median", "medoid")
         factors = radius_factors(
             x, groups, units, partial(_drawn, readout=readout, level=level), partial(_limit, readout=readout),
-            level=level, n_resamples=n_resamples, rng=generator(rng),
+            level=level, n_resamples=-(-n_resamples // 5) if slow else n_resamples, rng=generator(rng),
         )  # fmt: skip
         trial = enough_to_try(groups, units)
     tried = "shared" if covariance == "shared" else "shape" if trial else "own"
+    tail = tail_index(x, groups, units)
     least = NOMINAL_FROM.get((readout, tried), (np.inf, np.inf))[int(x.shape[1] >= FEW)]
+    least = np.inf if tail < MOMENTS_NEEDED.get(readout, 0) else least
     return GroupRegions(
         found.vectors, groups.names, groups.counts, np.sqrt(found.squared * factors), found.spreads, found.dimensions,
-        confidence_level, np.sqrt(factors), found.units >= least, least,
+        confidence_level, np.sqrt(factors), found.units >= least, least, tail,
     )  # fmt: skip
 
 
@@ -353,21 +369,19 @@ def _walk(
     for batch in batches(x, groups):
         found, influence = influences(batch, readout, tol=tol)
         vectors.append(found)
+        if units is None and chosen is None and len(batch.counts) > 1 and (batch.counts == batch.counts[0]).all():
+            rows.append(_moments_of(influence, batch, readout))
+            continue
         for g, (start, count) in enumerate(zip(batch.starts, batch.counts, strict=True)):
             here = slice(start, start + count)
             labels = np.arange(count) if units is None else units[batch.items[here]]
             part = _unit_sums(influence[here], labels)
-            moments = _moments(part)
-            if readout == "geometric_median":  # its influences are too alike in length to tell the dimension
-                items = batch.rows[here] - batch.rows[here].mean(axis=0)
-                _, trace, one, two, _ = _moments(_unit_sums(items, labels))
-                factor = (moments[1] / trace) ** 2 if trace > 0 else 0.0
-                moments = (*moments[:2], one * factor, two * factor, moments[4])
-            rows.append(moments)
+            items = _unit_sums(batch.rows[here] - batch.rows[here].mean(axis=0), labels)
+            rows.append(_with_dimension(_moments(part[None]), items[None], readout))
             if chosen is not None:
                 first = int(np.flatnonzero(batch.items[here] == chosen[batch.groups.start + g])[0])
                 along.append(_towards(part, batch.rows[start + first] - found[g], labels, labels[first]))
-    return np.concatenate(vectors), _Shapes(*np.array(rows).T), np.array(along) if along else None
+    return np.concatenate(vectors), _Shapes(*np.concatenate(rows, axis=1)), np.array(along) if along else None
 
 
 def _towards(part: np.ndarray, way: np.ndarray, labels: np.ndarray, own: Any) -> float:
@@ -387,24 +401,53 @@ def _unit_sums(influence: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return out * (len(out) / len(influence))
 
 
-def _moments(z: np.ndarray) -> tuple[float, ...]:
-    """Number of units, tr Σ, (tr Σ)², tr Σ² and the share of fourth powers, from influences that sum to zero."""
-    n = len(z)
-    if n < 2 or not np.isfinite(z).all():
-        return n, np.nan, 0.0, 0.0, np.nan
-    squares = np.einsum("ij,ij->i", z, z)
-    trace = squares.sum() / (n - 1)
-    if n < 3 or trace == 0:
-        return n, trace, 0.0, 0.0, np.nan
-    product = z @ z.T if n <= z.shape[1] else z.T @ z
-    total, fourth = np.sum(product**2) / (n - 1) ** 2, np.sum(squares**2) / (n - 1)
+def _moments_of(influence: np.ndarray, batch: Batch, readout: Any) -> np.ndarray:
+    """Moments of the influences of groups of one size, of all together."""
+    n = int(batch.counts[0])
+    items = batch.rows - batch.means()[batch.within]
+    found, items = (rows.reshape(-1, n, rows.shape[1]) for rows in (influence, items))
+    return _with_dimension(_moments(found), items, readout)
+
+
+def _with_dimension(moments: np.ndarray, items: np.ndarray, readout: Any) -> np.ndarray:
+    """Moments whose dimension is that of the items, where influences are too alike in length to tell it."""
+    if readout != "geometric_median":
+        return moments
+    _, trace, one, two, _ = _moments(items)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        factor = np.where(trace > 0, (moments[1] / trace) ** 2, 0.0)
+        moments[2], moments[3] = one * factor, two * factor
+    return moments
+
+
+def _moments(z: np.ndarray) -> np.ndarray:
+    """Number of units, tr Σ, (tr Σ)², tr Σ² and the share of fourth powers, from influences that sum to zero.
+
+    Of influences (n_groups, n, q); five rows.
+    """
+    n = z.shape[1]
+    out = np.tile([[float(n)], [np.nan], [0.0], [0.0], [np.nan]], len(z))
+    fine = np.isfinite(z).all(axis=(1, 2))
+    if n < 2 or not fine.any():
+        return out
+    squares = np.einsum("gij,gij->gi", z, z)
+    out[1, fine] = squares[fine].sum(axis=1) / (n - 1)
+    fine &= out[1] > 0
+    if n < 3 or not fine.any():
+        return out
+    z, squares, trace = z[fine], squares[fine], out[1, fine]
+    product = z @ z.transpose(0, 2, 1) if n <= z.shape[2] else z.transpose(0, 2, 1) @ z
+    total, fourth = np.einsum("gij,gij->g", product, product) / (n - 1) ** 2, np.sum(squares**2, axis=1)
+    out[4, fine] = fourth / squares.sum(axis=1) ** 2
+    fourth /= n - 1
     if n == 3:  # too few for four different items: without bias for normal ones
         square = total - trace**2 / 2
-        return n, trace, trace**2 - square, square, fourth * (n - 1) / squares.sum() ** 2
+        out[2, fine], out[3, fine] = trace**2 - square, square
+        return out
     factor = (n - 1) / (n * (n - 2) * (n - 3))
-    squared = factor * (2 * total + (n * n - 3 * n + 1) * trace**2 - n * fourth)
-    square = factor * ((n - 1) * (n - 2) * total + trace**2 - n * fourth)
-    return n, trace, squared, square, np.sum(squares**2) / squares.sum() ** 2
+    out[2, fine] = factor * (2 * total + (n * n - 3 * n + 1) * trace**2 - n * fourth)
+    out[3, fine] = factor * ((n - 1) * (n - 2) * total + trace**2 - n * fourth)
+    return out
 
 
 def _pooled(shapes: _Shapes, covariance: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
