@@ -232,7 +232,7 @@ class TestBadInput:
     def test_too_large_and_too_small_a_vocabulary(self, tmp_path):
         with pytest.raises(ValueError, match="choose it smaller"):
             pretrain(tmp_path, Recipe(**{**SMALL, "vocabulary": 9000}), table=made_up())
-        with pytest.raises(ValueError, match="choose it larger"):
+        with pytest.raises(ValueError, match="vocabulary is 100; it must be at least"):
             pretrain(tmp_path, Recipe(**{**SMALL, "objective": "roberta", "vocabulary": 100}), table=made_up())
 
     def test_a_folder_that_cannot_be_written_to(self, tmp_path):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-ROUTING = ("set_fit_request", "set_transform_request", "set_score_request", "set_predict_request")
+ROUTING = re.compile(r"set_\w+_request")
 FIELD = re.compile(r"^(:ivar |:param )([^:]+)(:.*)$")
 
 
 def leave_out(app, what, name, member, skip, options):
-    return True if name in ROUTING else None
+    return True if ROUTING.fullmatch(name) else None
 
 
 def keep_names(app, what, name, thing, options, lines):

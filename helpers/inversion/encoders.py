@@ -12,6 +12,7 @@ import torch
 
 from helpers.inversion.decoders import network
 from helpers.inversion.tokens import BOS, PAD, padded
+from helpers.locations import allocate
 
 __all__ = ["FolderEncoder", "OwnEncoder", "StateStore"]
 
@@ -92,7 +93,8 @@ class StateStore:
         self.hidden = encoder.hidden
         self.file = tempfile.NamedTemporaryFile(prefix="states-", suffix=".f16")  # noqa: SIM115 (lives as long as this)
         shape = (int(self.starts[-1]), self.hidden)
-        self.states = np.memmap(self.file.name, np.float16, "w+", shape=shape)
+        allocate(self.file, 2 * shape[0] * shape[1], f"the states of {shape[0]} tokens")
+        self.states = np.memmap(self.file.name, np.float16, "r+", shape=shape)
         order = np.argsort([len(row) for row in rows], kind="stable")
         at = 0
         with torch.inference_mode():

@@ -563,11 +563,10 @@ def calibration_facts(
         facts |= {f"{key}_good": ", ".join(map(display_name, good["quality"])) or "none"}
         facts |= {f"{key}_rankme": _of(part, "rankme")}
         there = chosen[chosen["family"] == family] if len(chosen) else chosen
-        if len(there):
-            facts |= {
-                f"{key}_elsewhere": there["spearman"].mean(),
-                f"{key}_elsewhere_way": 100 * there["captured"].mean(),
-            }
+        facts |= {
+            f"{key}_elsewhere": there["spearman"].mean() if len(there) else float("nan"),
+            f"{key}_elsewhere_way": 100 * there["captured"].mean() if len(there) else float("nan"),
+        }
     for name in KNOWN:
         for family, part in found[found["quality"] == name].groupby("family"):
             facts[f"{family.replace(' ', '_')}_{name}"] = format_interval(part.iloc[0], "spearman")

@@ -130,9 +130,9 @@ def encode_runs(encoder: str, texts: Sequence[str], seeds: Sequence[int]) -> lis
 
     folder = resolve_model(encoder)
     with quiet():
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         rates = dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob"), DROPOUT)
-        model = AutoModel.from_pretrained(folder, **rates).train()
+        model = AutoModel.from_pretrained(folder, trust_remote_code=False, **rates).train()
     order = np.argsort([len(text) for text in texts], kind="stable")
     out = []
     for seed in seeds:
