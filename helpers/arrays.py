@@ -25,6 +25,7 @@ __all__ = [
     "generator",
     "integer_seed",
     "row_slices",
+    "single_precision",
     "sum_of_squares",
     "to_numpy",
     "unit_rows",
@@ -324,6 +325,22 @@ def integer_seed(rng: int | Sequence[int] | np.random.Generator) -> Any:
 def to_numpy(x: Array) -> np.ndarray:
     """A NumPy view of ``x`` (a copy only if it lives on another device)."""
     return x.cpu().numpy() if is_torch_array(x) else _entries(x)
+
+
+def single_precision(x: Any, name: str = "x", *, rows: int = 2) -> np.ndarray:
+    """A checked matrix in single precision, its rows one after the other, for networks.
+
+    Parameters
+    ----------
+    x, name, rows
+        Same meaning as in :func:`as_matrix`.
+
+    Returns
+    -------
+    ndarray of shape (n, p), float32
+        A view of ``x`` where it is such an array.
+    """
+    return np.ascontiguousarray(to_numpy(as_matrix(x, name, rows=rows)), dtype=np.float32)
 
 
 def _check_same_library(x: Any, y: Any) -> None:

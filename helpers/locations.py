@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path, user_data_path
 
-from helpers.errors import NoRoomError
+from helpers.errors import Argument, NoRoomError, OutputExistsError
 
-__all__ = ["DATA", "ROOT", "allocate", "cache_folder", "expand", "resolve", "swap_folder"]
+__all__ = ["DATA", "ROOT", "allocate", "cache_folder", "check_folder_free", "expand", "resolve", "swap_folder"]
 
 
 def _checkout() -> Path | None:
@@ -25,6 +26,33 @@ ROOT: Path | None = _checkout()
 #: Files that come with the book, such as encoders, recorded tables and profiles. Without a checkout this is a folder of
 #: the user, which need not be there.
 DATA: Path = ROOT / "data" if ROOT else user_data_path("comparing-representations")
+
+
+def check_folder_free(folder: Path, overwrite: bool, *, holds: Sequence[str], what: str) -> None:
+    """Refuse a folder in which something lies that must stay.
+
+    Parameters
+    ----------
+    folder
+        Where a result should go.
+    overwrite
+        Whether an earlier result may be replaced.
+    holds
+        Files that every such result has.
+    what
+        What the result is, as a message says it.
+
+    Raises
+    ------
+    FileExistsError
+        If it is a file, holds something else, or holds such a result and ``overwrite`` is false.
+    """
+    if not folder.exists() or folder.is_dir() and not any(folder.iterdir()):
+        return
+    if not all((folder / name).is_file() for name in holds):
+        raise FileExistsError(f"{folder} is there and is no {what}; name a folder that is empty or not there")
+    if not overwrite:
+        raise OutputExistsError(f"{folder} is there; to replace it, pass ", Argument("overwrite", True))
 
 
 def swap_folder(draft: Path, folder: Path) -> None:

@@ -92,3 +92,5 @@ def test_values_that_were_not_fitted_and_options_that_cannot_be_are_named(log):
         CrossedFields(4, n_tables=3).fit(x, y)
     with pytest.raises(ValueError, match="crossing is 'sum'"):
         CrossedFields(4, crossing="sum").fit(x, y)
+    with pytest.raises(ValueError, match=r"start\[0\] has shape \(1, 2\)"):
+        CrossedFields(width=4, start=[np.zeros((1, 2))]).fit(x, y)

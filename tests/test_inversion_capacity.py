@@ -26,8 +26,9 @@ def test_bits_of_texts_are_those_of_their_tokens(inverter):
 def test_a_vector_explains_what_the_language_does_not_tell(inverter, language):
     x = inverter.encode(TEXTS)
     found = bits_explained(inverter, TEXTS, without=language, changed={"rolled": np.roll(x, 1, axis=0)})
-    # Eight equally likely texts: three bits tell which; the trained language model knows no more of them.
-    assert found.loc["as they are", "bits"] == pytest.approx(3, abs=0.5)
+    alone = text_bits(language, TEXTS, vectors=np.tile(language.centre_, (8, 1)))
+    assert found.loc["as they are", "bits"] == pytest.approx((alone - text_bits(inverter, TEXTS)).mean())
+    assert found.loc["as they are", "ci_low"] > 0
     assert found.loc["rolled", "bits"] < 0
     assert found.loc["as they are", "bits_per_dimension"] == found.loc["as they are", "bits"] / 12
     assert (found["ci_low"] <= found["bits"]).all() and (found["bits"] <= found["ci_high"]).all()

@@ -37,8 +37,8 @@ def test_an_inverter_that_was_saved_writes_the_same_in_another_process(fitted, t
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip().split("|") == loaded.decode(x) == TEXTS
     assert loaded.get_params() == fitted.get_params()
-    # Weights are kept in half precision: eleven bits each.
-    assert np.abs(x - fitted.encode(TEXTS)).max() <= 0.05
+    for own, other in zip(fitted.network_.parameters(), loaded.network_.parameters(), strict=True):
+        assert np.array_equal(own.detach().half().float().numpy(), other.detach().numpy())
 
 
 def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path):
@@ -184,6 +184,20 @@ def test_a_folder_that_is_no_inverter_is_named(fitted, tmp_path):
     shutil.copy(tmp_path / "b" / "model.safetensors", folder)
     with pytest.raises(ValueError, match="has shape"):
         Inverter.load(folder)
+
+
+def test_the_default_widths_have_as_many_parameters_as_the_text_says():
+    from helpers.inversion.tokens import TokenTable
+    from helpers.inversion.training import build
+
+    class Table(TokenTable):
+        def __len__(self):
+            return 4000
+
+    made = Inverter(epochs=1)
+    made.tokens_ = Table(None)
+    build(made, None)
+    assert round(sum(weight.numel() for weight in made.network_.parameters()) / 1e6, 1) == 2.5
 
 
 def test_an_inverter_is_cloned_as_estimators_are(fitted):

@@ -161,3 +161,20 @@ def test_a_disk_that_is_full_is_said_before_a_memory_map_meets_it(tmp_path):
             allocate(file, 1 << 24, "vectors")
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_folder_is_free_if_empty_or_if_it_holds_a_result_that_may_go(tmp_path):
+    from helpers.locations import check_folder_free
+
+    kind = {"holds": ("a.json", "b.csv"), "what": "result"}
+    check_folder_free(tmp_path / "new", False, **kind)
+    check_folder_free(tmp_path, False, **kind)
+    (tmp_path / "a.json").touch()
+    with pytest.raises(FileExistsError, match="is no result; name a folder that is empty"):
+        check_folder_free(tmp_path, True, **kind)
+    with pytest.raises(FileExistsError, match="is no result"):
+        check_folder_free(tmp_path / "a.json", True, **kind)
+    (tmp_path / "b.csv").touch()
+    with pytest.raises(FileExistsError, match="to replace it, pass overwrite=True"):
+        check_folder_free(tmp_path, False, **kind)
+    check_folder_free(tmp_path, True, **kind)

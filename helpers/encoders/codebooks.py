@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from helpers.arrays import as_matrix, check_count, check_not_negative, check_number, to_numpy
+from helpers.arrays import check_count, check_not_negative, check_number, single_precision
 
 __all__ = ["QuantisedAutoencoder", "code_perplexity"]
 
@@ -150,7 +150,7 @@ class QuantisedAutoencoder(BaseEstimator):
             If the loss is no longer finite.
         """
         self._check_parameters()
-        x = self._single(x)
+        x = single_precision(x)
         self._centre, spread = x.mean(axis=0), x.std(axis=0)
         self._scale = np.where(spread > 0, spread, 1).astype(np.float32)
         self.n_features_in_ = x.shape[1]
@@ -193,7 +193,7 @@ class QuantisedAutoencoder(BaseEstimator):
 
     def score(self, x: Any, y: Any = None) -> float:
         """Share of the variance of standardised features that the codes keep, at most 1; larger is better."""
-        x = self._single(x)
+        x = single_precision(x)
         off = (x - self._centre) / self._scale
         return float(1 - np.mean((off - self._passed(x)[0]) ** 2) / np.mean((off - off.mean(axis=0)) ** 2))
 
@@ -201,16 +201,13 @@ class QuantisedAutoencoder(BaseEstimator):
         import torch
 
         check_is_fitted(self, "model_")
-        x = self._single(x, rows=1)
+        x = single_precision(x, rows=1)
         if x.shape[1] != self.n_features_in_:
             raise ValueError(f"x has {x.shape[1]} features; expected {self.n_features_in_}, as in fit")
         with torch.no_grad():
             z = self.model_["encoder"](torch.from_numpy((x - self._centre) / self._scale))
             quantised, codes, _ = self.model_["book"](z[None])
             return self.model_["decoder"](quantised[0]).numpy(), codes[0].numpy(), z.numpy()
-
-    def _single(self, x: Any, *, rows: int = 2) -> np.ndarray:
-        return np.ascontiguousarray(to_numpy(as_matrix(x, "x", rows=rows)), dtype=np.float32)
 
     def _check_parameters(self) -> None:
         for name, choices in (

@@ -155,6 +155,10 @@ class CrossedFields(BaseEstimator):
         if len(np.unique(y)) < 2:
             raise ValueError(f"y is {y[0]} in all rows; clicks and rows without a click are needed")
         self.sizes_ = [int(size) for size in x.max(axis=0) + 1]
+        for field, given in enumerate(self.start or ()):
+            shape, wanted = np.shape(given), (self.sizes_[field] if field < len(self.sizes_) else 0, self.width)
+            if given is not None and shape != wanted:
+                raise ValueError(f"start[{field}] has shape {shape}; {wanted} is needed, or None")
         self._train(x, y.astype(np.float32))
         return self
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from helpers.arrays import as_matrix, check_count, check_not_negative, check_number, to_numpy
+from helpers.arrays import check_count, check_not_negative, check_number, single_precision
 
 __all__ = ["VIEW_LOSSES", "ViewEncoder", "noisy_views"]
 
@@ -150,8 +150,8 @@ class ViewEncoder(BaseEstimator):
             If the loss is no longer finite.
         """
         self._check_parameters()
-        x = _single(x, "x")
-        second = None if y is None else _single(y, "y")
+        x = single_precision(x, "x")
+        second = None if y is None else single_precision(y, "y")
         if second is not None and second.shape != x.shape:
             raise ValueError(f"y has shape {second.shape} and x {x.shape}; two views of the same objects are needed")
         self.n_features_in_ = x.shape[1]
@@ -174,7 +174,7 @@ class ViewEncoder(BaseEstimator):
         import torch
 
         check_is_fitted(self, "network_")
-        x = _single(x, "x", rows=1)
+        x = single_precision(x, "x", rows=1)
         if x.shape[1] != self.n_features_in_:
             raise ValueError(f"x has {x.shape[1]} features; expected {self.n_features_in_}, as in fit")
         with torch.no_grad():
@@ -250,8 +250,3 @@ class ViewEncoder(BaseEstimator):
                     **options,
                 ).log
         self.network_ = network.eval()
-
-
-def _single(x: Any, name: str, *, rows: int = 2) -> np.ndarray:
-    """A checked matrix in single precision."""
-    return np.ascontiguousarray(to_numpy(as_matrix(x, name, rows=rows)), dtype=np.float32)

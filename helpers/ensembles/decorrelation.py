@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from helpers.arrays import as_matrix, check_count, check_number, to_numpy
+from helpers.arrays import check_count, check_number, single_precision
 
 if TYPE_CHECKING:
     import torch
@@ -276,7 +276,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def transform(self, x: Any) -> np.ndarray:
         """The mapped representation, float32 of shape (n, width)."""
         check_is_fitted(self, "layers_")
-        x = _matrix(x, "x", rows=0)
+        x = single_precision(x, "x", rows=0)
         if x.shape[1] != self.n_features_in_:
             raise ValueError(f"x has {x.shape[1]} features; expected {self.n_features_in_}, as in fit")
         out = (x - self.center_) / self.scale_
@@ -440,13 +440,9 @@ def load_decorrelator(path: str | os.PathLike[str]) -> Decorrelator:
     return out
 
 
-def _matrix(x: Any, name: str, rows: int = 1) -> np.ndarray:
-    return np.ascontiguousarray(to_numpy(as_matrix(x, name, rows=rows)), dtype=np.float32)
-
-
 def _rows(x: Any, y: Any, labels: Any, keep: str, prefix: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Checked float32 matrices of the same objects, and their labels where these are kept."""
-    x, y = _matrix(x, f"{prefix}x", rows=8), _matrix(y, f"{prefix}y", rows=8)
+    x, y = single_precision(x, f"{prefix}x", rows=8), single_precision(y, f"{prefix}y", rows=8)
     if len(x) != len(y):
         raise ValueError(f"{prefix}x has {len(x)} rows and {prefix}y {len(y)}; both must describe the same objects")
     if keep != "labels":

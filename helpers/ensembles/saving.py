@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.locations import swap_folder
+from helpers.locations import check_folder_free, swap_folder
 
 __all__ = ["load_ensemble", "save_ensemble"]
 
@@ -83,7 +83,7 @@ def save_ensemble(
     if _classes().get(type(ensemble).__name__) is not type(ensemble):
         raise TypeError(f"{type(ensemble).__qualname__} is not an ensemble of helpers.ensembles: {sorted(_classes())}")
     folder = Path(folder).expanduser().absolute()
-    _check_free(folder, overwrite)
+    check_folder_free(folder, overwrite, holds=(DESCRIPTION,), what="saved ensemble")
     arrays: dict[str, np.ndarray] = {}
     parameters = ensemble.get_params(deep=False)
     unsaved = [name for name, value in parameters.items() if callable(value) or isinstance(value, np.random.Generator)]
@@ -226,21 +226,9 @@ def _decoded(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     raise ValueError(f"{DESCRIPTION} has a value of the unknown kind {kind!r}")
 
 
-def _check_free(folder: Path, overwrite: bool) -> None:
-    """Complain if something is there that must stay."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not (folder / DESCRIPTION).is_file():
-        raise FileExistsError(
-            f"{folder} is there and is no saved ensemble, so it is not replaced; choose another folder"
-        )
-    if not overwrite:
-        raise FileExistsError(f"{folder} holds a saved ensemble; pass overwrite=True to replace it")
-
-
 def _replace(draft: Path, folder: Path, overwrite: bool) -> None:
     """Replace the folder by the draft."""
-    _check_free(folder, overwrite)
+    check_folder_free(folder, overwrite, holds=(DESCRIPTION,), what="saved ensemble")
     swap_folder(draft, folder)
 
 

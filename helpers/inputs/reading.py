@@ -323,6 +323,34 @@ def read(
     return gathered if pool is None else replace(gathered, sizes=pool.members.counts)
 
 
+def read_one(source: Any, role: str, *, progress: bool = False, **reading: Any) -> Inputs:
+    """Read a source that holds one embedding.
+
+    Parameters
+    ----------
+    source, progress, **reading
+        Arguments of :func:`read`.
+    role
+        What the source is, as a message says it.
+
+    Returns
+    -------
+    Inputs
+        With one representation.
+
+    Raises
+    ------
+    ValueError
+        If there are several, or as :func:`read`.
+    """
+    inputs = read(source, progress=progress, **reading)
+    if len(inputs.representations) != 1:
+        raise ValueError(
+            f"{role} holds the embeddings {list(inputs.representations)}; a file with one of them is needed"
+        )
+    return inputs
+
+
 def _check_arguments(
     source: Any, models: list, known: Mapping[str, Any], readout: Any, layers: str, missing: str
 ) -> None:

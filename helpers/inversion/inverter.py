@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from helpers.arrays import as_matrix, check_count, check_not_negative
+from helpers.arrays import check_count, check_not_negative, single_precision
 
 __all__ = ["Inverter"]
 
@@ -101,8 +101,8 @@ class Inverter(BaseEstimator):
 
     Notes
     -----
-    A model with the default widths has 2.3 million parameters. Vectors given to :meth:`fit` are brought to mean 0 and
-    spread 1 before anything else, and so are those given to :meth:`decode`.
+    A model with the default widths has some 2.5 million parameters. Vectors given to :meth:`fit` are brought to mean 0
+    and spread 1 before anything else, and so are those given to :meth:`decode`.
 
     Examples
     --------
@@ -347,7 +347,7 @@ class Inverter(BaseEstimator):
 
     def _known(self, vectors: Any) -> np.ndarray:
         """Vectors, checked; a warning tells of those outside the cloud of training."""
-        x = np.asarray(as_matrix(vectors, "vectors", rows=1), dtype=np.float32)
+        x = single_precision(vectors, "vectors", rows=1)
         if x.shape[1] != len(self.centre_):
             raise ValueError(f"vectors have {x.shape[1]} columns; this inverter reads vectors of {len(self.centre_)}")
         far = np.linalg.norm(x - self.centre_, axis=1) / max(self.reach_, np.finfo(np.float32).tiny)
@@ -398,7 +398,7 @@ def checked_texts(texts: Any, name: str) -> list[str]:
 def _checked_vectors(vectors: Any, n: int, name: str) -> np.ndarray | None:
     if vectors is None:
         return None
-    x = np.asarray(as_matrix(vectors, name, rows=1), dtype=np.float32)
+    x = single_precision(vectors, name, rows=1)
     if len(x) != n:
         raise ValueError(f"{name} has {len(x)} rows, and there are {n} texts; a row for each text is needed")
     return x

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers.arrays import as_matrix
+from helpers.arrays import single_precision
 from helpers.errors import Argument, OutputExistsError
 from helpers.inference import Interval, interval
 from helpers.inputs import read
@@ -124,7 +124,7 @@ def leakage(
     give away.
     """
     texts = checked_texts(texts, "texts")
-    x = np.asarray(as_matrix(vectors, "vectors"), dtype=np.float32)
+    x = single_precision(vectors, "vectors")
     if len(x) != len(texts):
         raise ValueError(f"vectors has {len(x)} rows, and there are {len(texts)} texts; a row for each text is needed")
     progress("looking for near duplicates")
@@ -248,10 +248,10 @@ def leakage_of_files(
         raise OutputExistsError(f"{folder} is finished; to replace it, pass ", Argument("overwrite", True))
     if folder.is_dir() and any(folder.iterdir()) and not (folder / REPORT).is_file() and not (folder / KEPT).is_dir():
         raise FileExistsError(f"{folder} is there and was not made by this; name a folder that is empty or not there")
-    (folder / KEPT).mkdir(parents=True, exist_ok=True)
-    (folder / REPORT).unlink(missing_ok=True)
     progress("reading")
     inputs = read(source, text=text, **reading)
+    (folder / KEPT).mkdir(parents=True, exist_ok=True)
+    (folder / REPORT).unlink(missing_ok=True)
     found, said = {}, {}
     for name, x in inputs.representations.items():
         result = leakage(

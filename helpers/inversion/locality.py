@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers.arrays import as_matrix, check_count, check_not_negative
+from helpers.arrays import check_count, check_not_negative, single_precision
 from helpers.inversion.inverter import Inverter, checked_texts
 from helpers.inversion.measures import inversion_scores
 
@@ -37,7 +37,7 @@ def noisy_vectors(inverter: Inverter, vectors: Any, sigma: float, *, rng: int = 
     ndarray of shape (n, width), float32
     """
     check_not_negative(sigma, "sigma")
-    x = np.asarray(as_matrix(vectors, "vectors", rows=1), dtype=np.float32)
+    x = single_precision(vectors, "vectors", rows=1)
     noise = np.random.default_rng(rng).normal(size=x.shape).astype(np.float32)
     return x + np.float32(sigma * inverter.spread_) * noise
 

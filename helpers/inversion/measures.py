@@ -154,9 +154,9 @@ def floors(inverter: Any, vectors: Any, *, beams: int = 1, rng: int = 0) -> dict
         ``"shuffled"``: texts of the vectors in another order, none of them in its place; ``"centre"``: the text of the
         mean of the training vectors, n times. What a measure says of these is its floor.
     """
-    from helpers.arrays import as_matrix, generator
+    from helpers.arrays import generator, single_precision
 
-    x = np.asarray(as_matrix(vectors, "vectors"), dtype=np.float32)
+    x = single_precision(vectors, "vectors")
     order = generator(rng).permutation(len(x))
     shuffled = np.empty_like(order)
     shuffled[order] = np.roll(order, 1)  # one cycle: no vector stays where it is

@@ -99,7 +99,8 @@ class StateSpace(Decoder):
         with torch.no_grad():
             for name, decay in net.named_parameters():
                 if name.endswith("A_log"):
-                    # As the libraries draw it a state is gone after a token or two; this one has to last for a text.
+                    # Models of language draw rates of up to 16, as all they have to keep is read later on; here what
+                    # is to be kept comes before the text.
                     decay.copy_(torch.linspace(*DECAYS, len(decay)).log())
 
     def start(self, vectors: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from helpers.ensembles.applying import draft_of, free_output, write_row_ids
-from helpers.inputs import Inputs, read
+from helpers.inputs import Inputs, read_one
 from helpers.migration.maps import DESCRIPTION, MAPS, load_map
 from helpers.migration.migrating import Migration, migrate_files
 
@@ -121,9 +121,7 @@ def apply_map(
     """
     out = free_output(out, overwrite)
     found = load_map(folder)
-    inputs = read(source, progress=progress, **reading)
-    if len(inputs.representations) != 1:
-        raise ValueError(f"the source holds the embeddings {list(inputs.representations)}; a map takes one")
+    inputs = read_one(source, "the source", progress=progress, **reading)
     (x,) = inputs.representations.values()
     mapped = found.transform(x)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from helpers.arrays import check_count, check_row_labels, row_slices, to_numpy, unit_rows
-from helpers.errors import Argument, ArgumentError, OutputExistsError
+from helpers.errors import Argument, ArgumentError
 from helpers.inference import Interval, interval
-from helpers.inputs import Inputs, read
-from helpers.locations import allocate, swap_folder
+from helpers.inputs import Inputs, read_one
+from helpers.locations import allocate, check_folder_free, swap_folder
 from helpers.metrics import spearman
 from helpers.migration.judging import SearchKept, overlap_of_mapped, overlap_of_searches, search_kept
 from helpers.migration.maps import MAPS, Map
@@ -301,9 +301,9 @@ def migrate_files(
         If a file holds several embeddings, only one of them has ids, or as :func:`migrate` and ``read`` raise.
     """
     folder = Path(folder).expanduser().absolute()
-    _check_free(folder, overwrite)
+    check_folder_free(folder, overwrite, holds=("report.json", "migrated.npy"), what="migration")
     progress("reading")
-    before, after = (_one(source, name, reading) for source, name in ((old, "old"), (new, "new")))
+    before, after = (read_one(source, name, **reading) for source, name in ((old, "old"), (new, "new")))
     (x,), (y,) = before.representations.values(), after.representations.values()
     for role, inputs, rows in (("old", before, x), ("new", after, y)):
         _check_directions(role, inputs, rows)
@@ -346,25 +346,6 @@ def migrate_files(
         (draft / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         swap_folder(draft, folder)
     return found
-
-
-def _check_free(folder: Path, overwrite: bool) -> None:
-    if not folder.exists() or folder.is_dir() and not any(folder.iterdir()):
-        return
-    if not (folder / "report.json").is_file() or not (folder / "migrated.npy").is_file():
-        raise FileExistsError(f"{folder} is there and is no migration; name a folder that is empty or not there")
-    if not overwrite:
-        raise OutputExistsError(f"{folder} is there; to replace it, pass ", Argument("overwrite", True))
-
-
-def _one(source: Any, role: str, reading: dict[str, Any]) -> Inputs:
-    """What lies in a file that holds one embedding."""
-    inputs = read(source, progress=False, **reading)
-    if len(inputs.representations) != 1:
-        raise ValueError(
-            f"{role} holds the embeddings {list(inputs.representations)}; a file with one of them is needed"
-        )
-    return inputs
 
 
 def _check_directions(role: str, inputs: Inputs, x: np.ndarray) -> None:

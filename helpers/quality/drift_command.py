@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from helpers.errors import Argument, ArgumentError, OutputExistsError
-from helpers.inputs import Inputs, read
-from helpers.locations import swap_folder
+from helpers.errors import Argument, ArgumentError
+from helpers.inputs import Inputs, read_one
+from helpers.locations import check_folder_free, swap_folder
 from helpers.quality.versions import Drift, drift
 
 __all__ = ["add_drift_options", "drift_of_files", "run_drift"]
@@ -120,13 +120,13 @@ def drift_of_files(
     """
     if folder is not None:
         folder = Path(folder).expanduser().absolute()
-        _check_free(folder, overwrite)
+        check_folder_free(folder, overwrite, holds=("report.json", "objects.csv"), what="drift report")
     progress("reading")
     reading = {"missing": missing} | ({} if ids is None else {"ids": ids})
     again = [rerun] if isinstance(rerun, (str, os.PathLike)) else list(rerun)
     sides = {"old": old, "new": new} | {f"rerun {number}": path for number, path in enumerate(again, 1)}
-    inputs = {role: _one(source, role, reading) for role, source in sides.items()}
-    matched = _named(inputs)
+    inputs = {role: read_one(source, role, **reading) for role, source in sides.items()}
+    _check_ids(inputs)
     before, after = inputs["old"], inputs["new"]
     runs = [_in_order(before, inputs[role], role) for role in list(inputs)[2:]]
     progress("comparing")
@@ -134,8 +134,8 @@ def drift_of_files(
         _matrix(before),
         _matrix(after),
         rerun=runs or None,
-        ids=before.ids if matched else None,
-        new_ids=after.ids if matched else None,
+        ids=before.ids,
+        new_ids=after.ids,
         **options,
     )
     if folder is not None:
@@ -143,20 +143,13 @@ def drift_of_files(
     return found
 
 
-def _one(source: Any, role: str, reading: dict[str, Any]) -> Inputs:
-    inputs = read(source, progress=False, **reading)
-    if len(inputs.representations) != 1:
-        raise ValueError(f"{role} holds the embeddings {list(inputs.representations)}; a file with one is needed")
-    return inputs
-
-
 def _matrix(inputs: Inputs) -> Any:
     (x,) = inputs.representations.values()
     return x
 
 
-def _named(inputs: dict[str, Inputs]) -> bool:
-    """Whether rows are matched by ids: those of files, or numbers of rows, of which either may have dropped some."""
+def _check_ids(inputs: dict[str, Inputs]) -> None:
+    """Rows are matched by the ids of files, or by numbers of rows, of which either may have dropped some."""
     named = {role: one.ids.dtype.kind not in "iu" for role, one in inputs.items()}
     if len(set(named.values())) > 1:
         has, lacks = (next(role for role, yes in named.items() if yes is wanted) for wanted in (True, False))
@@ -168,7 +161,6 @@ def _named(inputs: dict[str, Inputs]) -> bool:
         if len(set(total.values())) > 1:
             words = ", ".join(f"{role} has {rows} rows" for role, rows in total.items())
             raise ArgumentError(f"{words}, and none has ids; name them, as in ", Argument("ids", "id"))
-    return True
 
 
 def _in_order(before: Inputs, other: Inputs, role: str) -> Any:
@@ -178,15 +170,6 @@ def _in_order(before: Inputs, other: Inputs, role: str) -> Any:
     if lacking:
         raise ValueError(f"{role} lacks {len(lacking)} of {len(before)} objects of old, such as {lacking[0]!r}")
     return _matrix(other)[[place[name] for name in before.ids.tolist()]]
-
-
-def _check_free(folder: Path, overwrite: bool) -> None:
-    if not folder.exists() or folder.is_dir() and not any(folder.iterdir()):
-        return
-    if not (folder / "report.json").is_file() or not (folder / "objects.csv").is_file():
-        raise FileExistsError(f"{folder} is there and was not left by drift; name a folder that is empty or not there")
-    if not overwrite:
-        raise OutputExistsError(f"{folder} is there; to replace it, pass ", Argument("overwrite", True))
 
 
 def _write(found: Drift, folder: Path) -> None:

@@ -266,7 +266,7 @@ _MADE = {"models": "small encoders on made data", "spec": "+.2f"}
 _KEPT, _TASK = "share kept, gained by it", "share of the variance read, gained by it"
 
 LEAST_GAIN = 0.05
-"""Least share of what a collapse takes away that counts as brought back."""
+"""Least gain that counts: of the whole that a collapse takes from, or of a share where shares are compared."""
 
 CLAIMS = {
     "uniform": Claim(
@@ -316,7 +316,7 @@ CLAIMS = {
     ),
     "scaling": Claim(
         "A wider table of a recommender uses a smaller share of its width",
-        _KEPT,
+        "share of the width in use, over that of the narrow table, less 1",
         side="less",
         source="guo2024collapse",
         smallest=-LEAST_GAIN,
@@ -391,7 +391,7 @@ def claim_findings(tried: pd.DataFrame, contrast: pd.DataFrame, codes: pd.DataFr
         "temperature": (spread[min(spread)] - spread[max(spread)]).to_numpy(),
         "tables": gain(kept, "crossed fields", "several tables"),
         "crossings": gain(kept, "crossed fields", "regularised crossings"),
-        "scaling": gain(kept, "crossed fields", "larger encoder"),
+        "scaling": (kept["crossed fields", "larger encoder"] / kept["crossed fields", "nothing"] - 1).to_numpy(),
         "larger": gain(kept, "dimensional", "larger encoder"),
         "experts": gain(kept, "dimensional", "mixture of experts"),
         "domain": gain(task, "token", "pre-training"),
