@@ -57,8 +57,8 @@ class GroupRegions(NamedTuple):
         What the radii were multiplied by after trials on drawn groups; 1 where there were none.
     nominal : ndarray of shape (n_groups,), bool
         Whether the group has so many items that simulation finds the confidence level, 0.95, within 1.5 points for
-        every law of the items that was tried. False where nothing was simulated, as for functions of the caller and for
-        a covariance that is shared.
+        every law of the items that was tried, as far as the interval of 2000 groups tells. False where nothing was
+        simulated, as for functions of the caller and for a covariance that is shared.
     nominal_from : float
         The least number of items at which ``nominal`` is true; infinite where no number that was tried is enough, and
         where ``tail`` is too low: below 2 for means, whose standard error does not exist then, and below 6 for means
