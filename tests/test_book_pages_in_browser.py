@@ -140,3 +140,15 @@ def test_a_page_is_printed_with_its_pictures(book, tmp_path):
     with open_tab() as tab:
         pdf = print_page(tab, book / "_build" / "html" / "notebooks" / "01_lines.html", tmp_path / "page.pdf")
     assert re.search(rb"/Subtype\s*/Image", text_of(pdf))
+
+
+def test_a_page_that_forwards_is_waited_through(tmp_path):
+    (tmp_path / "first.html").write_text('<meta http-equiv="refresh" content="1; url=second.html">first')
+    (tmp_path / "second.html").write_text("second")
+    (tmp_path / "third.html").write_text('third <p id="place">here</p>')
+    with open_tab() as tab:
+        tab.open((tmp_path / "first.html").as_uri())
+        assert tab.run("document.body.innerText") == "second"
+        for place in ("", "#place", "#place", ""):
+            tab.open((tmp_path / "third.html").as_uri() + place)
+            assert tab.run("document.body.innerText").startswith("third")

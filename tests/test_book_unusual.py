@@ -130,6 +130,15 @@ def test_data_that_are_not_there_leave_a_case_out_with_a_word(tmp_path, capsys, 
     assert "left out" in out and "there is no $BOOK_DATA/none.txt" in out and "0 cases" in out
 
 
+@pytest.mark.parametrize("value", [None, ""])
+def test_the_folder_of_all_data_is_missing_where_the_variable_names_none(value, monkeypatch):
+    monkeypatch.delenv("BOOK_DATA", raising=False)
+    if value is not None:
+        monkeypatch.setenv("BOOK_DATA", value)
+    assert Case(Path("x.ipynb"), {"source": "$BOOK_DATA"}).missing == "$BOOK_DATA"
+    assert Case(Path("x.ipynb"), {"source": "nowhere"}).missing == ""
+
+
 def test_every_parameter_that_is_not_left_out_is_tried():
     tried = {(case.chapter.stem, name) for case in CASES for name in case.values}
     missing = {

@@ -70,11 +70,14 @@ class Tab:
                 return message["result"]
 
     def open(self, address: str) -> None:
-        """Go to an address and wait until the page and what it loads is there."""
+        """Go to an address and wait until the page and what it loads is there; one that forwards is waited through."""
+        self.run("window.isLeft = true")
         found = self.call("Page.navigate", url=address)
         if found.get("errorText"):
             raise RuntimeError(f"the browser cannot open {address}: {found['errorText']}")
-        self.wait("location.href !== 'about:blank' && document.readyState === 'complete'", f"{address} to be loaded")
+        forwards = "document.querySelector('meta[http-equiv=refresh]')"  # it would undo the next call of open
+        is_left = "window.isLeft" if "loaderId" in found else "false"  # another place of the same page
+        self.wait(f"!{is_left} && document.readyState === 'complete' && !{forwards}", f"{address} to be loaded")
 
     def run(self, script: str) -> Any:
         """The value of an expression on the page; a promise is awaited.

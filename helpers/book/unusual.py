@@ -56,8 +56,9 @@ class Case:
     @property
     def missing(self) -> str:
         """The folder of ``$BOOK_DATA`` or ``$BOOK_MODELS`` that the case needs and that is not there."""
-        named = re.findall(r"\$BOOK_(?:DATA|MODELS)/[^'\",\]}]+", repr(dict(self.values)))
-        return next((name for name in named if not Path(os.path.expandvars(name)).exists()), "")
+        named = re.findall(r"\$BOOK_(?:DATA|MODELS)(?:/[^'\",\]}]+)?", repr(dict(self.values)))
+        places = {name: os.path.expandvars(name) for name in named}
+        return next((name for name, place in places.items() if not place or not Path(place).exists()), "")
 
     def __str__(self) -> str:
         return f"{self.chapter.stem} {dict(self.values)}"
