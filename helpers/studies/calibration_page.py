@@ -157,18 +157,27 @@ def check_calibration_choices(
     Parameters
     ----------
     encoders, tasks
-        Names, at least two of each; no tasks are all.
+        Folders below ``encoders/`` and names of tasks, at least two of each, none of them twice; no tasks are all.
     n_objects, n_resamples, n_draws
         Objects, at least 50, draws of encoders, at least 2, and studies of few models, at least 2.
 
     Raises
     ------
-    TypeError, ValueError
-        If one of them is out of range.
+    FileNotFoundError, TypeError, ValueError
+        If one of them is out of range, or there is no such encoder or task.
     """
-    check_count(len(set(encoders)), "encoders", least=2)
-    if tasks:
-        check_count(len(set(tasks)), "tasks", least=2)
+    from helpers.encoders.extraction import resolve_model
+    from helpers.tasks import task_names
+
+    for given, what in ((encoders, "encoders"), (tasks, "tasks")):
+        least = 0 if what == "tasks" and not given else 2
+        if isinstance(given, str) or not least <= len(set(given)) == len(given):
+            raise ValueError(f"{what} is {given!r}; a list of at least two different names is needed")
+    for name in encoders:
+        resolve_model(f"encoders/{name}")
+    if unknown := sorted(set(tasks) - set(task_names("documentation"))):
+        known = ", ".join(map(repr, task_names("documentation")))
+        raise ValueError(f"tasks has {unknown[0]!r}; it takes some of {known}")
     check_count(n_objects, "n_objects", least=50)
     check_count(n_resamples, "n_resamples", least=2)
     check_count(n_draws, "n_draws", least=2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.arrays import check_count
 from helpers.book.style import INK
 from helpers.inference import Claim, Finding, Interval
 from helpers.studies.collapse import COLLAPSES, REMEDIES, try_remedy
@@ -23,6 +24,7 @@ __all__ = [
     "CLAIMS",
     "KEPT",
     "TASKS",
+    "check_collapse_choices",
     "claim_findings",
     "codes_table",
     "contrast_figure",
@@ -64,6 +66,26 @@ TASKS = {
     "crossed fields": "variance of the tastes that is read from items",
 }
 """What is scored where the truth is known."""
+
+
+def check_collapse_choices(*, steps: int, n_probe: int) -> None:
+    """Refuse what the page could not do.
+
+    Parameters
+    ----------
+    steps
+        Steps of each training: 0 for those of each collapse, else at least 60, in fewer of which nothing collapses.
+    n_probe
+        Objects of the short examples, at least 100.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is out of range.
+    """
+    if steps != 0:
+        check_count(steps, "steps", least=60, why="or 0, for those of each collapse")
+    check_count(n_probe, "n_probe", least=100)
 
 
 def two_trainings(*, rng: int = 0, **options: Any) -> dict[str, tuple[Tried, Tried]]:

@@ -22,6 +22,7 @@ __all__ = [
     "CLAIMS",
     "altered",
     "centroid_distance",
+    "check_drift_choices",
     "detection",
     "detection_figure",
     "detection_table",
@@ -182,6 +183,42 @@ def watched(
     elif change != "none":
         new[rows] = changed[rows]
     return new, drift(old, new, rerun=again or None, **{"map": None} | options)
+
+
+def check_drift_choices(
+    *, encoder: str, other: str, n_texts: int, share: float, n_repeats: int, n_passages: int, n_resamples: int
+) -> None:
+    """Refuse what the page could not do.
+
+    Parameters
+    ----------
+    encoder, other
+        Two different encoders, as :func:`helpers.encoders.resolve_model` finds them.
+    n_texts
+        Sentences, at least 100.
+    share
+        Share of them that is changed: at least one of them, at most half.
+    n_repeats
+        Deals of runs and changed objects, at least 1.
+    n_passages
+        Objects whose passages are searched, at least 10.
+    n_resamples
+        Draws, at least 19.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        If one of them is out of range, or there is no such encoder.
+    """
+    from helpers.encoders.extraction import resolve_model
+
+    if resolve_model(encoder) == resolve_model(other):
+        raise ValueError(f"other is {other!r}, as encoder is; another encoder is needed, for a change of the model")
+    check_count(n_texts, "n_texts", least=100)
+    check_number(share, "share", lambda s: 1 / n_texts <= s <= 0.5, f"a number between 1 / {n_texts} and 0.5")
+    check_count(n_repeats, "n_repeats")
+    check_count(n_passages, "n_passages", least=10)
+    check_count(n_resamples, "n_resamples", least=19)
 
 
 def centroid_distance(x: np.ndarray, y: np.ndarray) -> float:
@@ -359,6 +396,11 @@ def passages(n: int, *, rng: int | np.random.Generator = 0) -> tuple[list[str], 
     -------
     tuple
         The summaries; the paragraphs of all objects; the numbers of an object's paragraphs by that of its summary.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n`` is no whole number of at least 1, or the documentation has fewer such objects.
     """
     from helpers.text import documentation
 
@@ -368,6 +410,7 @@ def passages(n: int, *, rng: int | np.random.Generator = 0) -> tuple[list[str], 
     summaries = table[table["part"] == "summary"].assign(name=named).drop_duplicates("name")
     bodies = table[table["part"] == "body"].assign(name=named).groupby("name", sort=False).head(3)
     summaries = summaries[summaries["name"].isin(bodies["name"])].sort_values("name")
+    check_count(n, "n_passages", most=len(summaries), why="(objects that are documented in more than a summary)")
     taken = summaries.iloc[np.sort(generator(rng).permutation(len(summaries))[:n])]
     bodies = bodies[bodies["name"].isin(taken["name"])].sort_values("name", kind="stable").reset_index(drop=True)
     place = bodies.groupby("name").indices
