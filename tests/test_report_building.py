@@ -19,6 +19,7 @@ from helpers.report import (
     score_spaces,
 )
 from helpers.report.recipes import FEWER
+from helpers.report.steps import expected_seconds
 
 
 def test_a_report_is_what_its_steps_give(built):
@@ -44,6 +45,18 @@ def test_progress_tells_each_step_and_the_time_left(built):
     steps = [p.step for p in said[2::2]]
     assert steps[0] == "what was read" and steps[-1] == "the ensemble of all objects" and "gains" in steps
     assert said[2].seconds_left > said[-2].seconds_left > said[-1].seconds_left == 0
+
+
+def test_the_time_left_counts_the_subsets_that_are_tried():
+    sizes = [1000, [200] * 5, "labels", 5, 1000]
+    without, whole = expected_seconds(*sizes), expected_seconds(*sizes, what_to_keep=True)
+    assert set(whole) - set(without) == {"what to keep"}
+    for other in ([2000, *sizes[1:]], [1000, [200] * 6, *sizes[2:]], [1000, [300] * 5, *sizes[2:]]):
+        assert expected_seconds(*other, what_to_keep=True)["what to keep"] > whole["what to keep"]
+    said = []
+    build(halves(60)[0], labels=np.arange(60) % 2, what_to_keep=True, progress=said.append)
+    (begun,) = (one for one in said if one.step == "what to keep" and one.state == "running")
+    assert begun.seconds_left > 0 == said[-1].seconds_left
 
 
 def test_without_a_target_the_report_chooses_nothing_and_says_why():

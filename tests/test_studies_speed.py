@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from helpers.similarity import MEASURES
 from helpers.studies import speed
 
 
@@ -46,6 +47,16 @@ def test_the_figure_shows_every_measure_and_numbers_have_three_digits():
     ax = speed.matrix_figure(costs)
     assert len(ax.get_yticklabels()) == len(costs)
     assert speed.show_seconds(pd.DataFrame({"seconds": [1234.5, 0.12345]})).to_html().count("1,234") == 1
+
+
+def test_the_calibration_of_all_measures_kept_its_budget():
+    shown = speed.calibrated()
+    assert set(shown.index) == set(MEASURES) and shown["seconds"].is_monotonic_decreasing
+    assert set(shown["chance level"]) <= {"shuffles", "fitted", "closed form"}
+    facts = speed.calibrated_facts(shown)
+    assert facts["wall_minutes"] <= facts["budget_minutes"] == 15
+    assert (facts["sentences"], facts["pairs"]) == (10_000, facts["layers"] ** 2) and facts["layers"] == 13
+    assert 2 <= facts["fewest"] <= facts["sentences"] and 0 < facts["whole"] <= facts["measures"]
 
 
 def test_fewer_objects_than_any_run_had_are_refused():

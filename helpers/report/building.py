@@ -186,7 +186,9 @@ def _contents(
     step = Steps(
         None if folder is None else folder / STEPS,
         f"{found.digest} {list(asdict(settings).values())}",
-        expected_seconds(len(found), widths, target_kind(found), settings.folds, settings.n_objects),
+        expected_seconds(
+            len(found), widths, target_kind(found), settings.folds, settings.n_objects, settings.what_to_keep
+        ),
         progress,
     )
     return _Work(found, settings, step, folder).report()

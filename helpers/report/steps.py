@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.report.evaluation import TargetEvaluation
+from helpers.report.keeping.options import LARGEST
 
 __all__ = ["StepProgress", "Steps", "expected_seconds"]
 
@@ -102,7 +104,9 @@ class Steps:
             self.progress(StepProgress(what, state, self.remaining()))
 
 
-def expected_seconds(n: int, widths: Sequence[int], kind: str | None, folds: int, n_objects: int) -> dict[str, float]:
+def expected_seconds(
+    n: int, widths: Sequence[int], kind: str | None, folds: int, n_objects: int, what_to_keep: bool = False
+) -> dict[str, float]:
     """Seconds of each step of a report on two cores, roughly.
 
     Parameters
@@ -113,6 +117,8 @@ def expected_seconds(n: int, widths: Sequence[int], kind: str | None, folds: int
         ``"labels"``, ``"pairs"``, ``"qrels"`` or ``None``.
     folds, n_objects
         Number of folds, and of objects on which embeddings are compared.
+    what_to_keep
+        Whether all subsets are tried.
     """
     few, total, size = min(n, n_objects), sum(widths) / 1000, len(widths)
     out = {
@@ -129,6 +135,10 @@ def expected_seconds(n: int, widths: Sequence[int], kind: str | None, folds: int
     each = 0.5 + 0.3 * total**3 + 0.2 * pass_over if kind == "labels" else 1 + 4 * pass_over + total**3
     out |= {f"ensembles on fold {k + 1} of {folds}": each for k in range(folds if kind else 0)}
     out["the ensemble of all objects"] = 2 + pass_over + 0.15 * total**3
+    if what_to_keep:
+        most = sorted(widths)[-LARGEST:]  # of more no subsets are tried
+        joined = [sum(some) / 1000 for k in range(len(most)) for some in itertools.combinations(most, k + 1)]
+        out["what to keep"] = sum(0.1 + 4.5 * n / 1e4 * width**2 for width in joined)
     return out
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "beside",
+    "calibrated",
+    "calibrated_facts",
     "machines",
     "matrix_facts",
     "matrix_figure",
@@ -175,6 +177,38 @@ def reading_facts(loops: pd.DataFrame) -> dict[str, Any]:
         "loop": loops["times ours"].max(),
         "one_pass": loops.loc["loop, one pass for all layers", "times ours"],
         "gap": loops["largest_difference"].max(),
+    }
+
+
+def calibrated() -> pd.DataFrame:
+    """What each measure had in one call of :func:`helpers.similarity.calibrate` with a budget, by measure.
+
+    Returns
+    -------
+    DataFrame
+        ``objects`` that it was computed of, where its ``chance level`` comes from, ``shuffles`` of each pair, and
+        ``seconds`` of all pairs; the longest first. The call itself, with what it took, is in ``attrs``.
+    """
+    found = table("results/calibration.csv").set_index("measure").sort_values("seconds", ascending=False)
+    names = {"n": "objects", "null": "chance level", "n_permutations": "shuffles", "seconds": "seconds"}
+    shown = found[list(names)].rename(columns=names)
+    shown.attrs = found[["budget", "wall_seconds", "objects", "layers", "pairs", "machine", "date"]].iloc[0].to_dict()
+    return shown
+
+
+def calibrated_facts(shown: pd.DataFrame) -> dict[str, Any]:
+    """Facts about the calibration that the text names: measures, objects, layers, pairs, minutes, and the machine."""
+    call = shown.attrs
+    return {
+        "measures": len(shown),
+        "whole": int((shown["objects"] == call["objects"]).sum()),
+        "fewest": int(shown["objects"].min()),
+        "sentences": int(call["objects"]),
+        "layers": int(call["layers"]),
+        "pairs": int(call["pairs"]),
+        "budget_minutes": call["budget"] / 60,
+        "wall_minutes": call["wall_seconds"] / 60,
+        "calibration_machine": call["machine"],
     }
 
 
