@@ -1,0 +1,57 @@
+"""Pairs of texts that mean the same, or answer each other: out of free documentation, checked and counted; and hard
+negatives, made on purpose.
+
+No hub is needed: help pages, manuals, dictionaries and message catalogues in Russian, often with an English twin, lie
+in packages that the ordinary clients download once, and the standard library reads them on any system::
+
+    fetch_packages("packages")                                  # 60 MB, once
+    corpus = read_packages("packages", asked=texts_in_folder("encodechka"))
+    corpus.pairs, corpus.counts(), corpus.refused, corpus.digest
+    hard_negatives("Кошка преследует собаку.")                  # each with what was changed
+
+==============  ========================================================================================================
+``packages``    the table of sources: package, version, digest, licence, reader, kinds of pairs; fetched and found
+``archives``    files inside packages, read without unpacking
+``readers``     from the files of a package to documents; ``markup``: formats; ``documents``: pairs of a document
+``corpus``      :func:`read_packages`, :func:`read_text_folder`, :func:`read_pair_table`: a :class:`PairCorpus`
+``heuristics``  kinds of pairs, symmetric or not, and the checks that each pair passes
+``overlap``     texts of evaluations, and what is near them
+``cleaning``    one spelling, letters, languages, encodings
+``changes``     texts changed on purpose: negatives, each labelled with what was changed, and positives
+==============  ========================================================================================================
+"""
+
+from helpers.pairs.archives import archive_members
+from helpers.pairs.changes import CHANGES, Change, hard_negatives, made_pairs, make_changes, rewordings
+from helpers.pairs.corpus import PairCorpus, read_packages, read_pair_table, read_text_folder
+from helpers.pairs.heuristics import HEURISTICS, PUBLISHED_SETS, Heuristic, check_pairs, heuristics_table
+from helpers.pairs.overlap import EvaluationTexts, texts_in_folder
+from helpers.pairs.packages import LIGHT, SOURCES, Package, TextSource, fetch_packages, package_files, sources_table
+
+__all__ = [
+    "CHANGES",
+    "HEURISTICS",
+    "LIGHT",
+    "PUBLISHED_SETS",
+    "SOURCES",
+    "Change",
+    "EvaluationTexts",
+    "Heuristic",
+    "Package",
+    "PairCorpus",
+    "TextSource",
+    "archive_members",
+    "check_pairs",
+    "fetch_packages",
+    "hard_negatives",
+    "heuristics_table",
+    "made_pairs",
+    "make_changes",
+    "package_files",
+    "read_packages",
+    "read_pair_table",
+    "read_text_folder",
+    "rewordings",
+    "sources_table",
+    "texts_in_folder",
+]

@@ -1,0 +1,436 @@
+"""Paragraphs and pairs: read out of packages, a folder of text, or a table of pairs, with what was left out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache as memoize
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from helpers.locations import cache_folder, expand
+from helpers.pairs.archives import sha256_of_file
+from helpers.pairs.cleaning import clean_text, decoded_text, in_language, is_broken, is_paragraph, letters_key
+from helpers.pairs.documents import Document, Unit, document_pairs
+from helpers.pairs.heuristics import HEURISTICS, OVERLAPS, PAIR_COLUMNS, check_pairs
+from helpers.pairs.overlap import EvaluationTexts
+from helpers.pairs.packages import LIGHT, TextSource, known_sources, package_files
+from helpers.pairs.readers import READERS
+from helpers.text import digest_of_texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PairCorpus", "read_packages", "read_pair_table", "read_text_folder"]
+
+#: Kinds whose texts are everywhere ("See also", notes of translators): one side stands in so many pairs at most.
+MOST = 5
+CODE = ("archives", "cleaning", "documents", "markup", "readers", "corpus")
+
+
+@dataclass(frozen=True)
+class PairCorpus:
+    """Paragraphs and pairs, and what was left out of them.
+
+    Attributes
+    ----------
+    paragraphs : DataFrame
+        ``source``, ``document``, ``text``; no two texts have the same letters.
+    pairs : DataFrame
+        ``source``, ``kind``, ``left``, ``right``, ``document``.
+    refused : Series
+        Numbers of what was left out, by paragraphs or pairs and reason.
+    licences : dict of str to str
+        Licence of each source.
+    language : str
+        Language of the texts.
+    """
+
+    paragraphs: pd.DataFrame
+    pairs: pd.DataFrame
+    refused: pd.Series
+    licences: dict[str, str] = field(default_factory=dict)
+    language: str = "ru"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all paragraphs and pairs in their order, 64 hexadecimal digits."""
+        parts = digest_of_texts(self.paragraphs) + digest_of_texts(self.pairs)
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+    def counts(self) -> pd.DataFrame:
+        """Paragraphs, millions of characters and pairs of each kind, by source; pairs across sources in a row."""
+        import pandas as pd
+
+        text = self.paragraphs
+        found = pd.DataFrame(
+            {
+                "paragraphs": text.groupby("source", sort=False).size(),
+                "million_characters": text.assign(n=text["text"].str.len()).groupby("source", sort=False)["n"].sum()
+                / 1e6,
+            }
+        )
+        kinds = pd.crosstab(self.pairs["source"].where(~self.pairs["source"].str.contains(r"\+"), "across"),
+                            self.pairs["kind"])  # fmt: skip
+        order = [kind for kind in HEURISTICS if kind in kinds.columns]
+        rows = list(dict.fromkeys([*found.index, *kinds.index]))
+        found = found.reindex(rows).join(kinds[order]).fillna(0)
+        return found.astype({name: int for name in ("paragraphs", *order)}).rename_axis(None)
+
+
+def read_packages(
+    folder: str | os.PathLike[str],
+    sources: Iterable[str] | str = LIGHT,
+    *,
+    asked: EvaluationTexts | Iterable[str] | None = None,
+    versions: Literal["known", "any"] = "known",
+    work: str | os.PathLike[str] | bool = True,
+    say: Callable[[str], Any] | None = None,
+) -> PairCorpus:
+    """Paragraphs and pairs out of packages of free documentation.
+
+    Parameters
+    ----------
+    folder
+        Folder with the packages, which :func:`fetch_packages` can fill.
+    sources
+        Names of :data:`SOURCES`; those of :data:`LIGHT` need 60 MB and give every kind of pair.
+    asked
+        Texts of evaluations: nothing that is the same as one of them, or near it, is kept.
+    versions
+        ``"known"``, or ``"any"`` to take whatever versions lie there, as in :func:`package_files`.
+    work
+        Folder in which the reading of each source is kept as soon as it is done, so that a stopped call goes on with
+        the next source; ``True`` for a folder in the user's cache, ``False`` for none.
+    say
+        Called with a line for each source that is read, for instance ``print``.
+
+    Returns
+    -------
+    PairCorpus
+        The same for the same files, to the byte; its ``digest`` says which.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If packages are missing, have another version or digest, are truncated or damaged, or have a member that points
+        outside their folder; if a source is unknown.
+    """
+    chosen = known_sources(sources)
+    files = package_files(folder, dict.fromkeys(p for s in chosen for p in s.packages), versions=versions)
+    languages = {source.language for source in chosen}
+    if len(languages) > 1:
+        raise ValueError(f"sources are in several languages: {', '.join(sorted(languages))}; read one after the other")
+    keep = None if work is False else cache_folder("pairs") if work is True else Path(expand(work))
+    items: list[tuple[str, list]] = []
+    for source in chosen:
+        own = {package.name: files[package.name] for package in source.packages}
+        read = _kept(source, own, keep)
+        if say:
+            say(f"{source.name}: {len(read)} documents and pairs")
+        items += [(source.name, item) for item in read]
+    licences = {source.name: source.licence for source in chosen}
+    return _corpus(items, licences, languages.pop(), asked)
+
+
+def read_text_folder(
+    folder: str | os.PathLike[str],
+    *,
+    language: str = "ru",
+    licence: str = "not stated",
+    asked: EvaluationTexts | Iterable[str] | None = None,
+) -> PairCorpus:
+    """Paragraphs and pairs of a folder of plain text.
+
+    Parameters
+    ----------
+    folder
+        Folder whose files ``.txt`` and ``.md``, at any depth, are read in the order of their names. Paragraphs are
+        parted by empty lines; a line with ``#`` before it (Markdown), or a paragraph of one line without a full stop at its end
+        before a longer one, is a title.
+    language
+        Declared language of the texts.
+    licence
+        Licence of the texts, for the corpus and for cards of models.
+    asked
+        Texts of evaluations: nothing that is the same as one of them, or near it, is kept.
+
+    Returns
+    -------
+    PairCorpus
+        Pairs are of the kinds ``"title"``, ``"question"`` and ``"neighbour"``; what is in another language is counted.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If it has no such files, or a file is in no known encoding (the message names it).
+    """
+    folder = Path(expand(folder))
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in (".txt", ".md") and path.is_file())
+    if not paths:
+        raise ValueError(f"{folder} has no files .txt or .md")
+    items = []
+    for path in paths:
+        try:
+            text = decoded_text(path.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        units = _plain_units(text)
+        items.append((folder.name, ["document", path.relative_to(folder).as_posix(), [list(unit) for unit in units]]))
+    return _corpus(items, {folder.name: licence}, language, asked)
+
+
+def read_pair_table(
+    table: str | os.PathLike[str] | pd.DataFrame | Iterable[tuple],
+    *,
+    kind: str | None = None,
+    left: str = "left",
+    right: str = "right",
+    language: str = "ru",
+    licence: str = "not stated",
+    asked: EvaluationTexts | Iterable[str] | None = None,
+) -> PairCorpus:
+    """Pairs of a table.
+
+    Parameters
+    ----------
+    table
+        A table, or the path of one: ``.csv``, ``.tsv`` (either may be compressed), ``.parquet`` or ``.jsonl``; or pairs
+        of texts.
+    kind
+        Kind of all pairs, one of :data:`HEURISTICS`; None to take it from a column ``kind``.
+    left, right
+        Names of the columns of the two sides.
+    language
+        Declared language of the sides.
+    licence
+        Licence of the texts.
+    asked
+        Texts of evaluations: no pair with such a text, or one near it, is kept.
+
+    Returns
+    -------
+    PairCorpus
+        Pairs that pass all checks; its paragraphs are their sides that can stand as paragraphs, each once.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is no table, a column is missing, or a kind is unknown.
+
+    Examples
+    --------
+    >>> found = read_pair_table([("Как открыть файл?", "Выберите «Файл».")], kind="question")
+    >>> found.pairs[["kind", "left"]].values.tolist()
+    [['question', 'Как открыть файл?']]
+    """
+    import pandas as pd
+
+    name = "table"
+    if isinstance(table, (str, os.PathLike)):
+        name = Path(table).name
+        table = _read_table(Path(expand(table)))
+    elif not isinstance(table, pd.DataFrame):
+        table = pd.DataFrame(list(table), columns=[left, right])
+    absent = [column for column in (left, right, *(() if kind else ("kind",))) if column not in table.columns]
+    if absent:
+        there = ", ".join(map(repr, map(str, table.columns)))
+        raise ValueError(f"{name} has no column {', '.join(map(repr, absent))}; its columns are {there}")
+    n = len(table)
+    columns = {
+        "source": table["source"] if "source" in table else [name] * n,
+        "kind": [kind] * n if kind else table["kind"],
+        "left": table[left],
+        "right": table[right],
+        "document": table["document"] if "document" in table else [""] * n,
+    }
+    told = zip(*(["" if pd.isna(v) else str(v) for v in columns[c]] for c in PAIR_COLUMNS), strict=True)
+    items = [(source, ["pair", *rest]) for source, *rest in told]
+    licences = dict.fromkeys(dict.fromkeys(source for source, _ in items), licence)
+    return _corpus(items, licences, language, asked, from_pairs=True)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    kind = next((s for s in reversed(path.suffixes) if s not in (".gz", ".xz", ".bz2", ".zst")), "")
+    try:
+        if kind == ".parquet":
+            return pd.read_parquet(path)
+        if kind == ".jsonl":
+            return pd.read_json(path, lines=True, dtype=False)
+        if kind in (".csv", ".tsv"):
+            return pd.read_csv(path, sep="\t" if kind == ".tsv" else ",", dtype=str, keep_default_na=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path} is no table: {error}") from None
+    raise ValueError(f"{path} is no table that can be read; it ends with .csv, .tsv, .parquet or .jsonl")
+
+
+# From what readers say to a corpus
+
+
+def _plain_units(text: str) -> Iterator[Unit]:
+    """Titles and paragraphs of plain text."""
+    blocks = [block.strip() for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n"))]
+    for i, block in enumerate(blocks):
+        lines = block.split("\n")
+        while lines and lines[0].startswith("#"):
+            yield Unit("title", clean_text(lines.pop(0).lstrip("#")))
+        if not (joined := clean_text(" ".join(lines))):
+            continue
+        short = len(lines) == 1 and len(joined) <= 100 and not joined.endswith((".", "!", ":", ";", ","))
+        longer = i + 1 < len(blocks) and len(blocks[i + 1]) > len(joined)
+        yield Unit("title" if short and longer else "text", joined)
+
+
+def _kept(source: TextSource, files: dict[str, Path], folder: Path | None) -> list[list]:
+    """What the reader of a source says of its files, from the folder of work or read now."""
+    place = None
+    if folder is not None:
+        told = [source.reader, repr(source.options), *(sha256_of_file(path) for path in files.values())]
+        name = hashlib.sha256("\0".join([*told, _code_digest()]).encode()).hexdigest()[:16]
+        place = folder / f"{source.name}-{name}.jsonl"
+        if place.is_file() and (found := _whole(place)) is not None:
+            return found
+    items = []
+    for item in READERS[source.reader](files, **source.options):
+        if isinstance(item, Document):
+            items.append(["document", item.name, [list(unit) for unit in item.units]])
+        else:
+            items.append(["pair", *item])
+    if place is not None:
+        _write_whole(place, items)
+    return items
+
+
+def _whole(place: Path) -> list[list] | None:
+    """A kept reading, if every line of it is there."""
+    try:
+        first, _, rest = place.read_bytes().partition(b"\n")
+        if hashlib.sha256(rest).hexdigest().encode() == first:
+            return [json.loads(line) for line in rest.splitlines()]
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _write_whole(place: Path, items: list[list]) -> None:
+    content = b"\n".join(json.dumps(item, ensure_ascii=False).encode() for item in items)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=place.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+        os.replace(draft, place)
+    except OSError:
+        pass  # a folder that cannot be written to costs minutes, not results
+
+
+@memoize
+def _code_digest() -> str:
+    """Changes whenever the code does that reads packages."""
+    found = hashlib.sha256()
+    for name in CODE:
+        found.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    return found.hexdigest()
+
+
+def _corpus(
+    items: list[tuple[str, list]],
+    licences: dict[str, str],
+    language: str,
+    asked: EvaluationTexts | Iterable[str] | None,
+    from_pairs: bool = False,
+) -> PairCorpus:
+    import pandas as pd
+
+    if asked is not None and not isinstance(asked, EvaluationTexts):
+        asked = EvaluationTexts(asked)
+    texts: list[tuple[str, str, str]] = []
+    rows: list[tuple[str, str, str, str, str]] = []
+    for source, item in items:
+        if item[0] == "pair":
+            rows.append((source, *item[1:]))
+            if from_pairs:
+                texts += [(source, item[4], side) for side in item[2:4]]
+            continue
+        found = Document(item[1], [Unit(*unit) for unit in item[2]])
+        texts += [(source, found.name, unit.text) for unit in found.units]
+        rows += [(source, *pair, found.name) for pair in document_pairs(found, language)]
+    paragraphs, refused = _paragraphs(texts, language, asked)
+    rare = _rare(rows)
+    pairs, why = check_pairs(rare, language=language, asked=asked)
+    why["a side stands in many pairs"] = len(rows) - len(rare)
+    pairs = pd.concat([pairs, _same_english(pairs, language)], ignore_index=True)
+    counted = pd.concat([refused.add_prefix("paragraphs: "), why.add_prefix("pairs: ")]).rename("refused")
+    return PairCorpus(paragraphs, pairs, counted, licences, language)
+
+
+def _paragraphs(
+    texts: list[tuple[str, str, str]], language: str, asked: EvaluationTexts | None
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Distinct paragraphs, and how many were left out by each reason; what is too short for one does not count."""
+    import pandas as pd
+
+    refused: Counter = Counter({"broken encoding": 0, "other language": 0, "said before": 0})
+    refused.update(dict.fromkeys(OVERLAPS.values(), 0))
+    seen, kept = set(), []
+    for source, document, text in texts:
+        text = clean_text(text)
+        if not is_paragraph(text, language):
+            refused["broken encoding"] += is_broken(text)
+            refused["other language"] += len(text) >= 20 and not is_broken(text) and not in_language(text, language)
+            continue
+        if (key := letters_key(text)) in seen:
+            refused["said before"] += 1
+            continue
+        seen.add(key)
+        if asked is not None and (reason := OVERLAPS.get(asked.find(text))):
+            refused[reason] += 1
+            continue
+        kept.append((source, document, text))
+    return pd.DataFrame(kept, columns=["source", "document", "text"]), pd.Series(refused, dtype=int)
+
+
+def _rare(rows: list[tuple[str, str, str, str, str]]) -> list[tuple[str, str, str, str, str]]:
+    """Pairs without those of a title, a summary or a neighbour that stands in many pairs of its source."""
+    told = {"title", "question", "summary", "neighbour"}
+    often: Counter = Counter()
+    for source, kind, left, right, _ in rows:
+        if kind in told:
+            often.update([(source, kind, 0, left), (source, kind, 1, right)])
+    return [
+        row for row in rows if row[1] not in told or max(often[row[0], row[1], k, row[2 + k]] for k in (0, 1)) <= MOST
+    ]
+
+
+def _same_english(pairs: pd.DataFrame, language: str) -> pd.DataFrame:
+    """Pairs of two translations of one English text of three words or more without digits."""
+    import pandas as pd
+
+    versions: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
+    chosen = pairs[pairs["kind"] == "translation"]
+    for source, text, english in zip(chosen["source"], chosen["left"], chosen["right"], strict=True):
+        key = letters_key(text)
+        if len(key.split()) >= 3 and not re.search(r"\d", text):
+            versions[english].setdefault(key, (source, text))
+    rows = []
+    for english, texts in versions.items():
+        told = list(texts.values())
+        for (one, left), (other, right) in zip(told, told[1:], strict=False):
+            rows.append((f"{one}+{other}", "same English", left, right, english[:60]))
+    return pd.DataFrame(rows, columns=list(PAIR_COLUMNS))
