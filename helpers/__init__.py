@@ -20,6 +20,7 @@ as the commands ``report``, ``apply``, ``migrate`` and ``leak`` do.
 ``inference``        intervals, paired comparisons, ranks, power, published claims
 ``encoders``         texts into vectors: layers, classical embeddings, pre-training; views, codebooks, crossed fields
 ``text``, ``tasks``  sentences, and tasks on them
+``pairs``            pairs of texts out of free documentation, hard negatives made on purpose
 ``clients``          transactions of bank clients: read, simulated, embedded, scored
 ``inputs``           embeddings from files of all kinds
 ``report``           the report on somebody's own embeddings: decisions, sentences, figures and a page

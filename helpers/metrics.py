@@ -24,6 +24,7 @@ __all__ = [
     "pair_cosines",
     "pearson",
     "purity",
+    "roc_auc",
     "spearman",
     "top_k",
 ]
@@ -222,14 +223,7 @@ def average_precision(labels: Any, scores: Any, *, counts: Any = None) -> Any:
     >>> average_precision([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1], counts=[[1, 0, 1, 1], [0, 1, 1, 0]]).tolist()
     [1.0, 0.5]
     """
-    scores, labels = _numbers(scores, "scores"), np.asarray(labels)
-    if scores.ndim != 1 or labels.shape != scores.shape:
-        raise ValueError(f"labels have shape {labels.shape} and scores {scores.shape}; one of each item is needed")
-    if labels.dtype != bool:
-        if not np.isin(labels, (0, 1)).all():
-            odd = labels[~np.isin(labels, (0, 1))][0]
-            raise ValueError(f"labels have the value {odd!r}; 1 is needed for an item to be found and 0 for others")
-        labels = labels == 1
+    labels, scores = _labelled_scores(labels, scores)
     counts = np.ones(len(scores)) if counts is None else _checked_counts(counts, len(scores))
     if counts.dtype.kind == "f" and counts.dtype.itemsize < 8 and np.max(counts.sum(axis=-1), initial=0) >= 2**24:
         counts = counts.astype(np.float64)  # beyond this float32 cannot count by ones
@@ -243,6 +237,49 @@ def average_precision(labels: Any, scores: Any, *, counts: Any = None) -> Any:
     precision = np.divide(found, np.where(seen > 0, seen, 1), dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return _plain(_inner(precision, right) / right.sum(axis=-1, dtype=np.float64))
+
+
+def roc_auc(labels: Any, scores: Any, *, counts: Any = None) -> Any:
+    r"""Area under the ROC curve: how often a positive item scores above a negative one, ties counting one half.
+
+    Parameters
+    ----------
+    labels : array_like of shape (n,)
+        True or 1 for positive items, False or 0 for the others.
+    scores : array_like of shape (n,)
+        Finite numbers; the larger, the likelier an item is positive.
+    counts : array_like of shape (..., n), optional
+        How often each item is in a sample.
+
+    Returns
+    -------
+    float or ndarray of shape (...)
+        In [0, 1]; 1 if all positive items score above all others, 1/2 for scores that say nothing. NaN where a sample
+        has no positive or no negative item. Unchanged by increasing maps of the scores.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, labels are not 0 and 1, a score is NaN, or counts are negative, not finite or of another
+        length.
+
+    Notes
+    -----
+    By the sum of the ranks of positive items: Hanley and McNeil (1982), The meaning and use of the area under a ROC
+    curve, Radiology 143.
+
+    Examples
+    --------
+    >>> from helpers.metrics import roc_auc
+    >>> roc_auc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1])
+    0.75
+    """
+    labels, scores = _labelled_scores(labels, scores)
+    counts = np.ones(len(scores)) if counts is None else _checked_counts(counts, len(scores))
+    ranks, positive = average_ranks(scores, counts=counts), labels * counts
+    ones, total = positive.sum(axis=-1, dtype=np.float64), counts.sum(axis=-1, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _plain((_inner(ranks, positive) - ones * (ones + 1) / 2) / (ones * (total - ones)))
 
 
 def discounted_gain(gains: Any, *, k: int | None = None) -> Any:
@@ -519,6 +556,19 @@ def _numbers(values: Any, name: str) -> np.ndarray:
         place = ", ".join(map(str, np.argwhere(np.isnan(values))[0]))
         raise ValueError(f"{name}[{place}] is NaN; every entry must be a number")
     return values
+
+
+def _labelled_scores(labels: Any, scores: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Labels as booleans and scores, one of each item."""
+    scores, labels = _numbers(scores, "scores"), np.asarray(labels)
+    if scores.ndim != 1 or labels.shape != scores.shape:
+        raise ValueError(f"labels have shape {labels.shape} and scores {scores.shape}; one of each item is needed")
+    if labels.dtype != bool:
+        if not np.isin(labels, (0, 1)).all():
+            odd = labels[~np.isin(labels, (0, 1))][0]
+            raise ValueError(f"labels have the value {odd!r}; 1 is needed for an item to be found and 0 for others")
+        labels = labels == 1
+    return labels, scores
 
 
 def _checked_counts(counts: Any, n: int) -> np.ndarray:

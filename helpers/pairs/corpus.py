@@ -152,8 +152,8 @@ def read_text_folder(
     ----------
     folder
         Folder whose files ``.txt`` and ``.md``, at any depth, are read in the order of their names. Paragraphs are
-        parted by empty lines; a line with ``#`` before it (Markdown), or a paragraph of one line without a full stop at its end
-        before a longer one, is a title.
+        parted by empty lines; a line with ``#`` before it (Markdown), or a paragraph of one line without a full stop at
+        its end before a longer one, is a title.
     language
         Declared language of the texts.
     licence

@@ -7,6 +7,8 @@
 :func:`load_tasks` gives the tasks of one source: the documentation of the installed libraries, a folder of public data
 sets, or the hub. :func:`texts` says what has to be encoded, :func:`evaluate_task` scores the vectors as MTEB would, and
 :meth:`TaskScore.bootstrap` says how far the score would move with other test items.
+
+:mod:`helpers.tasks.encodechka` has the eight sentence tasks of a Russian benchmark, by its rules and by honest ones.
 """
 
 from helpers.tasks.evaluation import TaskScore, digest_of_task, evaluate_task, texts

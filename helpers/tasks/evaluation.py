@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import unit_rows
-from helpers.metrics import average_precision, ndcg_of_ranking, spearman, top_k
+from helpers.metrics import average_precision, ndcg_of_ranking, roc_auc, spearman, top_k
 
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
@@ -44,7 +44,7 @@ class TaskScore:
         Shape (n,), where the score is their mean: for a classification the part of the probes (one for each sample of
         the training texts) that classify the text rightly, for a retrieval the nDCG of each query. For pairs, of shape
         (n, k): the labels or human scores in the first column, similarities in the others, by which the score can be
-        computed for any sample of the pairs.
+        computed for any sample of the pairs. Of an area under the ROC curve likewise, with probabilities.
     groups : numpy.ndarray of shape (n,), or None
         Numbers of the groups of items that are not independent of each other, from 0, where the task knows of such:
         texts of functions of one name in the documentation, pairs of one group of duplicate questions.
@@ -101,6 +101,8 @@ class TaskScore:
         truth, *similarities = self.items.T
         if self.metric.endswith("spearman"):
             return spearman(truth, similarities[0], counts=counts)
+        if self.metric == "roc_auc":
+            return roc_auc(truth, similarities[0], counts=counts)
         return np.max([average_precision(truth, each, counts=counts) for each in similarities], axis=0)
 
 
@@ -416,6 +418,10 @@ def scoring_plan(task: Any, split: str) -> _Plan:
     if split not in data:
         raise ValueError(f"{name} has no split {split!r}; it has {sorted(data)}")
     where = f"{name}, split {split!r}"
+    if own := getattr(task, "own_plan", None):  # a task that is scored by rules of its own
+        plans[split] = own(f"{name}, split {split!r}", data, split)
+        plans[split].groups = None
+        return plans[split]
     known = {"accuracy", "cosine_spearman", "spearman", "max_ap", *(f"{kind}_ap" for kind in _PAIR_SCORES)}
     ndcg = metric.startswith("ndcg_at_")
     if not ndcg and metric not in known | {"similarity_ap"}:

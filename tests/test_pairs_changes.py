@@ -1,0 +1,60 @@
+"""Texts changed on purpose: labelled, distinct, the same every time."""
+
+import pytest
+
+from helpers.pairs import CHANGES, hard_negatives, made_pairs, make_changes, rewordings
+
+TEXT = "Когда пошёл дождь, Анна закрыла 3 окна в новом доме."
+
+
+def test_every_change_is_labelled_with_what_was_replaced():
+    changes = make_changes(TEXT)
+    assert {change.kind for change in changes} >= {"negation", "names", "numbers", "antonyms", "clause order"}
+    for change in changes:
+        assert change.kind in CHANGES and change.text != TEXT and (change.before or change.after)
+        assert change.positive == CHANGES[change.kind][0]
+    assert len({change.text for change in changes}) == len(changes)
+
+
+def test_negatives_and_rewordings_are_all_changes():
+    assert [*hard_negatives(TEXT), *rewordings(TEXT)] == make_changes(TEXT)
+    assert make_changes(TEXT) == make_changes(TEXT)
+
+
+def test_kinds_can_be_chosen():
+    assert {change.kind for change in make_changes(TEXT, kinds=["names", "numbers"])} == {"names", "numbers"}
+    assert make_changes(TEXT, kinds="names") == [change for change in make_changes(TEXT) if change.kind == "names"]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((TEXT, "de"), "language is 'de'; rules are known for 'ru', 'en'"),
+        ((TEXT, "ru", "spelling"), "kinds has 'spelling'; there are 'negation'"),
+        ((" ",), "text is blank"),
+    ],
+)
+def test_bad_input_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make_changes(*arguments)
+
+
+def test_a_table_has_so_many_changes_of_each_kind_and_counts_what_is_left():
+    texts = [TEXT, "Да.", "Мама и папа читают 5 книг и 7 газет."]
+    one, two = made_pairs(texts), made_pairs(texts, each=2)
+    assert one.groupby(["text", "kind"]).size().max() == 1 and two.groupby(["text", "kind"]).size().max() == 2
+    assert set(map(tuple, one.values)) < set(map(tuple, two.values)) and one.attrs == {"unchanged": 1, "refused": 0}
+    assert one.equals(made_pairs(texts)) and (one["text"] != one["changed"]).all()
+    with pytest.raises(ValueError, match="texts, row 1: '' is blank"):
+        made_pairs(["Да.", ""])
+    with pytest.raises(ValueError, match="each"):
+        made_pairs(texts, each=0)
+
+
+def test_a_negative_that_has_the_letters_of_a_positive_is_refused(monkeypatch):
+    from helpers.pairs import russian
+
+    monkeypatch.setitem(russian.RULES, "negation", [lambda text: iter([("Он ушёл, и всё.", "не", "")])])
+    monkeypatch.setitem(russian.RULES, "synonyms", [lambda text: iter([("Он ушёл и всё", "", "и")])])
+    table = made_pairs(["Он не ушёл."], kinds=["negation", "synonyms"])
+    assert len(table) == 0 and table.attrs == {"unchanged": 1, "refused": 2}

@@ -1,0 +1,180 @@
+"""A corpus out of packages, folders and tables: complete, the same every time, without evaluation texts."""
+
+import pandas as pd
+import pytest
+from pair_packages import write_deb
+
+from helpers.pairs import SOURCES, Package, TextSource, corpus, read_packages, read_pair_table, read_text_folder
+from helpers.pairs.archives import sha256_of_file
+
+PAGE = "<h1>{}</h1><p>{}</p><p>{}</p>"
+TEXTS = {
+    "view": ("Вид окна", "Здесь выбирают, что показывает окно программы.", "Нижний ряд кнопок можно убрать совсем."),
+    "file": (
+        "Открытие файла",
+        "Файл открывают через меню или двойным щелчком.",
+        "Новый файл получает имя «Без имени».",
+    ),
+}
+TWINS = {
+    "view": (
+        "View of the window",
+        "Here one chooses what the program window shows.",
+        "The lower row of buttons can be removed.",
+    ),
+    "file": (
+        "Opening a file",
+        "A file is opened by the menu or by a double click.",
+        "A new file gets the name “Untitled”.",
+    ),
+}
+
+
+@pytest.fixture
+def packages(tmp_path, monkeypatch):
+    """A folder with two packages, and the source that they make."""
+    folder = tmp_path / "packages"
+    found = []
+    for language, texts in (("ru", TEXTS), ("en", TWINS)):
+        pages = {f"doc/{language}/{name}.html": PAGE.format(*page) for name, page in texts.items()}
+        path = write_deb(folder, f"guide-{language}", "1", pages)
+        found.append(Package(f"guide-{language}", "1", sha256_of_file(path)))
+    options = {
+        "parser": "html",
+        "packages": ("guide-ru",),
+        "twins": ("guide-en",),
+        "where": "^doc/ru/",
+        "there": "^doc/en/",
+    }
+    source = TextSource("guide", tuple(found), "MPL-2.0", "twins", ("title", "neighbour", "translation"), options)
+    monkeypatch.setitem(SOURCES, "guide", source)
+    return folder
+
+
+def test_packages_become_paragraphs_and_pairs(packages):
+    found = read_packages(packages, "guide", work=False)
+    assert found.paragraphs["text"].tolist() == [text for name in ("file", "view") for text in TEXTS[name][1:]]
+    assert found.pairs["kind"].value_counts().to_dict() == {"translation": 6, "title": 2, "neighbour": 2}
+    assert found.licences == {"guide": "MPL-2.0"} and found.refused.sum() == 0
+    assert found.counts().loc["guide", ["paragraphs", "title", "translation"]].tolist() == [4, 2, 6]
+
+
+def test_the_same_files_give_the_same_digest_and_other_files_another(packages, tmp_path):
+    first, again = (read_packages(packages, "guide", work=False) for _ in range(2))
+    assert first.digest == again.digest and len(first.digest) == 64
+    write_deb(packages, "guide-ru", "1", {"doc/ru/view.html": PAGE.format(*TEXTS["view"])})
+    with pytest.raises(ValueError, match="the table names"):
+        read_packages(packages, "guide", work=False)
+    assert read_packages(packages, "guide", versions="any", work=False).digest != first.digest
+
+
+def test_a_reading_is_kept_and_a_damaged_one_made_again(packages, tmp_path, monkeypatch):
+    reader, calls = corpus.READERS["twins"], []
+
+    def counted(*files, **options):
+        calls.append(files)
+        return reader(*files, **options)
+
+    monkeypatch.setitem(corpus.READERS, "twins", counted)
+    digests = [read_packages(packages, "guide", work=tmp_path / "work").digest for _ in range(2)]
+    assert len(calls) == 1
+    (kept,) = (tmp_path / "work").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-5])
+    digests.append(read_packages(packages, "guide", work=tmp_path / "work").digest)
+    assert len(calls) == 2 and len(set(digests)) == 1
+
+
+def test_a_stopped_reading_leaves_the_sources_that_were_done(packages, tmp_path, monkeypatch):
+    broken = TextSource("broken", SOURCES["guide"].packages, "MPL-2.0", "stopped", ())
+    monkeypatch.setitem(SOURCES, "broken", broken)
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(corpus.READERS, "stopped", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        read_packages(packages, ["guide", "broken"], work=tmp_path / "work")
+    assert len(list((tmp_path / "work").iterdir())) == 1
+
+
+def test_evaluation_texts_and_near_ones_are_left_out_and_counted(packages):
+    asked = ["здесь выбирают, что показывает окно программы", "Файлы открывают через меню или двойными щелчками"]
+    found = read_packages(packages, "guide", asked=asked, work=False)
+    assert found.refused["paragraphs: same as an evaluation text"] == 1
+    assert found.refused["paragraphs: near an evaluation text"] == 1
+    assert len(found.paragraphs) == 2
+    assert found.refused["pairs: same as an evaluation text"] == found.refused["pairs: near an evaluation text"] == 3
+    said = set(found.pairs["left"]) | set(found.pairs["right"])
+    assert not said & {TEXTS["view"][1], TEXTS["file"][1]}
+
+
+def test_titles_that_stand_everywhere_are_left_out_and_counted(tmp_path):
+    text = "# Описание\n\nЗдесь говорится о вещи номер {}, которая отличается от прочих.\n"
+    for i, name in enumerate(["один", "два", "три", "четыре", "пять", "шесть"]):
+        (tmp_path / f"{i}.md").write_text(text.format(name), encoding="utf-8")
+    found = read_text_folder(tmp_path)
+    assert len(found.pairs) == 0 and found.refused["pairs: a side stands in many pairs"] == 6
+
+
+def test_two_translations_of_one_text_are_a_pair():
+    rows = [
+        ("Файл был открыт ранее", "The file was opened before"),
+        ("Этот файл уже открывали", "The file was opened before"),
+    ]
+    found = read_pair_table(rows, kind="translation")
+    (row,) = found.pairs[found.pairs["kind"] == "same English"].to_dict("records")
+    assert (row["left"], row["right"]) == (rows[0][0], rows[1][0]) and row["source"] == "table+table"
+    assert found.counts().loc["across", "same English"] == 1
+
+
+def test_a_folder_of_text_gives_titles_and_neighbours(tmp_path):
+    (tmp_path / "deep").mkdir()
+    name, one, two = TEXTS["view"]
+    (tmp_path / "deep" / "a.txt").write_text(
+        f"{name}\n\n{one}\n\n{two}\n\nThis is not Russian at all.\n", encoding="cp1251"
+    )
+    found = read_text_folder(tmp_path, licence="CC0")
+    assert found.pairs[["kind", "left", "right"]].values.tolist() == [["title", name, one], ["neighbour", one, two]]
+    assert found.refused["paragraphs: other language"] == 1 and list(found.licences.values()) == ["CC0"]
+    english = read_text_folder(tmp_path, language="en")
+    assert english.paragraphs["text"].tolist() == ["This is not Russian at all."]
+
+
+def test_folders_that_cannot_be_read_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="has no files .txt or .md"):
+        read_text_folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        read_text_folder(tmp_path / "absent")
+    (tmp_path / "a.txt").write_bytes(b"charset=klingon \xff")
+    with pytest.raises(ValueError, match="a.txt: the file says that it is in 'klingon'"):
+        read_text_folder(tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".parquet", ".jsonl", ".csv.gz"])
+def test_tables_of_every_kind_give_pairs(tmp_path, ending):
+    table = pd.DataFrame(
+        {"q": ["Как открыть файл?", None], "a": ["Выберите «Открыть».", "Ответ"], "kind": ["question"] * 2}
+    )
+    path = tmp_path / f"pairs{ending}"
+    if ending == ".parquet":
+        table.to_parquet(path)
+    elif ending == ".jsonl":
+        table.to_json(path, orient="records", lines=True, force_ascii=False)
+    else:
+        table.to_csv(path, index=False, sep="\t" if "tsv" in ending else ",")
+    found = read_pair_table(path, left="q", right="a")
+    assert found.pairs[["kind", "left"]].values.tolist() == [["question", "Как открыть файл?"]]
+    assert found.refused["pairs: empty side"] == 1
+
+
+def test_tables_that_cannot_be_read_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="table has no column 'kind'; its columns are 'left', 'right'"):
+        read_pair_table([("a", "b")])
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        read_pair_table(tmp_path / "absent.csv", kind="title")
+    (tmp_path / "a.xml").write_text("<a/>")
+    with pytest.raises(ValueError, match="it ends with .csv"):
+        read_pair_table(tmp_path / "a.xml", kind="title")
+    (tmp_path / "a.parquet").write_bytes(b"no parquet")
+    with pytest.raises(ValueError, match="is no table"):
+        read_pair_table(tmp_path / "a.parquet", kind="title")
