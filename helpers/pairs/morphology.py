@@ -189,9 +189,15 @@ def fits_preposition(before: str, word: str) -> bool:
         return word[0] not in "аэиоу"
     if before == "об":
         return word[0] in "аэиоу"
-    if before in ("в", "с", "к"):
-        return word[0] in VOWELS or word[1:2] in VOWELS
+    if before in BEFORE:
+        cluster = word[0] not in VOWELS and word[1:2] not in VOWELS
+        return not (cluster and word[0] in BEFORE[before]) and not word.startswith(AWKWARD)
     return True
+
+
+#: Consonants before which, and another consonant, a preposition gets a vowel; and beginnings before which each does.
+BEFORE = {"в": "вф", "с": "сзшжщ", "к": "кг"}
+AWKWARD = ("мн", "мр", "вс", "вт", "льв", "льд", "льн", "лб", "лж", "рв", "рт", "рж")
 
 
 def choose(options: Sequence[str], text: str) -> str:

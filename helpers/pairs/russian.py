@@ -74,7 +74,8 @@ def _negatable(sentence: Sentence, place: int) -> bool:
         return False
     if sum(is_finite(word) or word in MODALS or bool(sure(word, "PRTS", least=0.7)) for word in words) > 1:
         return False
-    if sure(sentence.word(place - 1), "ADVB", least=0.5) or sure(sentence.word(place - 1), "PRCL", least=0.5):
+    before = readings(sentence.word(place - 1))
+    if any(parse.tag.POS in ("ADVB", "PRCL", "ADJS", "COMP", "PRED") and parse.score > 0.1 for parse in before):
         return False  # it would be the adverb that is negated
     return any(_is_subject(sentence.word(i)) for i in clause if i < place)
 
@@ -181,7 +182,7 @@ def _plain_quality(sentence: Sentence, place: int) -> bool:
     graded = before in ("не", "самый", "самая", "самое", "самые", "так", "ни")
     named = place + 1 < len(sentence.tokens) and sentence.tokens[place + 1].text[0].isupper()
     lemmas = {parse.normal_form for parse in readings(token.word)}
-    if lemmas & OF_THINGS and any("anim" in parse.tag for parse in readings(behind)):
+    if lemmas & OF_THINGS and sure(behind, "anim", least=0.3):
         return False
     if {parse.normal_form for parse in readings(behind)} & YOUNG and lemmas & {"молодой", "пожилой"}:
         return False
