@@ -62,8 +62,12 @@ def _living(word: str, case: str, never: str) -> Any:
     return found[0] if sum(parse.score for parse in nouns) >= 0.6 * total else None
 
 
-def _has_case(word: str, case: str) -> bool:
-    return any(parse.tag.POS == "NOUN" and parse.tag.case == case for parse in readings(word))
+def _has_case(word: str, case: str, share: float = 0.1) -> bool:
+    """Whether a word can be a noun in a case, more than seldom."""
+    found = readings(word)
+    total = sum(parse.score for parse in found)
+    cases = sum(parse.score for parse in found if parse.tag.POS == "NOUN" and parse.tag.case == case)
+    return cases > share * total
 
 
 def _in_case(parse: Any, case: str) -> str | None:
