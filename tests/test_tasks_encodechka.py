@@ -106,12 +106,13 @@ def noise(seed):
 
 
 def test_the_published_rule_flatters_an_encoder_of_many_outputs(folder):
-    """Outputs that are all noise: the best of twenty on the test part is above chance, an honest choice is not."""
-    table = encodechka_scores({str(seed): noise(seed) for seed in range(20)}, folder)
+    """Outputs that are all noise: the best of ten on the test part seems to know something, an honest choice does not."""
+    table = encodechka_scores({str(seed): noise(seed) for seed in range(10)}, folder)
     assert (table["published"] >= table["honest"]).all()
-    gains = table["published"] - table["honest"]
-    assert gains.mean() > 0.05 and (table["published"] > table["chance"]).all()
-    assert set(table["chosen_published"].str.split(" · ").str[0]) <= {str(seed) for seed in range(20)}
+    above = table[["published", "honest"]].sub(table["chance"], axis=0).mean()
+    # the largest of ten of 60 pairs or texts: 1.5 of their deviations, which are 0.06 (shares) to 0.13 (correlations)
+    assert above["published"] > 0.05 > above["honest"]
+    assert set(table["chosen_published"].str.split(" · ").str[0]) <= {str(seed) for seed in range(10)}
 
 
 def test_with_one_output_only_classifiers_are_chosen(folder):
