@@ -106,7 +106,7 @@ def noise(seed):
 
 
 def test_the_published_rule_flatters_an_encoder_of_many_outputs(folder):
-    """Outputs that are all noise: the best of ten on the test part seems to know something, an honest choice does not."""
+    """Of ten outputs that are all noise the best on the test part seems to know something, an honest choice not."""
     table = encodechka_scores({str(seed): noise(seed) for seed in range(10)}, folder)
     assert (table["published"] >= table["honest"]).all()
     above = table[["published", "honest"]].sub(table["chance"], axis=0).mean()
