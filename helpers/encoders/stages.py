@@ -1,0 +1,391 @@
+"""Stages in which a sentence encoder learns from pairs: contrast, angles, instructions, hard negatives; each resumable.
+
+An encoder is a ``SentenceTransformer``, of the cheapest kind (:func:`bag_encoder`, the mean of the vectors of its word
+pieces) or a transformer with mean pooling (:func:`transformer_encoder`). Losses are those of sentence-transformers; the
+loop is :func:`helpers.training.train`, so that a stage that was stopped at any moment goes on to the same weights.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.arrays import check_count, check_number
+from helpers.locations import expand
+from helpers.pairs.heuristics import HEURISTICS
+from helpers.text import digest_of_texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+
+    from helpers.training import Trained
+
+__all__ = [
+    "INSTRUCTIONS",
+    "STAGES",
+    "Stage",
+    "bag_encoder",
+    "learn_pieces",
+    "stage_loss",
+    "train_stage",
+    "transformer_encoder",
+]
+
+#: Words before the sides of a pair, by language: of a query (both sides of a symmetric pair), and of a passage.
+INSTRUCTIONS = {"ru": ("запрос: ", "текст: "), "en": ("query: ", "passage: ")}
+LOSSES = ("contrastive", "angle", "cosent")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What an encoder learns in a stage.
+
+    Attributes
+    ----------
+    kinds
+        Kinds of pairs that it learns from, as in :data:`helpers.pairs.HEURISTICS`.
+    losses
+        Some of ``"contrastive"`` (the other texts of a batch are negatives, in both directions), ``"angle"`` and
+        ``"cosent"`` (pairs are ordered by their label); their sum is minimised.
+    instructions
+        Whether sides get words before them that say what they are.
+    batch
+        Pairs of a batch, all of one source and kind, so that the source gives nothing away.
+    rate
+        Highest learning rate of AdamW; it rises over ``warmup`` steps and falls with the budget.
+    temperature
+        Temperature of the cosines, above 0.
+    warmup
+        Steps over which the rate rises.
+    largest
+        Pairs of one source and kind that count, at most: a group is drawn in proportion to the root of their number.
+    single
+        Factor of that for kinds whose sides are single words.
+    """
+
+    kinds: tuple[str, ...]
+    losses: tuple[str, ...] = ("contrastive",)
+    instructions: bool = False
+    batch: int = 128
+    rate: float = 1e-3
+    temperature: float = 0.05
+    warmup: int = 30
+    largest: int = 30_000
+    single: float = 0.3
+
+    def __post_init__(self):
+        if unknown := [kind for kind in self.kinds if kind not in HEURISTICS]:
+            raise ValueError(f"kinds has {', '.join(map(repr, unknown))}; there are {', '.join(HEURISTICS)}")
+        if not self.losses or any(loss not in LOSSES for loss in self.losses):
+            raise ValueError(f"losses is {self.losses!r}; some of {', '.join(map(repr, LOSSES))} are needed")
+        check_count(self.batch, "batch", least=2)
+        for name in ("rate", "temperature", "largest", "single"):
+            check_number(getattr(self, name), name, lambda value: value > 0, "a number above 0")
+
+
+#: Stages of the published recipe, in its order, on the pairs of free documentation.
+STAGES: dict[str, Stage] = {
+    "query and passage": Stage(("title", "question", "summary", "definition", "example")),
+    "symmetric": Stage(
+        ("same sense", "same English", "paraphrase", "entailment", "translation", "synonym", "neighbour"),
+        losses=("contrastive", "angle"),
+    ),
+    "asymmetric": Stage(("title", "question", "instruction", "summary", "definition", "example"), instructions=True),
+}
+
+
+# Encoders
+
+
+def learn_pieces(texts: Iterable[str], size: int = 8000, *, alphabet: int = 300) -> Tokenizer:
+    """A vocabulary of word pieces in lower case that leaves й and ё as they are.
+
+    Parameters
+    ----------
+    texts
+        Texts to learn from.
+    size
+        Pieces, at most.
+    alphabet
+        Distinct characters, at most.
+
+    Returns
+    -------
+    tokenizers.Tokenizer
+        A tokeniser without special tokens around a text; unknown characters become ``[UNK]``.
+
+    Raises
+    ------
+    ValueError
+        If there are no texts.
+    """
+    from tokenizers import BertWordPieceTokenizer
+
+    learner = BertWordPieceTokenizer(lowercase=True, strip_accents=False)
+    learner.train_from_iterator(list(texts), vocab_size=size, limit_alphabet=alphabet, show_progress=False)
+    if learner.get_vocab_size() <= 5:
+        raise ValueError("texts has no words; a vocabulary is learned from some texts")
+    return learner._tokenizer
+
+
+def bag_encoder(tokenizer: Tokenizer, width: int = 128, *, rng: int | np.random.Generator = 0) -> SentenceTransformer:
+    """The cheapest encoder that can learn from pairs: the mean of the vectors of the word pieces of a text.
+
+    Parameters
+    ----------
+    tokenizer
+        Word pieces, as :func:`learn_pieces` gives.
+    width
+        Features of a vector.
+    rng
+        Seed or generator of the first vectors, which are normal of standard deviation 0.1.
+    """
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    from helpers.arrays import generator
+
+    check_count(width, "width")
+    vectors = generator(rng).normal(scale=0.1, size=(tokenizer.get_vocab_size(), width)).astype(np.float32)
+    return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=vectors)], device="cpu")
+
+
+def transformer_encoder(folder: str | os.PathLike[str], *, length: int = 64) -> SentenceTransformer:
+    """A transformer of a folder, such as a masked language model, whose vector is the mean over its tokens.
+
+    Parameters
+    ----------
+    folder
+        Folder with the model and its tokeniser in the format of the library transformers.
+    length
+        Tokens of a text that count, at most.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    """
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+    place = Path(expand(folder))
+    if not (place / "config.json").is_file():
+        raise FileNotFoundError(f"there is no model in {place}: config.json is missing")
+    transformer = Transformer(str(place), max_seq_length=length)
+    pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
+    return SentenceTransformer(modules=[transformer, pooling], device="cpu")
+
+
+# Batches
+
+
+class _PairGroups:
+    """Pairs of one source and kind together, and batches of them in which no text stands twice on one side."""
+
+    def __init__(self, pairs: pd.DataFrame, stage: Stage, language: str, negatives: pd.DataFrame | None):
+        self.stage = stage
+        chosen = pairs[pairs["kind"].isin(stage.kinds)]
+        source = chosen["source"].where(~chosen["source"].str.contains(r"\+"), "across")
+        self.groups: list[tuple[list[str], list[str], str]] = []
+        sizes = []
+        for (_, kind), rows in chosen.groupby([source, chosen["kind"]], sort=True):
+            if len(rows) >= stage.batch:
+                self.groups.append((list(rows["left"]), list(rows["right"]), kind))
+                factor = stage.single if HEURISTICS[kind].words and HEURISTICS[kind].symmetric else 1.0
+                sizes.append(min(len(rows), stage.largest) ** 0.5 * factor)
+        if not self.groups:
+            raise ValueError(
+                f"no source has {stage.batch} pairs of one of the kinds {', '.join(map(repr, stage.kinds))}: "
+                f"pairs has {len(chosen)} of them in all"
+            )
+        self.shares = np.array(sizes) / sum(sizes)
+        self.words = INSTRUCTIONS[language] if stage.instructions else ("", "")
+        self.symmetric = {kind: heuristic.symmetric for kind, heuristic in HEURISTICS.items()}
+        self.negatives = None
+        if negatives is not None:
+            table = negatives[["text", "changed", "positive"]]
+            self.negatives = (list(table["text"]), list(table["changed"]), table["positive"].to_numpy(bool))
+
+    def batch(self, rng: np.random.Generator) -> dict[str, Any]:
+        """Sides of a batch, and, where there are made pairs, as many of them with their labels."""
+        left, right, kind = self.groups[rng.choice(len(self.groups), p=self.shares)]
+        rows: list[int] = []
+        seen: tuple[set[str], set[str]] = (set(), set())
+        for row in rng.permutation(len(left))[: 4 * self.stage.batch].tolist():
+            if left[row] not in seen[0] and right[row] not in seen[1]:
+                rows.append(row)
+                seen[0].add(left[row])
+                seen[1].add(right[row])
+                if len(rows) == self.stage.batch:
+                    break
+        query, passage = self.words
+        other = query if self.symmetric[kind] else passage
+        found = {"left": [query + left[i] for i in rows], "right": [other + right[i] for i in rows], "kind": kind}
+        if self.negatives is not None:
+            texts, changed, positive = self.negatives
+            some = rng.choice(len(texts), min(self.stage.batch, len(texts)), replace=False)
+            found |= {
+                "text": [query + texts[i] for i in some],
+                "changed": [query + changed[i] for i in some],
+                "positive": positive[some],
+            }
+        return found
+
+
+class _Epoch(Sequence):
+    """A hundred batches, each made when it is asked for by a generator of its own."""
+
+    LENGTH = 100
+
+    def __init__(self, groups: _PairGroups, seed: int):
+        self.groups, self.seed = groups, seed
+
+    def __len__(self) -> int:
+        return self.LENGTH
+
+    def __getitem__(self, number):
+        if not 0 <= number < self.LENGTH:
+            raise IndexError(number)
+        return self.groups.batch(np.random.default_rng([self.seed, number]))
+
+
+# Training
+
+
+def stage_loss(model: SentenceTransformer, stage: Stage) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The loss of a batch of a stage, and each of its parts, by the losses of sentence-transformers.
+
+    Contrast takes the sides of the pairs, and the changed texts as further negatives of their texts. Angles and CoSENT
+    order pairs by labels: 1 for the pairs of the batch and for positives made on purpose, 0 for negatives made on
+    purpose and for the pairs of each left side with the next right side. Sources: :cite:`li2024angle` for AnglE.
+    """
+    import torch
+    from sentence_transformers.sentence_transformer import losses
+
+    scale = 1 / stage.temperature
+    contrast = losses.MultipleNegativesSymmetricRankingLoss(model, scale=scale)
+    against = losses.MultipleNegativesRankingLoss(model, scale=scale)
+    ordered = {"angle": losses.AnglELoss(model), "cosent": losses.CoSENTLoss(model)}
+
+    def of(batch: dict[str, Any]) -> dict[str, Any]:
+        parts: dict[str, Any] = {}
+        columns = [batch["left"], batch["right"]]
+        made = "text" in batch
+        if "contrastive" in stage.losses:
+            parts["contrastive"] = contrast([model.preprocess(side) for side in columns], None)
+            negative = ~batch["positive"] if made else np.zeros(0, bool)
+            if negative.sum() >= 2:
+                texts, changed = (
+                    [text for text, wrong in zip(batch[name], negative, strict=True) if wrong]
+                    for name in ("text", "changed")
+                )
+                # a text is nearer to itself than to what was changed of it, and than to all the others
+                parts["changed"] = against([model.preprocess(side) for side in (texts, texts, changed)], None)
+        for name in (name for name in ordered if name in stage.losses):
+            one, two = columns[0] * 2, columns[1] + columns[1][1:] + columns[1][:1]
+            labels = [1.0] * len(columns[0]) + [0.0] * len(columns[0])
+            if made:
+                one, two = one + batch["text"], two + batch["changed"]
+                labels += batch["positive"].astype(float).tolist()
+            features = [model.preprocess(side) for side in (one, two)]
+            parts[name] = ordered[name](features, torch.tensor(labels))
+        return {"loss": sum(parts.values()), **parts}
+
+    return of
+
+
+def train_stage(
+    model: SentenceTransformer,
+    pairs: pd.DataFrame,
+    stage: Stage | str,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    negatives: pd.DataFrame | None = None,
+    language: str = "ru",
+    folder: str | os.PathLike[str] | None = None,
+    pause_after: float | None = None,
+    rng: int = 0,
+    say: Callable[[dict[str, Any]], Any] | None = None,
+) -> Trained:
+    """Train an encoder, in place, in one stage; the same call goes on with a stage that was stopped.
+
+    Parameters
+    ----------
+    model
+        Encoder to train.
+    pairs
+        Table of pairs, as :class:`helpers.pairs.PairCorpus` has it.
+    stage
+        What is learned, or the name of one of :data:`STAGES`.
+    minutes, steps
+        Budget of the stage, over all sittings: minutes of wall clock, or updates; one of the two at least.
+    negatives
+        Texts beside their changes, as :func:`helpers.pairs.made_pairs` gives; None for none.
+    language
+        Language of the instructions, one of :data:`INSTRUCTIONS`.
+    folder
+        Folder for checkpoints and the log; None keeps neither, and then a stopped stage begins anew.
+    pause_after
+        Minutes of this call after which it returns, to be gone on with; None: to the end.
+    rng
+        Seed of the batches.
+    say
+        Called with each row of the log, a dict.
+
+    Returns
+    -------
+    Trained
+        Whether it is done, steps, minutes, losses and the log, as of :func:`helpers.training.train`.
+
+    Raises
+    ------
+    ValueError
+        If no budget is given, the stage or the language is unknown, pairs are too few for one batch of one source and
+        kind, or the folder holds another run.
+    """
+    import torch
+
+    from helpers.training import Checkpoints, Log, Update, train
+
+    if isinstance(stage, str):
+        if stage not in STAGES:
+            raise ValueError(f"stage is {stage!r}; it is one of {', '.join(map(repr, STAGES))}, or a Stage")
+        stage = STAGES[stage]
+    if minutes is None and steps is None:
+        raise ValueError("minutes and steps are both missing; a budget is needed")
+    if language not in INSTRUCTIONS:
+        raise ValueError(f"language is {language!r}; instructions are known for {', '.join(map(repr, INSTRUCTIONS))}")
+    groups = _PairGroups(pairs, stage, language, negatives)
+    loss = stage_loss(model, stage)
+    keep = None
+    if folder is not None:
+        about = {**asdict(stage), "language": language, "pairs": digest_of_texts(pairs[["kind", "left", "right"]])}
+        if negatives is not None:
+            about["negatives"] = digest_of_texts(negatives[["text", "changed"]])
+        about = {name: list(value) if isinstance(value, tuple) else value for name, value in about.items()}
+        keep = Checkpoints(expand(folder), 1.0, pause_after, about)
+    bare = [weight for weight in model.parameters() if weight.ndim < 2]
+    rest = [weight for weight in model.parameters() if weight.ndim >= 2]
+    sparse = all("embedding" in name for name, _ in model.named_parameters())  # vectors of a bag alone: no decay
+    decay = [{"params": rest, "weight_decay": 0.0 if sparse else 0.01}, {"params": bare, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW([g for g in decay if g["params"]], lr=stage.rate, betas=(0.9, 0.98), eps=1e-8)
+    return train(
+        model,
+        lambda batch, step: loss(batch),
+        lambda generator, number: _Epoch(groups, int(generator.integers(2**31))),
+        steps=steps,
+        minutes=minutes,
+        optimizer=optimizer,
+        update=Update("linear", warmup=stage.warmup, clip=1.0),
+        rng=rng,
+        folder=keep,
+        log=Log(50, say),
+    )

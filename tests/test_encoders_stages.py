@@ -1,0 +1,178 @@
+"""Encoders learn from pairs in stages: what a batch holds, what falls, what a stop does not change."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from helpers.encoders.stages import (
+    INSTRUCTIONS,
+    STAGES,
+    Stage,
+    _PairGroups,
+    bag_encoder,
+    learn_pieces,
+    stage_loss,
+    train_stage,
+    transformer_encoder,
+)
+
+THINGS = "кошка собака лошадь корова курица утка мышь белка лиса волк заяц медведь ёжик чайка сова рыба".split()
+
+
+def pairs_of(kind="title", source="one"):
+    rows = [(source, kind, f"{thing} {i}", f"здесь живёт {thing} номер {i}", "") for i in range(4) for thing in THINGS]
+    return pd.DataFrame(rows, columns=["source", "kind", "left", "right", "document"])
+
+
+@pytest.fixture
+def bag():
+    return bag_encoder(learn_pieces(pairs_of()["right"], 200), 16)
+
+
+STAGE = Stage(("title",), batch=16, rate=0.02, warmup=2)
+
+
+def test_pieces_keep_the_letters_that_accents_would_take():
+    tokens = learn_pieces(["Ёжик и йод, ёжик и йод."] * 20).encode("Ёжик йод").tokens
+    assert "".join(tokens).replace("##", "") == "ёжикйод"
+    with pytest.raises(ValueError, match="texts has no words"):
+        learn_pieces([])
+
+
+def test_a_bag_is_the_mean_of_the_vectors_of_its_pieces(bag):
+    vectors = bag[0].embedding.weight.detach().numpy()
+    ids = bag[0].tokenizer.encode("кошка собака", add_special_tokens=False).ids
+    assert bag.encode(["кошка собака"])[0] == pytest.approx(vectors[ids].mean(axis=0), rel=1e-5, abs=1e-7)  # single
+    assert (bag_encoder(bag[0].tokenizer, 16).encode(["кошка"]) == bag.encode(["кошка"])).all()
+
+
+def test_a_batch_is_of_one_source_and_kind_and_says_no_text_twice():
+    pairs = pd.concat([pairs_of(), pairs_of("summary", "two").assign(left="одно и то же", right=lambda t: t["right"])])
+    groups = _PairGroups(pairs, Stage(("title", "summary"), batch=16), "ru", None)
+    kinds = set()
+    for seed in range(20):
+        batch = groups.batch(np.random.default_rng(seed))
+        kinds.add(batch["kind"])
+        for side in ("left", "right"):
+            assert len(set(batch[side])) == len(batch[side])
+    assert kinds == {"title", "summary"}
+
+
+@pytest.mark.parametrize("kind, other", [("title", 1), ("paraphrase", 0)])
+def test_instructions_stand_before_both_sides(kind, other):
+    groups = _PairGroups(pairs_of(kind), Stage((kind,), batch=8, instructions=True), "ru", None)
+    batch = groups.batch(np.random.default_rng(0))
+    assert all(text.startswith(INSTRUCTIONS["ru"][0]) for text in batch["left"])
+    assert all(text.startswith(INSTRUCTIONS["ru"][other]) for text in batch["right"])
+
+
+def test_the_right_one_of_a_batch_is_found_after_training(bag):
+    def found():
+        rows = pairs_of().iloc[:16]
+        left, right = (bag.encode(list(rows[side])) for side in ("left", "right"))
+        left, right = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in (left, right))
+        return ((left @ right.T).argmax(axis=1) == np.arange(16)).mean()
+
+    trained = train_stage(bag, pairs_of(), STAGE, steps=80)
+    assert trained.done and trained.step == 80 and found() == 1
+    assert trained.losses["contrastive"] < trained.log[0]["contrastive"] or len(trained.log) == 1
+
+
+def test_the_contrastive_loss_is_the_cross_entropy_of_cosines_in_both_directions(bag):
+    groups = _PairGroups(pairs_of(), STAGE, "ru", None)
+    batch = groups.batch(np.random.default_rng(0))
+    left, right = (torch.nn.functional.normalize(torch.tensor(bag.encode(batch[side]))) for side in ("left", "right"))
+    logits, target = left @ right.T / STAGE.temperature, torch.arange(16)
+    expected = sum(torch.nn.functional.cross_entropy(side, target) for side in (logits, logits.T)) / 2
+    with torch.no_grad():
+        assert float(stage_loss(bag, STAGE)(batch)["loss"]) == pytest.approx(float(expected), rel=1e-4)  # single
+
+
+@pytest.mark.parametrize("losses", [("contrastive",), ("angle",), ("contrastive", "cosent")])
+def test_negatives_made_on_purpose_move_away(bag, losses):
+    made = pd.DataFrame(
+        {"text": [f"{t} не спит" for t in THINGS], "changed": [f"{t} спит" for t in THINGS], "positive": False}
+    )
+
+    def near():
+        one, two = (bag.encode(list(made[side])) for side in ("text", "changed"))
+        return float(np.mean((one * two).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(two, axis=1)))
+
+    before = near()
+    stage = Stage(("title",), losses=losses, batch=16, rate=0.02, warmup=2)
+    trained = train_stage(bag, pairs_of(), stage, steps=40, negatives=made)
+    assert near() < before and set(trained.losses) == {"loss", *losses} | (
+        {"changed"} if "contrastive" in losses else set()
+    )
+
+
+def test_a_stage_that_was_stopped_goes_on_to_the_same_weights(tmp_path):
+    pieces = learn_pieces(pairs_of()["right"], 200)
+    whole = bag_encoder(pieces, 16)
+    train_stage(whole, pairs_of(), STAGE, steps=12, folder=tmp_path / "whole")
+    sittings = 0
+    while True:
+        model = bag_encoder(pieces, 16)  # another process begins with new weights
+        trained = train_stage(model, pairs_of(), STAGE, steps=12, folder=tmp_path / "parts", pause_after=0)
+        sittings += 1
+        if trained.done:
+            break
+    assert sittings > 1
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), model.parameters(), strict=True))
+    with pytest.raises(ValueError, match="rate"):
+        train_stage(model, pairs_of(), Stage(("title",), batch=16, rate=0.01), steps=12, folder=tmp_path / "parts")
+
+
+def test_a_budget_of_minutes_ends_a_stage(bag):
+    trained = train_stage(bag, pairs_of(), STAGE, minutes=0.005)
+    assert trained.done and trained.stopped == "minutes" and trained.step >= 1
+
+
+def test_a_transformer_gives_the_mean_over_its_tokens(tmp_path):
+    from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, BertTokenizerFast
+
+    pieces = learn_pieces(pairs_of()["right"], 200)
+    tokenizer = BertTokenizerFast(vocab=pieces.get_vocab(), do_lower_case=True, strip_accents=False)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    torch.manual_seed(0)
+    BertModel(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = transformer_encoder(tmp_path)
+    states = AutoModel.from_pretrained(tmp_path).eval()(
+        **AutoTokenizer.from_pretrained(tmp_path)(["лиса и волк"], return_tensors="pt")
+    )
+    expected = states.last_hidden_state.mean(dim=1).detach().numpy()
+    assert model.encode(["лиса и волк"]) == pytest.approx(expected, rel=1e-4, abs=1e-5)  # single precision
+    assert train_stage(model, pairs_of(), STAGE, steps=2).step == 2
+    with pytest.raises(FileNotFoundError, match="config.json is missing"):
+        transformer_encoder(tmp_path / "absent")
+
+
+def test_the_stages_of_the_recipe_split_pairs_by_symmetry():
+    from helpers.pairs import HEURISTICS
+
+    assert all(HEURISTICS[kind].symmetric for kind in STAGES["symmetric"].kinds)
+    assert not any(HEURISTICS[kind].symmetric for kind in STAGES["asymmetric"].kinds)
+    assert STAGES["asymmetric"].instructions and "angle" in STAGES["symmetric"].losses
+
+
+def test_bad_stages_are_refused(bag):
+    for arguments, message in (
+        ({"kinds": ("nothing",)}, "kinds has 'nothing'"),
+        ({"kinds": ("title",), "losses": ("best",)}, "losses is"),
+        ({"kinds": ("title",), "batch": 1}, "batch is 1"),
+        ({"kinds": ("title",), "temperature": 0}, "temperature is 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Stage(**arguments)
+    with pytest.raises(ValueError, match="no source has 128 pairs of one of the kinds 'title'.*64 of them"):
+        train_stage(bag, pairs_of(), Stage(("title",)), steps=1)
+    with pytest.raises(ValueError, match="minutes and steps are both missing"):
+        train_stage(bag, pairs_of(), STAGE)
+    with pytest.raises(ValueError, match="stage is 'last'"):
+        train_stage(bag, pairs_of(), "last", steps=1)
+    with pytest.raises(ValueError, match="language is 'de'"):
+        train_stage(bag, pairs_of(), STAGE, steps=1, language="de")
