@@ -58,3 +58,9 @@ def test_a_negative_that_has_the_letters_of_a_positive_is_refused(monkeypatch):
     monkeypatch.setitem(russian.RULES, "synonyms", [lambda text: iter([("Он ушёл и всё", "", "и")])])
     table = made_pairs(["Он не ушёл."], kinds=["negation", "synonyms"])
     assert len(table) == 0 and table.attrs == {"unchanged": 1, "refused": 2}
+
+
+def test_both_languages_have_rules_for_every_kind():
+    from helpers.pairs import english, russian
+
+    assert set(english.RULES) == set(russian.RULES) == set(CHANGES)

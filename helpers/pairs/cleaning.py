@@ -44,7 +44,7 @@ def in_language(text: str, language: str = "ru", *, words: int = 1, share: float
     Parameters
     ----------
     text
-        Any text.
+        A text of any length.
     language
         One of :data:`LANGUAGES`.
     words

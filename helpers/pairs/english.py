@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from helpers.pairs.morphology import choose
+from helpers.pairs.morphology import choose_option
 
 __all__ = ["RULES"]
 
@@ -124,7 +124,7 @@ def _exact(text: str, others: Mapping[str, str], refuse: str = r"(?!)", behind: 
 _GRADED = r"\b(?:not|so|as|too|very well|the most|the least|no|n['’]t)\s$"
 
 
-def add_negation(text: str) -> Changes:
+def _add_negation(text: str) -> Changes:
     """Puts not behind the one auxiliary of a statement."""
     if NEGATIVE.search(text) or text.rstrip().endswith("?"):
         return
@@ -139,7 +139,7 @@ def add_negation(text: str) -> Changes:
     yield re.sub(r"\bcan not\b", "cannot", new), "", "not"
 
 
-def remove_negation(text: str) -> Changes:
+def _remove_negation(text: str) -> Changes:
     """Takes not away behind the one auxiliary of a statement."""
     if len(NEGATIVE.findall(text)) != 1 or text.rstrip().endswith("?") or re.search(r"\bbut\b|not (?:only|yet)", text):
         return
@@ -150,7 +150,7 @@ def remove_negation(text: str) -> Changes:
         yield text[: found.start()] + kept + text[found.end() :], "not", ""
 
 
-def swap_roles(text: str) -> Changes:
+def _swap_roles(text: str) -> Changes:
     """Who does it and to whom it is done change places: two living things in the singular, the verb between."""
     one, two = (rf"({articles} (?:{'|'.join(BEINGS)}))" for articles in ("(?:A|An|The)", "(?:a|an|the)"))
     found = re.match(rf"^{one} ((?:is [a-z]+ing)|[a-z]+(?:s|ed))( (?:at|by|to|for))? {two}\b", text)
@@ -164,7 +164,7 @@ def swap_roles(text: str) -> Changes:
     yield new, f"{one} … {other}", f"{other} … {one}"
 
 
-def swap_ways(text: str) -> Changes:
+def _swap_ways(text: str) -> Changes:
     """From one place to another becomes from that one to the first; A is faster than B becomes B is faster than A."""
     for found in re.finditer(r"\bfrom ([A-Z][a-z]+) to ([A-Z][a-z]+)\b(?! [A-Z])", text):
         known = {name for group in NAMES for name in group}
@@ -181,7 +181,7 @@ def swap_ways(text: str) -> Changes:
         yield new, f"{found[1]} … {found[4]}", f"{found[4]} … {found[1]}"
 
 
-def other_numbers(text: str) -> Changes:
+def _other_numbers(text: str) -> Changes:
     """A whole number, a number in words or an ordinal becomes another one; one stays, and years are left to time."""
     for found in re.finditer(r"(?<![\w.,:/#$^*+=-])\d{1,6}(?![\w:/%*^=+-]|[.,:]\d)", text):
         number = int(found[0])
@@ -189,13 +189,13 @@ def other_numbers(text: str) -> Changes:
             continue
         size = 10 ** (len(found[0]) - 1)
         options = [str(n) for n in range(max(2, size), size * 10, max(1, size // 3)) if n != number]
-        new = choose(options, f"{text}\0{found.start()}")
+        new = choose_option(options, f"{text}\0{found.start()}")
         yield text[: found.start()] + new + text[found.end() :], found[0], new
     for group in (NUMBERS, ORDINALS):
         for found in re.finditer(rf"\b(?:{'|'.join(group)})\b(?!-)", text, re.I):
             if re.search(r"(?:-|\b(?:hundred|at)\s)$", text[: found.start()], re.I):
                 continue
-            new = choose([n for n in group if n != found[0].lower()], f"{text}\0{found.start()}")
+            new = choose_option([n for n in group if n != found[0].lower()], f"{text}\0{found.start()}")
             new = _replacement(found, new)
             yield _with(text, found.start(), found.end(), new), found[0], new
 
@@ -204,15 +204,15 @@ def _is_year(digits: str) -> bool:
     return len(digits) == 4 and digits[:2] in ("18", "19", "20")
 
 
-def other_names(text: str) -> Changes:
+def _other_names(text: str) -> Changes:
     """A given name, city or country becomes another one."""
     for group in NAMES:
         for found in re.finditer(rf"\b(?:{'|'.join(group)})\b(?![-'’](?!s))", text):
-            new = choose([n for n in group if n not in text], f"{text}\0{found.start()}")
+            new = choose_option([n for n in group if n not in text], f"{text}\0{found.start()}")
             yield text[: found.start()] + new + text[found.end() :], found[0], new
 
 
-def antonyms(text: str) -> Changes:
+def _antonyms(text: str) -> Changes:
     """An adjective, adverb, verb or noun becomes its opposite."""
     yield from _exact(text, VERBS, r"\b(?:to|not)\s$|n['’]t\s$")
     people = "|".join([*BEINGS, "people", "person", "men", "women", "lady", "guy", "couple"])
@@ -224,17 +224,17 @@ def antonyms(text: str) -> Changes:
     yield from _exact(text, NOUNS, _GRADED)
 
 
-def other_times(text: str) -> Changes:
+def _other_times(text: str) -> Changes:
     """A month, weekday, part of the day or year becomes another one; before becomes after."""
     for group in TIMES:
         for found in re.finditer(rf"\b(?:{'|'.join(group)})\b", text):
             if found[0] in ("March", "AM", "PM") and not re.search(r"\d\s*$|\b[Ii]n\s$", text[: found.start()]):
                 continue
-            new = choose([n for n in group if n != found[0]], f"{text}\0{found.start()}")
+            new = choose_option([n for n in group if n != found[0]], f"{text}\0{found.start()}")
             yield _with(text, found.start(), found.end(), new), found[0], new
     for found in re.finditer(r"\b(?:in|since|until|of) ((?:18|19|20)\d\d)\b(?![-/.]\d)", text, re.I):
         years = [str(int(found[1]) + k) for k in (-13, -7, -4, 5, 8) if str(int(found[1]) + k)[:2] == found[1][:2]]
-        new = choose(years, f"{text}\0{found.start()}")
+        new = choose_option(years, f"{text}\0{found.start()}")
         yield text[: found.start(1)] + new + text[found.end(1) :], found[1], new
     longer = r"\b(?:ever|never|long|soon|shortly|day|look\w*|year\w*)\s$"
     events = r"(?!\s+(?:the|a|an|lunch|dinner|breakfast|work|school|\w+ing)\b)"
@@ -242,7 +242,7 @@ def other_times(text: str) -> Changes:
     yield from _exact(text, {"earlier": "later", "later": "earlier", "early": "late", "late": "early"}, _GRADED)
 
 
-def other_quantities(text: str) -> Changes:
+def _other_quantities(text: str) -> Changes:
     """Many become few, all some, always sometimes; another unit behind a number."""
     yield from _exact(text, EXTREMES)
     yield from _exact(
@@ -256,7 +256,7 @@ def other_quantities(text: str) -> Changes:
             yield text[: found.start()] + new + rest, found[1], new.strip()
     for group in UNITS:
         for found in re.finditer(rf"(?<=\d )({'|'.join(group)})(s?)\b", text):
-            new = choose([u for u in group if u != found[1]], f"{text}\0{found.start()}") + found[2]
+            new = choose_option([u for u in group if u != found[1]], f"{text}\0{found.start()}") + found[2]
             yield text[: found.start()] + new + text[found.end() :], found[0], new
 
 
@@ -268,7 +268,7 @@ POINTING = re.compile(
 )
 
 
-def move_clause(text: str) -> Changes:
+def _move_clause(text: str) -> Changes:
     """If A, B becomes B if A, and the other way round."""
     if POINTING.search(text) or re.search(r"[;:()«»\"—–?]", text):
         return
@@ -291,20 +291,20 @@ def _small(text: str) -> str:
     return text if word in known or (len(word) > 1 and not word[1:].islower()) else text[0].lower() + text[1:]
 
 
-def synonyms(text: str) -> Changes:
+def _synonyms(text: str) -> Changes:
     """A word becomes one of the same sense."""
     yield from _exact(text, SYNONYMS, _GRADED)
 
 
 #: Rules by what they change.
 RULES: dict[str, list[Callable[[str], Changes]]] = {
-    "negation": [add_negation, remove_negation],
-    "roles": [swap_roles, swap_ways],
-    "numbers": [other_numbers],
-    "names": [other_names],
-    "antonyms": [antonyms],
-    "time": [other_times],
-    "quantity": [other_quantities],
-    "clause order": [move_clause],
-    "synonyms": [synonyms],
+    "negation": [_add_negation, _remove_negation],
+    "roles": [_swap_roles, _swap_ways],
+    "numbers": [_other_numbers],
+    "names": [_other_names],
+    "antonyms": [_antonyms],
+    "time": [_other_times],
+    "quantity": [_other_quantities],
+    "clause order": [_move_clause],
+    "synonyms": [_synonyms],
 }

@@ -12,7 +12,7 @@ __all__ = [
     "Sentence",
     "Token",
     "agreeing",
-    "choose",
+    "choose_option",
     "form_for",
     "fits_preposition",
     "is_finite",
@@ -154,7 +154,7 @@ def form_for(lemma: str, part: str, found: Iterable[Any], *extra: str) -> str | 
     lemma
         Dictionary form of the word.
     part
-        Its part of speech, or a grammeme that tells it from other words of the same form, such as ``"Name"``.
+        Part of speech of that word, or a grammeme that tells it from others, such as ``"Name"``.
     found
         Readings of the word that it replaces.
     extra
@@ -200,7 +200,7 @@ BEFORE = {"в": "вф", "с": "сзшжщ", "к": "кг"}
 AWKWARD = ("мн", "мр", "вс", "вт", "льв", "льд", "льн", "лб", "лж", "рв", "рт", "рж")
 
 
-def choose(options: Sequence[str], text: str) -> str:
+def choose_option(options: Sequence[str], text: str) -> str:
     """One of some options, by a hash of the text: equal texts get equal choices."""
     return options[int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) % len(options)]
 

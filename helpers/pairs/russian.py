@@ -10,7 +10,7 @@ from helpers.pairs.morphology import (
     PREPOSITIONS,
     Sentence,
     agreeing,
-    choose,
+    choose_option,
     fits_preposition,
     form_for,
     is_finite,
@@ -304,7 +304,7 @@ def other_digits(text: str) -> Changes:
         if lemma_readings(sentence.word(place + 1), TIMES[0], ("NOUN",)):  # a date
             fitting = [n for n in range(10 if size == 2 else 1, 29 if size == 2 else 10) if n != number] * (number < 32)
         if fitting:
-            new = choose([str(n) for n in fitting], f"{text}\0{place}")
+            new = choose_option([str(n) for n in fitting], f"{text}\0{place}")
             yield replaced(sentence, {place: new}), token.text, new
 
 
@@ -329,7 +329,7 @@ def other_numerals(text: str) -> Changes:
         behind = readings(around[1])
         if any("Pltm" in parse.tag for parse in behind):  # двое суток, четверо ножниц
             continue
-        new = choose(options, f"{text}\0{place}")
+        new = choose_option(options, f"{text}\0{place}")
         forms = {_numeral(new, parse) for parse in found}
         if len(forms) == 1 and (form := forms.pop()) and form != token.word and fits_preposition(around[0], form):
             yield replaced(sentence, {place: form}), token.text, form
@@ -388,7 +388,7 @@ def _other_names(text: str, group: tuple[str, ...], grammeme: str, gender: str) 
         if before == "на" and grammeme == "Geox":
             continue
         if fitting:
-            new = choose(fitting, f"{text}\0{place}")
+            new = choose_option(fitting, f"{text}\0{place}")
             yield replaced(sentence, {place: new}), token.text, new[0].upper() + new[1:]
 
 
@@ -433,7 +433,7 @@ def other_times(text: str) -> Changes:
                 if not found or token.text[0].isupper() and place > 0:
                     continue
                 options = [o for o in group if o != one and o != "вторник"]
-                new = form_for(choose(options, f"{text}\0{place}"), "NOUN", found)
+                new = form_for(choose_option(options, f"{text}\0{place}"), "NOUN", found)
                 swap = {place: new} | ({place - 1: "в"} if before == "во" else {})
                 if new and new != token.word and fits_preposition("в" if before == "во" else before, new):
                     yield replaced(sentence, swap), token.text, new
@@ -447,7 +447,7 @@ def other_years(text: str) -> Changes:
             years = [
                 str(int(token.text) + k) for k in (-13, -7, -4, 5, 8) if str(int(token.text) + k)[:2] == token.text[:2]
             ]
-            new = choose(years, f"{text}\0{place}")
+            new = choose_option(years, f"{text}\0{place}")
             yield replaced(sentence, {place: new}), token.text, new
 
 
@@ -539,7 +539,7 @@ def other_units(text: str) -> Changes:
             if before.isdigit():  # the number says which of the forms that look alike it is
                 found = _counted(int(before), found)
             new = (
-                form_for(choose([u for u in group if u not in own], f"{text}\0{place}"), "NOUN", found)
+                form_for(choose_option([u for u in group if u not in own], f"{text}\0{place}"), "NOUN", found)
                 if found
                 else None
             )

@@ -30,8 +30,8 @@ from mteb.abstasks.task_metadata import TaskMetadata
 from helpers.locations import expand
 from helpers.metrics import roc_auc, spearman
 from helpers.tasks._drawing import digest
-from helpers.tasks.evaluation import _Plan
-from helpers.tasks.folder import _filled, _Folder, _number, _table
+from helpers.tasks._files import FolderTask, filled_rows, number_within, table_of
+from helpers.tasks.evaluation import ScoringPlan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,7 @@ def _folds() -> Any:
     return KFold(n_splits=3, shuffle=True, random_state=1)
 
 
-class _Paired(_Plan):
+class _Paired(ScoringPlan):
     """Two columns of texts and a number for each pair: Spearman of cosine and number, or accuracy by the cosine."""
 
     def __init__(self, where: str, data: Any, metric: str, choice: Choice, names: tuple[str, str]):
@@ -138,7 +138,7 @@ class _Paired(_Plan):
         return float(spearman(*items.T) if items.ndim == 2 else items.mean())
 
 
-class _Taught(_Plan):
+class _Taught(ScoringPlan):
     """Texts with labels to learn from and others to classify: accuracy, or the area under the ROC curve."""
 
     def __init__(self, where: str, train: Any, test: Any, metric: str, choice: Choice):
@@ -189,7 +189,7 @@ class _Taught(_Plan):
 # Tasks
 
 
-class _Encodechka(_Folder):
+class _Encodechka(FolderTask):
     """Files of the benchmark; scored by its rules or by honest ones."""
 
     metric = "accuracy"
@@ -198,7 +198,7 @@ class _Encodechka(_Folder):
         super().__init__(folder, **keywords)
         self.choice = choice
 
-    def own_plan(self, where: str, data: Mapping[str, Any], split: str) -> _Plan:
+    def own_plan(self, where: str, data: Mapping[str, Any], split: str) -> ScoringPlan:
         """How a split is scored."""
         raise NotImplementedError
 
@@ -220,12 +220,12 @@ class _Encodechka(_Folder):
 class _PairTask(_Encodechka, AbsTaskSTS):
     columns = ("sentence1", "sentence2", "similarity_score")
 
-    def own_plan(self, where: str, data: Mapping[str, Any], split: str) -> _Plan:
+    def own_plan(self, where: str, data: Mapping[str, Any], split: str) -> ScoringPlan:
         return _Paired(where, data[split], self.metric, self.choice, ("sentence1", "sentence2"))
 
     def _read(self) -> DatasetDict:
         path = self.folder / self.files[0]
-        rows = _filled(path, _table(path, self.columns), self.columns)
+        rows = filled_rows(path, table_of(path, self.columns), self.columns)
         one, two, truth = self.columns
         data = {
             "sentence1": [row[one] for row in rows],
@@ -235,7 +235,7 @@ class _PairTask(_Encodechka, AbsTaskSTS):
         return DatasetDict({"test": Dataset.from_dict(data)})
 
     def _truth(self, path: Path, row: int, cell: str) -> float:
-        return _number(path, row, self.columns[2], cell, self.min_score, self.max_score)
+        return number_within(path, row, self.columns[2], cell, self.min_score, self.max_score)
 
 
 class EncodechkaSTS(_PairTask):
@@ -269,7 +269,7 @@ class EncodechkaNLI(_PairTask):
 class _LabelTask(_Encodechka, AbsTaskClassification):
     label_column, sides = "label", ("text", "text")
 
-    def own_plan(self, where: str, data: Mapping[str, Any], split: str) -> _Plan:
+    def own_plan(self, where: str, data: Mapping[str, Any], split: str) -> ScoringPlan:
         if split == "train":
             raise ValueError(f"{where}: the classifiers learn from these texts; evaluate 'test'")
         return _Taught(where, data["train"], data[split], self.metric, self.choice)
@@ -279,7 +279,7 @@ class _LabelTask(_Encodechka, AbsTaskClassification):
         for split, name, side in zip(("train", "test"), self.files, self.sides, strict=True):
             path = self.folder / name
             needed = (side, self.label_column)
-            rows = _filled(path, _table(path, needed), needed)
+            rows = filled_rows(path, table_of(path, needed), needed)
             if self.metric == "roc_auc":
                 for number, row in enumerate(rows, 1):
                     if row[self.label_column] not in ("0", "1"):

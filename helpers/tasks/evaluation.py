@@ -18,7 +18,7 @@ from helpers.metrics import average_precision, ndcg_of_ranking, roc_auc, spearma
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
 
-__all__ = ["TaskScore", "digest_of_task", "evaluate_task", "texts"]
+__all__ = ["ScoringPlan", "TaskScore", "digest_of_task", "evaluate_task", "texts"]
 
 Encode = Callable[[list[str]], Any] | Mapping[str, Any] | np.ndarray
 
@@ -223,7 +223,7 @@ def _short(text: str) -> str:
 # What an evaluation needs besides vectors: made once for each task and split, kept with the task
 
 
-class _Plan:
+class ScoringPlan:
     """The texts of a split in several named columns, and how they are scored."""
 
     def __init__(self, where: str, columns: Mapping[str, Iterable[str]]):
@@ -241,7 +241,7 @@ class _Plan:
         return {name: np.array([row_of[text] for text in column]) for name, column in self.columns.items()}
 
 
-class _Classification(_Plan):
+class _Classification(ScoringPlan):
     def __init__(self, where: str, task: Any, data: Any, split: str):
         train, test = data[task.train_split], data[split]
         column, labels = task.input_column_name, list(train[task.label_column_name])
@@ -298,7 +298,7 @@ def _probe(task: Any, x: np.ndarray, y: np.ndarray) -> Any:
         return model.fit(x, y)
 
 
-class _Pairs(_Plan):
+class _Pairs(ScoringPlan):
     def __init__(self, where: str, data: Any, columns: tuple[str, str], truth: str):
         super().__init__(where, {name: data[name] for name in columns})
         self.names, self.truth = columns, np.array(list(data[truth]), dtype=float)
@@ -347,7 +347,7 @@ def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return 1 - 0.5 * ((unit_rows(x) - unit_rows(y)) ** 2).sum(axis=1)
 
 
-class _Retrieval(_Plan):
+class _Retrieval(ScoringPlan):
     def __init__(self, where: str, data: Any, k: int, ignore_identical_ids: bool):
         relevant = {query: documents for query, documents in data["relevant_docs"].items() if documents}
         queries = [row for row, name in enumerate(data["queries"]["id"]) if name in relevant]
@@ -400,7 +400,7 @@ def _retrieval_texts(data: Any, other: str) -> list[str]:
     return [f"{text} {more}" if more is not None else text for more, text in zip(data[other], found, strict=True)]
 
 
-def scoring_plan(task: Any, split: str) -> _Plan:
+def scoring_plan(task: Any, split: str) -> ScoringPlan:
     """The plan of a split, made when it is first asked for."""
     from mteb.abstasks import AbsTask, AbsTaskClassification, AbsTaskPairClassification, AbsTaskRetrieval, AbsTaskSTS
 

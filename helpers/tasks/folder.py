@@ -16,11 +16,6 @@ validation split: the published one, or one taken out of train by hashes of the 
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,108 +25,10 @@ from mteb.abstasks import AbsTaskPairClassification, AbsTaskRetrieval
 from mteb.abstasks.task_metadata import TaskMetadata
 from mteb.tasks import Banking77Classification, NFCorpus, STSBenchmarkSTS, TweetSentimentExtractionClassification
 
-from helpers.tasks._drawing import SPLITS, digest, held_out, nearest, revision
+from helpers.tasks._drawing import SPLITS, digest, held_out, nearest
+from helpers.tasks._files import FolderTask, filled_rows, lines_of, number_within, records_of, table_of
 
 __all__ = ["TASKS", "Banking77", "NFCorpusFromFolder", "QuoraDuplicates", "QuoraDuplicatesRetrieval"]
-
-
-class _Folder:
-    """Loading from files below a folder."""
-
-    files: tuple[str, ...] = ()
-
-    def __init__(self, folder: str | Path, **keywords: Any):
-        super().__init__(**keywords)
-        self.folder = Path(folder)
-        path = {"path": f"{self.files[0].split('/')[0]}, from a folder", "revision": "not read yet"}
-        about = " ".join(type(self).__doc__.split())
-        more = {"dataset": path, "superseded_by": None, "eval_splits": ["test"], "description": about}
-        self.metadata = self.metadata.model_copy(update=more)
-
-    def load_data(self, *arguments: Any, **keywords: Any) -> None:
-        """Read and check the files; nothing is fetched."""
-        if self.data_loaded:
-            return
-        absent = [name for name in self.files if not (self.folder / name).is_file()]
-        if absent:
-            raise FileNotFoundError(f"{self.metadata.name} needs {', '.join(absent)} below {self.folder}: no such file")
-        self.dataset = self._read()
-        dataset = {**self.metadata.dataset, "revision": revision(self.dataset)}
-        self.metadata = self.metadata.model_copy(update={"dataset": dataset})
-        self.data_loaded = True
-
-
-# Files
-
-
-def _lines(path: Path) -> list[str]:
-    """The lines of a file in UTF-8."""
-    raw = path.read_bytes()
-    try:
-        return raw.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{path}, line {line}: byte 0x{raw[error.start]:02x} is not UTF-8") from None
-
-
-def _table(path: Path, columns: Sequence[str], separator: str = ",") -> list[dict[str, str]]:
-    """The rows of a table with a header; every row has a cell in each of its columns."""
-    reader = csv.reader(io.StringIO("\n".join(_lines(path)), newline=""), delimiter=separator, strict=True)
-    try:
-        header = next(reader, [])
-        absent = [name for name in columns if name not in header]
-        if absent:
-            raise ValueError(f"{path} has no column {', '.join(map(repr, absent))}; its columns are {header}")
-        rows = []
-        for number, cells in enumerate(reader, 1):
-            if cells:
-                if len(cells) != len(header):
-                    raise ValueError(f"{path}, row {number}: {len(cells)} cells under {len(header)} columns: {cells}")
-                rows.append(dict(zip(header, cells, strict=True)))
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
-    if not rows:
-        raise ValueError(f"{path} has no rows")
-    return rows
-
-
-def _records(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines."""
-    rows = []
-    for number, line in enumerate(_lines(path), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}, line {number}: {error}") from None
-        absent = [name for name in columns if not isinstance(record, dict) or not isinstance(record.get(name), str)]
-        if absent:
-            raise ValueError(f"{path}, line {number}: no text under {', '.join(map(repr, absent))}")
-        rows.append(record)
-    if not rows:
-        raise ValueError(f"{path} has no rows")
-    return rows
-
-
-def _filled(path: Path, rows: list[dict[str, str]], columns: Iterable[str]) -> list[dict[str, str]]:
-    """The rows, none of which is blank in one of the columns."""
-    for name in columns:
-        for number, row in enumerate(rows, 1):
-            if not row[name].strip():
-                raise ValueError(f"{path}, row {number}: {name} is blank")
-    return rows
-
-
-def _number(path: Path, row: int, column: str, cell: str, low: float, high: float) -> float:
-    """A number within bounds."""
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not low <= value <= high:
-        raise ValueError(f"{path}, row {row}: {column} is {cell!r}; a number from {low:g} to {high:g} is needed")
-    return value
 
 
 # Classification
@@ -157,7 +54,7 @@ def _check_labels(path: Path, train: list[tuple[str, str]], test: list[tuple[str
             raise ValueError(f"{path}, row {number}: {column} is {label!r}, which no row of train has")
 
 
-class Banking77(_Folder, Banking77Classification):
+class Banking77(FolderTask, Banking77Classification):
     """Intents of bank customers' questions (Casanueva et al., 2020); 20 questions of each intent are validation.
 
     The probes learn from train without them, and without the questions that are also in test.
@@ -169,7 +66,7 @@ class Banking77(_Folder, Banking77Classification):
         train, test = (
             [
                 (r["text"], r["category"])
-                for r in _filled(path, _table(path, ("text", "category")), ("text", "category"))
+                for r in filled_rows(path, table_of(path, ("text", "category")), ("text", "category"))
             ]
             for path in (self.folder / name for name in self.files)
         )
@@ -177,7 +74,7 @@ class Banking77(_Folder, Banking77Classification):
         return _with_validation(train, test, 20 * len({label for _, label in train}))
 
 
-class TweetSentiment(_Folder, TweetSentimentExtractionClassification):
+class TweetSentiment(FolderTask, TweetSentimentExtractionClassification):
     """Sentiment of tweets (negative, neutral, positive); 1998 tweets of train are validation, 666 of each sentiment.
 
     One row of the published train file has neither text nor selected text: such rows are left out.
@@ -187,18 +84,18 @@ class TweetSentiment(_Folder, TweetSentimentExtractionClassification):
 
     def _read(self) -> DatasetDict:
         first, second = (self.folder / name for name in self.files)
-        rows = _table(first, ("text", "selected_text", "sentiment"))
+        rows = table_of(first, ("text", "selected_text", "sentiment"))
         for number, row in enumerate(rows, 1):
             if not row["text"].strip() and row["selected_text"].strip():
                 raise ValueError(f"{first}, row {number}: text is blank and selected_text is not")
         train = [(row["text"], row["sentiment"]) for row in rows if row["text"].strip()]
-        tested = _filled(second, _table(second, ("text", "sentiment")), ("text", "sentiment"))
+        tested = filled_rows(second, table_of(second, ("text", "sentiment")), ("text", "sentiment"))
         test = [(row["text"], row["sentiment"]) for row in tested]
         _check_labels(second, train, test, "sentiment")
         return _with_validation(train, test, 1998)
 
 
-class STSBenchmark(_Folder, STSBenchmarkSTS):
+class STSBenchmark(FolderTask, STSBenchmarkSTS):
     """Semantic textual similarity (Cer et al., 2017): pairs of sentences with a human score from 0 to 5."""
 
     files = ("stsbenchmark/sts-train.csv", "stsbenchmark/sts-dev.csv", "stsbenchmark/sts-test.csv")
@@ -211,13 +108,13 @@ class STSBenchmark(_Folder, STSBenchmarkSTS):
     @staticmethod
     def _pairs(path: Path) -> Dataset:
         found: dict[str, list] = {"sentence1": [], "sentence2": [], "score": []}
-        for number, line in enumerate(_lines(path), 1):
+        for number, line in enumerate(lines_of(path), 1):
             if not line.strip():
                 continue
             cells = line.rstrip("\r").split("\t")
             if len(cells) < 7:
                 raise ValueError(f"{path}, row {number}: {len(cells)} fields; at least 7, parted by tabs, are needed")
-            found["score"].append(_number(path, number, "field 5, the score,", cells[4], 0, 5))
+            found["score"].append(number_within(path, number, "field 5, the score,", cells[4], 0, 5))
             for name, place in (("sentence1", 5), ("sentence2", 6)):
                 if not cells[place].strip():
                     raise ValueError(f"{path}, row {number}: field {place + 1}, {name}, is blank")
@@ -241,7 +138,7 @@ def _searches(corpus: dict[str, str], queries: dict[str, str], relevant: dict[st
     }
 
 
-class NFCorpusFromFolder(_Folder, NFCorpus):
+class NFCorpusFromFolder(FolderTask, NFCorpus):
     """Medical articles for laymen's questions (Boteva et al., 2016), graded relevance; all splits share the corpus.
 
     A distribution may lack documents or have them without stop words, as some in BEIR's format do: then the scores are
@@ -259,9 +156,10 @@ class NFCorpusFromFolder(_Folder, NFCorpus):
     def _read(self) -> dict:
         paths = [self.folder / name for name in self.files]
         corpus = {
-            row["_id"]: f"{row.get('title') or ''} {row['text']}".strip() for row in _records(paths[0], ("_id", "text"))
+            row["_id"]: f"{row.get('title') or ''} {row['text']}".strip()
+            for row in records_of(paths[0], ("_id", "text"))
         }
-        queries = {row["_id"]: row["text"] for row in _records(paths[1], ("_id", "text"))}
+        queries = {row["_id"]: row["text"] for row in records_of(paths[1], ("_id", "text"))}
         for path, texts in zip(paths, (corpus, queries), strict=False):
             blank = next((name for name, text in texts.items() if not text.strip()), None)
             if blank is not None:
@@ -269,11 +167,11 @@ class NFCorpusFromFolder(_Folder, NFCorpus):
         splits = {}
         for split, path in zip(SPLITS, paths[2:], strict=True):
             relevant: dict[str, dict[str, int]] = {}
-            for number, row in enumerate(_table(path, ("query-id", "corpus-id", "score"), "\t"), 1):
+            for number, row in enumerate(table_of(path, ("query-id", "corpus-id", "score"), "\t"), 1):
                 for column, known in (("query-id", queries), ("corpus-id", corpus)):
                     if row[column] not in known:
                         raise ValueError(f"{path}, row {number}: there is no {column} {row[column]!r}")
-                score = int(_number(path, number, "score", row["score"], 0, 100))
+                score = int(number_within(path, number, "score", row["score"], 0, 100))
                 relevant.setdefault(row["query-id"], {})[row["corpus-id"]] = score
             splits[split] = _searches(corpus, queries, relevant)
         return {"default": splits}
@@ -289,7 +187,7 @@ def _quora(folder: Path) -> dict[str, dict[str, Any]]:
 
     path = folder / QUORA
     columns = ("qid1", "qid2", "question1", "question2", "is_duplicate")
-    rows = _filled(path, _table(path, columns), columns)
+    rows = filled_rows(path, table_of(path, columns), columns)
     questions: dict[str, str] = {}
     pairs = []
     for number, row in enumerate(rows, 1):
@@ -344,7 +242,7 @@ _QUORA = {
 }
 
 
-class QuoraDuplicates(_Folder, AbsTaskPairClassification):
+class QuoraDuplicates(FolderTask, AbsTaskPairClassification):
     """Whether two questions were marked as duplicates on Quora.
 
     The file holds duplicates; the other pairs are drawn. For each pair of duplicates (label 1) there are two of label
@@ -394,7 +292,7 @@ class QuoraDuplicates(_Folder, AbsTaskPairClassification):
         return DatasetDict(splits)
 
 
-class QuoraDuplicatesRetrieval(_Folder, AbsTaskRetrieval):
+class QuoraDuplicatesRetrieval(FolderTask, AbsTaskRetrieval):
     """From a question to its duplicates, among the questions of its split.
 
     As MTEB's QuoraRetrieval, on fewer questions and therefore easier: a query is in the corpus and left out of what it
