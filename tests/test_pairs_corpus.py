@@ -4,7 +4,17 @@ import pandas as pd
 import pytest
 from pair_packages import write_deb
 
-from helpers.pairs import SOURCES, Package, TextSource, corpus, read_packages, read_pair_table, read_text_folder
+from helpers.pairs import (
+    SOURCES,
+    Package,
+    TextSource,
+    check_pairs,
+    corpus,
+    read_packages,
+    read_pair_table,
+    read_sample,
+    read_text_folder,
+)
 from helpers.pairs.archives import sha256_of_file
 
 PAGE = "<h1>{}</h1><p>{}</p><p>{}</p>"
@@ -165,6 +175,33 @@ def test_tables_of_every_kind_give_pairs(tmp_path, ending):
     found = read_pair_table(path, left="q", right="a")
     assert found.pairs[["kind", "left"]].values.tolist() == [["question", "Как открыть файл?"]]
     assert found.refused["pairs: empty side"] == 1
+
+
+def test_a_data_set_of_the_hub_is_read_by_name(tmp_path, monkeypatch):
+    folder = tmp_path / "owner" / "questions"
+    folder.mkdir(parents=True)
+    table = pd.DataFrame({"q": ["Как открыть файл?", "Где кот?"], "a": ["Выберите «Открыть».", "На диване."]})
+    table.to_json(folder / "train.jsonl", orient="records", lines=True, force_ascii=False)
+    monkeypatch.setenv("BOOK_DATA", str(tmp_path))
+    options = {"kind": "question", "left": "q", "right": "a"}
+    assert len(read_pair_table("hub:owner/questions", **options).pairs) == 2
+    found = read_pair_table("hub:owner/questions", most=1, **options)
+    assert found.pairs["left"].tolist() == ["Как открыть файл?"] and found.pairs["source"].tolist() == [
+        "owner/questions"
+    ]
+    (tmp_path / "owner" / "nothing").mkdir()
+    with pytest.raises(ValueError, match="data set 'owner/nothing' cannot be read from"):
+        read_pair_table("hub:owner/nothing", **options)
+
+
+def test_the_sample_of_the_book_passes_all_checks_and_says_whose_it_is():
+    sample = read_sample()
+    assert set(sample.licences) == set(sample.paragraphs["source"]) == {"cataclysm", "gnome-help"}
+    assert 50 <= len(sample.paragraphs) <= 300 and {"title", "translation"} <= set(sample.pairs["kind"])
+    pairs, refused = check_pairs(sample.pairs.itertuples(index=False))
+    assert refused.sum() == 0 and pairs.equals(sample.pairs)
+    about = (corpus.DATA / "russian_sample" / "README.md").read_text(encoding="utf-8")
+    assert "CC BY-SA 3.0" in about and "GNOME" in about and "Cataclysm" in about
 
 
 def test_tables_that_cannot_be_read_are_refused(tmp_path):

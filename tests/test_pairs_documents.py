@@ -19,6 +19,8 @@ def test_titles_summaries_and_neighbours_are_pairs():
     found = kinds(("title", "Запуск"), ("text", ONE), ("text", TWO), ("title", "Как закрыть?"), ("text", THREE))
     assert found == [("title", "Запуск", ONE), ("neighbour", ONE, TWO), ("question", "Как закрыть?", THREE)]
     assert kinds(("summary", "показывает файлы папки"), ("text", ONE)) == [("summary", "показывает файлы папки", ONE)]
+    found = kinds(("summary", "показывает файлы папки"), ("title", "Описание"), ("text", ONE), ("text", TWO))
+    assert [kind for kind, *_ in found] == ["title", "summary", "neighbour"]
 
 
 def test_an_untranslated_title_and_a_short_text_give_no_pair():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ from functools import cache as memoize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from helpers.locations import cache_folder, expand
+from helpers.locations import DATA, cache_folder, expand, resolve
 from helpers.pairs.archives import sha256_of_file
 from helpers.pairs.cleaning import clean_text, decoded_text, in_language, is_broken, is_paragraph, letters_key
 from helpers.pairs.documents import Document, Unit, document_pairs
@@ -27,7 +28,7 @@ from helpers.text import digest_of_texts
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PairCorpus", "read_packages", "read_pair_table", "read_text_folder"]
+__all__ = ["PairCorpus", "read_packages", "read_pair_table", "read_sample", "read_text_folder"]
 
 #: Kinds whose texts are everywhere ("See also", notes of translators): one side stands in so many pairs at most.
 MOST = 5
@@ -197,6 +198,7 @@ def read_pair_table(
     left: str = "left",
     right: str = "right",
     language: str = "ru",
+    most: int = 100_000,
     licence: str = "not stated",
     asked: EvaluationTexts | Iterable[str] | None = None,
 ) -> PairCorpus:
@@ -206,13 +208,16 @@ def read_pair_table(
     ----------
     table
         A table, or the path of one: ``.csv``, ``.tsv`` (either may be compressed), ``.parquet`` or ``.jsonl``; or pairs
-        of texts.
+        of texts; or ``"hub:NAME"`` or ``"hub:NAME:CONFIG"``, a data set of the hub, of whose split ``train`` the first
+        ``most`` rows are read. The folder ``$BOOK_DATA/NAME`` stands for the hub where there is one.
     kind
         Kind of all pairs, one of :data:`HEURISTICS`; None to take it from a column ``kind``.
     left, right
         Names of the columns of the two sides.
     language
         Declared language of the sides.
+    most
+        Rows of a data set of the hub that are read, at most.
     licence
         Licence of the texts.
     asked
@@ -239,7 +244,10 @@ def read_pair_table(
     import pandas as pd
 
     name = "table"
-    if isinstance(table, (str, os.PathLike)):
+    if isinstance(table, str) and table.startswith("hub:"):
+        name = table.removeprefix("hub:")
+        table = _read_hub_table(name, most)
+    elif isinstance(table, (str, os.PathLike)):
         name = Path(table).name
         table = _read_table(Path(expand(table)))
     elif not isinstance(table, pd.DataFrame):
@@ -262,6 +270,20 @@ def read_pair_table(
     return _corpus(items, licences, language, asked, from_pairs=True)
 
 
+def _read_hub_table(name: str, most: int) -> pd.DataFrame:
+    """The first rows of the training split of a data set of the hub."""
+    import pandas as pd
+    from datasets import load_dataset
+
+    name, _, config = name.partition(":")
+    place = resolve(name)
+    try:
+        rows = load_dataset(place, (config or None) if place == name else None, split="train", streaming=True)
+        return pd.DataFrame(list(rows.take(most)))
+    except Exception as error:
+        raise ValueError(f"data set {name!r} cannot be read from {place!r}: {error}") from error
+
+
 def _read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
@@ -278,6 +300,33 @@ def _read_table(path: Path) -> pd.DataFrame:
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path} is no table: {error}") from None
     raise ValueError(f"{path} is no table that can be read; it ends with .csv, .tsv, .parquet or .jsonl")
+
+
+def read_sample() -> PairCorpus:
+    """The small sample of Russian paragraphs and pairs that comes with the book, licensed CC BY-SA 3.0.
+
+    Returns
+    -------
+    PairCorpus
+        A few hundred paragraphs and pairs of the help of GNOME and the texts of Cataclysm: Dark Days Ahead; who wrote
+        them says ``README.md`` beside them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the package was installed without the book's files.
+    """
+    import pandas as pd
+
+    folder = DATA / "russian_sample"
+    if not (folder / "pairs.tsv").is_file():
+        raise FileNotFoundError(f"there is no sample in {folder}; it comes with the book, not with the package alone")
+    paragraphs, pairs = (
+        pd.read_csv(folder / f"{name}.tsv", sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
+        for name in ("paragraphs", "pairs")
+    )
+    none = pd.Series(dtype=int, name="refused")
+    return PairCorpus(paragraphs, pairs, none, dict.fromkeys(paragraphs["source"].unique(), "CC-BY-SA-3.0"))
 
 
 # From what readers say to a corpus

@@ -156,8 +156,8 @@ def document_pairs(document: Document, language: str = "ru") -> Iterator[tuple[s
         elif good:
             if title:
                 yield "question" if title.endswith("?") else "title", title, text
-            elif summary:
+            if summary:
                 yield "summary", summary, text
-            elif last:
+            if last and not title and not summary:
                 yield "neighbour", last, text
             title, summary, last = "", "", text
