@@ -120,3 +120,13 @@ def test_bad_input_is_refused(options, message):
     given = {"differences": [1.0, 2.0, 3.0], "items": [0, 1, 2], "runs": [0, 1, 0]} | options
     with pytest.raises(ValueError, match=message):
         crossed_mean(**given)
+
+
+def test_a_mean_of_zero_has_a_p_of_one_and_not_more():
+    rng = np.random.default_rng(0)
+    for size in ((2, 3), (3, 7), (5, 4), (9, 2)):
+        values = rng.normal(size=size)
+        values -= values.mean()
+        items, runs = np.indices(size).reshape(2, -1)
+        found = crossed_mean(values.ravel(), items, runs)
+        assert 0.999 < found.p <= 1

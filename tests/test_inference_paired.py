@@ -7,6 +7,7 @@ import tolerance
 from scipy import stats
 
 from helpers.inference import holm, interval, paired
+from helpers.inference.paired import two_sided_p
 
 
 def test_holm_is_the_step_down_by_hand():
@@ -104,3 +105,12 @@ def test_overlapping_folds_need_the_correction():
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_p_value_of_two_sides_is_no_more_than_one_whatever_the_rounding():
+    ratios, freedoms = 10.0 ** np.arange(-20, 0, 0.25), 10.0 ** np.arange(-1, 4, 0.25)
+    p = np.array([[two_sided_p(sign * ratio, df) for ratio in ratios for sign in (-1, 1)] for df in freedoms])
+    assert p.max() <= 1 and p.min() > 0.5
+    assert np.array_equal(p[:, ::2], p[:, 1::2])
+    raw = 2 * stats.t.sf(ratios[None], freedoms[:, None])
+    assert np.array_equal(p[:, ::2], np.minimum(raw, 1))

@@ -374,7 +374,7 @@ def test_a_plan_gives_the_same_table_again():
 def test_a_budget_takes_shuffles_before_objects_and_from_the_dear_before_the_cheap(monkeypatch):
     cheap, dear = _planning._Seconds(1e-6, 1e-6, 1e-6, 1e-6), _planning._Seconds(1e-6, 1e-6, 0.1, 0.1)
     times = {"jaccard": [(500, cheap), (1000, cheap)], "cca": [(500, dear), (1000, dear)]}
-    monkeypatch.setattr(_planning, "_probed", lambda name, *_: times[name])
+    monkeypatch.setattr(_planning, "_probed", lambda timed, *_: times[timed.args[0]])
     monkeypatch.setattr(_planning, "available_threads", lambda: 1)
     side = {str(i): np.zeros((4000, 1)) for i in range(3)}
     bound = {name: MEASURES[name].with_defaults({}) for name in times}
@@ -395,7 +395,7 @@ def test_a_budget_takes_shuffles_before_objects_and_from_the_dear_before_the_che
 def test_a_measure_that_could_not_be_timed_leaves_the_others_what_they_need(monkeypatch):
     cheap = _planning._Seconds(1e-6, 1e-6, 1e-6, 1e-6)
     times = {"jaccard": [(500, cheap), (1000, cheap)], "cca": []}
-    monkeypatch.setattr(_planning, "_probed", lambda name, *_: times[name])
+    monkeypatch.setattr(_planning, "_probed", lambda timed, *_: times[timed.args[0]])
     side = {str(i): np.zeros((4000, 1)) for i in range(3)}
     bound = {name: MEASURES[name].with_defaults({}) for name in times}
     planner = _planning.Planner(bound, side, side, dict.fromkeys(times, 9), 199)

@@ -37,7 +37,7 @@ import numpy as np
 from helpers.arrays import check_count
 from helpers.inference._checks import check_level, choice, vector
 from helpers.inference.intervals import Interval
-from helpers.inference.paired import holm, paired
+from helpers.inference.paired import holm, paired, two_sided_p
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -237,7 +237,7 @@ def p_from_interval(
         error, df = error * math.sqrt(n / (n - 1)), n - 1
     if error <= 0:
         return float(math.isclose(estimate, value, rel_tol=1e-12, abs_tol=1e-12))
-    return float(2 * stats.t.sf(abs(estimate - value) / error, df))
+    return two_sided_p((estimate - value) / error, df)
 
 
 def detectable_effect(low: float, high: float, *, confidence_level: float = 0.95, power: float = 0.8) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from helpers.inference._checks import check_level, group_members, numbers, vector
-from helpers.inference.paired import Paired, verdict_of
+from helpers.inference.paired import Paired, two_sided_p, verdict_of
 
 __all__ = ["crossed_mean"]
 
@@ -105,7 +105,7 @@ def crossed_mean(
         reach, p = _reach(draws, 1 - confidence_level), _tail(draws, abs(mean))
     elif by_item > 0:
         reach = float(stats.t.isf((1 - confidence_level) / 2, n_items - 1) * np.sqrt(by_item))
-        p = float(2 * stats.t.sf(abs(mean) / np.sqrt(by_item), n_items - 1))
+        p = two_sided_p(mean / np.sqrt(by_item), n_items - 1)
     low, high = mean - reach, mean + reach
     return Paired(mean, low, high, p, verdict_of(low, high, p, confidence_level), n_items, confidence_level)
 
@@ -174,7 +174,8 @@ def _tail(draws: Draws, reach: float) -> float:
     from scipy.special import ndtr
 
     with np.errstate(divide="ignore"):
-        return float(2 * np.sum(draws[1] * ndtr(-reach / np.sqrt(draws[0]))))
+        p = float(2 * np.sum(draws[1] * ndtr(-reach / np.sqrt(draws[0]))))
+    return min(p, 1.0)  # weights sum to one but for rounding
 
 
 def _reach(draws: Draws, outside: float) -> float:

@@ -10,7 +10,7 @@ from helpers.arrays import check_row_labels, generator
 from helpers.inference._checks import check_level, choice, group_members, vector
 from helpers.inference.intervals import ENTRIES, Interval, interval, percentiles
 
-__all__ = ["VERDICTS", "Paired", "holm", "paired", "verdict_of"]
+__all__ = ["VERDICTS", "Paired", "holm", "paired", "two_sided_p", "verdict_of"]
 
 VERDICTS = ("better", "not distinguishable", "worse")
 """What :func:`paired` and :func:`nemenyi` may say of the first method against the second."""
@@ -170,6 +170,31 @@ def _paired_draws(a: Any, b: Any, draws: tuple[Any, Any], confidence_level: floa
     )
 
 
+def two_sided_p(ratio: float, df: float) -> float:
+    """The p-value of a ratio of an estimate to its standard error, by Student's t distribution.
+
+    Parameters
+    ----------
+    ratio
+        The ratio; its sign does not matter.
+    df
+        Degrees of freedom, above 0, not always a whole number; infinite for the normal distribution.
+
+    Returns
+    -------
+    float
+        Between 0 and 1, also where rounding would lead beyond 1.
+
+    Examples
+    --------
+    >>> two_sided_p(0.0, 4.5), round(two_sided_p(-1.96, float("inf")), 3)
+    (1.0, 0.05)
+    """
+    from scipy import stats
+
+    return min(float(2 * stats.t.sf(abs(ratio), df)), 1.0)
+
+
 def _paired_folds(d: np.ndarray, overlap: float, confidence_level: float) -> Paired:
     from scipy import stats
 
@@ -178,7 +203,7 @@ def _paired_folds(d: np.ndarray, overlap: float, confidence_level: float) -> Pai
     n, mean = len(d), float(d.mean())
     error = float(np.sqrt((1 / n + overlap) * d.var(ddof=1)))
     reach = float(stats.t.isf((1 - confidence_level) / 2, n - 1)) * error
-    p = float(2 * stats.t.sf(abs(mean) / error, n - 1)) if error > 0 else float(mean == 0)
+    p = two_sided_p(mean / error, n - 1) if error > 0 else float(mean == 0)
     return Paired(
         mean,
         mean - reach,

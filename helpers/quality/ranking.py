@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import check_count, generator
+from helpers.inference.paired import two_sided_p
 from helpers.metrics import average_ranks, spearman
 
 if TYPE_CHECKING:
@@ -321,7 +322,7 @@ def _drawn_limits(
     freedom = variance**2 / (by_clusters**2 / (n_clusters - 1) + by_data**2 / (n_data - 1))
     error = math.sqrt(variance)
     reach = error * stats.t.isf((1 - confidence_level) / 2, freedom)
-    p = float(2 * stats.t.sf(abs(estimate) / error, freedom))
+    p = two_sided_p(estimate / error, freedom)
     return estimate, max(estimate - reach, -1.0), min(estimate + reach, 1.0), p
 
 

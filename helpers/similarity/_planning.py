@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from helpers.similarity._engine.resources import available_threads
+from helpers.similarity._shuffling import DOUBLE
 from helpers.similarity.registry import MEASURES
 
 __all__ = ["NULLS", "Choice", "Planner"]
@@ -19,6 +21,7 @@ NULLS = ("shuffles", "fitted", "closed form")
 COUNTS = (99, 39, 19, 9, 4)  # of shuffles, where not all that are asked for
 FEWEST_OBJECTS = 250
 PROBES = (128, 500, 1500)  # objects; the first ones to load and compile
+MANY_PROBES = (1500, 3000)  # of forms of many objects, whose skewness is that of few in either
 PATIENCE = 0.3  # seconds of a probe beyond which no larger one is made
 STEEPEST, FLATTEST = 3.0, 1.0  # powers of n that times grow with
 
@@ -56,9 +59,17 @@ class Planner:
         self.threads = available_threads()
         first = next(iter(lefts.values())), next(iter(rights.values()))
         kept: dict[Any, Any] = {}
-        self.probes = {name: _probed(name, options, *first, kept) for name, options in bound.items()}
         self.most = {name: largest_number_of_objects(MEASURES[name], options) for name, options in bound.items()}
         self.closed = {name: closed_forms_of(MEASURES[name], options) is not None for name, options in bound.items()}
+        self.probes, self.probes_of_many = {}, {}
+        for name, options in bound.items():
+            if not self.closed[name]:
+                self.probes[name] = _probed(partial(_timed, name, options, kept=kept), *first)
+                continue
+            timed = partial(_timed_form, name, options)
+            self.probes[name] = _probed(partial(timed, many=False), *first)
+            if min(self.n, self.most[name]) > DOUBLE:
+                self.probes_of_many[name] = _probed(partial(timed, many=True), *first, MANY_PROBES)
 
     def next(self, waiting: Sequence[str], seconds: float) -> tuple[str, Choice]:
         """The measure to take now, and how, where so many seconds are left for all that wait."""
@@ -87,7 +98,7 @@ class Planner:
         return [(self._seconds(name, each.n_objects, each.n_permutations), each) for each in choices]
 
     def _seconds(self, name: str, n: int, shuffles: int) -> float:
-        times = _at(self.probes[name], n)
+        times = _at((self.probes_of_many if self.closed[name] and n > DOUBLE else self.probes)[name], n)
         prepared = times.left * self.sides[0] + times.right * self.sides[1]
         return prepared + self.pairs[name] * (times.value + shuffles * times.shuffle / self.threads)
 
@@ -97,14 +108,17 @@ def _first_below(options: list[tuple[float, Choice]], level: float) -> tuple[flo
 
 
 def _probed(
-    name: str, options: Mapping[str, Any], x: np.ndarray, y: np.ndarray, kept: dict[Any, Any]
+    timed: Callable[[np.ndarray, np.ndarray], _Seconds],
+    x: np.ndarray,
+    y: np.ndarray,
+    sizes: Sequence[int] = PROBES,
 ) -> list[tuple[int, _Seconds]]:
     """What one pair took of a few objects; empty where no few will do."""
     out: list[tuple[int, _Seconds]] = []
-    for size in PROBES:
+    for size in sizes:
         n = min(size, len(x))
         try:
-            found = _timed(name, options, x[:n], y[:n], kept)
+            found = timed(x[:n], y[:n])
         except (ValueError, TypeError):  # too few for its options; what is wrong with all objects is said when it runs
             continue
         out = [*out[1:], (n, found)] if len(out) > 1 or (out and out[0][0] == PROBES[0]) else [*out, (n, found)]
@@ -114,23 +128,9 @@ def _probed(
 
 
 def _timed(name: str, options: Mapping[str, Any], x: np.ndarray, y: np.ndarray, kept: dict[Any, Any]) -> _Seconds:
-    from helpers.similarity._closed_forms import closed_forms_of, largest_number_of_objects
     from helpers.similarity._shuffling import shuffling_of
 
-    measure = MEASURES[name]
-    forms = closed_forms_of(measure, options)
-    if forms is not None:
-        # As with many objects, if those are what it is for.
-        forms.many = math.isinf(largest_number_of_objects(measure, options))
-        marks = [time.perf_counter()]
-        forms.results({"x": x}, {"y": y}, [("x", "y")], memory=2**40)
-        marks.append(time.perf_counter())
-        forms.results({"x": x}, {"y": y, "z": y}, [("x", "y"), ("x", "z")], memory=2**40)
-        marks.append(time.perf_counter())
-        both, three = np.diff(marks).tolist()
-        side = max(three - both, both / 3)
-        return _Seconds(side, side, max(both - 2 * side, 0.0), 0.0)
-    way = shuffling_of(measure, options, kept)
+    way = shuffling_of(MEASURES[name], options, kept)
     marks = [time.perf_counter()]
     left = way.left(x, "x")
     marks.append(time.perf_counter())
@@ -141,6 +141,14 @@ def _timed(name: str, options: Mapping[str, Any], x: np.ndarray, y: np.ndarray, 
     way.values([left], right, np.arange(len(x))[::-1].copy())
     marks.append(time.perf_counter())
     return _Seconds(*np.diff(marks).tolist())
+
+
+def _timed_form(name: str, options: Mapping[str, Any], x: np.ndarray, y: np.ndarray, many: bool) -> _Seconds:
+    from helpers.similarity._closed_forms import closed_forms_of
+
+    forms = closed_forms_of(MEASURES[name], options)
+    forms.many = many
+    return _Seconds(*forms.seconds(x, y), 0.0)
 
 
 def _at(probes: list[tuple[int, _Seconds]], n: int) -> _Seconds:

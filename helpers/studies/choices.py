@@ -249,7 +249,7 @@ def check_scale_choices(
     if not enough:
         raise ValueError(f"max_memory is {max_memory!r}; a text such as '2GB' is needed, of at least 100MB")
     check_count(n_sentences, "n_sentences", least=400)
-    check_count(width, "width", least=2)
+    check_count(width, "width", least=3, why="(of two features all correlations are ±1)")
     _check_neighbours(k, min(subset_sizes, default=n_sentences), "the smallest of subset_sizes")
     if not any(size < n_sentences for size in subset_sizes):
         raise ValueError(f"subset_sizes is {list(subset_sizes)}; a size below n_sentences = {n_sentences} is needed")
@@ -313,7 +313,7 @@ def check_report_choices(*, n_sentences: int, n_objects: int, folds: int) -> Non
         Objects of the input, at least 300, and of them those that are compared, at least 100; more than there are is
         all.
     folds
-        Folds of the cross-validation, from 2 to 10.
+        Folds of the cross-validation, from 3 to 10.
 
     Raises
     ------
@@ -322,7 +322,7 @@ def check_report_choices(*, n_sentences: int, n_objects: int, folds: int) -> Non
     """
     check_count(n_sentences, "n_sentences", least=300, why="(of five libraries, with 64 features)")
     check_count(n_objects, "n_objects", least=100)
-    check_count(folds, "folds", least=2, most=10)
+    check_count(folds, "folds", least=3, most=10)
 
 
 def check_group_choices(*, methods: Sequence[str], steps: int, n_resamples: int) -> None:

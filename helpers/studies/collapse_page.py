@@ -10,6 +10,7 @@ import numpy as np
 from helpers.arrays import check_count
 from helpers.book.style import INK
 from helpers.inference import Claim, Finding, Interval
+from helpers.inference.paired import two_sided_p
 from helpers.studies.collapse import COLLAPSES, REMEDIES, try_remedy
 from helpers.studies.collapse_sweeps import NETWORKS
 
@@ -442,9 +443,7 @@ def mean_finding(claim: Claim, values: Sequence[float]) -> Finding:
     n, mean = len(values), float(np.mean(values))
     error = float(np.std(values, ddof=1) / np.sqrt(n))
     half = error * float(stats.t.isf(0.025, n - 1))
-    p, p_effect = (
-        float(2 * stats.t.sf(abs(mean - value) / max(error, 1e-12), n - 1)) for value in (claim.null, claim.effect)
-    )
+    p, p_effect = (two_sided_p((mean - value) / max(error, 1e-12), n - 1) for value in (claim.null, claim.effect))
     return Finding(mean, mean - half, mean + half, n, "seeds", p, p_effect)
 
 

@@ -195,7 +195,7 @@ def check_drift_choices(
     encoder, other
         Two different encoders, as :func:`helpers.encoders.resolve_model` finds them.
     n_texts
-        Sentences, at least 100.
+        Sentences, at least 110, for a map from one model to the other.
     share
         Share of them that is changed: at least one of them, at most half.
     n_repeats
@@ -214,7 +214,7 @@ def check_drift_choices(
 
     if resolve_model(encoder) == resolve_model(other):
         raise ValueError(f"other is {other!r}, as encoder is; another encoder is needed, for a change of the model")
-    check_count(n_texts, "n_texts", least=100)
+    check_count(n_texts, "n_texts", least=110, why="(to fit and to judge a map between models)")
     check_number(share, "share", lambda s: 1 / n_texts <= s <= 0.5, f"a number between 1 / {n_texts} and 0.5")
     check_count(n_repeats, "n_repeats")
     check_count(n_passages, "n_passages", least=10)
