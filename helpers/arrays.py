@@ -134,6 +134,8 @@ def _moved(labels: list[str], others: list[str]) -> bool:
 
 def _entries(x: Any) -> np.ndarray:
     """Entries as NumPy has them; of columns of numbers in which some may be missing these are NaN."""
+    if hasattr(x, "toarray"):
+        raise TypeError(f"a sparse {type(x).__name__} is given; pass its toarray()")
     out = np.asarray(x)
     kinds = getattr(x, "dtypes", None)
     if out.dtype.kind == "O" and kinds is not None and hasattr(x, "iloc"):
@@ -323,8 +325,12 @@ def integer_seed(rng: int | Sequence[int] | np.random.Generator) -> Any:
 
 
 def to_numpy(x: Array) -> np.ndarray:
-    """A NumPy view of ``x`` (a copy only if it lives on another device)."""
-    return x.cpu().numpy() if is_torch_array(x) else _entries(x)
+    """A NumPy view of ``x`` (a copy only if it lives on another device, or is in bfloat16, which becomes float32)."""
+    if not is_torch_array(x):
+        return _entries(x)
+    import torch
+
+    return (x.detach().float() if x.dtype == torch.bfloat16 else x.detach()).cpu().numpy()
 
 
 def single_precision(x: Any, name: str = "x", *, rows: int = 2) -> np.ndarray:

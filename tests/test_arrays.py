@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 import tolerance
 import torch
+from scipy.sparse import csr_matrix
 
-from helpers.arrays import as_matrix, check_row_labels, unit_rows
+from helpers.arrays import as_matrix, check_row_labels, to_numpy, unit_rows
 from helpers.ensembles import ConcatPCA
 from helpers.inference import interval, paired
 from helpers.inputs import read
@@ -107,3 +108,15 @@ def test_the_result_of_an_ensemble_carries_the_row_labels_of_its_input():
     pd.testing.assert_index_equal(got.index, index)
     assert np.array_equal(got.to_numpy(), plain.transform({"x": x, "y": x**2}))
     assert isinstance(plain.transform({"x": x, "y": x**2}), np.ndarray) and list(got) == ["concatpca0", "concatpca1"]
+
+
+def test_a_sparse_matrix_is_refused_with_what_to_pass():
+    for read_matrix in (as_matrix, to_numpy):
+        with pytest.raises(TypeError, match=r"a sparse csr_matrix is given; pass its toarray\(\)"):
+            read_matrix(csr_matrix(np.eye(3)))
+
+
+def test_a_tensor_with_a_gradient_or_in_bfloat16_becomes_an_array():
+    x = torch.arange(6.0).reshape(2, 3)
+    assert to_numpy(x.clone().requires_grad_()).tolist() == x.tolist()
+    assert to_numpy(x.to(torch.bfloat16)).dtype == np.float32

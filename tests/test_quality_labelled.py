@@ -65,3 +65,10 @@ def test_fewer_points_than_clusters_are_refused(function, data):
         function(data[0][:5], np.arange(5))
     with pytest.raises(ValueError, match="each class one object"):
         quality.probe_accuracy(data[0][:5], np.arange(5))
+
+
+def test_a_class_of_one_object_is_never_right_and_warns_of_nothing(data, recwarn):
+    x, y = data[0], np.zeros(150)
+    y[7] = 1
+    assert QUALITIES["probe_accuracy"].function(x, y) == pytest.approx(149 / 150)
+    assert not [w for w in recwarn if "sample" in str(w.message)]

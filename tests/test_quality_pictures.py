@@ -83,3 +83,5 @@ def test_bad_options_are_named(arguments, message):
         picture(X, **arguments)
     with pytest.raises(ValueError, match="x has 90 rows and coordinates 80"):
         judge_picture(X, X[:80])
+    with pytest.raises(ValueError, match="the 60 objects are at one place when compared by cosine"):
+        picture(np.outer(np.arange(1, 61), np.ones(3)))

@@ -4,6 +4,7 @@ says what it left out."""
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from helpers.quality import QUALITIES, collapsed_space, mean_cosine, quality, rankme
 
@@ -79,6 +80,48 @@ def test_constant_dimensions_binary_and_half_precision_are_read_as_they_are():
     half[7, 2] = np.inf
     with pytest.raises(ValueError, match="row 7 is infinite, as numbers above 65504 are in float16"):
         quality(half)
+
+
+@pytest.mark.parametrize("scale", [1e-35, 1e37])
+def test_single_precision_whose_squares_it_does_not_hold_is_measured_in_double(scale):
+    x, options = spread(60, 5, np.random.default_rng(0)), {"references": False, "n_halves": 2}
+    table = quality((scale * x).astype(np.float32), **options)
+    expected = quality(x.astype(np.float32).astype(np.float64), **options)
+    same = [name for name in table.index if "scale" in QUALITIES[name].invariances]
+    assert len(same) > 10
+    # Rows were rounded to single precision once, values are smooth in them or ranks.
+    np.testing.assert_allclose(table.loc[same, "value"], expected.loc[same, "value"], rtol=1e-3, atol=1e-3)
+
+
+def test_numbers_whose_squares_no_type_holds_are_refused_and_one_feature_has_reasons():
+    x = spread(60, 5, np.random.default_rng(0))
+    for scale in (1e-300, 1e300):
+        with pytest.raises(ValueError, match="whose squares float64 does not hold; divide x by its largest entry"):
+            quality(scale * x, references=False)
+    table = quality(x[:, :1], references=False, n_halves=2)
+    assert "one feature" in table.loc["self_clustering", "note"]
+    notes = quality(x[:4], k=1, references=False, n_halves=2)["note"]
+    assert (
+        notes["two_nn"] == "k is 1; it must be at least 2" and notes["mle_dimension"] == "k is 1; it must be at least 3"
+    )
+
+
+def test_intervals_stay_within_the_range_of_a_quality():
+    x = np.random.default_rng(3).normal(size=(40, 3))
+    table = quality(x, labels=np.arange(40) % 2, k=3, n_halves=4, references=False)
+    low = table["range"].str.match(r"\[0,")
+    high = table["range"].str.contains(r", 1\]")
+    assert low.sum() > 5 and high.sum() > 5
+    assert (table.loc[low, "ci_low"].dropna() >= 0).all() and (table.loc[high, "ci_high"].dropna() <= 1).all()
+    assert (table["ci_low"].dropna() <= table["value"].dropna()).all()
+
+
+def test_tensors_in_half_precision_and_with_a_gradient_are_read():
+    x = torch.from_numpy(spread(60, 5, np.random.default_rng(0)))
+    options = {"references": False, "n_halves": 2, "names": ["rankme", "hubness"]}
+    rounded = x.to(torch.bfloat16)
+    expected = quality(rounded.float().numpy(), **options)["value"].tolist()
+    assert quality(rounded.requires_grad_(), **options)["value"].tolist() == expected
 
 
 @pytest.mark.parametrize(

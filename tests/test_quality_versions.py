@@ -162,6 +162,19 @@ def test_bad_input_is_named(arguments, message):
         drift(OLD, NEW, **LIGHT | arguments)
 
 
+def test_a_space_of_one_direction_and_too_few_objects_for_a_map_are_named():
+    line = np.outer(np.arange(1, 241), np.ones(4))
+    for sides, name in (((line, NEW), "old"), ((OLD, line), "new")):
+        with pytest.raises(ValueError, match=f"{name}: all 240 rows have one direction"):
+            drift(*sides, **LIGHT)
+    with pytest.raises(ValueError, match="rerun.0.: all 240 rows have one direction"):
+        drift(OLD, NEW, rerun=line, **LIGHT)
+    with pytest.raises(
+        ValueError, match="109 objects are in both versions; .* from 110 on; without one, pass map=None"
+    ):
+        drift(OLD[:109], NEW[:109])
+
+
 def test_rows_without_direction_and_other_numbers_of_rows_are_named():
     zero = NEW.copy()
     zero[3] = 0

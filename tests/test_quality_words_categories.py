@@ -69,3 +69,11 @@ def test_a_sample_of_the_words_is_clustered_where_there_are_more():
 def test_one_category_and_fewer_words_than_clusters_are_refused(given, options, said):
     with pytest.raises(ValueError, match=said):
         categorisation(APART, given, **options)
+
+
+def test_limits_of_few_words_stay_within_what_an_index_can_be():
+    few = {label: words[:4] for label, words in SET.items()}
+    found = categorisation(NOISE, few, n_halves=4)
+    assert (found["ci_high"].dropna() <= 1).all()
+    low = found["ci_low"].drop(["adjusted_rand", "silhouette"])
+    assert (low >= 0).all() and found.loc["adjusted_rand", "ci_low"] >= -0.5

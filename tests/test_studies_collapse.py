@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.book.data import table
 from helpers.quality import diagnose
 from helpers.studies import collapse, collapse_page, collapse_sweeps
 from helpers.studies.collapse_tables import click_log, word_language, word_pairs
@@ -66,11 +67,28 @@ def test_tables_say_what_does_not_apply(rows):
 
 
 def test_costs_are_seconds_and_sizes_over_that_of_doing_nothing(rows):
-    shown = collapse_page.cost_table(rows)
+    spent = rows[rows["applies"]]
+    shown = collapse_page.cost_table(spent)
     assert shown.loc["nothing"].str.endswith(" s, 1.0 × size").all()
     assert shown.loc["k-means start", "token"] == "does not apply"
-    larger = rows.assign(parameters=rows["parameters"] * np.where(rows["remedy"] == "whitening", 3, 1))
+    larger = spent.assign(parameters=spent["parameters"] * np.where(spent["remedy"] == "whitening", 3, 1))
     assert collapse_page.cost_table(larger).loc["whitening", "complete"].endswith(" s, 3.0 × size")
+
+
+def test_costs_are_of_every_pair_that_applies_and_no_first_training_pays_for_what_is_loaded(rows):
+    spent = collapse.costs(remedies=FEW, steps=4)
+    applied = rows.loc[rows["applies"], ["collapse", "remedy", "parameters"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(spent[["collapse", "remedy", "parameters"]], applied)
+
+
+@pytest.mark.parametrize("name", ["codebook", "crossed fields"])
+def test_losses_of_two_views_do_not_apply_where_there_are_no_two_views(name):
+    recorded = table("results/collapse.csv")
+    shown = collapse_page.remedy_table(recorded, "task")
+    for remedy in ("Barlow Twins", "VICReg", "stop-gradient"):
+        with pytest.raises(ValueError, match="does not apply"):
+            collapse.try_remedy(name, remedy)
+        assert shown.loc[remedy, name] == "does not apply"
 
 
 def test_sweeps_have_a_row_for_each_setting_and_claims_a_finding_for_each():

@@ -59,6 +59,13 @@ def test_facts_and_claims_follow_from_the_rows(detected):
     assert judged.loc["centroid", "n"] == 2 and judged.loc["tsne", "n"] == 120
 
 
+def test_facts_of_model_changes_are_of_other_encoders_and_not_of_precision():
+    rows = [("bfloat16", 0.99, 0.98), ("b", 0.4, 0.5), ("bfloat16", 0.97, 0.9), ("a", 0.3, 0.6)]
+    found = drift.model_facts(pd.DataFrame(rows, columns=["new", "stay", "kept"]))
+    expected = {"stay_low": 0.3, "stay_high": 0.4, "kept_low": 0.5, "kept_high": 0.6, "precision_stay": 0.97}
+    assert found == expected
+
+
 def test_figures_show_what_was_found(detected):
     rows = np.arange(20)
     new, found = drift.watched(RUNS[:5], "swapped", rows, n_resamples=9)

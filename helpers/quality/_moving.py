@@ -9,7 +9,7 @@ import numpy as np
 from helpers.arrays import best_rotation, unit_rows
 from helpers.metrics import top_k
 
-__all__ = ["common_noise", "displaced", "neighbour_lists", "rank_p", "shared_neighbours", "turned"]
+__all__ = ["ROUNDING", "common_noise", "displaced", "neighbour_lists", "rank_p", "shared_neighbours", "turned"]
 
 FOLDS = 5
 BLOCK = 512

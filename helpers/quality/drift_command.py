@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -54,7 +53,7 @@ def run_drift(args: argparse.Namespace) -> int:
     allowed = given.pop("fail_beyond", None)
     if allowed is not None and not 0 <= allowed <= 1:
         raise ValueError(f"--fail-beyond is {allowed}; a share between 0 and 1 is needed")
-    if given.get("map") == "none":
+    if str(given.get("map")).lower() == "none":
         given["map"] = None
     found = drift_of_files(given.pop("old"), given.pop("new"), **given, progress=lambda words: print(words + " …"))
     print(found)
@@ -179,29 +178,5 @@ def _write(found: Drift, folder: Path) -> None:
         draft.mkdir()
         found.objects.to_csv(draft / "objects.csv", index=False, float_format="%.6g")
         found.table.to_csv(draft / "table.csv", float_format="%.6g")
-        (draft / "report.json").write_text(json.dumps(_report(found), indent=1) + "\n", encoding="utf-8")
+        (draft / "report.json").write_text(json.dumps(found.numbers, indent=1) + "\n", encoding="utf-8")
         swap_folder(draft, folder)
-
-
-def _report(found: Drift) -> dict[str, Any]:
-    """Every number, for programs."""
-    table = {
-        str(name): {column: None if math.isnan(value) else float(value) for column, value in row.items()}
-        for name, row in found.table.iterrows()
-    }
-    kept = None
-    if found.migration is not None:
-        best = found.migration.table.loc[found.migration.name]
-        kept = {"map": found.migration.name} | {key: float(best[key]) for key in ("overlap", "ci_low", "ci_high")}
-    return {
-        "sentences": found.sentences,
-        "null": found.null,
-        "k": found.k,
-        "fdr": found.fdr,
-        "fewest_that_can_be_found": found.least,
-        "rows": found.rows,
-        "moved": len(found.moved),
-        "moved_share": float(found.objects["moved"].mean()),
-        "table": table,
-        "search_kept_by_a_map": kept,
-    }

@@ -93,14 +93,14 @@ def self_clustering(x: Any) -> float:
     """
     x = as_matrix(x)
     n, p = x.shape
-    if p < 2:
-        raise ValueError("x has one feature; on a line there are no directions to compare")
     xp = array_namespace(x)
     moment = sum(xp.matmul(block.T, block) for block in unit_blocks(x))
     return _self_clustering(to_numpy(moment), n)
 
 
 def _self_clustering(moment: np.ndarray, n: int) -> float:
+    if len(moment) < 2:
+        raise ValueError("x has one feature; on a line there are no directions to compare")
     expected = n + n * (n - 1) / len(moment)
     return (float(np.sum(moment * moment)) - expected) / (n * n - expected)
 

@@ -214,6 +214,7 @@ def two_nn(x: Any, *, discard: float = 0.1, n_objects: int | None = 4000, rng: i
 
 
 def _two_nn(space: Space, discard: float = 0.1) -> float:
+    check_count(space.k, "k", least=2)
     first, second = space.distinct.distance[:, :2].T
     ratio = np.sort(np.log(second / first))
     m = len(ratio)
@@ -266,6 +267,7 @@ def mle_dimension(x: Any, *, k: int = 10, n_objects: int | None = 4000, rng: int
 
 
 def _mle(space: Space) -> float:
+    check_count(space.k, "k", least=3)
     distance = np.log(space.distinct.distance)
     each = (distance[:, -1:] - distance[:, :-1]).mean(axis=1)
     return 1 / max(float(each.mean()), np.finfo(float).tiny)

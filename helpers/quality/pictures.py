@@ -128,6 +128,10 @@ def picture(
     if metric == "dot":
         raise ValueError("metric is 'dot', which is no distance; 'cosine', 'euclidean' or 'hamming' is needed")
     drawn = metric_rows(x[rows], metric)
+    if np.ptp(drawn, axis=0).max() <= 4 * np.finfo(drawn.dtype).eps:  # entries are at most 1, and rounded
+        raise ValueError(
+            f"x: the {len(drawn)} objects are at one place when compared by {metric}; there is nothing to draw"
+        )
     coordinates = _drawn(drawn, method, rng, options)
     return _judged(drawn, coordinates, rows, method, k, n_resamples, rng)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -88,7 +89,8 @@ def quality(
     Raises
     ------
     TypeError, ValueError
-        If ``x`` is not a finite real matrix or a row is zero, unless they are dropped; if an option is out of range, a
+        If ``x`` is not a finite real matrix, its entries are beyond 1e-77 or 1e77, or a row is zero, unless it is
+        dropped; if an option is out of range, a
         name is unknown, or what is given does not belong to the rows of x.
 
     Notes
@@ -132,7 +134,9 @@ def quality(
     for name, row in rows.items():
         entry, few = QUALITIES[name], QUALITIES[name].sampled
         reach = reaches[name] * (1 if few else (len(space.rows) / len(x)) ** 0.5)
-        row |= {"ci_low": row["value"] - reach, "ci_high": row["value"] + reach, "better": entry.better}
+        low, high = _ends(entry.range)
+        row |= {"ci_low": max(row["value"] - reach, min(low, row["value"]))}
+        row |= {"ci_high": min(row["value"] + reach, max(high, row["value"])), "better": entry.better}
         row |= {kind: values[name] for kind, values in compared.items()}
         row |= {"objects": len(space.rows) if few else len(x), "range": entry.range}
         row |= {"invariances": ", ".join(entry.invariances), "cost": entry.cost}
@@ -217,7 +221,7 @@ def _checked(
             given["views"] = None if views is None else [to_numpy(view)[keep] for view in views]
             given["others"] = None if others is None else [to_numpy(other)[keep] for other in others]
             given["labels"] = None if labels is None else np.asarray(labels)[keep]
-    x = to_numpy(as_matrix(raw, rows=4))
+    x = _measurable(to_numpy(as_matrix(raw, rows=4)))
     zero = ~x.any(axis=1)
     if zero.any():
         raise ValueError(f"x: row {int(np.argmax(zero))} is zero and has no direction; leave it out, or pass drop=True")
@@ -228,6 +232,22 @@ def _checked(
     if given["labels"] is not None:
         given["labels"] = checked_labels(given["labels"], len(x))[0]
     return x, given, left_out
+
+
+def _measurable(x: np.ndarray) -> np.ndarray:
+    """Rows whose lengths have squares of squares within the type: in double precision where they have none in single.
+
+    A row of less than rounding beside the others is not what is asked here, so that the largest entry tells.
+    """
+    low, high = (getattr(np.finfo(x.dtype), end) ** 0.25 for end in ("tiny", "max"))
+    peak = float(max(x.max(), -x.min()))
+    if peak == 0 or low < peak < high:
+        return x
+    if x.dtype == np.float32:
+        return x.astype(np.float64)
+    raise ValueError(
+        f"x has entries up to {peak:.1g}, whose squares float64 does not hold; divide x by its largest entry"
+    )
 
 
 def _chosen(names: str | Sequence[str] | None, given: dict[str, Any]) -> list[str]:
@@ -277,6 +297,13 @@ def _reaches(
             found[name].append(_value(QUALITIES[name], name, part, around)[0])
     wide = stats.t.isf((1 - level) / 2, n_halves - 1)
     return {name: float(wide * np.std(values, ddof=1)) for name, values in found.items()}
+
+
+def _ends(words: str) -> tuple[float, float]:
+    """Between which numbers a quality lies, as far as its range has numbers and not letters."""
+    low = re.match(r"[\[(](-?\d[\d.e]*),", words)
+    high = re.search(r", (-?\d[\d.e]*)[\])]", words)
+    return float(low[1]) if low else -np.inf, float(high[1]) if high else np.inf
 
 
 def _views_of(kind: str, views: Any, rng: np.random.Generator) -> list[np.ndarray] | None:

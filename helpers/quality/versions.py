@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import as_matrix, check_count, check_number, check_row_labels, generator, integer_seed, unit_rows
-from helpers.quality._moving import TAIL, common_noise, displaced, neighbour_lists, rank_p, shared_neighbours, turned
+from helpers.errors import Argument, ArgumentError
+from helpers.quality._moving import (
+    ROUNDING,
+    TAIL,
+    common_noise,
+    displaced,
+    neighbour_lists,
+    rank_p,
+    shared_neighbours,
+    turned,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +33,8 @@ LEAST = 50  # objects
 QUERIES = 2000  # objects of each draw of the null whose neighbours are looked for
 COMPARED = 1000  # objects of which the interval of CKA is taken
 NULLS = {
-    "rerun": "as in a second run of the old model",
-    "common": "as all objects did, by noise of one covariance and a factor that is log-normal over objects",
+    "rerun": "in a second run of the old model",
+    "common": "all objects did, by noise of one covariance and a factor that is log-normal over objects",
 }
 
 
@@ -75,7 +85,8 @@ class Drift:
     def sentences(self) -> list[str]:
         """What was found, in words: objects, the whole, the map, and what was left out."""
         n, many = self.rows["common"], int(self.objects["moved"].sum())
-        rate = f"(false discovery rate {self.fdr:.0%}; fewer than {self.least} cannot be found)"
+        few = f"; fewer than {self.least} cannot be found" if self.least > 1 else ""
+        rate = f"(false discovery rate {self.fdr:.0%}{few})"
         lines = [f"{many or 'None'} of {n} objects moved farther than {NULLS[self.null]} {rate}."]
         row = self.table.loc["neighbour overlap"]
         line = (
@@ -89,6 +100,30 @@ class Drift:
             if self.rows[f"{side} only"]:
                 lines.append(f"{self.rows[f'{side} only']} objects are in the {side} version alone; they are left out.")
         return lines
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """Every number but those of single objects, as JSON holds them: what is not known is None."""
+        table = {
+            str(name): {column: None if math.isnan(value) else float(value) for column, value in row.items()}
+            for name, row in self.table.iterrows()
+        }
+        kept = None
+        if self.migration is not None:
+            best = self.migration.table.loc[self.migration.name]
+            kept = {"map": self.migration.name} | {key: float(best[key]) for key in ("overlap", "ci_low", "ci_high")}
+        return {
+            "sentences": self.sentences,
+            "null": self.null,
+            "k": self.k,
+            "fdr": self.fdr,
+            "fewest_that_can_be_found": self.least,
+            "rows": self.rows,
+            "moved": len(self.moved),
+            "moved_share": float(self.objects["moved"].mean()),
+            "table": table,
+            "search_kept_by_a_map": kept,
+        }
 
     def __repr__(self) -> str:
         return "\n".join(self.sentences)
@@ -164,7 +199,8 @@ def drift(
     ------
     TypeError, ValueError
         If a matrix is not real and finite or a row is zero (the message names it), ids are repeated or not as many as
-        rows, fewer than 50 objects are in both versions, k is not below the size of the corpus, or an option is out of
+        rows, fewer than 50 objects are in both versions (110 with a map and 10 neighbours), all rows of a version have
+        one direction, k is not below the size of the corpus, or an option is out of
         range.
 
     Notes
@@ -172,7 +208,8 @@ def drift(
     O(n c (p + q)) for a corpus of c objects, and without ``rerun`` as much again for the draws. What it misses: a turn
     or a stretch of the whole space, which changes no search; changes that all objects share; with ``rerun``, fewer
     objects than ``least``. The level holds over objects and not for each: one that is noisy by nature is found more
-    often than others. With fewer objects than features the rotation is uncertain, and everything is displaced more.
+    often than others. Objects that stay lose neighbours that move: where many move, so do some beside them, by their
+    overlap. With fewer objects than features the rotation is uncertain, and everything is displaced more.
     Vovk, Gammerman and Shafer (2005), Algorithmic learning in a random world, Springer, for ranks among objects that
     are exchangeable; Bates, Candès, Lei, Romano and Sesia (2023), Testing for outliers with conformal p-values, Annals
     of Statistics 51, for their false discovery rate.
@@ -198,8 +235,14 @@ def drift(
     names, rows, partners, counts = _matched(len(old), len(new), ids, new_ids)
     old, new, reruns = old[rows], new[partners], [one[rows] for one in reruns]
     n, rng = len(old), generator(rng)
+    for name, x in (("old", old), ("new", new), *((f"rerun[{i}]", one) for i, one in enumerate(reruns))):
+        if np.ptp(x, axis=0).max() < ROUNDING:
+            raise ValueError(f"{name}: all {n} rows have one direction; nothing can be told of single objects")
     corpus = np.sort(rng.permutation(n)[: check_count(n_corpus, "n_corpus", least=LEAST)])
     check_count(k, "k", most=len(corpus) - 1, why="(the other objects of the corpus)")
+    if map is not None and n < (least := max(LEAST, 10 * (k + 1))):
+        words = f"{n} objects are in both versions; a map is fitted and judged from {least} on; without one, pass "
+        raise ArgumentError(words, Argument("map", None))
     fold_seed, seed = (int(rng.integers(2**63)) for _ in range(2))
 
     every, work = np.arange(n), _Work(old, corpus, k, fold_seed)

@@ -39,6 +39,7 @@ from helpers.report.sentences import (
 from helpers.report.spaces import describe_spaces, pairwise_similarity
 from helpers.report.steps import StepProgress, Steps, expected_seconds
 from helpers.report.targets import evaluate_target, target_kind
+from helpers.report.versions import VersionNames, Versions, check_versions, compare_versions, versions_in_words
 from helpers.waiting import listening
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def build(
     pairs: Any = None,
     groups: Any = None,
     same_model: Sequence[str] = (),
+    versions: Sequence[str] | None = None,
+    rerun: Sequence[str] | None = None,
     threshold: float = THRESHOLD,
     width: int | None = None,
     folds: int = FOLDS,
@@ -85,6 +88,13 @@ def build(
         them nothing is evaluated.
     same_model
         Names of two embeddings that are one model trained twice: what is at least as similar is redundant.
+    versions
+        Names of an old and a new version of one embedding: the report says what changed between them, which objects
+        moved, and what a map from old to new keeps of search (:func:`helpers.quality.drift`). By default names tell,
+        such as ``old`` and ``new`` or ``docs-v1`` and ``docs-v2``; ``()`` for none.
+    rerun
+        Names of second runs of the old version, which tell what no change looks like; by default those whose names say
+        so, such as ``old-rerun``.
     threshold
         Similarity, above 0 and up to 1, that counts as redundant where no such pair is named.
     width
@@ -148,7 +158,7 @@ def build(
     """
     began = time.monotonic()
     settings = Settings(list(same_model), threshold, width, folds, normalize, allow_sums, n_objects, integer_seed(rng),
-                        what_to_keep, margin)  # fmt: skip
+                        what_to_keep, margin, _listed(versions), _listed(rerun))  # fmt: skip
     reading |= {"labels": labels, "qrels": qrels, "pairs": pairs, "groups": groups}
     reading = {name: value for name, value in reading.items() if value is not None}
     call = {"inputs": inputs, **reading, **asdict(settings)}
@@ -180,6 +190,7 @@ def _contents(
     found = _read(inputs, reading, progress)
     _check_enough(found, reading)
     check_same_model(found.representations, settings.same_model)
+    named = check_versions(list(found.representations), settings.versions, settings.rerun)
     if settings.what_to_keep and target_kind(found) is None:
         raise ValueError("what_to_keep needs a target: give labels, pairs, qrels or groups")
     widths = [x.shape[1] for x in found.representations.values()]
@@ -187,11 +198,17 @@ def _contents(
         None if folder is None else folder / STEPS,
         f"{found.digest} {list(asdict(settings).values())}",
         expected_seconds(
-            len(found), widths, target_kind(found), settings.folds, settings.n_objects, settings.what_to_keep
+            len(found),
+            widths,
+            target_kind(found),
+            settings.folds,
+            settings.n_objects,
+            settings.what_to_keep,
+            named is not None,
         ),
         progress,
     )
-    return _Work(found, settings, step, folder).report()
+    return _Work(found, settings, step, folder, named).report()
 
 
 def _check_enough(found: Inputs, reading: Mapping[str, Any]) -> None:
@@ -222,6 +239,7 @@ class _Work:
     settings: Settings
     step: Steps
     folder: Path | None
+    named: VersionNames | None
 
     def report(self) -> dict[str, Any]:
         """The contents of a report."""
@@ -229,6 +247,7 @@ class _Work:
         names, kind, shared = list(spaces), target_kind(self.inputs), {"rng": settings.rng}
         sampled = shared | {"n_objects": settings.n_objects}
         about = step("what was read", lambda: describe_spaces(spaces, **sampled))
+        versions = self._versions()
         health = step("diagnosis", lambda: diagnose_spaces(spaces, **sampled))
         similarity = step("similarity", lambda: pairwise_similarity(spaces, **sampled))
         rule = {"same_model": settings.same_model, "threshold": settings.threshold}
@@ -260,14 +279,26 @@ class _Work:
             "redundancy": redundancy_in_words(names, found, decisions, settings.same_model, settings.threshold),
             **words,
         }
+        if versions is not None:
+            tables |= {"drift": versions.table, "drift_objects": versions.objects, "drift_map": versions.map}
+            sentences["drift"] = versions_in_words(versions)
         options = self._options(decisions)
         if options is not None:
             tables["options"] = options.table
             sentences["options"] = options_in_words(options)
         return {
-            "options": options, "inputs": self.inputs, "settings": settings, "tables": tables, "evaluation": evaluation,
+            "options": options, "versions": versions,
+            "inputs": self.inputs, "settings": settings, "tables": tables, "evaluation": evaluation,
             "decisions": decisions, "sentences": sentences, "ensemble": ensemble, "folder": self.folder,
         }  # fmt: skip
+
+    def _versions(self) -> Versions | None:
+        """What changed between two versions of one embedding, if there are two."""
+        if self.named is None:
+            return None
+        spaces, ids = self.inputs.representations, self.inputs.ids
+        work = partial(compare_versions, spaces, self.named, ids, rng=self.settings.rng)
+        return Versions(self.named, **self.step("what changed between versions", work))
 
     def _options(self, decisions: Decisions) -> Options | None:
         """Every subset, fusion, width and storage of what cannot go, if that was asked for."""
@@ -369,6 +400,10 @@ def _costs(spaces: Mapping[str, np.ndarray], ensemble: Ensemble, decisions: Deci
         "everything side by side": (list(spaces), sum(widths)),
     }
     return cost_table(list(spaces), widths, recipes)
+
+
+def _listed(names: Sequence[str] | None) -> list[str] | None:
+    return names if names is None or isinstance(names, str) else list(names)
 
 
 def _described(value: Any, name: str) -> Any:

@@ -43,6 +43,13 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     option("--names", nargs="+", help="which embeddings, in which order (default: all)")
     option("--min-class-size", type=int, metavar="N", help="leave out classes with fewer members than N")
     option("--same-model", nargs=2, metavar=("A", "B"), help="two embeddings that are one model trained twice")
+    option(
+        "--versions",
+        nargs=2,
+        metavar=("OLD", "NEW"),
+        help="two embeddings that are an old and a new version of one (default: as names such as old and new tell)",
+    )
+    option("--rerun", action="append", metavar="NAME", help="embedding that is a second run of OLD; may be repeated")
     option("--threshold", type=float, help="similarity that counts as redundant (default: {default})")
     option("--width", type=int, help="width of the ensembles (default: that of the widest embedding)")
     option("--folds", type=int, help="number of folds of the cross-validation (default: {default})")

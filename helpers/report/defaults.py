@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["CONFIDENCE_LEVEL", "FOLDS", "LAMBDAS", "MARGIN", "NORMALIZE", "N_OBJECTS", "THRESHOLD"]
+__all__ = ["COMPARED", "CONFIDENCE_LEVEL", "FOLDS", "LAMBDAS", "MARGIN", "NORMALIZE", "N_OBJECTS", "THRESHOLD"]
 
 #: Objects, drawn at random, on which spaces are described and compared.
 N_OBJECTS = 4000
+#: Objects, drawn at random, of which two versions of an embedding are compared.
+COMPARED = 10_000
 #: Similarity that counts as redundant where no two runs of one model are named.
 THRESHOLD = 0.95
 #: Loss of score that is accepted for fewer bytes or encoders.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from helpers.report.keeping import Options
 
-__all__ = ["draw_dendrogram", "draw_options", "draw_scores", "draw_similarity", "png"]
+__all__ = ["draw_dendrogram", "draw_drift", "draw_options", "draw_scores", "draw_similarity", "png"]
 
 DPI = 220
 SHOWN = 110  # pixels of the page for an inch of the figure
@@ -36,6 +36,22 @@ def draw_similarity(table: pd.DataFrame) -> Figure:
         for ax, (measure, title) in zip(axes.flat, MEASURES.items(), strict=True):
             values = matrix_of(table, measure).round(2) + 0.0  # no minus before a zero
             heatmap(values, ax, digits=2 if count <= 10 else -1, title=title)
+    return figure
+
+
+def draw_drift(objects: pd.DataFrame) -> Figure:
+    """Displacement against overlap of each object of :class:`helpers.quality.Drift`; circles where an object moved."""
+    moved = objects["moved"].to_numpy()
+    shared = objects["overlap"].to_numpy()
+    values = np.unique(shared)  # shares of k neighbours: many dots would lie on each other
+    step = np.diff(values).min() if len(values) > 1 else 0.1
+    height = shared + np.random.default_rng(0).uniform(-0.3, 0.3, len(objects)) * step
+    with _styled():
+        figure, axes = _figure(5.6, 3.6)
+        ax = axes[0, 0]
+        ax.scatter(objects["displacement"], height, s=9, lw=0, alpha=0.7)
+        ax.scatter(objects["displacement"][moved], height[moved], s=42, facecolor="none", edgecolor=INK, lw=0.8)
+        ax.set(xlabel="displacement", ylabel="neighbours that stayed", ylim=(-0.06, 1.06))
     return figure
 
 

@@ -19,12 +19,13 @@ from helpers.inputs import Inputs
 from helpers.report.decisions import Decisions
 from helpers.report.defaults import MARGIN
 from helpers.report.evaluation import LEAST_FOLDS, TargetEvaluation
-from helpers.report.figures import draw_dendrogram, draw_options, draw_scores, draw_similarity
+from helpers.report.figures import draw_dendrogram, draw_drift, draw_options, draw_scores, draw_similarity
 from helpers.report.folder import COMBINED, finish, prepare, save_tables, write_ids
 from helpers.report.keeping import Options
 from helpers.report.page import Section, fragment, render
 from helpers.report.redundancy import check_threshold
 from helpers.report.sections import sections_of
+from helpers.report.versions import Versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,8 @@ class Settings:
     rng: int
     what_to_keep: bool = False
     margin: float = MARGIN
+    versions: list[str] | None = None
+    rerun: list[str] | None = None
 
     def __post_init__(self) -> None:
         check_threshold(self.threshold)
@@ -77,7 +80,8 @@ class Report:
         (:func:`helpers.report.pairwise_similarity`), ``redundant`` (:func:`helpers.report.find_redundant`),
         ``quality`` (:func:`helpers.report.score_spaces`; without a target the qualities that need none), ``gains``
         (:func:`helpers.report.gains_of_ensembles`; empty without a target), ``weights`` of the ensembles, means over
-        the folds, and ``cost`` (:func:`helpers.report.cost_table`).
+        the folds, and ``cost`` (:func:`helpers.report.cost_table`); of two versions of one embedding ``drift``,
+        ``drift_objects`` and ``drift_map``.
     evaluation : helpers.report.TargetEvaluation or None
         Scores of held-out items; ``None`` without a target.
     decisions : helpers.report.Decisions
@@ -94,6 +98,8 @@ class Report:
         Folder in which it was saved.
     options : helpers.report.keeping.Options or None
         All subsets, fusions, widths and kinds of storage, if ``what_to_keep`` was asked for.
+    versions : helpers.report.versions.Versions or None
+        What changed between an old and a new version of one embedding, if two are given.
 
     Examples
     --------
@@ -120,11 +126,14 @@ class Report:
     about: dict[str, str] = field(default_factory=dict)
     folder: Path | None = None
     options: Options | None = None
+    versions: Versions | None = None
 
     @property
     def summary(self) -> list[str]:
-        """What the report says in short: what can go, what to use, and what to keep if that was asked; Markdown."""
+        """What the report says in short, in Markdown: what can go and what to use; before that what to keep if it was
+        asked, and what changed between two versions if there are two."""
         first = [self.sentences["options"].split("\n\n")[1]] if self.options is not None else []
+        first += [self.sentences["drift"].split("\n\n")[-1]] if self.versions is not None else []
         return first + [self.sentences[name].strip().split("\n\n")[-1] for name in ("redundancy", "verdict")]
 
     @cached_property
@@ -143,7 +152,8 @@ class Report:
 
     def section(self, name: str) -> Section:
         """One section: ``"input"``, ``"diagnosis"``, ``"similarity"``, ``"redundancy"``, ``"quality"``, ``"gains"``,
-        ``"cost"``, ``"ensemble"`` or, if it was asked what to keep, ``"options"``.
+        ``"cost"``, ``"ensemble"``, ``"drift"`` if there are two versions, or ``"options"`` if it was asked what to
+        keep.
 
         Raises
         ------
@@ -156,8 +166,8 @@ class Report:
         return found[name]
 
     def figure(self, name: str) -> Figure:
-        """One figure, drawn anew: ``"similarity"``, ``"dendrogram"``, ``"scores"`` if there is a target, or
-        ``"options"`` if it was asked what to keep.
+        """One figure, drawn anew: ``"similarity"``, ``"dendrogram"``, ``"scores"`` if there is a target, ``"drift"`` if
+        two versions were compared, or ``"options"`` if it was asked what to keep.
 
         Raises
         ------
@@ -172,6 +182,8 @@ class Report:
             figures["scores"] = lambda: draw_scores(self.tables["quality"], self.evaluation.metric)
         if self.options is not None:
             figures["options"] = lambda: draw_options(self.options)
+        if self.versions is not None and not self.versions.why:
+            figures["drift"] = lambda: draw_drift(self.tables["drift_objects"])
         if name not in figures:
             raise KeyError(f"no figure {name!r}; there are {list(figures)}")
         return figures[name]()
@@ -184,6 +196,7 @@ class Report:
             "summary": self.summary,
             "sentences": self.sentences,
             "to_keep": None if self.options is None else self.options.chosen,
+            "drift": None if self.versions is None else self.versions.result,
             "tables": self.tables,
         }
 

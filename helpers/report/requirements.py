@@ -61,6 +61,13 @@ def _no_findings(report: Any) -> tuple[bool, str]:
     return _without(report.tables["diagnosis"], "nothing was found in any embedding")
 
 
+def _nothing_moved(report: Any) -> tuple[bool, str]:
+    if report.versions is None or report.versions.why:
+        return False, "no two versions of an embedding were compared"
+    moved = int(report.tables["drift_objects"]["moved"].sum())
+    return not moved, f"{moved or 'no'} objects moved between the versions"
+
+
 def _without(table: Any, good: str) -> tuple[bool, str]:
     found = table[table["found"]]
     words = [f"{finding} of {name}" for name, finding in zip(found["embedding"], found["finding"], strict=True)]
@@ -75,6 +82,7 @@ REQUIREMENTS: dict[str, Callable[[Any], tuple[bool, str]]] = {
     "nothing-lost": _nothing_lost,
     "no-collapse": _no_collapse,
     "no-findings": _no_findings,
+    "nothing-moved": _nothing_moved,
 }
 _SCORE = re.compile(r"score>=(-?[0-9.]+(?:[eE]-?[0-9]+)?)$")
 
@@ -84,8 +92,8 @@ def parse_requirement(text: str) -> Callable[[Any], tuple[bool, str]]:
 
     ``nothing-redundant``: no embedding can go. ``better``: the ensemble is better than the best single embedding.
     ``decided``: it is better or worse. ``nothing-lost``: every row and file was used. ``no-collapse``: the diagnosis
-    found no collapse in any embedding. ``no-findings``: it found nothing at all. ``score>=0.8``: the lower end of
-    the interval of what is to be used is at least that.
+    found no collapse in any embedding. ``no-findings``: it found nothing at all. ``nothing-moved``: of two versions of
+    an embedding no object moved. ``score>=0.8``: the lower end of the interval of what is to be used is at least that.
 
     Raises
     ------

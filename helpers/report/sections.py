@@ -11,6 +11,7 @@ from helpers.report.keeping import options_shown
 from helpers.report.page import Drawing, Section, Shown
 from helpers.report.recipes import PLAIN
 from helpers.report.spaces import MEASURES
+from helpers.report.versions import versions_shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +64,17 @@ GAINS = """
 Several ways to combine are tried at one width.
 *Concatenation + PCA* is the plain one; *QP + selection + PCA* weights each embedding by its quality less its similarity
 to the others; *one of each group* leaves out what was found redundant, with equal weights or those of the QP.
+"""
+DRIFT = """
+The *overlap* of an object is the share of its nearest neighbours that are the same in both versions, its *displacement*
+the distance of its new direction from its old one, turned into the new space by a rotation fitted without it.
+An object moved if one of them is farther off than where nothing changed, at a bounded rate of false ones; the table
+`drift_objects` has all objects.
+"""
+MOVED = "**Moved most:**"
+MAPPED = """
+**If only a part is embedded anew:** a map from old to new vectors, judged on objects that it was not fitted on by the
+share of the new neighbours that are found (*overlap*), beside staying with the old model.
 """
 OPTIONS = """
 Axes, rotations, weights and quantisers are learnt from other items than those that judge. *int8* keeps a byte for each
@@ -163,9 +175,29 @@ def sections_of(report: Any) -> list[Section]:
         "cost": ("What it costs", (Shown(_plain_columns(tables["cost"])), COST)),
         "ensemble": ("What you leave with", (LEFT, Shown(ensemble_shown(report)), apply)),
     }
+    if report.versions is not None:
+        content = {"drift": ("What changed between the versions", drift_parts(report))} | content
     if report.options is not None:
         content = {"options": ("What to keep", options_parts(report))} | content
     return [Section(name, heading, parts, report.figure) for name, (heading, parts) in content.items()]
+
+
+def drift_parts(report: Any) -> tuple:
+    """Words, picture and tables of :class:`helpers.report.versions.Versions`."""
+    versions, words = report.versions, report.sentences["drift"]
+    if versions.why:
+        return (words,)
+    scatter = Drawing(
+        "drift",
+        "Each dot an object: how far its direction moved, once the old space is turned into the new one, and how many "
+        "of its neighbours stayed. Circles: moved beyond what no change looks like.",
+        "A scatter plot of the objects by displacement and by share of neighbours that stayed; those that moved have "
+        "circles.",
+    )
+    whole, moved = versions_shown(versions)
+    listed = (MOVED, Shown(moved.set_index("id"))) if len(moved) else ()
+    kept = (MAPPED, Shown(_plain_columns(versions.map.drop(columns="chosen").round(3)))) if len(versions.map) else ()
+    return (DRIFT, words, scatter, Shown(whole), *listed, *kept)
 
 
 def options_parts(report: Any) -> tuple:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers.report.defaults import COMPARED
 from helpers.report.evaluation import TargetEvaluation
 from helpers.report.keeping.options import LARGEST
 
@@ -105,7 +106,13 @@ class Steps:
 
 
 def expected_seconds(
-    n: int, widths: Sequence[int], kind: str | None, folds: int, n_objects: int, what_to_keep: bool = False
+    n: int,
+    widths: Sequence[int],
+    kind: str | None,
+    folds: int,
+    n_objects: int,
+    what_to_keep: bool = False,
+    versions: bool = False,
 ) -> dict[str, float]:
     """Seconds of each step of a report on two cores, roughly.
 
@@ -119,6 +126,8 @@ def expected_seconds(
         Number of folds, and of objects on which embeddings are compared.
     what_to_keep
         Whether all subsets are tried.
+    versions
+        Whether two of the embeddings are compared as versions of one.
     """
     few, total, size = min(n, n_objects), sum(widths) / 1000, len(widths)
     out = {
@@ -127,6 +136,8 @@ def expected_seconds(
         "similarity": 3 + (few / 4000) ** 2 * (5 * total + 0.3 * size**2),
         "which are redundant": 1 + 0.4 * size**2 * min(few, 2000) / 2000,
     }
+    if versions:
+        out["what changed between versions"] = 2 + 15 * min(n, COMPARED) / COMPARED * (max(widths) / 384) ** 1.5
     pass_over = n / 1e4 * total**2 * 0.3
     if kind == "labels":
         out["quality inside the training folds"] = (

@@ -564,6 +564,10 @@ def calibration_facts(
         "chance_best": 100 * float((chance["best"] >= PUBLISHED_FEW["rho"]).mean()),
         "chance_median": float(chance["best"].median()),
     }
+    clients = models.loc[models["family"] == "clients", [name for name in LABEL_FREE if name in models]]
+    whole = clients.notna().all(axis=1)
+    facts |= {"clients_whole": int(whole.sum()), "clients_part": int((~whole).sum())}
+    facts["clients_few"] = int(clients[~whole].notna().any().sum())
     for family, part in qualities.groupby("family"):
         key, top = family.replace(" ", "_"), part.loc[part["spearman"].idxmax()]
         good = sure[(sure["family"] == family) & (sure["spearman"] > 0)].sort_values("spearman", ascending=False)

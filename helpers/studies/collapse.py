@@ -11,7 +11,7 @@ from helpers.studies.collapse_views import Tried, cluster_collapse, complete_col
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["APPLIED", "COLLAPSES", "REMEDIES", "laboratory", "try_remedy"]
+__all__ = ["APPLIED", "COLLAPSES", "REMEDIES", "costs", "laboratory", "try_remedy", "warm_up"]
 
 COLLAPSES: dict[str, Callable[..., Tried]] = {
     "complete": complete_collapse,
@@ -129,7 +129,7 @@ APPLIED: dict[str, dict[str, Mapping[str, Any] | str]] = {
         "entropy term": {"entropy": 0.05},
         "whitening": "users are crossed with items as they are: a table that is whitened alone no longer fits",
         "Barlow Twins": "a user and an item are two objects, not two views of one",
-        "VICReg": {"decorrelate": 0.1},
+        "VICReg": "a user and an item are two objects, not two views of one",
         "stop-gradient": "a user and an item are two objects, not two views of one",
         "alignment + uniformity": {"loss": "align_uniform", "batch": 256},
         **{name: why for name, why in _OF_ENCODERS.items() if why == _NO_CODES},
@@ -167,6 +167,45 @@ def try_remedy(collapse: str, remedy: str = "nothing", *, rng: int = 0, **option
     return COLLAPSES[collapse](rng=rng, **{**given, **options})
 
 
+def warm_up(collapses: Sequence[str] = tuple(COLLAPSES), remedies: Sequence[str] = REMEDIES) -> None:
+    """Take one step of every training, so that none pays for what a process loads when it is first needed."""
+    for collapse in collapses:
+        for remedy in remedies:
+            given = {} if remedy == "nothing" else APPLIED[collapse][remedy]
+            if not isinstance(given, str):
+                before = {name: 1 for name in ("pretraining_steps", "domain_steps") if name in given}
+                try_remedy(collapse, remedy, steps=1, **before)
+
+
+def costs(
+    collapses: Sequence[str] = tuple(COLLAPSES), remedies: Sequence[str] = REMEDIES, *, rng: int = 0, **options: Any
+) -> pd.DataFrame:
+    """What remedies cost: every training once in full, after one step of each has loaded what it needs.
+
+    Parameters
+    ----------
+    collapses, remedies, rng, options
+        As of :func:`laboratory`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``collapse``, ``remedy``, ``seconds`` of processor and ``parameters``; no row where a remedy does not
+        apply.
+    """
+    import pandas as pd
+
+    warm_up(collapses, remedies)
+    rows = []
+    for collapse in collapses:
+        for remedy in remedies:
+            if remedy == "nothing" or not isinstance(APPLIED[collapse][remedy], str):
+                found = try_remedy(collapse, remedy, rng=rng, **options)
+                about = {"collapse": collapse, "remedy": remedy, "seconds": found.seconds}
+                rows.append(about | {"parameters": float(found.parameters)})
+    return pd.DataFrame(rows)
+
+
 def laboratory(
     collapses: Sequence[str] = tuple(COLLAPSES),
     remedies: Sequence[str] = REMEDIES,
@@ -196,6 +235,7 @@ def laboratory(
 
     from helpers.quality import diagnose
 
+    warm_up(collapses, remedies)
     rows = []
     for collapse in collapses:
         for remedy in remedies:

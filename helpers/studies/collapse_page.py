@@ -227,22 +227,20 @@ def reasons_table(tried: pd.DataFrame) -> pd.DataFrame:
     return joined.reset_index().set_index("remedy")[["collapse", "why"]]
 
 
-def cost_table(tried: pd.DataFrame) -> pd.DataFrame:
+def cost_table(spent: pd.DataFrame) -> pd.DataFrame:
     """Seconds of processor of each remedy, and learned numbers over those of doing nothing: medians over seeds.
 
     Parameters
     ----------
-    tried
-        Rows of :func:`helpers.studies.collapse.laboratory` with a column ``seed``. The first training of a process
-        takes what it has to load besides; whitening trains the same thing again.
+    spent
+        Rows of :func:`helpers.studies.collapse.costs` over seeds; whitening trains the same thing again.
 
     Returns
     -------
     DataFrame of str
         Remedies against collapses, as "0.4 s, 1.1 × size"; "does not apply" where it does not.
     """
-    rows = tried[tried["applies"].astype(bool)]
-    found = rows.groupby(["remedy", "collapse"])[["seconds", "parameters"]].median()
+    found = spent[spent["seconds"].notna()].groupby(["remedy", "collapse"])[["seconds", "parameters"]].median()
     base = found.xs("nothing", level="remedy")["parameters"]
     sizes = found["parameters"] / base.reindex(found.index.get_level_values("collapse")).to_numpy()
     words = [f"{seconds:.1f} s, {size:.1f} × size" for seconds, size in zip(found["seconds"], sizes, strict=True)]

@@ -11,8 +11,7 @@ import numpy as np
 from helpers.arrays import generator, unit_rows
 from helpers.encoders.codebooks import QuantisedAutoencoder, code_perplexity
 from helpers.encoders.fields import CrossedFields, information_abundance
-from helpers.postprocessing import whitening
-from helpers.studies.collapse_views import Tried, effective_directions, readable
+from helpers.studies.collapse_views import Tried, effective_directions, readable, whitened
 
 __all__ = [
     "ClickLog",
@@ -138,7 +137,8 @@ def token_collapse(
     x, parameters = _words(pairs, domain, loss, width, n_tables, entropy, domain_steps, steps, rng, options)
     seconds = time.process_time() - began
     if whiten:
-        x = whitening(x)(x)
+        x, more = whitened(x, x)
+        seconds += more
     u, common = unit_rows(x.astype(float)), N_WORDS - N_RARE
     spread = [np.sqrt(np.mean(np.sum((part - part.mean(axis=0)) ** 2, axis=1))) for part in (u[common:], u[:common])]
     near = np.argsort(-u[common:] @ u[:common].T, axis=1)[:, :5]

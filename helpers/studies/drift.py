@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHANGES",
     "CLAIMS",
+    "JUDGED_ON",
     "altered",
     "centroid_distance",
     "check_drift_choices",
@@ -31,6 +32,7 @@ __all__ = [
     "facts",
     "findings",
     "model_changes",
+    "model_facts",
     "passages",
     "picture_facts",
     "pictures_figure",
@@ -68,6 +70,9 @@ CLAIMS = {
     ),
 }
 """What is said of ways to watch embeddings."""
+
+JUDGED_ON = {"centroid": "gte-small and all-MiniLM-L6-v2", "tsne": "the pocket SimCSE"}
+"""Whose embeddings the page judges each claim on."""
 
 
 def altered(texts: Sequence[str], change: str) -> list[str]:
@@ -373,6 +378,22 @@ def model_changes(encoder: str, other: str, texts: Sequence[str], *, rng: int = 
             }
         )
     return pd.DataFrame(rows)
+
+
+def model_facts(found: pd.DataFrame) -> dict[str, float]:
+    """Of changes from one encoder to another, not of precision: least and largest share of neighbours that stay or that
+    search in mapped vectors finds, and the least of what a change of precision keeps.
+
+    Parameters
+    ----------
+    found
+        Rows of :func:`model_changes`, of several encoders.
+    """
+    precision = found["new"] == "bfloat16"
+    others = found[~precision]
+    ends = {"low": others.min(numeric_only=True), "high": others.max(numeric_only=True)}
+    out = {f"{what}_{end}": float(values[what]) for end, values in ends.items() for what in ("stay", "kept")}
+    return out | {"precision_stay": float(found.loc[precision, "stay"].min())}
 
 
 def show_model_changes(found: pd.DataFrame) -> Any:

@@ -116,7 +116,9 @@ def categorisation(
         inside = min(k, len(np.unique(labels[half])) if n_clusters is None else k, len(half) - 1)
         halves.append(_indices(labels[half], _clusters(x[half], inside, rng), distances[np.ix_(half, half)]))
     error = pd.DataFrame(halves).std(ddof=1) * stats.t.isf((1 - confidence_level) / 2, n_halves - 1)
-    out = pd.DataFrame({"value": value, "ci_low": value - error, "ci_high": value + error})
+    least = pd.Series({"adjusted_rand": -0.5, "silhouette": -1.0}).reindex(value.index, fill_value=0.0)
+    low, high = (value - error).clip(lower=least), (value + error).clip(upper=1.0)
+    out = pd.DataFrame({"value": value, "ci_low": low, "ci_high": high})
     out["chance"] = pd.DataFrame(shuffled).mean()
     out["words"], out["covered"] = len(words), len(words) - len(unknown)
     out["coverage"] = out["covered"] / out["words"]
