@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from tolerance import apart, long_sum
 
 from helpers.book.runs import Run, parameters_of, read_parameters
 from helpers.clients import coles, load_clients, read, score, simulate, split
@@ -161,6 +162,18 @@ def test_validation_clients_stop_a_training_and_the_best_weights_stay(clients, p
     assert coles.embed(type(clients)(events, clients.target), parts, **options).validation == found.validation
     events.loc[events["client"].map(parts).eq("validation"), "amount"] *= 1000
     assert coles.embed(type(clients)(events, clients.target), parts, **options).validation != found.validation
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_without_padding_a_training_begins_with_the_same_losses(clients, parts, cell):
+    """As long as rounding has not grown: the loss before training and in the first epochs, and the embeddings."""
+    options = TINY | {"cell": cell, "noise": 0.1, "projector": 4, "slices": 3, "epochs": 2, "patience": 2}
+    padded, packed = (coles.embed(clients, parts, **options, packed=way) for way in (False, True))
+    # A sum over at most 6 events of 20 features and states for each slice, of which 90 are added up.
+    width = apart(6 * 20, "float32", condition=10) + long_sum(90, "float32")
+    assert packed.validation == pytest.approx(padded.validation, rel=width)
+    assert packed.losses == pytest.approx(padded.losses, rel=width)
+    assert coles.embed(clients, parts, **options, packed=True).embeddings.equals(packed.embeddings)
 
 
 def test_without_patience_no_validation_client_is_looked_at(clients, parts, embedded):
