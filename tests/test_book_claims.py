@@ -28,8 +28,23 @@ def test_what_other_pages_need_is_kept_beside_the_table(glued):
     assert "transfer: others" in html and "no BERT here" in html and "&gt; 0" in html
     counts = {name: glued[f"chapter_claims_{name}"] for name in ("n", "reproduced", "not_reproduced", "not_testable")}
     assert counts == {"n": 2, "reproduced": 1, "not_reproduced": 0, "not_testable": 1}
+    assert glued["chapter_claims_exceeded"] == 0
     assert glued["chapter_verdict_mix"] == "reproduced" and glued["chapter_verdict_mix_transfer"] == "not reproduced"
     assert glued["chapter_found_mix"] == "+0.5 [+0.1, +0.9]" and glued["chapter_found_bert"] == "—"
+
+
+def test_a_claim_that_is_exceeded_is_counted_and_said(glued):
+    claims = {
+        "mix": Claim("A mixture gains", published=2.0),
+        "half": Claim("B", side="equal", margin=1.0, better="less"),
+    }
+    found = {
+        name: Finding(value, value - 0.5, value + 0.5, 40, "tasks") for name, value in (("mix", 4.0), ("half", -3.0))
+    }
+    html = page.show_claims(judge(claims, found), "chapter").to_html()
+    assert glued["chapter_claims_exceeded"] == 2 and glued["chapter_claims_reproduced"] == 1
+    assert glued["chapter_verdict_mix"] == "reproduced, and exceeded" and "reproduced, and exceeded" in html
+    assert glued["chapter_verdict_half"] == "not reproduced, but exceeded"
 
 
 def test_a_claim_has_one_verdict(glued):
@@ -55,7 +70,7 @@ def test_the_page_of_claims_shows_the_table_of_every_chapter_that_judges_some():
     assert len(judging) >= 11
     for chapter, name in judging.items():
         assert f"{{glue:any}} {name}_claims\n:doc: ../notebooks/{chapter}\n" in page_text
-        for count in ("n", *page.COUNTS):
+        for count in ("n", *page.COUNTS, "exceeded"):
             assert f"../notebooks/{chapter}::{name}_claims_{count}:.0f`" in page_text
 
 

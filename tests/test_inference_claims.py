@@ -17,6 +17,7 @@ from helpers.inference import (
     claims_table,
     deduced,
     detectable_effect,
+    exceeded_words,
     holm,
     judge,
     p_from_interval,
@@ -80,6 +81,56 @@ def above(rate, trials):
 )
 def test_the_rule_by_hand(claim, low, high, expected):
     assert verdict(claim, low, high) == expected
+
+
+@pytest.mark.parametrize(
+    ("claim", "low", "high", "expected"),
+    [
+        (Claim("number", published=2.0), 2.1, 3.0, f"{YES}, and exceeded"),
+        (Claim("number", published=2.0), 1.9, 3.0, YES),  # the published number is in the interval
+        (Claim("number", side="less", published=-2.0), -3.0, -2.1, f"{YES}, and exceeded"),
+        (Claim("side alone"), 5.0, 6.0, YES),  # there is no size to exceed
+        (Claim("at least", published=2.0, smallest=0.8), 2.1, 3.0, YES),  # the smallest effect is what is claimed
+        (Claim("half", side="equal", null=0.5, margin=0.25, better="greater"), 0.8, 0.9, f"{NO}, but exceeded"),
+        (Claim("half", side="equal", null=0.5, margin=0.25, better="greater"), 0.1, 0.2, NO),
+        (Claim("half", side="equal", null=0.5, margin=0.25), 0.8, 0.9, NO),  # neither side is better
+        (Claim("half", side="equal", null=0.5, margin=0.25, better="greater"), 0.6, 0.9, OPEN),
+        (Claim("loses", side="less", published=-2.0, better="greater"), 0.5, 1.5, f"{NO}, but exceeded"),
+        (Claim("loses", side="less", published=-2.0, better="greater"), -1.5, 0.5, f"{NO}, but exceeded"),
+        (Claim("loses", side="less", published=-2.0, better="greater"), -1.5, -0.5, YES),  # it does lose, only less
+        (Claim("loses", side="less", published=-2.0, better="greater"), -2.5, 0.5, OPEN),
+    ],
+    ids=lambda value: value.text if isinstance(value, Claim) else str(value),
+)
+def test_what_is_better_than_claimed_is_exceeded(claim, low, high, expected):
+    found = Finding((low + high) / 2, low, high, MANY, "tasks")
+    judged = judge({"c": claim}, {"c": found})
+    assert exceeded_words(judged.loc["c"]) == expected == claims_table(judged).loc[claim.text, "verdict"]
+    assert verdict(claim, low, high) == expected.split(",")[0]
+
+
+def test_to_exceed_takes_the_test_of_the_published_number_too():
+    claim = Claim("number", published=2.0)
+    for p_effect, exceeded in ((0.06, False), (0.05, True)):
+        found = judge({"c": claim}, {"c": Finding(2.5, 2.1, 2.9, MANY, "tasks", p_effect=p_effect)}).loc["c"]
+        assert found["verdict"] == YES and found["exceeded"] == exceeded
+        assert found["note"] == "larger than published"
+
+
+def test_what_is_better_lies_on_the_other_side_of_the_claim():
+    with pytest.raises(ValueError, match="is 'greater', and so is what is better"):
+        judge({"c": Claim("c", better="greater")}, {})
+    with pytest.raises(ValueError, match="better of claim 'c' is 'more'"):
+        judge({"c": Claim("c", better="more")}, {})
+
+
+def test_a_p_value_that_the_test_can_give_no_smaller_is_at_most_that():
+    claims = {name: Claim(name) for name in "ab"}
+    found = {"a": Finding(0.3, 0.1, 0.5, 9, "tasks", 0.002, p_floor=0.002)}
+    found["b"] = Finding(0.3, 0.1, 0.5, 9, "tasks", 0.02, p_floor=0.002)
+    judged = judge(claims, found)
+    assert judged["p_at_most"].tolist() == [True, False]
+    assert claims_table(judged)["p"].tolist() == ["≤ 0.004", "0.020"]
 
 
 def test_interval_and_test_have_to_agree():
@@ -201,6 +252,17 @@ def test_with_the_claimed_effects_some_claim_is_not_reproduced_at_the_level_at_m
     rng, trials = np.random.default_rng(2), 500
     claims = {str(i): Claim("c", published=4.0) for i in range(size)}
     wrong = sum(NO in _verdicts(claims, 4.0 + rng.normal(size=size)) for _ in range(trials))
+    assert wrong / trials <= above(0.05, trials)
+
+
+def test_with_the_claimed_effects_some_claim_is_called_exceeded_or_not_reproduced_at_the_level_at_most():
+    rng, trials = np.random.default_rng(4), 500
+    claims = {str(i): Claim("c", published=4.0) for i in range(5)}
+    wrong = 0
+    for _ in range(trials):
+        found = {key: normal(value) for key, value in zip(claims, 4.0 + rng.normal(size=5), strict=True)}
+        judged = judge(claims, found)
+        wrong += bool(judged["exceeded"].any() or (judged["verdict"] == NO).any())
     assert wrong / trials <= above(0.05, trials)
 
 

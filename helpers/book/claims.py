@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from helpers.inference import CLAIM_VERDICTS, claims_table
+from helpers.inference import CLAIM_VERDICTS, claims_table, exceeded_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,9 +42,10 @@ def show_claims(judged: pd.DataFrame, chapter: str, *, detail: bool = False) -> 
     Notes
     -----
     Glued are the table (``CHAPTER_claims``); of the claims on their own kind of models their number
-    (``CHAPTER_claims_n``) and how many have each verdict (``CHAPTER_claims_reproduced``, ``…_not_reproduced``,
-    ``…_not_testable``); and of each claim, by its key, the verdict and what was found (``CHAPTER_verdict_KEY``,
-    ``CHAPTER_found_KEY``), with ``_transfer`` at the end where the question is whether it transfers.
+    (``CHAPTER_claims_n``), how many have each verdict (``CHAPTER_claims_reproduced``, ``…_not_reproduced``,
+    ``…_not_testable``) and how many are exceeded (``…_exceeded``); and of each claim, by its key, the verdict and what
+    was found (``CHAPTER_verdict_KEY``, ``CHAPTER_found_KEY``), with ``_transfer`` at the end where the question is
+    whether it transfers.
     """
     own = judged[~judged["transfer"]]
     if own.index.has_duplicates:
@@ -59,9 +60,10 @@ def show_claims(judged: pd.DataFrame, chapter: str, *, detail: bool = False) -> 
     _glue(f"{chapter}_claims_n", len(own))
     for name, verdict in COUNTS.items():
         _glue(f"{chapter}_claims_{name}", int((own["verdict"] == verdict).sum()))
+    _glue(f"{chapter}_claims_exceeded", int(own["exceeded"].sum()))
     for (key, row), here in zip(judged.iterrows(), words["here"], strict=True):
         end = f"{key}_transfer" if row["transfer"] else key
-        _glue(f"{chapter}_verdict_{end}", row["verdict"])
+        _glue(f"{chapter}_verdict_{end}", exceeded_words(row))
         _glue(f"{chapter}_found_{end}", here)
     return shown
 

@@ -10,6 +10,13 @@ estimate of that number with its interval. The rule:
 - **not testable here**: everything else. The finding leaves room for both, or there is none, because the model or the
   data that the claim is about are absent.
 
+A verdict may say more: the claim is **exceeded** where the number is better than claimed.
+
+- *reproduced, and exceeded*: the whole interval lies beyond the published number, on the claimed side, and the test of
+  that number agrees. Where a smallest effect that counts is stated, that is what is claimed, and nothing is exceeded;
+- *not reproduced, but exceeded*: the claim says which side is better, and what refutes it lies there: a method that is
+  claimed to win half of the experiments and wins them all, or to lose, and does not.
+
 The p-values of both tests are corrected by Holm's method for all claims that are asked of the same data. So of a
 published value the side is judged, because the value is an estimate itself, and a note says if the size is another; an
 effect that is significantly too small to count is no reproduction.
@@ -52,6 +59,7 @@ __all__ = [
     "claims_table",
     "deduced",
     "detectable_effect",
+    "exceeded_words",
     "judge",
     "p_from_interval",
     "paired_finding",
@@ -60,7 +68,9 @@ __all__ = [
 ]
 
 CLAIM_VERDICTS = ("reproduced", "not reproduced", "not testable here")
-"""What :func:`judge` may say of a claim."""
+"""What :func:`judge` may say of a claim; whether it is exceeded besides, stands in a column of its own."""
+
+_EXCEEDED = {"reproduced": "reproduced, and exceeded", "not reproduced": "not reproduced, but exceeded"}
 
 PROOF = "proof"
 """What a finding follows from that measures nothing: tables show a dash in place of its number."""
@@ -94,6 +104,9 @@ class Claim(NamedTuple):
         Key of the source in the bibliography; section or table in it.
     spec : str
         Format of the number.
+    better : str
+        ``"greater"`` or ``"less"`` where a number on that side is better for what the claim is about than the claim
+        itself; of a claim that something is greater or less, the other side. Empty: neither is.
     """
 
     text: str
@@ -107,6 +120,7 @@ class Claim(NamedTuple):
     source: str = ""
     place: str = ""
     spec: str = "+.1f"
+    better: str = ""
 
     @property
     def effect(self) -> float:
@@ -133,6 +147,8 @@ class Finding(NamedTuple):
         Two-sided p-value of the hypothesis that the effect is the claimed one.
     why : str
         Why there is no finding.
+    p_floor : float
+        The least value that ``p`` can have, as of a test by so many permutations: at it, p is known as "at most".
     """
 
     estimate: float
@@ -143,6 +159,7 @@ class Finding(NamedTuple):
     p: float = math.nan
     p_effect: float = math.nan
     why: str = ""
+    p_floor: float = math.nan
 
 
 def absent(why: str) -> Finding:
@@ -366,9 +383,10 @@ def judge(
     DataFrame
         A row for each claim, by its key: ``claim``, ``source``, ``place``, ``statistic``, ``published``, ``on``,
         ``transfer``, ``estimate``, ``ci_low``, ``ci_high``, ``p`` and ``p_effect`` (both corrected by Holm's method),
-        ``n``, ``units``, ``detectable`` (:func:`detectable_effect`), ``verdict`` (:data:`CLAIM_VERDICTS`) and a
-        ``note``: why there is no finding, or a test that does not agree with its interval, or a size that differs from
-        the published one.
+        ``p_at_most`` (whether the true p may be less, because the test can give no less), ``n``, ``units``,
+        ``detectable`` (:func:`detectable_effect`), ``verdict`` (:data:`CLAIM_VERDICTS`), ``exceeded`` and a ``note``:
+        why there is no finding, or a test that does not agree with its interval, or a size that differs from the
+        published one.
 
     Raises
     ------
@@ -408,6 +426,7 @@ def judge(
         row |= {"estimate": found.estimate, "ci_low": found.low, "ci_high": found.high}
         values = zip(("p", "p_effect"), _tested_values(claim, found.estimate), strict=True)
         row |= {which: _p(found, value, which, confidence_level) for which, value in values}
+        row |= {"p_at_most": row["p"] <= found.p_floor * (1 + 1e-9)}
         row |= {"n": found.n, "units": found.units, "spec": claim.spec}
         rows[key] = row | {"detectable": detectable_effect(found.low, found.high, confidence_level=confidence_level)}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("key")
@@ -415,7 +434,27 @@ def judge(
         known = table[column].notna()
         table.loc[known, column] = holm(table.loc[known, column]) if known.any() else np.nan
     decided = [_decide(claims[key], row, findings.get(key), alpha) for key, row in table.iterrows()]
-    return table.assign(verdict=[verdict for verdict, _ in decided], note=[note for _, note in decided])
+    table = table.assign(verdict=[verdict for verdict, _ in decided])
+    table["exceeded"] = [_exceeds(claims[key], row, alpha) for key, row in table.iterrows()]
+    return table.assign(note=[note for _, note in decided])
+
+
+def exceeded_words(row: Any) -> str:
+    """The verdict on a claim, and whether it is exceeded, in words.
+
+    Parameters
+    ----------
+    row
+        Row of a table of :func:`judge`, or anything with ``verdict`` and ``exceeded``.
+
+    Examples
+    --------
+    >>> from helpers.inference import Claim, Finding, exceeded_words, judge
+    >>> claims = {"mix": Claim("A mixture gains", published=2.0)}
+    >>> exceeded_words(judge(claims, {"mix": Finding(4.0, 3.0, 5.0, 40, "tasks")}).loc["mix"])
+    'reproduced, and exceeded'
+    """
+    return _EXCEEDED[row["verdict"]] if row["exceeded"] else row["verdict"]
 
 
 def paired_finding(
@@ -515,10 +554,11 @@ def claims_table(judged: pd.DataFrame, *, detail: bool = False) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index: the claims; columns ``verdict``, ``here`` (estimate and interval), ``published`` (a number, or the side),
-        ``p`` (corrected), ``units``, ``on`` (if stated; *transfer* where the models are of another kind than those of
-        the claim), ``finds`` (with ``detail``) and ``note`` (if there is one): what a narrow page shows first comes
-        first. What is :func:`deduced` has neither interval nor p-value, and a proof no number either.
+        Index: the claims; columns ``verdict`` (:func:`exceeded_words`), ``here`` (estimate and interval), ``published``
+        (a number, or the side), ``p`` (corrected; "≤" where the test can give no less), ``units``, ``on`` (if stated;
+        *transfer* where the models are of another kind than those of the claim), ``finds`` (with ``detail``) and
+        ``note`` (if there is one): what a narrow page shows first comes first. What is :func:`deduced` has neither
+        interval nor p-value, and a proof no number either.
 
     Examples
     --------
@@ -540,9 +580,9 @@ def claims_table(judged: pd.DataFrame, *, detail: bool = False) -> pd.DataFrame:
             here = f"{found.estimate:{row['spec']}}"
             if row["units"] == PROOF:
                 here, units = "—", PROOF
-        line = {"claim": row["claim"], "verdict": row["verdict"]}
+        line = {"claim": row["claim"], "verdict": exceeded_words(row)}
         line |= {"here": here, "published": row["published"]}
-        line |= {"p": "—" if is_deduced else _written_p(row["p"]), "units": units}
+        line |= {"p": "—" if is_deduced else _written_p(row["p"], row["p_at_most"]), "units": units}
         line |= {"on": f"transfer: {row['on']}" if row["transfer"] else row["on"]}
         if detail:
             size = row["detectable"]
@@ -554,6 +594,9 @@ def claims_table(judged: pd.DataFrame, *, detail: bool = False) -> pd.DataFrame:
 
 def _check(key: str, claim: Claim) -> None:
     choice(claim.side, f"side of claim {key!r}", SIDES)
+    choice(claim.better, f"better of claim {key!r}", ("", *SIDES[:2]))
+    if claim.better and claim.better == claim.side or claim.better and claim.side == "two-sided":
+        raise ValueError(f"claim {key!r} is {claim.side!r}, and so is what is better; leave that away")
     if claim.side == "equal" and not claim.margin > 0:
         raise ValueError(f"claim {key!r} is one of equality, and its margin is {claim.margin}; one above 0 is needed")
     beyond = claim.effect - claim.null
@@ -610,6 +653,18 @@ def _decide(claim: Claim, row: Any, found: Finding | None, alpha: float) -> tupl
     return CLAIM_VERDICTS[2], ""
 
 
+def _exceeds(claim: Claim, row: Any, alpha: float) -> bool:
+    """Whether the number is better than claimed; the tests that this takes are those of the verdict."""
+    low, high = row["ci_low"], row["ci_high"]
+    if row["verdict"] == CLAIM_VERDICTS[1]:
+        above = low > (_ends(claim)[1] if claim.side == "equal" else claim.effect)
+        return claim.better == ("greater" if above else "less")
+    if row["verdict"] != CLAIM_VERDICTS[0] or claim.side not in SIDES[:2] or not math.isnan(claim.smallest):
+        return False
+    beyond = low > claim.published if claim.side == "greater" else high < claim.published
+    return bool(beyond and row["p_effect"] <= alpha + 1e-12)
+
+
 def _size(claim: Claim, low: float, high: float) -> str:
     """How the size of what was found compares to the published one, where the interval excludes that."""
     if math.isnan(claim.published) or low <= claim.published <= high:
@@ -627,5 +682,5 @@ def _published(claim: Claim) -> str:
     return {"greater": ">", "less": "<", "two-sided": "≠"}[claim.side] + f" {plain}"
 
 
-def _written_p(p: float) -> str:
-    return "—" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+def _written_p(p: float, at_most: bool = False) -> str:
+    return "—" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{'≤ ' * bool(at_most)}{p:.3f}"

@@ -56,12 +56,13 @@ def claims(published: pd.DataFrame, names: Mapping[str, str]) -> dict[str, About
     for row in published.to_dict("records"):
         method, (other, than, often) = PUBLISHED_NAMES[row["measure"]], words[row["against"]]
         side, key = "greater" if row["against"] == "mean" else "less", f"{method}_{row['against']}"
+        shared = {"better": "greater" if side == "less" else "", **made}
         value, share = row["mean_percent"], row["win_percent"] / 100
         text = f"{names[method]}, is {than} than {other}"
-        about = Claim(text, "points of accuracy", side, published=value, **made)
+        about = Claim(text, "points of accuracy", side, published=value, **shared)
         points[key] = AboutMethods(method, row["against"], about)
         text = f"{names[method]}, beats {other} {often} often than not"
-        about = Claim(text, "share of the experiments won", side, null=0.5, published=share, spec=".0%", **made)
+        about = Claim(text, "share of the experiments won", side, null=0.5, published=share, spec=".0%", **shared)
         shares[f"{key}_share"] = AboutMethods(method, row["against"], about, share=True)
     return points | shares
 

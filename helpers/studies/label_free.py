@@ -401,6 +401,7 @@ def claims(published: pd.DataFrame, names: Mapping[str, str] | None = None) -> d
             published=float(published.loc[name, "mean_percent"]),
             smallest=1.0,
             spec="+.2f",
+            better="greater",
             source="popov2025automatic",
             place="section 3.6.1",
             models="CoLES encoders of bank clients",

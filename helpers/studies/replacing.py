@@ -15,7 +15,7 @@ __all__ = ["CLAIMS", "replacing_methods"]
 _MADE = {"source": "popov2025automatic", "models": "CoLES encoders of bank clients"}
 _POINTS = {"statistic": "points of accuracy", **_MADE}
 _SHARE = {"statistic": "share of the experiments won", "null": 0.5, "spec": ".0%", **_MADE}
-_HALF = {"side": "equal", "published": 0.5, "margin": 0.25, **_SHARE}
+_HALF = {"side": "equal", "published": 0.5, "margin": 0.25, "better": "greater", **_SHARE}
 CLAIMS = {
     "concat": AboutMethods(
         "concat",
