@@ -14,6 +14,7 @@ from helpers.ensembles.replacing import importances
 from helpers.quality import rankme
 from helpers.similarity.cka import cka
 
+SCHEDULES_TRIED = ("constant", "harmonic")
 BOTH = [GreedyReplacement(0.5), QualityReplacement(0.5, 0.5, quality="rankme")]
 
 
@@ -70,12 +71,68 @@ def test_the_result_is_columns_of_the_input_shifted_and_scaled():
         assert np.isclose(fitted.scales_[i], np.sqrt(layers[name].var(axis=0).mean()))
 
 
-def test_the_inverse_gain_replaces_at_least_the_share_p_and_never_more_than_there_is():
+def test_the_inverse_gain_without_a_cap_replaces_at_least_the_share_p_and_never_more_than_there_is():
     layers = spread()
-    fitted = GreedyReplacement(0.5, gain="inverse").fit(layers)
+    fitted = GreedyReplacement(0.5, gain="inverse", capped=False).fit(layers)
     assert np.allclose(fitted.steps_["gain"], 1 / np.maximum(fitted.steps_["cka"], np.finfo(float).tiny))
     assert fitted.steps_["replaced"].between(2, 4).all()
     assert fitted.steps_["replaced"].iloc[0] == 4  # nothing in common: everything goes
+
+
+def test_the_share_p_caps_what_a_step_replaces():
+    layers = spread()
+    fitted = GreedyReplacement(0.5, gain="inverse").fit(layers)
+    assert (fitted.steps_["gain"] >= 1).all() and (fitted.steps_["replaced"] == 2).all()  # half of four columns
+    free, held = (GreedyReplacement(0.5, capped=capped).fit(layers) for capped in (False, True))
+    pd.testing.assert_frame_equal(free.steps_, held.steps_)  # 1 - CKA never exceeds 1
+
+
+@pytest.mark.parametrize(
+    ("schedule", "weights"),
+    [
+        ("constant", [1, 1, 1]),
+        ("harmonic", [1, 1 / 2, 1 / 3]),
+        ("halving", [1, 1 / 2, 1 / 4]),
+        (lambda t: t % 2, [1, 0]),
+    ],
+)
+def test_the_step_decides_with_the_score_how_many_are_replaced(schedule, weights):
+    rng = np.random.default_rng(0)
+    layers = {str(i): rng.normal(size=(80, 40)) * np.linspace(2, 1, 40) for i in range(4)}
+    for gain in ("complement", "inverse"):
+        fitted = GreedyReplacement(0.6, gain=gain, schedule=schedule).fit(layers)
+        scores = fitted.steps_["score"].to_numpy()
+        expected = np.floor(40 * 0.6 * np.minimum(1, scores * weights[: len(scores)]) + 1e-9)
+        assert fitted.steps_["replaced"].tolist() == expected.tolist() and len(scores) == len(weights)
+        once = GreedyReplacement(0.6, gain=gain, schedule=schedule, steps=1).fit(layers)
+        pd.testing.assert_frame_equal(fitted.up_to(1).steps_, once.steps_)
+
+
+def test_a_schedule_holds_for_the_replacement_with_quality_too():
+    layers = {name: x for name, x in spread().items() if x.shape[1] > 1}
+    options = {"p": 1.0, "alpha": 0.0, "importance": "variance"}
+    quality = dict(zip(layers, (1.0, 0.9, 0.8, 0.7), strict=False))
+    plain, falling = (QualityReplacement(schedule=s, **options).fit(layers, quality=quality) for s in SCHEDULES_TRIED)
+    width = layers[plain.start_].shape[1]
+    for fitted, weights in ((plain, [1, 1]), (falling, [1, 1 / 2])):
+        for step, weight in zip(range(1, len(fitted.steps_) + 1), weights, strict=False):
+            row = fitted.steps_.loc[step]
+            varying = layers[row["candidate"]].shape[1]
+            assert row["replaced"] == min(varying, int(width * row["score"] * weight + 1e-9))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"schedule": "falling"}, ValueError, "schedule is 'falling'; it is one of constant, harmonic, halving"),
+        ({"schedule": lambda t: -1}, ValueError, "schedule gave -1 for step 1"),
+        ({"schedule": lambda t: None}, ValueError, "schedule gave None for step 1"),
+        ({"capped": "yes"}, TypeError, "capped is 'yes'; it is True or False"),
+    ],
+)
+def test_schedules_and_caps_that_make_no_sense_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        GreedyReplacement(**options).fit(spread())
 
 
 def test_each_candidate_comes_once_however_unlike_it_still_is():

@@ -55,7 +55,7 @@ ALL = [
     Greedy(2, align="pad"),
     MaskedQP(lam=1, solver="slsqp", align="pad"),
     ScalarMix(align="pad"),
-    GreedyReplacement(0.6, steps=2),
+    GreedyReplacement(0.6, gain="inverse", schedule="halving", capped=False, steps=2),
     QualityReplacement(0.3, 0.8),
     OrthogonalProcrustes(mix="qp"),
     GeneralizedProcrustes(4),

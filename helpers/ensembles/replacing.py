@@ -17,9 +17,16 @@ from helpers.ensembles.projection import Normalizer
 from helpers.ensembles.representations import Representations
 from helpers.similarity.cka import cka
 
-__all__ = ["GreedyReplacement", "QualityReplacement", "importances"]
+__all__ = ["SCHEDULES", "GreedyReplacement", "QualityReplacement", "importances"]
 
 GAINS = ("complement", "inverse")
+
+SCHEDULES: dict[str, Callable[[int], float]] = {
+    "constant": lambda step: 1.0,
+    "harmonic": lambda step: 1 / step,
+    "halving": lambda step: 2.0 ** (1 - step),
+}
+"""What a step, from 1, multiplies the share by that it may replace."""
 
 
 class _Replacement(Ensemble):
@@ -45,7 +52,7 @@ class _Replacement(Ensemble):
         blocks = self._scaled(representations)
         y = self._labels(y, len(representations))
         start, rate = self._prepare(representations, y, quality)
-        origins, rows = _steps(blocks, start, rate, self._worth(y), self.p, self._limit(), self.gain)
+        origins, rows = _steps(blocks, start, rate, self._worth(y), self._share, self._limit(), self.gain)
         self._steps = {key: [row[key] for row in rows] for key in ("index", "cka", "gain", "score", "replaced")}
         self._history = np.array(origins)
         self.normalizer_, self.axes_ = Normalizer(None, {}, {}), None
@@ -121,6 +128,15 @@ class _Replacement(Ensemble):
         others = len(self.names_) - 1
         return others if self.steps is None else min(self.steps, others)
 
+    def _share(self, score: float, step: int) -> float:
+        """The share of the width that a step replaces."""
+        weight = SCHEDULES[self.schedule] if isinstance(self.schedule, str) else self.schedule
+        value = weight(step)
+        if not (np.isscalar(value) and np.isfinite(value) and value >= 0):
+            raise ValueError(f"schedule gave {value!r} for step {step}; a finite number of at least 0 is needed")
+        product = score * float(value)
+        return self.p * (min(product, 1.0) if self.capped else product)
+
     def _labels(self, y: Any, n: int) -> np.ndarray | None:
         return None
 
@@ -137,6 +153,10 @@ class _Replacement(Ensemble):
         check_number(self.p, "p", lambda p: 0 < p <= 1, "a number above 0 and at most 1")
         if self.gain not in GAINS:
             raise ValueError(f"gain is {self.gain!r}; it must be one of {GAINS}")
+        if not callable(self.schedule) and self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule is {self.schedule!r}; it is one of {', '.join(SCHEDULES)}, or a function")
+        if not isinstance(self.capped, (bool, np.bool_)):
+            raise TypeError(f"capped is {self.capped!r}; it is True or False")
         if self.steps is not None:
             check_count(self.steps, "steps", least=0)
 
@@ -156,16 +176,22 @@ class GreedyReplacement(_Replacement):
 
     No label is seen. The *current* representation is at first the one of highest RankMe; N is its width. Then, again
     and again: the candidate of least CKA with the current one is taken, and its
-    :math:`\lfloor N\,p\,g \rfloor` coordinates of highest variance take the places of the current one's coordinates of
-    lowest variance, where g is the gain of the candidate.
+    :math:`\lfloor N\,p \min(1, g\,w_t) \rfloor` coordinates of highest variance take the places of the current one's
+    coordinates of lowest variance, where g is the gain of the candidate and :math:`w_t` the weight of step t.
 
     Parameters
     ----------
     p
-        Share of the width, in (0, 1], that one step may replace.
+        Largest share of the width, in (0, 1], that one step may replace.
     gain
-        ``"complement"``: g = 1 - CKA, in [0, 1]. ``"inverse"``: g = 1 / CKA, which is at least 1, so that every step
-        replaces at least a share p, and a candidate that has little in common with the current one everything.
+        ``"complement"``: g = 1 - CKA, in [0, 1]. ``"inverse"``: g = 1 / CKA, which is at least 1, so that with a
+        constant schedule every step replaces a share p.
+    schedule
+        Weight :math:`w_t` of step t = 1, 2, …: ``"constant"``, 1; ``"harmonic"``, 1 / t; ``"halving"``, 2^(1 - t); or a
+        function of t that gives a number of at least 0. It does not depend on how many steps are taken.
+    capped
+        Whether p caps the share. False: :math:`\lfloor N\,p\,g\,w_t \rfloor`, so that with the inverse gain a
+        candidate that has little in common with the current one replaces everything.
     steps
         Maximum number of steps; ``None`` for as many as there are other representations, 0 for the start alone.
         Candidates for this choice come from :meth:`up_to` without a new fit.
@@ -201,6 +227,8 @@ class GreedyReplacement(_Replacement):
     the first in order; coordinates that came in earlier may leave again; a coordinate that is constant never comes in.
     *Stop*: when the pool is empty, after ``steps``, or when a step would replace nothing (recorded with 0), for then
     no other candidate would either. At most as many coordinates are replaced as the candidate and the current one have.
+    *How many*: the source has the product N p g with the inverse of CKA as gain, and calls p the largest share; both
+    can be had, and p caps by default.
 
     The result is a choice of columns, each shifted and scaled; float32 stays float32. Fit: O(L² n N²) time, n Σp
     numbers of memory. Popov (2025), master's thesis, HSE University, section 3.4.
@@ -218,9 +246,20 @@ class GreedyReplacement(_Replacement):
     ['first', 'second', 'first', 'first']
     """
 
-    def __init__(self, p: float = 0.2, *, gain: str = "complement", steps: int | None = None, start: Any = "rankme"):
+    def __init__(
+        self,
+        p: float = 0.2,
+        *,
+        gain: str = "complement",
+        schedule: Any = "constant",
+        capped: bool = True,
+        steps: int | None = None,
+        start: Any = "rankme",
+    ):
         self.p = p
         self.gain = gain
+        self.schedule = schedule
+        self.capped = capped
         self.steps = steps
         self.start = start
 
@@ -234,14 +273,14 @@ class QualityReplacement(_Replacement):
 
     The current representation is at first the one of highest quality; N is its width. Then, again and again: the
     candidate of highest score :math:`s = \alpha g + (1 - \alpha) q` is taken, with g its gain over the current
-    representation and q its quality, and its :math:`\lfloor N\,p\,s \rfloor` most important coordinates take the
-    places of the current one's least important.
+    representation and q its quality, and its :math:`\lfloor N\,p \min(1, s\,w_t) \rfloor` most important coordinates
+    take the places of the current one's least important, where :math:`w_t` is the weight of step t.
 
     Parameters
     ----------
     alpha
         α in [0, 1]: 0 scores by quality alone, 1 by gain alone.
-    p, gain, steps
+    p, gain, schedule, capped, steps
         Same meaning as in :class:`GreedyReplacement`.
     quality
         Same meaning as in :class:`Ensemble`; for instance accuracies on validation data, given to ``fit``. They are
@@ -267,8 +306,9 @@ class QualityReplacement(_Replacement):
 
     Notes
     -----
-    What the source leaves open is decided so. *How many*: the step width p and the score of the candidate decide, as
-    in the replacement without labels, ⌊N p s⌋. *Importance*: trees are trained anew on the current representation at
+    What the source leaves open is decided so. *How many*: "from the score and the current step", with p the largest
+    share; the score s stands in the place of the gain, and the schedule says what a step is worth, by default as much
+    as every other. *Importance*: trees are trained anew on the current representation at
     each step, to find what leaves it, and on the candidate, to find what comes in; coordinates without a split are
     ordered by their variance. Scale, pool, places and stop are as in :class:`GreedyReplacement`.
 
@@ -294,6 +334,8 @@ class QualityReplacement(_Replacement):
         p: float = 0.2,
         *,
         gain: str = "complement",
+        schedule: Any = "constant",
+        capped: bool = True,
         steps: int | None = None,
         quality: Any = None,
         importance: Any = "lightgbm",
@@ -302,6 +344,8 @@ class QualityReplacement(_Replacement):
         self.alpha = alpha
         self.p = p
         self.gain = gain
+        self.schedule = schedule
+        self.capped = capped
         self.steps = steps
         self.quality = quality
         self.importance = importance
@@ -395,7 +439,7 @@ def importances(x: Any, y: Any, *, trees: int = 50, rng: int | np.random.Generat
 
 
 def _steps(
-    blocks: list[np.ndarray], start: int, rate: Callable, worth: Callable, p: float, limit: int, gain: str
+    blocks: list[np.ndarray], start: int, rate: Callable, worth: Callable, share: Callable, limit: int, gain: str
 ) -> tuple[list[np.ndarray], list[dict]]:
     """Origins (N, 2) before the first and after each step, and a record of each step."""
     current = blocks[start].copy()
@@ -403,7 +447,7 @@ def _steps(
     origin = np.column_stack([np.full(width, start), np.arange(width)])
     left = [i for i in range(len(blocks)) if i != start]
     origins, rows = [origin], []
-    for _ in range(limit):
+    for step in range(1, limit + 1):
         alike = np.array([cka(current, blocks[i]) for i in left])
         gains = 1 - alike if gain == "complement" else 1 / np.maximum(alike, np.finfo(float).tiny)
         scores = rate(left, gains)
@@ -412,7 +456,7 @@ def _steps(
         candidate = blocks[index]
         varying = int(np.count_nonzero(np.ptp(candidate, axis=0)))
         # Counts that are whole but for rounding are whole.
-        count = min(math.floor(min(width * p * scores[best], width) + 1e-9), width, varying)
+        count = min(math.floor(min(width * share(float(scores[best]), step), width) + 1e-9), width, varying)
         numbers = zip(("cka", "gain", "score"), (alike, gains, scores), strict=True)
         rows.append({"index": index, "replaced": count} | {name: float(of[best]) for name, of in numbers})
         if count > 0:

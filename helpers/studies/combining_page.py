@@ -128,12 +128,14 @@ def figure_method_gains(
     tables
         Tables with ``experiment``, ``method`` and ``accuracy``, by what they are called.
     names
-        Methods to show, from top to bottom, and what they are called.
+        Methods to show, from top to bottom, and what they are called; those that every table has.
     against, word
         Method with which the others are compared, and what the axis calls it.
     """
     import matplotlib.pyplot as plt
 
+    everywhere = set.intersection(*(set(table["method"]) for table in tables.values()))
+    names = {name: called for name, called in names.items() if name in everywhere}
     size = (0.4 + 4 * len(tables), 0.9 + 0.29 * len(names))
     fig, axes = plt.subplots(1, len(tables), figsize=size, sharey=True, squeeze=False)
     for ax, (title, table) in zip(axes[0], tables.items(), strict=True):

@@ -96,7 +96,9 @@ def replacing_methods(
         Width of a single model, and of all results; at most ``n_train`` - 1 principal axes are kept.
     ps, alphas
         Parameters among which validation chooses for the methods whose names end in ``_tuned``; those whose names do
-        not have p = 0.2, α = 0.5 and as many steps as there are other models.
+        not have p = 0.2, α = 0.5 and as many steps as there are other models. ``replacement_inverse`` has the product
+        N p / CKA that p does not cap, ``replacement_capped`` the same with p as cap and steps that weigh 1 / t, as
+        ``quality_replacement_harmonic`` has them.
     n_train, rng
         Number of training rows, if known, and seed of the importances.
 
@@ -112,9 +114,11 @@ def replacing_methods(
     grid = {"p": list(ps)}
     return baseline_methods(width, n_train) | {
         "replacement": Tuned(GreedyReplacement()),
-        "replacement_inverse": Tuned(GreedyReplacement(gain="inverse")),
+        "replacement_inverse": Tuned(GreedyReplacement(gain="inverse", capped=False)),
+        "replacement_capped": Tuned(GreedyReplacement(gain="inverse", schedule="harmonic")),
         "replacement_tuned": Tuned(GreedyReplacement(), grid, path=True),
         "quality_replacement": Tuned(QualityReplacement(random_state=seed)),
+        "quality_replacement_harmonic": Tuned(QualityReplacement(schedule="harmonic", random_state=seed)),
         "quality_replacement_tuned": Tuned(
             QualityReplacement(random_state=seed), {"alpha": list(alphas)} | grid, path=True
         ),

@@ -35,8 +35,10 @@ SHOWN_METHODS = {
     "mean": "mean of all",
     "replacement": "replacement",
     "replacement_inverse": "replacement, 1 / CKA",
+    "replacement_capped": "… p caps, steps 1 / t",
     "replacement_tuned": "replacement, tuned",
     "quality_replacement": "with quality",
+    "quality_replacement_harmonic": "… steps 1 / t",
     "quality_replacement_tuned": "with quality, tuned",
     "concat_pca": "concatenation + PCA",
     "concat": "concatenation, all columns",
@@ -93,7 +95,7 @@ def table_recorded_gains(recorded: pd.DataFrame) -> pd.DataFrame:
 
     best, pca = (differences_over_experiments(recorded, against) for against in ("best", "concat_pca"))
     rows = {}
-    for name, called in SHOWN_METHODS.items():
+    for name, called in _recorded(best).items():
         above_pca = "" if name == "concat_pca" else format_interval(pca.loc[name], scale=100)
         rows[called] = {
             "above the best model": format_interval(best.loc[name], scale=100),
@@ -140,7 +142,7 @@ def figure_replacements(paths: Mapping[str, Any]) -> Any:
     import matplotlib.pyplot as plt
     import pandas as pd
 
-    fig, axes = plt.subplots(1, len(paths), figsize=(7.2, 3.0), sharey=True, squeeze=False)
+    fig, axes = plt.subplots(1, len(paths), figsize=(2.6 * len(paths) + 2.0, 3.0), sharey=True, squeeze=False)
     for ax, (title, fitted) in zip(axes[0], paths.items(), strict=True):
         steps = range(len(fitted.steps_) + 1)
         shares = pd.DataFrame({step: fitted.up_to(step).weights_ for step in steps}).T
@@ -202,9 +204,9 @@ def facts(layers: Mapping[str, np.ndarray], n_experiments: int, *, rng: int = 0)
     }
 
 
-def facts_of_replacements(complement: Any, inverse: Any) -> dict[str, Any]:
-    """Percent of its columns that the start keeps with each of the two gains, from fitted replacements."""
-    kept = {"complement": complement.weights_, "inverse": inverse.weights_}
+def facts_of_replacements(complement: Any, inverse: Any, capped: Any) -> dict[str, Any]:
+    """Percent of its columns that the start keeps with each reading of the rule, from fitted replacements."""
+    kept = {"complement": complement.weights_, "inverse": inverse.weights_, "capped": capped.weights_}
     found = {f"kept_{gain}": 100 * shares[complement.start_] for gain, shares in kept.items()}
     return found | {"start": complement.start_}
 
@@ -267,7 +269,7 @@ def facts_of_won(recorded: pd.DataFrame, n_experiments: int) -> dict[str, Any]:
     """
     best, pca = (differences_over_experiments(recorded, against) for against in ("best", "concat_pca"))
     found = {"best_accuracy": 100 * recorded.loc[recorded["method"] == "best", "accuracy"].mean()}
-    for name in SHOWN_METHODS:
+    for name in _recorded(best):
         found[f"{name}_difference"] = format_interval(best.loc[name], scale=100)
         found[f"{name}_wins"] = f"{best.loc[name, 'wins']} of {best.loc[name, 'n']}"
         if "replacement" in name and name != "replacement_inverse":
@@ -282,6 +284,11 @@ def facts_of_won(recorded: pd.DataFrame, n_experiments: int) -> dict[str, Any]:
         "tuning": format_interval(tuning, scale=100),
         "least_p": 2.0 ** (1 - n_experiments),
     }
+
+
+def _recorded(differences: pd.DataFrame) -> dict[str, str]:
+    """Of the methods that are shown those that a table has."""
+    return {name: called for name, called in SHOWN_METHODS.items() if name in differences.index}
 
 
 def _middle(values: pd.Series) -> Any:
