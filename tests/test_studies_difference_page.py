@@ -23,7 +23,15 @@ def correlations():
             row = {"combination": how, "measure": name, "pearson": value, "spearman": value / 2}
             row |= {f"{kind}_ci_low": value - 0.1 for kind in ("pearson", "spearman")}
             row |= {f"{kind}_ci_high": value + 0.1 for kind in ("pearson", "spearman")}
-            rows.append(row | {"toward": abs(value), "p": 0.001, "p_holm": 0.5 if how == "product" else 0.01})
+            rows.append(
+                row
+                | {
+                    "toward": abs(value),
+                    "p": 0.001,
+                    "p_floor": 0.001 if how == "sum" else 0.0005,
+                    "p_holm": 0.5 if how == "product" else 0.01,
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -89,7 +97,7 @@ def test_measures_are_counted_that_point_the_way_in_which_difference_pays(correl
     assert (facts["significant_sum"], facts["significant_product"], facts["n_measures"]) == (3, 0, 3)
     assert (facts["toward_sum"], facts["toward_product"]) == (3, 0)
     assert facts["best"] == "distance_correlation" and facts["undefined"] == "svcca"
-    assert facts["cka"] == facts["live_cka"] and facts["p_cka_holm"] == 0.01
+    assert facts["cka"] == facts["live_cka"] and facts["p_cka_holm"] == "= 0.0100"
     shown = study.table_correlations(correlations.set_index("measure"))
     assert list(shown.columns) == ["pearson [95 %]", "spearman [95 %]", "p", "p (Holm)"]
     assert len(shown) == len(correlations)
@@ -106,11 +114,52 @@ def test_published_correlations_are_counted_by_verdict_sign_and_size(judged):
 
 
 def test_stability_says_the_place_and_who_is_ahead():
-    columns = {"range": [0.1, 0.3], "most_stable": [0.9, 0.1]}
+    columns = {"least": [0.3, 0.1], "most_stable": [0.9, 0.1]}
     stable = pd.DataFrame(columns, index=["rank_similarity", "cka"])
     facts = study.facts_of_stability(stable, -0.2)
-    assert (facts["cka_place"], facts["stable_first"], facts["stable_lead"]) == (2, "rank similarity", "0.20")
+    assert (facts["cka_place"], facts["stable_first"], facts["stable_lead"]) == (2, "rank similarity", "-0.20")
     assert facts["cka_share"] == 10
+
+
+def test_a_p_value_at_the_floor_is_said_to_be_at_most_that(correlations):
+    shown = study.table_correlations(correlations)
+    at_floor = (correlations["combination"] == "sum").to_numpy()
+    assert (shown.loc[at_floor, "p"] == "≤ 0.0010").all() and (shown.loc[at_floor, "p (Holm)"] == "≤ 0.0100").all()
+    assert (shown.loc[~at_floor, "p"] == "0.0010").all()
+    floor = correlations.assign(p_floor=correlations["p"])
+    assert study.facts_of_correlations(floor, None, pd.DataFrame())["p_cka"] == "≤ 0.0010"
+
+
+def test_slopes_are_those_of_each_experiment_and_the_picture_has_a_line_for_each():
+    import matplotlib.pyplot as plt
+
+    recorded = study.recorded_pairs()[0]
+    few = recorded[recorded["experiment"] < 3]
+    alone = study.slopes_within(few)
+    one = few["experiment"] == 1
+    left = study.residual_gains(few)[one]
+    assert alone.loc[1, "correlation"] == pytest.approx(np.corrcoef(left, few.loc[one, "cka"])[0, 1])
+    assert alone.loc[1, "slope"] == pytest.approx(np.polyfit(few.loc[one, "cka"], left, 1)[0])
+    gains, rest = study.figure_pairs(few)
+    assert len(gains.collections[0].get_offsets()) == len(few) and len(rest.lines) == 3 + 2
+    plt.close("all")
+
+
+def test_correlations_within_experiments_stand_beside_those_of_all_pairs():
+    recorded = study.recorded_pairs()[0]
+    few = recorded[recorded["experiment"] < 6]
+    names, settings = ["cka", "angular_shape"], {"combinations": ["concatenation"], "n_resamples": 50}
+    pooled, within = (
+        gain_correlations(few, names, within=inside, n_permutations=99, **settings).set_index("measure")
+        for inside in (False, True)
+    )
+    shown = study.table_within(pooled, within, names)
+    assert shown.index.tolist() == ["cka", "angular shape"]
+    assert shown.iloc[0, 0] == study.correlation_words(pooled.loc["cka"])
+    assert shown.iloc[1, 1] == study.correlation_words(within.loc["angular_shape"])
+    facts = study.facts_within(few, within, names)
+    assert 0 <= facts["within_sign"] <= 6 and facts["within_lowest"] <= facts["within_highest"]
+    assert facts["within_cka"] == shown.iloc[0, 1] and 0 <= facts["within_significant"] <= facts["within_toward"] <= 2
 
 
 def test_the_truth_of_a_pair_is_what_both_sets_of_features_tell_together():

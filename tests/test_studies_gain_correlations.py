@@ -119,6 +119,22 @@ def test_no_p_value_is_below_what_so_many_relabellings_can_tell():
         assert p_value(made_up(np.random.default_rng(4), relation=relation), permutations=199) == 1 / 200
 
 
+def test_more_relabellings_are_drawn_where_they_decide():
+    n, alpha = 199, 0.05
+    p = np.array([1, 1, 10, 100]) / 200  # limits 0.0125, 0.0167, 0.025, 0.05
+    assert gain_correlations._unsettled(p, n, alpha).tolist() == [False, False, True, False]
+    few = np.array([1, 60]) / 20  # 19 relabellings cannot give less than 0.05, and the first limit is 0.025
+    assert gain_correlations._unsettled(few / 4, 19, alpha)[0]
+    pairs = made_up(np.random.default_rng(4), relation=2.0)
+    pairs["rsa"] = np.random.default_rng(5).normal(size=len(pairs))
+    asked = {"combinations": ["sum"], "n_permutations": 19, "n_resamples": 10}
+    found = correlate_gains(pairs, ["cka", "rsa"], **asked).set_index("measure")
+    assert found.loc["cka", "p"] == found.loc["cka", "p_floor"] == 1 / 191
+    assert found.loc["rsa", "p_floor"] == 1 / 20
+    same = correlate_gains(pairs, ["cka", "rsa"], n_deciding=19, **asked).set_index("measure")
+    assert same.loc["cka", "p"] == same.loc["cka", "p_floor"] == 1 / 20
+
+
 def test_limits_are_quantiles_of_student_on_the_scale_of_the_normal():
     draws = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)
     step = 0.5 / 20_000  # how far the probabilities of the draws are from those of their ranks
@@ -231,19 +247,28 @@ def test_published_correlations_are_judged_by_side_and_size():
         gain_correlations.findings(found, published)
 
 
-def test_a_measure_with_one_correlation_for_all_combinations_is_the_most_stable():
+def test_the_least_correlation_is_below_zero_where_signs_differ():
+    by_hand = np.array([[-0.5, 0.3, 0.2], [-0.4, -0.1, 0.2], [-0.6, 0.4, 0.2]])  # combinations × measures
+    assert np.allclose(gain_correlations._least(by_hand), [0.4, -0.1, 0.2])
+    assert np.allclose(gain_correlations._least(np.stack([by_hand, -by_hand])), [[0.4, -0.1, 0.2]] * 2)
+
+
+def test_a_measure_that_is_related_to_every_combination_is_the_most_stable():
     rng = np.random.default_rng(7)
     pairs = made_up(rng)
     pairs["rsa"] = rng.normal(size=len(pairs))
-    pairs["gain_product"] = pairs["gain_sum"] + 2 * pairs["rsa"]
+    pairs["gain_sum"] -= 2 * pairs["cka"]
+    pairs["gain_product"] = pairs["gain_sum"] - 2 * pairs["rsa"]
     found = gain_correlations.stability(pairs, ["rsa", "cka"], combinations=["sum", "product"], n_resamples=200)
     assert found.index.tolist() == ["cka", "rsa"] and found.loc["cka", "most_stable"] > 0.95
-    assert found.loc["cka", "range"] < found.loc["rsa", "ci_low"]
+    assert (
+        found.loc["rsa", "least"] < found.loc["cka", "ci_low"] and found.loc["cka", "range"] < found.loc["rsa", "range"]
+    )
     options = {"combinations": ["sum", "product"], "n_resamples": 200}
     ahead, behind = (
         gain_correlations.stability_finding(pairs, ["rsa", "cka"], name, **options) for name in ("cka", "rsa")
     )
-    assert np.isclose(ahead.estimate, found["range"]["rsa"] - found["range"]["cka"])
+    assert np.isclose(ahead.estimate, found["least"]["cka"] - found["least"]["rsa"])
     assert np.allclose([-behind.estimate, -behind.high, -behind.low], ahead[:3])
     claim = gain_correlations.claims(pd.DataFrame({"measure": [], "correlation": []}))
     assert judge(claim, {"stable": ahead}).loc["stable", "verdict"] == "reproduced"

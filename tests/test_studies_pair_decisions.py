@@ -74,6 +74,25 @@ def test_the_table_compares_with_one_rule_by_experiments():
         study.decision_table(study.chosen_by_rules(*made()), against="worst")
 
 
+def test_decisions_are_shown_in_words_and_what_similarity_is_worth_has_an_interval():
+    accuracies = study.chosen_by_rules(*made())
+    decided = study.decision_table(accuracies)
+    shown = study.shown_decisions(decided)
+    assert shown.loc["two best"].tolist()[1:4] == ["–"] * 3 and shown.columns[1] == "above the two best [95 %]"
+    best = decided.loc["best pair in hindsight"]
+    assert shown.loc["best pair in hindsight"].iloc[1].startswith(f"{best['difference']:+.2f} [")
+    facts = study.decision_facts(accuracies)
+    for key, (one, other) in {
+        "second": ("two best", "best single"),
+        "worth": ("fitted to qualities and similarity", "fitted to qualities"),
+        "blind": ("least similar", "two best"),
+    }.items():
+        difference = 100 * (accuracies[one] - accuracies[other]).mean()
+        assert facts[key].startswith(f"{difference:+.2f} [") and facts[f"{key}_verdict"]
+    with_it, without = accuracies["fitted to qualities and similarity"], accuracies["fitted to qualities"]
+    assert facts["choices"] == (with_it != without).sum() and facts["experiments"] == len(accuracies)
+
+
 def test_what_cannot_be_chosen_from_is_refused():
     pairs, runs = made()
     with pytest.raises(ValueError, match="measure is 'rsa'; the table of pairs has no such column"):

@@ -6,7 +6,7 @@ The gains and measures of pairs are :mod:`helpers.studies.pair_gains`, what corr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,16 +34,21 @@ __all__ = [
     "facts_of_published",
     "facts_of_stability",
     "facts_of_truth",
+    "facts_within",
     "figure_detection",
     "figure_forest",
     "figure_null",
     "figure_pair_gains",
+    "figure_pairs",
     "finite_measures",
     "recorded_pairs",
+    "residual_gains",
+    "slopes_within",
     "table_by_combination",
     "table_correlations",
     "table_noise",
     "table_verdict_counts",
+    "table_within",
     "try_correlations",
 ]
 
@@ -168,7 +173,7 @@ def finite_measures(pairs: pd.DataFrame) -> list[str]:
 
 
 def table_correlations(found: pd.DataFrame) -> pd.DataFrame:
-    """Correlations with their intervals and p-values, narrow enough for a page.
+    """Correlations with their intervals and p-values, "≤" where the test can give no less, narrow enough for a page.
 
     Parameters
     ----------
@@ -181,7 +186,10 @@ def table_correlations(found: pd.DataFrame) -> pd.DataFrame:
         f"{name} [95 %]": found.apply(correlation_words, axis=1, name=name, result_type="reduce")
         for name in ("pearson", "spearman")
     }
-    columns |= {"p": found["p"].round(4), "p (Holm)": found["p_holm"].round(4)}
+    at_floor = found["p"] <= found["p_floor"] * (1 + 1e-9)
+    for shown, name in (("p", "p"), ("p (Holm)", "p_holm")):
+        written = zip(found[name], at_floor, strict=True)
+        columns[shown] = pd.Series([f"{'≤ ' * bool(floor)}{value:.4f}" for value, floor in written])
     return pd.DataFrame({name: column.to_numpy() for name, column in columns.items()}, found.index)
 
 
@@ -254,11 +262,124 @@ def facts_of_correlations(large: pd.DataFrame, live: pd.DataFrame | None, pairs:
     for short, name in {"cka": "cka", "angular": "angular_shape", "dcor": "distance_correlation"}.items():
         found[short] = correlation_words(main.loc[name])
     cka = main.loc["cka"]
-    found |= {"cka_spearman": correlation_words(cka, "spearman"), "p_cka": cka["p"], "p_cka_holm": cka["p_holm"]}
+    found["cka_spearman"] = correlation_words(cka, "spearman")
+    sign = "≤" if cka["p"] <= cka["p_floor"] * (1 + 1e-9) else "="
+    found |= {f"{name}_cka{end}": f"{sign} {cka[f'p{end}']:.4f}" for name, end in (("p", ""), ("p", "_holm"))}
     if live is not None:
         small = live[live["combination"] == "concatenation"].set_index("measure")
         found |= {"live_cka": correlation_words(small.loc["cka"])} if "cka" in small.index else {}
     return found
+
+
+def residual_gains(pairs: pd.DataFrame, combination: str = "concatenation") -> np.ndarray:
+    """What a linear regression on the smaller and the larger accuracy of a pair leaves of its gain.
+
+    Parameters
+    ----------
+    pairs
+        Table of pairs.
+    combination
+        Way of combining whose gain it is.
+    """
+    accuracy = pairs[["accuracy_a", "accuracy_b"]]
+    design = np.column_stack([np.ones(len(pairs)), accuracy.min(axis=1), accuracy.max(axis=1)])
+    gain = pairs[f"gain_{combination}"].to_numpy()
+    return gain - design @ np.linalg.lstsq(design, gain, rcond=None)[0]
+
+
+def slopes_within(pairs: pd.DataFrame, measure: str = "cka", *, combination: str = "concatenation") -> pd.DataFrame:
+    """The residual gain against a measure in each experiment by itself: ``correlation``, ``slope`` and ``intercept``.
+
+    Parameters
+    ----------
+    pairs
+        Table of pairs.
+    measure
+        Column of the measure.
+    combination
+        Way of combining whose gain it is.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame({"left": residual_gains(pairs, combination), "x": pairs[measure].to_numpy()})
+    rows = {}
+    for experiment, one in table.groupby(pairs["experiment"].to_numpy()):
+        slope, intercept = np.polyfit(one["x"], one["left"], 1)
+        rows[experiment] = {"correlation": one["x"].corr(one["left"]), "slope": slope, "intercept": intercept}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("experiment")
+
+
+def figure_pairs(pairs: pd.DataFrame, measure: str = "cka", *, combination: str = "concatenation") -> Any:
+    """Every pair: its gain, and what its two accuracies leave of it, against a measure, with a line an experiment.
+
+    Parameters
+    ----------
+    pairs
+        Table of pairs.
+    measure
+        Column of the measure.
+    combination
+        Way of combining whose gain it is.
+    """
+    import matplotlib.pyplot as plt
+
+    x, weaker = pairs[measure].to_numpy(), 100 * pairs[["accuracy_a", "accuracy_b"]].min(axis=1)
+    gain, left = 100 * pairs[f"gain_{combination}"].to_numpy(), 100 * residual_gains(pairs, combination)
+    fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.4), sharex=True)
+    for ax, values, title in zip(axes, (gain, left), ("gain", "what the accuracies leave"), strict=True):
+        points = ax.scatter(x, values, c=weaker, s=14, cmap="viridis", zorder=2)
+        ax.axhline(0, color=INK, lw=1)
+        ax.set(xlabel=measure.replace("_", " "), title=title)
+    for experiment, line in slopes_within(pairs, measure, combination=combination).iterrows():
+        ends = np.array([np.min(x[pairs["experiment"] == experiment]), np.max(x[pairs["experiment"] == experiment])])
+        axes[1].plot(ends, 100 * (line["intercept"] + line["slope"] * ends), color=INK, lw=0.7, alpha=0.5, zorder=1)
+    both = np.sort(x)[[0, -1]]
+    axes[1].plot(both, np.polyval(np.polyfit(x, left, 1), both), color="C1", lw=3, zorder=3)
+    axes[0].set(ylabel="points of accuracy")
+    fig.colorbar(points, ax=axes, label="the weaker of the two, %", shrink=0.9)
+    return axes
+
+
+def table_within(pooled: pd.DataFrame, within: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
+    """Correlations of all pairs beside those within experiments, with their intervals, and the corrected p of these.
+
+    Parameters
+    ----------
+    pooled, within
+        Tables of :func:`helpers.studies.gain_correlations.gain_correlations` for one combination, by measure.
+    measures
+        Measures to show.
+    """
+    import pandas as pd
+
+    shown = {name: table_correlations(table.loc[list(measures)]) for name, table in (("all", pooled), ("in", within))}
+    columns = {"all pairs [95 %]": shown["all"]["pearson [95 %]"], "within experiments [95 %]": shown["in"].iloc[:, 0]}
+    columns |= {"p (Holm), within": shown["in"]["p (Holm)"]}
+    return pd.DataFrame(columns).rename(index=lambda name: name.replace("_", " ")).rename_axis(None)
+
+
+def facts_within(pairs: pd.DataFrame, within: pd.DataFrame, measures: Sequence[str]) -> dict[str, Any]:
+    """CKA within experiments: its correlation, in how many of them by themselves it has this sign, and all measures.
+
+    Parameters
+    ----------
+    pairs
+        Table of pairs.
+    within
+        Correlations within experiments, by measure.
+    measures
+        Measures that are counted.
+    """
+    alone = slopes_within(pairs)["correlation"]
+    rows = within.loc[list(measures)]
+    return {
+        "within_cka": correlation_words(within.loc["cka"]),
+        "within_sign": int((np.sign(alone) == np.sign(within.loc["cka", "pearson"])).sum()),
+        "within_lowest": alone.min(),
+        "within_highest": alone.max(),
+        "within_significant": int((rows["p_holm"] <= 0.05).sum()),
+        "within_toward": int((rows["toward"] > 0).sum()),
+    }
 
 
 def facts_of_null(seen: float, nulls: Mapping[str, Any], pearson: float, explained: float) -> dict[str, float]:
@@ -401,21 +522,21 @@ def figure_forest(judged: pd.DataFrame, asked: Mapping[str, Claim], live: pd.Dat
 
 
 def facts_of_stability(stable: pd.DataFrame, lead: float) -> dict[str, Any]:
-    """Where CKA stands among measures ordered by the range of their correlations.
+    """Where CKA stands among measures ordered by the least of their correlations.
 
     Parameters
     ----------
     stable
         Table of :func:`helpers.studies.gain_correlations.stability`.
     lead
-        By how much the range of CKA is smaller than that of its strongest rival.
+        By how much the least of CKA is above that of its strongest rival.
     """
     return {
         "cka_place": int(stable.index.get_loc("cka")) + 1,
         "cka_share": 100 * stable.loc["cka", "most_stable"],
-        "cka_range": stable.loc["cka", "range"],
-        "stable_first": stable.index[0].replace("_", " "),
-        "stable_lead": f"{-lead:.2f}",
+        "cka_least": stable.loc["cka", "least"],
+        "stable_first": stable.index[int(stable.index[0] == "cka")].replace("_", " "),
+        "stable_lead": f"{lead:+.2f}",
     }
 
 

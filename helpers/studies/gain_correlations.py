@@ -63,6 +63,7 @@ def gain_correlations(
     confidence_level: float = 0.95,
     n_resamples: int = 2000,
     n_permutations: int = 1999,
+    n_deciding: int | None = None,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
     r"""Correlation of each measure with what a combination gains beyond what the two accuracies predict.
@@ -82,14 +83,18 @@ def gain_correlations(
         Confidence level of the intervals.
     n_resamples, n_permutations, rng
         Number of bootstrap resamples of experiments, number of random relabellings of models, and seed or generator.
+    n_deciding
+        Number of new relabellings for ``p`` where the first ones leave open on which side of its limit in Holm's
+        procedure the p-value lies; ten times ``n_permutations`` by default.
 
     Returns
     -------
     DataFrame
         One row per combination and measure: ``pearson`` and ``spearman`` with their limits (``pearson_ci_low``, …), the
         permutation p-values ``p`` (of Pearson's) and ``p_spearman``, ``p_holm`` (``p`` corrected for the measures of
-        this combination), ``toward`` (Pearson's, with its sign turned for similarities, so that above 0 difference
-        pays), ``n_pairs``, ``n_experiments``. Limits are missing with fewer than three experiments.
+        this combination), ``p_floor``, the least value that ``p`` can have by its number of relabellings, so that a
+        p-value there is known as "at most", ``toward`` (Pearson's, with its sign turned for similarities, so that
+        above 0 difference pays), ``n_pairs``, ``n_experiments``. Limits are missing with fewer than three experiments.
 
     Raises
     ------
@@ -144,7 +149,8 @@ def gain_correlations(
     draws = _draws(data, n_resamples, rng) if data.n_experiments > 2 else None
     relabelled = _relabelled(data, n_permutations, rng)
     basis = _basis(data.accuracies)
-    tables = []
+    n_deciding = check_count(10 * n_permutations if n_deciding is None else n_deciding, "n_deciding")
+    tables, more = [], None
     for c, how in enumerate(combinations):
         left = _without(data.gains[:, c], basis)
         if not np.ptp(left) > 1e-12:
@@ -167,7 +173,12 @@ def gain_correlations(
             row["orientation"] = known
             row["toward"] = -row["pearson"] if known == "similarity" else row["pearson"]
             rows[name] = row | {"n_pairs": len(left), "n_experiments": data.n_experiments}
-        table = pd.DataFrame(rows.values())
+        table = pd.DataFrame(rows.values()).assign(p_floor=1 / (1 + n_permutations))
+        unsettled = np.flatnonzero(_unsettled(table["p"].to_numpy(), n_permutations, 1 - confidence_level))
+        if len(unsettled) and n_deciding > n_permutations:
+            more = _relabelled(data, n_deciding, rng) if more is None else more
+            table.loc[unsettled, "p"] = [_relabelling_p(left, data.measures[:, k], basis, more) for k in unsettled]
+            table.loc[unsettled, "p_floor"] = 1 / (1 + n_deciding)
         table.insert(table.columns.get_loc("p_spearman"), "p_holm", holm(table["p"]))
         tables.append(table)
     front = ["combination", "measure", "orientation", "toward", "pearson", "pearson_ci_low", "pearson_ci_high"]
@@ -176,8 +187,8 @@ def gain_correlations(
 
 
 def claims(published: pd.DataFrame) -> dict[str, Claim]:
-    """The published correlations as claims, by the names of the measures here, and ``"stable"``: that of CKA varies
-    least between the ways of combining.
+    """The published correlations as claims, by the names of the measures here, and ``"stable"``: that of CKA is
+    nowhere as small as those of the others are somewhere.
 
     Parameters
     ----------
@@ -206,7 +217,7 @@ def claims(published: pd.DataFrame) -> dict[str, Claim]:
         )
     found["stable"] = Claim(
         "CKA is the most stable over concatenation, sum and product",
-        "how much smaller the range of its three correlations is than that of its strongest rival",
+        "how much larger the least of its three correlations is, without sign, than that of its strongest rival",
         spec="+.2f",
         **made,
     )
@@ -257,7 +268,8 @@ def findings(
         p_effect = p_from_interval(
             *limits, value, confidence_level=confidence_level
         )  # limits allow for few experiments already
-        said[name] = Finding(*limits, int(row["n_experiments"]), "experiments", row["p"], p_effect)
+        tested = {"p": row["p"], "p_effect": p_effect, "p_floor": row.get("p_floor", np.nan)}
+        said[name] = Finding(*limits, int(row["n_experiments"]), "experiments", **tested)
     return said
 
 
@@ -271,7 +283,7 @@ def stability_finding(
     confidence_level: float = 0.95,
     rng: int | np.random.Generator = 0,
 ) -> Finding:
-    """By how much the correlations of one measure vary less between the ways of combining than those of each other.
+    """By how much the least of the correlations of one measure, without sign, is above that of each other measure.
 
     Parameters
     ----------
@@ -283,7 +295,7 @@ def stability_finding(
     Returns
     -------
     Finding
-        The range of the strongest rival less that of the measure; fewer than three experiments have no interval.
+        The least of the measure less that of the strongest rival; fewer than three experiments have no interval.
     """
     from helpers.arrays import generator
     from helpers.inference import Finding, p_from_interval, weakest
@@ -291,12 +303,12 @@ def stability_finding(
     measures = list(measures)
     own = measures.index(name)
     data = _arranged(pairs, measures, combinations, False)
-    one = np.ptp(_weighted(data, np.ones((1, data.n_experiments)), by_ranks=False)[0][0], axis=0)
-    ahead = np.delete(one - one[own], own)
+    one = _least(_weighted(data, np.ones((1, data.n_experiments)), by_ranks=False)[0][0])
+    ahead = np.delete(one[own] - one, own)
     if data.n_experiments < 3:
         return Finding(float(ahead.min()), np.nan, np.nan, data.n_experiments, "experiments")
-    ranges = np.ptp(_draws(data, n_resamples, generator(rng), by_ranks=False)[0], axis=1)
-    drawn = np.delete(ranges - ranges[:, [own]], own, axis=1)
+    least = _least(_draws(data, n_resamples, generator(rng), by_ranks=False)[0])
+    drawn = np.delete(least[:, [own]] - least, own, axis=1)
     parts = []
     for estimate, draws in zip(ahead, drawn.T, strict=True):
         limits = _limits(draws, data.n_experiments, confidence_level)
@@ -316,15 +328,16 @@ def stability(
     confidence_level: float = 0.95,
     rng: int | np.random.Generator = 0,
 ) -> pd.DataFrame:
-    """How far the correlation of a measure differs between the ways of combining.
+    """How small the correlation of a measure gets over the ways of combining: the weakest of them counts.
 
     Returns
     -------
     DataFrame
-        One row per measure, the most stable first: ``range`` (largest less smallest Pearson correlation over the
-        combinations) with limits ``ci_low`` and ``ci_high`` over resampled experiments, and ``most_stable``, the share
-        of the resamples in which no other of these measures has a smaller range. With fewer than three experiments
-        limits and share are missing.
+        One row per measure, the most stable first: ``least``, the least absolute value of its Pearson correlations over
+        the combinations, below 0 where their signs differ, with limits ``ci_low`` and ``ci_high`` over resampled
+        experiments; ``most_stable``, the share of the resamples in which no other of these measures has a larger one;
+        and ``range``, the largest less the smallest correlation. With fewer than three experiments limits and share
+        are missing.
     """
     import pandas as pd
 
@@ -333,15 +346,16 @@ def stability(
     measures = list(measures)
     data = _arranged(pairs, measures, combinations, False)
     one = _weighted(data, np.ones((1, data.n_experiments)), by_ranks=False)[0]
-    table = pd.DataFrame({"range": np.ptp(one[0], axis=0)}, index=pd.Index(measures, name="measure"))
+    table = pd.DataFrame({"least": _least(one[0])}, index=pd.Index(measures, name="measure"))
     table[["ci_low", "ci_high", "most_stable"]] = np.nan
+    table["range"] = np.ptp(one[0], axis=0)
     if data.n_experiments > 2:
-        ranges = np.ptp(_draws(data, n_resamples, generator(rng), by_ranks=False)[0], axis=1)
-        ranges = ranges[np.isfinite(ranges).all(axis=1)]
-        limits = np.array([_limits(column, data.n_experiments, confidence_level) for column in ranges.T])
+        drawn = _least(_draws(data, n_resamples, generator(rng), by_ranks=False)[0])
+        drawn = drawn[np.isfinite(drawn).all(axis=1)]
+        limits = np.array([_limits(column, data.n_experiments, confidence_level) for column in drawn.T])
         table["ci_low"], table["ci_high"] = limits.T
-        table["most_stable"] = (ranges == ranges.min(axis=1, keepdims=True)).mean(axis=0)
-    return table.sort_values("range")
+        table["most_stable"] = (drawn == drawn.max(axis=1, keepdims=True)).mean(axis=0)
+    return table.sort_values("least", ascending=False)
 
 
 def null_correlations(
@@ -598,6 +612,26 @@ def _relabelling_p(left: np.ndarray, values: np.ndarray, basis: np.ndarray, rela
     """Two-sided p-value of the partial correlation."""
     seen, drawn = _null(left, values, basis, relabelled)
     return (1 + int(np.count_nonzero(np.abs(drawn) >= abs(seen) - 1e-12))) / (1 + len(drawn))
+
+
+def _unsettled(p: np.ndarray, n_permutations: int, alpha: float) -> np.ndarray:
+    """Where the limit of Holm's procedure lies in the 99 % interval of a p-value of so many permutations.
+
+    No shuffle as extreme is settled if even the least p-value is within the limit.
+    """
+    from scipy import stats
+
+    limit = np.empty(len(p))
+    limit[np.argsort(p, kind="stable")] = alpha / np.arange(len(p), 0, -1)
+    extreme = np.round(p * (1 + n_permutations)) - 1
+    low = np.where(extreme > 0, stats.beta.ppf(0.005, np.maximum(extreme, 1), n_permutations - extreme + 1), 0.0)
+    high = stats.beta.ppf(0.995, extreme + 1, np.maximum(n_permutations - extreme, 1))
+    return (low <= limit) & (limit <= high) & ~((extreme == 0) & (p <= limit))
+
+
+def _least(correlations: np.ndarray) -> np.ndarray:
+    """Least absolute value over the combinations, which are the last but one axis; below 0 where signs differ."""
+    return (np.sign(correlations.sum(axis=-2, keepdims=True)) * correlations).min(axis=-2)
 
 
 def _draws(data: _Data, n_resamples: int, rng: np.random.Generator, *, by_ranks: bool = True) -> np.ndarray:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["RULES", "chosen_by_rules", "decision_facts", "decision_table", "decisions_figure"]
+__all__ = ["RULES", "chosen_by_rules", "decision_facts", "decision_table", "decisions_figure", "shown_decisions"]
 
 RULES = {
     "best single": "the encoder that is best on validation clients, alone",
@@ -155,27 +155,60 @@ def decision_table(
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("rule")
 
 
+def shown_decisions(decided: pd.DataFrame, *, against: str = "two best") -> pd.DataFrame:
+    """The table of decisions in words, narrow enough for a page: the difference with its interval in one column.
+
+    Parameters
+    ----------
+    decided
+        What :func:`decision_table` returns.
+    against
+        Rule that the others were compared with.
+    """
+    import pandas as pd
+
+    from helpers.inference import format_interval
+
+    rows = {}
+    for rule, row in decided.iterrows():
+        known = rule != against
+        rows[rule] = {
+            "accuracy": f"{row['accuracy']:.1f}",
+            f"above the {against} [95 %]": format_interval(row, "difference") if known else "–",
+            "p (Holm)": f"{row['p']:.3f}" if known else "–",
+            "verdict": row["verdict"] if known else "–",
+            "takes": row["takes"],
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(None)
+
+
 def decision_facts(accuracies: pd.DataFrame, *, rng: int | np.random.Generator = 0) -> dict[str, Any]:
-    """What knowing the similarity is worth: the fitted rule with it, less the fitted rule without it.
+    """What a second encoder is worth, and what knowing how similar it is adds to that.
 
     Returns
     -------
     dict
-        ``worth`` in points with ``worth_low``, ``worth_high`` (units: experiments) and ``worth_verdict``; ``choices``,
-        the number of experiments in which the two rules choose otherwise, of ``experiments``.
+        For each of four comparisons, in points with its interval over experiments, ``NAME`` and ``NAME_verdict``:
+        ``second``, the two best less the best single one; ``partner``, the least similar partner of the best less the
+        second best; ``worth``, the fitted rule with the similarity less the one without; ``blind``, the least similar
+        pair of all less the two best. The verdicts are by interval and test, corrected by Holm for the four. Besides
+        ``choices``, the number of experiments in which the two fitted rules choose otherwise, of ``experiments``.
     """
-    from helpers.inference import paired
+    from helpers.inference import format_interval, holm, paired, verdict_of
 
-    with_it, without = accuracies["fitted to qualities and similarity"], accuracies["fitted to qualities"]
-    found = paired(100 * with_it, 100 * without, rng=rng)
-    return {
-        "worth": found.difference,
-        "worth_low": found.low,
-        "worth_high": found.high,
-        "worth_verdict": found.verdict,
-        "choices": int((with_it != without).sum()),
-        "experiments": len(accuracies),
+    asked = {
+        "second": ("two best", "best single"),
+        "partner": ("best + least similar", "two best"),
+        "worth": ("fitted to qualities and similarity", "fitted to qualities"),
+        "blind": ("least similar", "two best"),
     }
+    found = {key: paired(100 * accuracies[a], 100 * accuracies[b], rng=rng) for key, (a, b) in asked.items()}
+    facts: dict[str, Any] = {}
+    for (key, one), p in zip(found.items(), holm([one.p for one in found.values()]), strict=True):
+        limits = {"difference": one.difference, "ci_low": one.low, "ci_high": one.high}
+        facts |= {key: format_interval(limits, "difference"), f"{key}_verdict": verdict_of(one.low, one.high, p)}
+    with_it, without = (accuracies[rule] for rule in asked["worth"])
+    return facts | {"choices": int((with_it != without).sum()), "experiments": len(accuracies)}
 
 
 def decisions_figure(accuracies: pd.DataFrame) -> Axes:
