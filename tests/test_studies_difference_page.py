@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from helpers.studies import difference_page as study
-from helpers.studies.gain_correlations import PUBLISHED_NAMES
+from helpers.studies.gain_correlations import PUBLISHED_NAMES, gain_correlations
 from helpers.studies.pair_gains import COMBINATIONS
 
 NAMES = ("cka", "angular_shape", "distance_correlation")

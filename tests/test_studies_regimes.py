@@ -110,6 +110,33 @@ def test_the_picture_and_the_table_show_every_regime():
     assert np.isclose(shown.loc["plain mean"], 0.53).all()
 
 
+def test_differences_have_intervals_from_six_experiments_on_and_say_how_many_there_are():
+    rng = np.random.default_rng(0)
+    sizes = dict(zip(study.REGIMES, (17, 6, 5), strict=True))
+    rows = []
+    for sweep, n in sizes.items():
+        for e in range(n):
+            best, noise = 0.6 + 0.01 * rng.normal(), 0.002 * rng.normal(size=2)
+            rows += [(sweep, e, "best", best), (sweep, e, "mean", best - 0.03 + noise[0])]
+            rows += [(sweep, e, "procrustes_mean", best - 0.03 + noise[1])]
+    made = pd.DataFrame(rows, columns=["sweep", "experiment", "method", "score"])
+    shown = study.table_differences(made)
+    assert shown.columns.tolist() == [f"{study.REGIMES[sweep]} ({n} of 17)" for sweep, n in sizes.items()]
+    assert shown.index.tolist() == list(study.COMPARED)[:3]
+    first, second, third = (shown[column] for column in shown)
+    wide = made[made["sweep"] == "coles_recorded"].pivot(index="experiment", columns="method", values="score")
+    assert first["mean less best"].startswith(f"{100 * (wide['mean'] - wide['best']).mean():+.1f} [")
+    assert first["mean less best"].endswith("*") and not first["mean after Procrustes less mean"].endswith("*")
+    # Six experiments have an interval, and the least p of a sign-flip test is 2 / 64, three times which is above 5 %.
+    assert second["mean less best"].endswith("]") and (third == "–").all()
+
+
+def test_tables_by_metric_have_what_is_recorded():
+    shown = study.table_by_metric()
+    assert shown.columns[0] == ("accuracy", f"{study.REGIMES['coles_recorded']} (17)")
+    assert shown.loc["best encoder, by validation"].notna().all()
+
+
 def test_curves_say_which_epoch_was_kept_and_refuse_trainings_that_nothing_stopped():
     index = pd.MultiIndex.from_tuples([(0, 0), (0, 1)], names=["experiment", "model"])
     columns = {"features": [["amount"], ["category", "amount"]], "losses": [[0.3, 0.2], [0.4]]}

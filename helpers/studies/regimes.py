@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from helpers.studies.sweep import Sweep
 
 __all__ = [
+    "COMPARED",
+    "LEAST",
     "METHODS",
     "RECORDED",
     "REGIMES",
@@ -36,6 +38,8 @@ __all__ = [
     "recorded_regimes",
     "score_regime",
     "table_beside_hand_made",
+    "table_by_metric",
+    "table_differences",
 ]
 
 RECORDED = "results/clients_regimes.csv"
@@ -48,6 +52,24 @@ REGIMES = {
 
 METHODS = ("concat_pca", "mean", "mean_standardized", "qp_cka", "procrustes_mean", "procrustes_qp")
 """Ensembles that are recorded, of :func:`helpers.studies.aligning.aligning_methods`."""
+
+PLANNED = 17
+"""Experiments of each regime in the plans."""
+
+LEAST = 6
+"""Recorded experiments of a regime from which on it has intervals: with fewer no test can reach 5 %."""
+
+COMPARED = {
+    "mean less best": ("mean", "best"),
+    "mean after Procrustes less mean": ("procrustes_mean", "mean"),
+    "mean after Procrustes less best": ("procrustes_mean", "best"),
+    "QP, CKA less best": ("qp_cka", "best"),
+    "QP after Procrustes less best": ("procrustes_qp", "best"),
+    "concatenation + PCA less best": ("concat_pca", "best"),
+    "by hand less best": ("hand_made", "best"),
+    "by hand beside the best less by hand": ("hand_made_best", "hand_made"),
+}
+"""Differences of methods that are compared between regimes."""
 
 TARGETS = {"classes": ("accuracy", "roc_auc"), "binary": ("accuracy", "roc_auc")}
 """Targets and the metrics that are recorded of them."""
@@ -326,6 +348,66 @@ def table_beside_hand_made(regimes: pd.DataFrame) -> pd.DataFrame:
     number = regimes.groupby("sweep")["experiment"].nunique()
     found.columns = [f"{REGIMES[sweep]} ({number[sweep]})" for sweep in found]
     return found.rename(index=shown).rename_axis(None)
+
+
+def table_by_metric() -> pd.DataFrame:
+    """:func:`table_beside_hand_made` by accuracy and area of all classes and by area of two, as far as it is recorded."""
+    import pandas as pd
+
+    asked = {
+        "accuracy": ("accuracy", "classes"),
+        "ROC-AUC": ("roc_auc", "classes"),
+        "two classes": ("roc_auc", "binary"),
+    }
+    tables = {}
+    for words, (metric, target) in asked.items():
+        found = recorded_regimes(metric, target)
+        if (found["method"] == "best").any():
+            encoders = set(found.loc[found["method"] == "best", "sweep"])
+            tables[words] = table_beside_hand_made(found[found["sweep"].isin(encoders)])
+    return pd.concat(tables, axis=1)
+
+
+def table_differences(regimes: pd.DataFrame, *, rng: int | np.random.Generator = 0) -> pd.DataFrame:
+    """Differences of methods in points with their 95 % intervals over experiments, a column for each recorded regime.
+
+    Parameters
+    ----------
+    regimes
+        Rows of :func:`recorded_regimes`.
+    rng
+        Seed or generator of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        Rows are :data:`COMPARED`; a column says how many of the planned experiments are recorded. A dash where a
+        method is not recorded, or where there are fewer than :data:`LEAST` experiments. A star follows where interval
+        and test tell the difference from 0, the tests corrected by Holm for the rows of a column.
+    """
+    import pandas as pd
+
+    from helpers.inference import format_interval, holm, paired, verdict_of
+
+    columns = {}
+    for sweep, name in REGIMES.items():
+        own = regimes[regimes["sweep"] == sweep]
+        if own.empty:
+            continue
+        wide = own.pivot(index="experiment", columns="method", values="score")
+        found = {}
+        for words, (one, other) in COMPARED.items():
+            both = wide.reindex(columns=[one, other]).dropna()
+            if len(both) >= LEAST:
+                found[words] = paired(100 * both[one], 100 * both[other], rng=rng)
+        cells = dict.fromkeys(COMPARED, "–")
+        for (words, one), p in zip(found.items(), holm([one.p for one in found.values()]), strict=True):
+            limits = {"difference": one.difference, "ci_low": one.low, "ci_high": one.high}
+            told = verdict_of(one.low, one.high, p) in ("better", "worse")
+            cells[words] = format_interval(limits, spec="+.1f") + " *" * told
+        columns[f"{name} ({own['experiment'].nunique()} of {PLANNED})"] = cells
+    table = pd.DataFrame(columns, index=list(COMPARED))
+    return table.loc[(table != "–").any(axis=1)]
 
 
 def figure_mean_against_best(differences: pd.DataFrame, published: Mapping[str, float] | None = None) -> Any:

@@ -1,0 +1,58 @@
+"""Learning curves: the same test clients for all points, smaller sets in larger ones, ceilings beside them."""
+
+import pandas as pd
+import pytest
+
+from helpers.clients import hand_made, score, simulate, split
+from helpers.clients.simulator import bank
+from helpers.studies import learning as study
+
+TINY = study.SETTINGS | {"hidden": 8, "slices": 2, "shortest": 3, "longest": 6, "batch": 16}
+
+
+@pytest.fixture(scope="module")
+def curve():
+    """Clients, parts, and a curve of two sizes and one number of epochs."""
+    clients = simulate(160, model=bank(order=1), events=(8, 14), rng=0)
+    parts = split(clients)
+    options = {"epochs": [1], "at": 40, "most_epochs": 3, "patience": 1, "classifier": "logistic"}
+    return (
+        clients,
+        parts,
+        study.score_learning(clients, parts, [20, 40], settings=TINY, model={"order": 1}, n_ideal=20, **options),
+    )
+
+
+def test_every_size_and_number_of_epochs_has_a_row(curve):
+    clients, parts, rows = curve
+    assert rows["n_train"].tolist() == [20, 40, 40] and rows["stopped_by"].tolist() == ["validation"] * 2 + ["epochs"]
+    assert (
+        rows["epochs"].iloc[2] == 1
+        and rows["epochs"].max() <= 3
+        and rows["loss"].notna().tolist() == [True, True, False]
+    )
+    assert (rows["n_test"] == (parts == "test").sum()).all()
+    assert rows["ideal"].nunique() == 1 and 0.25 < rows["ideal"].iloc[0] <= 1
+    first = parts.index[parts == "train"][:20]
+    own = parts.where((parts != "train") | parts.index.isin(first), "not used")
+    by_hand = score(hand_made(clients), clients.target, own, classifier="logistic")
+    assert rows["hand_made_accuracy"].iloc[0] == pytest.approx(by_hand.by("accuracy"))
+    assert rows["hand_made_accuracy"].iloc[1] == rows["hand_made_accuracy"].iloc[2]
+
+
+def test_sizes_that_are_not_there_are_refused(curve):
+    clients, parts, _ = curve
+    with pytest.raises(ValueError, match="sizes is 5000"):
+        study.score_learning(clients, parts, [5000])
+
+
+def test_the_curve_is_drawn_and_told(curve):
+    import matplotlib.pyplot as plt
+
+    rows = pd.concat([curve[2].assign(experiment=e) for e in range(2)])
+    left, right = study.figure_learning(rows)
+    assert len(left.lines) == len(right.lines) == 3 * 2 + 2
+    facts = study.facts_of_learning(rows.assign(hand_made_accuracy=2.0))
+    assert facts["learning_level"] == "with none of these numbers of clients" and facts["learning_most"] == 40
+    assert study.facts_of_learning(rows.assign(encoder_accuracy=1.0))["learning_level"] == "from 20 training clients on"
+    plt.close("all")
