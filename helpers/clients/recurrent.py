@@ -271,48 +271,55 @@ class _Lstm(torch.autograd.Function):
     @staticmethod
     def forward(context, x, start, w_in, w_state, b_in, b_state, sizes):
         h = start.shape[1]
-        gates = torch.addmm(b_in + b_state, x, w_in.T)
-        cells, curved, states = (x.new_empty(len(x), h) for _ in range(3))
-        u = w_state.T.contiguous()
+        (w_gates, w_new), (u_gates, u_new), (b_gates, b_new) = map(_apart, (w_in, w_state, b_in + b_state))
+        gates, new = torch.addmm(b_gates, x, w_gates.T), torch.addmm(b_new, x, w_new.T)
+        cells, curved, states = (torch.empty_like(new) for _ in range(3))
+        u_gates, u_new = u_gates.T.contiguous(), u_new.T.contiguous()
         state, cell = start.expand(sizes[0], h), start.new_zeros(sizes[0], h)
         for first, behind, earlier in _spans(sizes):
             if earlier >= 0:
                 state, cell = (of[earlier : earlier + behind - first] for of in (states, cells))
-            gate = gates[first:behind].addmm_(state, u)
-            gate[:, : 2 * h].sigmoid_()
-            gate[:, 2 * h : 3 * h].tanh_()
-            gate[:, 3 * h :].sigmoid_()
-            after = torch.mul(gate[:, h : 2 * h], cell, out=cells[first:behind])
-            after.addcmul_(gate[:, :h], gate[:, 2 * h : 3 * h])
-            torch.tanh(after, out=curved[first:behind])
-            torch.mul(gate[:, 3 * h :], curved[first:behind], out=states[first:behind])
+            gate = gates[first:behind].addmm_(state, u_gates).sigmoid_()
+            fresh = new[first:behind].addmm_(state, u_new).tanh_()
+            after = torch.mul(gate[:, h : 2 * h], cell, out=cells[first:behind]).addcmul_(gate[:, :h], fresh)
+            torch.mul(gate[:, 2 * h :], torch.tanh(after, out=curved[first:behind]), out=states[first:behind])
         context.save_for_backward(x, start, w_in, w_state)
-        context.kept, context.sizes = (gates, cells, curved, states), sizes
+        context.kept, context.sizes = (gates, new, cells, curved, states), sizes
         return _finals(states, sizes)
 
     @staticmethod
     def backward(context, gradient):
         x, start, w_in, w_state = context.saved_tensors
-        (gates, cells, curved, states), sizes, h = context.kept, context.sizes, start.shape[1]
-        enter, keep, fresh, out = (gates[:, i * h : (i + 1) * h] for i in range(4))
+        (gates, new, cells, curved, states), sizes, h = context.kept, context.sizes, start.shape[1]
         before = _before(cells, torch.zeros_like(start), sizes)
-        of_cell = torch.stack(
-            [fresh * enter * (1 - enter), before * keep * (1 - keep), enter * (1 - fresh * fresh)], dim=1
-        )
-        of_state = curved * out * (1 - out)
-        to_cell = out * (1 - curved * curved)
-        keep = keep.contiguous()
-        d_gates = torch.empty_like(gates).view(len(x), 4, h)
+        (w_gates, w_new), (u_gates, u_new) = map(_apart, (w_in, w_state))
+        d_gates, d_new = torch.empty_like(gates), torch.empty_like(new)
         left, inside = gradient.clone(), torch.zeros_like(gradient)
         for first, behind, _ in reversed(_spans(sizes)):
-            d, cell = left[: behind - first], inside[: behind - first]
-            cell.addcmul_(d, to_cell[first:behind])
-            torch.mul(cell[:, None], of_cell[first:behind], out=d_gates[first:behind, :3])
-            torch.mul(d, of_state[first:behind], out=d_gates[first:behind, 3])
-            cell.mul_(keep[first:behind])
-            torch.mm(d_gates[first:behind].flatten(1), w_state, out=d)
-        d_gates = d_gates.flatten(1)
-        d_bias = d_gates.sum(dim=0)
-        d_state = d_gates.T @ _before(states, start, sizes)
-        d_x = d_gates @ w_in if context.needs_input_grad[0] else None
-        return d_x, left.sum(dim=0, keepdim=True), d_gates.T @ x, d_state, d_bias, d_bias, None
+            d, cell, to_gate = left[: behind - first], inside[: behind - first], d_gates[first:behind]
+            gate, fresh, bent = gates[first:behind], new[first:behind], curved[first:behind]
+            enter, keep, out = gate[:, :h], gate[:, h : 2 * h], gate[:, 2 * h :]
+            cell += torch.addcmul(d * out, d * out, bent * bent, value=-1)
+            _OF_SIGMOID(d * bent, out, grad_input=to_gate[:, 2 * h :])
+            _OF_SIGMOID(cell * fresh, enter, grad_input=to_gate[:, :h])
+            _OF_SIGMOID(cell * before[first:behind], keep, grad_input=to_gate[:, h : 2 * h])
+            _OF_TANH(cell * enter, fresh, grad_input=d_new[first:behind])
+            cell.mul_(keep)
+            torch.mm(to_gate, u_gates, out=d).addmm_(d_new[first:behind], u_new)
+        earlier = _before(states, start, sizes)
+        d_in, d_state = (_together(d_gates.T @ of, d_new.T @ of) for of in (x, earlier))
+        d_bias = _together(d_gates.sum(dim=0), d_new.sum(dim=0))
+        d_x = torch.addmm(d_gates @ w_gates, d_new, w_new) if context.needs_input_grad[0] else None
+        return d_x, left.sum(dim=0, keepdim=True), d_in, d_state, d_bias, d_bias, None
+
+
+def _apart(weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows of the gates i, f, o and of the new value g, which stand in the order i, f, g, o."""
+    enter, keep, fresh, out = weights.chunk(4)
+    return torch.cat([enter, keep, out]), fresh
+
+
+def _together(gates: torch.Tensor, fresh: torch.Tensor) -> torch.Tensor:
+    """What :func:`_apart` took apart."""
+    enter, keep, out = gates.chunk(3)
+    return torch.cat([enter, keep, fresh, out])

@@ -351,7 +351,7 @@ def table_beside_hand_made(regimes: pd.DataFrame) -> pd.DataFrame:
 
 
 def table_by_metric() -> pd.DataFrame:
-    """:func:`table_beside_hand_made` by accuracy and area of all classes and by area of two, as far as it is recorded."""
+    """:func:`table_beside_hand_made` by accuracy and area of all classes and by area of two, as far as recorded."""
     import pandas as pd
 
     asked = {
