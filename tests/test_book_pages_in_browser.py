@@ -9,8 +9,10 @@ from axe import axe_script, violations
 from mini_book import ROOT
 
 from helpers.book.browser import find_browser, open_tab
+from helpers.book.claims import show_claims
 from helpers.book.printing import print_book, print_page
 from helpers.book.render import build_book
+from helpers.inference import Claim, Finding, judge
 
 pytestmark = [
     pytest.mark.slow,
@@ -75,6 +77,30 @@ def test_the_first_page_fits_on_one_screen(book):
         )
     assert len(cards) == 4 and max(cards) <= 900
     assert titles == ["Read", "Use it on your own data", "Run it again", "Teach with it"]
+
+
+def test_a_phone_shows_claim_and_verdict_side_by_side(tmp_path):
+    claims = {
+        "mix": Claim("A mixture by quality is better than the plain mean in most of the experiments", published=1.0)
+    }
+    claims["half"] = Claim("B wins in half of the experiments", side="equal", null=0.5, margin=0.25, better="greater")
+    found = {"mix": Finding(2.0, 1.5, 2.5, 40, "experiments"), "half": Finding(0.9, 0.8, 1.0, 40, "experiments")}
+    table = show_claims(judge(claims, found, on="LightAutoML"), "chapter", detail=True).to_html()
+    page, style = tmp_path / "claims.html", (ROOT / "book" / "_static" / "book.css").as_uri()
+    head = f"<meta name=viewport content='width=device-width'><link rel=stylesheet href='{style}'>"
+    body = f"<article class=bd-article style='margin: 0 16px; font-family: sans-serif'>{table}</article>"
+    page.write_text(
+        f"<!doctype html><html lang=en><title>x</title>{head}<body style='margin: 0'>{body}", encoding="utf-8"
+    )
+    box = "document.querySelector('tbody {}').getBoundingClientRect()"
+    with open_tab() as tab:
+        tab.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
+        tab.open(page.as_uri())
+        left, right = tab.run(box.format("th") + ".left"), tab.run(box.format("td.col0") + ".right")
+        words = tab.run("document.querySelector('tbody td.col0').innerText")
+        wide = tab.run("document.documentElement.scrollWidth")
+    assert 0 <= left and right <= 360 - 16 and wide <= 360, (left, right, wide)
+    assert words == "reproduced, and exceeded"
 
 
 def text_of(pdf):

@@ -99,7 +99,7 @@ def test_the_table_tells_what_was_chosen_and_differences_by_hand():
     embeddings, target, part = clients()
     found = compare_methods(embeddings, target, part, REPLACING, classifier="logistic")
     table = found.table.set_index("method")
-    assert table["kind"].value_counts().to_dict() == {"method": 7, "single": 3, "reference": 3}
+    assert table["kind"].value_counts().to_dict() == {"method": 9, "single": 3, "reference": 3}
     singles = table[table["kind"] == "single"]
     assert table.loc["best", "chosen"] == f'{{"model": "{singles["validation"].idxmax()}"}}'
     assert table.loc["best_on_test", "accuracy"] == singles["accuracy"].max()

@@ -401,7 +401,8 @@ def table_differences(regimes: pd.DataFrame, *, rng: int | np.random.Generator =
             if len(both) >= LEAST:
                 found[words] = paired(100 * both[one], 100 * both[other], rng=rng)
         cells = dict.fromkeys(COMPARED, "–")
-        for (words, one), p in zip(found.items(), holm([one.p for one in found.values()]), strict=True):
+        corrected = holm([one.p for one in found.values()]) if found else []
+        for (words, one), p in zip(found.items(), corrected, strict=True):
             limits = {"difference": one.difference, "ci_low": one.low, "ci_high": one.high}
             told = verdict_of(one.low, one.high, p) in ("better", "worse")
             cells[words] = format_interval(limits, spec="+.1f") + " *" * told
