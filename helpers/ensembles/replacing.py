@@ -307,7 +307,7 @@ class QualityReplacement(_Replacement):
     Notes
     -----
     What the source leaves open is decided so. *How many*: "from the score and the current step", with p the largest
-    share; the score s stands in the place of the gain, and the schedule says what a step is worth, by default as much
+    share; the score s replaces the gain, and the schedule says what a step is worth, by default as much
     as every other. *Importance*: trees are trained anew on the current representation at
     each step, to find what leaves it, and on the candidate, to find what comes in; coordinates without a split are
     ordered by their variance. Scale, pool, places and stop are as in :class:`GreedyReplacement`.
