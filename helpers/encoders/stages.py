@@ -270,7 +270,8 @@ def stage_loss(model: SentenceTransformer, stage: Stage) -> Callable[[dict[str, 
     from sentence_transformers.sentence_transformer import losses
 
     scale = 1 / stage.temperature
-    contrast = losses.MultipleNegativesSymmetricRankingLoss(model, scale=scale)
+    both_ways = {"directions": ("query_to_doc", "doc_to_query"), "partition_mode": "per_direction"}
+    contrast = losses.MultipleNegativesRankingLoss(model, scale=scale, **both_ways)
     against = losses.MultipleNegativesRankingLoss(model, scale=scale)
     ordered = {"angle": losses.AnglELoss(model), "cosent": losses.CoSENTLoss(model)}
 

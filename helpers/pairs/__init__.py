@@ -18,6 +18,7 @@ in packages that the ordinary clients download once, and the standard library re
 ``overlap``     texts of evaluations, and what is near them
 ``cleaning``    one spelling, letters, languages, encodings
 ``changes``     texts changed on purpose: negatives, each labelled with what was changed, and positives
+``seen``        which changes an encoder sees
 ==============  ========================================================================================================
 """
 
@@ -27,6 +28,7 @@ from helpers.pairs.corpus import PairCorpus, read_packages, read_pair_table, rea
 from helpers.pairs.heuristics import HEURISTICS, PUBLISHED_SETS, Heuristic, check_pairs, heuristics_table
 from helpers.pairs.overlap import EvaluationTexts, texts_in_folder
 from helpers.pairs.packages import LIGHT, SOURCES, Package, TextSource, fetch_packages, package_files, sources_table
+from helpers.pairs.seen import changes_seen
 
 __all__ = [
     "CHANGES",
@@ -41,6 +43,7 @@ __all__ = [
     "PairCorpus",
     "TextSource",
     "archive_members",
+    "changes_seen",
     "check_pairs",
     "fetch_packages",
     "hard_negatives",
