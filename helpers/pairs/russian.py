@@ -168,8 +168,8 @@ def _exact(text: str, others: Mapping[str, str], allowed: Any = lambda sentence,
     sentence = Sentence(text)
     for place, token in enumerate(sentence.tokens):
         other = others.get(token.word) or others.get(token.word.replace("е", "ё"))
-        said = {each.word for each in sentence.tokens}
-        if other and other not in said and allowed(sentence, place):
+        said = {each.word.replace("ё", "е") for each in sentence.tokens}
+        if other and other.replace("ё", "е") not in said and allowed(sentence, place):
             yield replaced(sentence, {place: other}), token.text, other
 
 
@@ -288,6 +288,8 @@ def other_digits(text: str) -> Changes:
     for place, token in enumerate(sentence.tokens):
         if not token.text.isdigit() or len(token.text) > 6 or token.text[0] == "0" or _is_year(sentence, place):
             continue
+        if re.search(r"\w\($", text[: token.start]):  # a page of a manual
+            continue
         joined = text[max(0, token.start - 1) : token.start] + text[token.end : token.end + 1]
         if re.search(
             r"[\w/№#.:+*=^~@_-]", joined.replace(".", "", joined.endswith(".") and token.end + 1 >= len(text))
@@ -322,7 +324,8 @@ def other_numerals(text: str) -> Changes:
         around = [sentence.word(place - 1), sentence.word(place + 1)]
         if not found or any(sure(word, "NUMR") or word.isdigit() or word == "с" for word in around[1:]):
             continue
-        if sure(around[0], "NUMR") or around[0].isdigit() or len({p.normal_form for p in found}) > 1:
+        compound = any(parse.tag.POS == "NUMR" for parse in readings(around[0]))
+        if compound or around[0].isdigit() or len({p.normal_form for p in found}) > 1:
             continue
         own = found[0].normal_form
         options = [n for n in (_FEW[1:] if own in _FEW else _MANY) if n != own]
@@ -384,7 +387,8 @@ def _other_names(text: str, group: tuple[str, ...], grammeme: str, gender: str) 
         found = [p for p in found if p.tag.case in cases and p.tag.number == "sing"]
         options = [name for name in group if name not in lemmas and "ё" not in name]
         options = [(name, form_for(name, grammeme, found, gender)) for name in options] if found else []
-        fitting = [form for _, form in options if form and form != token.word and fits_preposition(before, form)]
+        said = {each.word for each in sentence.tokens}
+        fitting = [form for _, form in options if form and form not in said and fits_preposition(before, form)]
         if before == "на" and grammeme == "Geox":
             continue
         if fitting:

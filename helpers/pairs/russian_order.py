@@ -25,31 +25,40 @@ MODALS = set("должен должна должно должны".split())
 
 
 def swap_roles(text: str) -> Changes:
-    """Subject and object of a transitive verb change places: two living things, each in one case, the verb between."""
+    """Who does it and to whom it is done change places: two living things, each in one case, the verb between them."""
     sentence = Sentence(text)
     for place in range(1, len(sentence.tokens) - 1):
-        verb = sure(sentence.word(place), "VERB", "tran", "indc")
-        if (
-            not verb
-            or len({parse.normal_form for parse in verb}) > 1
-            or not _stands_alone(sentence, place - 1, place + 1)
-        ):
+        verb = sure(sentence.word(place), "VERB", "indc")
+        lemmas = {parse.normal_form for parse in verb}
+        if len(lemmas) != 1 or lemmas & MUTUAL:
+            continue
+        before = sentence.word(place + 1)
+        last = place + 2 if before in GOVERNING else place + 1
+        cases = PREPOSITIONS[before] if last == place + 2 else "accs" if "tran" in verb[0].tag else "datv"
+        if not _stands_alone(sentence, place - 1, last):
             continue
         one = _living(sentence.word(place - 1), "nomn", "accs")
-        other = _living(sentence.word(place + 1), "accs", "nomn")
-        if one is None or other is None or one.normal_form == other.normal_form:
+        others = [found for case in cases.split() if (found := _living(sentence.word(last), case, "nomn"))]
+        if one is None or len(others) != 1 or one.normal_form == others[0].normal_form:
             continue
-        first, second, agreed = other.inflect({"nomn"}), one.inflect({"accs"}), _verb_for(verb[0], other)
+        other, case = others[0], str(others[0].tag.case)
+        first, second, agreed = other.inflect({"nomn"}), one.inflect({case}), _verb_for(verb[0], other)
         if not (first and second and agreed) or _has_case(first.word, "accs") or _has_case(second.word, "nomn"):
             continue
         names = ["Name" in parse.tag or "Surn" in parse.tag for parse in (one, other)]
         if names[0] != names[1] or (place > 1 and sentence.tokens[place - 1].text[0].isupper() != names[0]):
             continue
-        if names[0] != sentence.tokens[place + 1].text[0].isupper():
+        if names[0] != sentence.tokens[last].text[0].isupper() or not fits_preposition(before, second.word):
             continue
-        last = second.word.capitalize() if names[0] else second.word
-        new = replaced(sentence, {place - 1: first.word, place: agreed, place + 1: last})
+        end = second.word.capitalize() if names[0] else second.word
+        new = replaced(sentence, {place - 1: first.word, place: agreed, last: end})
         yield new, f"{one.word} … {other.word}", f"{first.word} … {second.word}"
+
+
+#: Prepositions behind which somebody has another role than the subject: not с, with whom one does it together.
+GOVERNING = {"за", "на", "к", "от", "над", "перед", "у", "о", "про", "против"}
+#: Verbs that say the same of both.
+MUTUAL = set("встретить встречать встретиться дружить жениться драться спорить быть стать являться".split())
 
 
 def _living(word: str, case: str, never: str) -> Any:
@@ -175,6 +184,8 @@ def move_clause(text: str) -> Changes:
     if not left or not right:
         return
     first, second = left.split()[0].lower(), right.split()[0].lower()
+    if re.search(r"\bхотя бы\b", text, re.I):  # at least
+        return
     if first in CONJUNCTIONS:
         if second == "то":
             right = right.partition(" ")[2]
