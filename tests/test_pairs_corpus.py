@@ -10,6 +10,7 @@ from helpers.pairs import (
     TextSource,
     check_pairs,
     corpus,
+    read_documentation,
     read_packages,
     read_pair_table,
     read_sample,
@@ -192,6 +193,19 @@ def test_a_data_set_of_the_hub_is_read_by_name(tmp_path, monkeypatch):
     (tmp_path / "owner" / "nothing").mkdir()
     with pytest.raises(ValueError, match="data set 'owner/nothing' cannot be read from"):
         read_pair_table("hub:owner/nothing", **options)
+
+
+def test_docstrings_are_documents_with_a_summary():
+    found = read_documentation(["networkx"])
+    assert found.language == "en" and set(found.pairs["kind"]) == {"summary", "neighbour"}
+    row = found.pairs[(found.pairs["kind"] == "summary") & found.pairs["document"].str.endswith(".pagerank")].iloc[0]
+    assert row["left"] == "Returns the PageRank of the nodes in the graph." and row["right"].startswith(
+        "PageRank computes"
+    )
+    again = read_documentation(["networkx"], asked=[row["right"]])
+    assert again.refused["paragraphs: same as an evaluation text"] == 1 and row["right"] not in set(
+        again.pairs["right"]
+    )
 
 
 def test_the_sample_of_the_book_passes_all_checks_and_says_whose_it_is():

@@ -24,7 +24,14 @@ in packages that the ordinary clients download once, and the standard library re
 
 from helpers.pairs.archives import archive_members
 from helpers.pairs.changes import CHANGES, Change, hard_negatives, made_pairs, make_changes, rewordings
-from helpers.pairs.corpus import PairCorpus, read_packages, read_pair_table, read_sample, read_text_folder
+from helpers.pairs.corpus import (
+    PairCorpus,
+    read_documentation,
+    read_packages,
+    read_pair_table,
+    read_sample,
+    read_text_folder,
+)
 from helpers.pairs.heuristics import HEURISTICS, PUBLISHED_SETS, Heuristic, check_pairs, heuristics_table
 from helpers.pairs.overlap import EvaluationTexts, texts_in_folder
 from helpers.pairs.packages import LIGHT, SOURCES, Package, TextSource, fetch_packages, package_files, sources_table
@@ -51,6 +58,7 @@ __all__ = [
     "made_pairs",
     "make_changes",
     "package_files",
+    "read_documentation",
     "read_packages",
     "read_pair_table",
     "read_sample",

@@ -23,12 +23,19 @@ from helpers.pairs.heuristics import HEURISTICS, OVERLAPS, PAIR_COLUMNS, check_p
 from helpers.pairs.overlap import EvaluationTexts
 from helpers.pairs.packages import LIGHT, TextSource, known_sources, package_files
 from helpers.pairs.readers import READERS
-from helpers.text import digest_of_texts
+from helpers.text import LIBRARIES, digest_of_texts, documentation
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PairCorpus", "read_packages", "read_pair_table", "read_sample", "read_text_folder"]
+__all__ = [
+    "PairCorpus",
+    "read_documentation",
+    "read_packages",
+    "read_pair_table",
+    "read_sample",
+    "read_text_folder",
+]
 
 #: Kinds whose texts are everywhere ("See also", notes of translators): one side stands in so many pairs at most.
 MOST = 5
@@ -300,6 +307,47 @@ def _read_table(path: Path) -> pd.DataFrame:
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path} is no table: {error}") from None
     raise ValueError(f"{path} is no table that can be read; it ends with .csv, .tsv, .parquet or .jsonl")
+
+
+def read_documentation(
+    libraries: Iterable[str] | str = LIBRARIES, *, asked: EvaluationTexts | Iterable[str] | None = None
+) -> PairCorpus:
+    """English paragraphs and pairs of the documentation of installed libraries: no download at all.
+
+    Parameters
+    ----------
+    libraries
+        Names under which one imports them, as in :func:`helpers.text.documentation`.
+    asked
+        Texts of evaluations: nothing that is the same as one of them, or near it, is kept.
+
+    Returns
+    -------
+    PairCorpus
+        Each docstring is a document; its first paragraph is a summary of what follows.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If libraries are not installed (all of them are named).
+
+    Examples
+    --------
+    >>> found = read_documentation("networkx")
+    >>> set(found.pairs["kind"]) == {"summary", "neighbour"} and found.language
+    'en'
+    """
+    table = documentation(libraries, distinct=False)
+    items: list[tuple[str, list]] = []
+    owner = None
+    columns = (table[name] for name in ("library", "module", "object", "part", "text"))
+    for library, module, name, part, text in zip(*columns, strict=True):
+        if part == "summary" or owner != (library, module, name):
+            owner = (library, module, name)
+            items.append((library, ["document", f"{module}.{name}".rstrip("."), []]))
+        items[-1][1][2].append(["summary" if part == "summary" else "text", clean_text(text), ""])
+    licences = dict.fromkeys(dict.fromkeys(table["library"]), "that of the library")
+    return _corpus(items, licences, "en", asked)
 
 
 def read_sample() -> PairCorpus:
