@@ -301,3 +301,8 @@ class TestShipped:
         again = held_out_loss(folder, sequences=200)
         # Libraries of other versions have other texts; so wide are intervals of the record for 200 sequences.
         assert again["loss"] == pytest.approx(record["loss"], abs=0.4)
+
+
+def test_text_that_comes_from_no_library_has_no_version_and_stops_no_training():
+    assert [pretraining._library_version(name) for name in ("wiktionary", "made", "")] == ["", "", ""]
+    assert pretraining._library_version("numpy") == np.__version__

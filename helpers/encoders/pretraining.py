@@ -444,7 +444,7 @@ class _Run:
                 "paragraphs": len(table),
                 "modules": int((table["library"] + " " + table["module"]).nunique()),
                 "held_out": int((table["library"] + " " + table["module"])[table["held_out"]].nunique()),
-                "libraries": ", ".join(f"{name} {_library_version(name)}" for name in table["library"].unique()),
+                "libraries": ", ".join(f"{name} {_library_version(name)}".strip() for name in table["library"].unique()),
             },
             "versions": {
                 "python": platform.python_version(),
@@ -521,9 +521,15 @@ def _plain(value: Any) -> str:
 
 
 def _library_version(name: str) -> str:
+    """The version of an installed library; nothing for another source of text, whose training must not end here."""
+    from importlib.metadata import PackageNotFoundError
+
     from helpers.text import library_version
 
-    return library_version(name)
+    try:
+        return library_version(name)
+    except (PackageNotFoundError, ValueError):  # an empty name is a ValueError
+        return ""
 
 
 def _machine() -> str:
