@@ -444,7 +444,9 @@ class _Run:
                 "paragraphs": len(table),
                 "modules": int((table["library"] + " " + table["module"]).nunique()),
                 "held_out": int((table["library"] + " " + table["module"])[table["held_out"]].nunique()),
-                "libraries": ", ".join(f"{name} {_library_version(name)}".strip() for name in table["library"].unique()),
+                "libraries": ", ".join(
+                    f"{name} {_library_version(name)}".strip() for name in table["library"].unique()
+                ),
             },
             "versions": {
                 "python": platform.python_version(),
