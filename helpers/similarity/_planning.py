@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.similarity._engine.resources import available_threads
-from helpers.similarity._shuffling import DOUBLE
 from helpers.similarity.registry import MEASURES
 
 __all__ = ["NULLS", "Choice", "Planner"]
@@ -53,6 +52,7 @@ class Planner:
         n_permutations: int,
     ) -> None:
         from helpers.similarity._closed_forms import closed_forms_of, largest_number_of_objects
+        from helpers.similarity._shuffling import DOUBLE
 
         self.n = len(next(iter(lefts.values())))
         self.sides, self.pairs, self.n_permutations = (len(lefts), len(rights)), pairs, n_permutations
@@ -61,7 +61,7 @@ class Planner:
         kept: dict[Any, Any] = {}
         self.most = {name: largest_number_of_objects(MEASURES[name], options) for name, options in bound.items()}
         self.closed = {name: closed_forms_of(MEASURES[name], options) is not None for name, options in bound.items()}
-        self.probes, self.probes_of_many = {}, {}
+        self.probes, self.probes_of_many, self.few = {}, {}, DOUBLE
         for name, options in bound.items():
             if not self.closed[name]:
                 self.probes[name] = _probed(partial(_timed, name, options, kept=kept), *first)
@@ -98,7 +98,7 @@ class Planner:
         return [(self._seconds(name, each.n_objects, each.n_permutations), each) for each in choices]
 
     def _seconds(self, name: str, n: int, shuffles: int) -> float:
-        times = _at((self.probes_of_many if self.closed[name] and n > DOUBLE else self.probes)[name], n)
+        times = _at((self.probes_of_many if self.closed[name] and n > self.few else self.probes)[name], n)
         prepared = times.left * self.sides[0] + times.right * self.sides[1]
         return prepared + self.pairs[name] * (times.value + shuffles * times.shuffle / self.threads)
 
