@@ -152,3 +152,15 @@ def test_a_first_state_reaches_the_end_of_a_text(name, batch):
 def test_an_unknown_decoder_is_told_which_there_are():
     with pytest.raises(ValueError, match="decoder is 'gpt'; it is one of autoregressive, prefix"):
         made("gpt")
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_of_words_that_are_dropped_the_decoder_sees_nothing(name, batch):
+    vectors, tokens = batch
+    decoder, real = made(name), batch[1] != PAD
+    dropped = decoder.losses(vectors, tokens, word_dropout=1 - 1e-9)  # all of them
+    blank = decoder.said(decoder.states(vectors, torch.full_like(tokens, MASK)))[real]
+    wanted = torch.nn.functional.cross_entropy(blank, tokens[real], reduction="none")
+    # Sums over 64 numbers in single precision, of other paddings.
+    assert torch.allclose(dropped, wanted, rtol=1e-4)
+    assert not torch.allclose(dropped, decoder.losses(vectors, tokens))

@@ -41,6 +41,21 @@ def test_an_inverter_that_was_saved_writes_the_same_in_another_process(fitted, t
         assert np.array_equal(own.detach().half().float().numpy(), other.detach().numpy())
 
 
+def test_weights_in_several_files_are_those_in_one(fitted, tmp_path):
+    fitted.save(tmp_path)
+    whole = Inverter.load(tmp_path)
+    fitted.save(tmp_path, largest="100KB")
+    names = sorted(path.name for path in tmp_path.glob("model*"))
+    assert len(names) > 2 and "model.safetensors" not in names
+    assert max(path.stat().st_size for path in tmp_path.glob("model-*")) < 1.1e5
+    parts = Inverter.load(tmp_path)
+    for own, other in zip(whole.network_.parameters(), parts.network_.parameters(), strict=True):
+        assert np.array_equal(own.detach().numpy(), other.detach().numpy())
+    (tmp_path / names[0]).unlink()
+    with pytest.raises(FileNotFoundError, match=f"{names[0]} is missing"):
+        Inverter.load(tmp_path)
+
+
 def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path):
     from helpers.inversion import training
 
@@ -93,8 +108,53 @@ def test_scale_and_place_of_given_vectors_do_not_matter():
 
 def test_noise_and_a_variational_term_change_what_is_learned():
     plain = Inverter(**SMALL, epochs=3).fit(TEXTS).encode(TEXTS)
-    for option in ({"noise": 1.0}, {"variational": 0.1}, {"smoothing": 0.1}):
+    for option in ({"noise": 1.0}, {"variational": 0.1}, {"smoothing": 0.1}, {"word_dropout": 0.5}):
         assert not np.allclose(Inverter(**SMALL, epochs=3, **option).fit(TEXTS).encode(TEXTS), plain)
+
+
+def test_a_loss_of_whole_sentences_is_logged_and_reaches_the_encoder():
+    plain = Inverter(**SMALL, epochs=3).fit(TEXTS)
+    made = Inverter(**SMALL, epochs=3, meaning=5.0).fit(TEXTS)
+    assert 0 < made.log_[-1]["meaning"] < 2
+    assert not np.allclose(made.encode(TEXTS), plain.encode(TEXTS))
+
+
+def test_what_is_drawn_sharply_is_read_as_the_tokens_themselves(fitted):
+    import torch
+
+    encoder = fitted.network_["encoder"]
+    tokens = torch.from_numpy(fitted.tokens_.rows(TEXTS[:1], 20).tokens[0])[None]
+    weights = torch.nn.functional.one_hot(tokens, len(fitted.tokens_)).float()
+    with torch.inference_mode():
+        (states, mask), (mixed, seen) = encoder(tokens), encoder.of_mixtures(weights, tokens != 0)
+    # Sums over 64 numbers in single precision, through one layer.
+    assert torch.equal(mask, seen) and torch.allclose(states, mixed, atol=1e-4)
+
+
+def test_of_several_paraphrases_the_likeliest_counts():
+    from helpers.inversion.training import Texts, _paraphrased
+
+    made = small_inverter()
+    x = made.network_["decoder"]
+    known = Texts(made, TEXTS, None, [[TEXTS[0], TEXTS[1]], [], *[[text] for text in TEXTS[2:]]])
+    rows = np.array([0, 1])
+    vectors = known.vectors(rows, known.tokens(rows)).detach()
+    least = float(_paraphrased(x, vectors, known.paraphrases_of(rows)).detach())
+    each = [float(x.losses(vectors[:1], known.tokens(np.array([row]))).mean().detach()) for row in (0, 1)]
+    assert least == pytest.approx(min(each), rel=1e-3)  # single precision, after padding
+    assert _paraphrased(x, vectors, [[], []]) is None
+
+
+def test_paraphrases_are_learned():
+    pairs = [[TEXTS[row ^ 2]] for row in range(8)]  # the same with rises for falls
+    first, later = (Inverter(**SMALL, epochs=n).fit(TEXTS, paraphrases=pairs).log_[-1] for n in (1, 45))
+    assert later["paraphrase"] < first["paraphrase"]
+    with pytest.raises(ValueError, match="paraphrases has 2 entries for 8 texts"):
+        Inverter(**SMALL, epochs=1).fit(TEXTS, paraphrases=pairs[:2])
+    with pytest.raises(ValueError, match=r"paraphrases\[1\]\[0\] is blank"):
+        Inverter(**SMALL, epochs=1).fit(TEXTS, paraphrases=[[], [" "], *pairs[2:]])
+    with pytest.raises(ValueError, match="paraphrases need a decoder among"):
+        Inverter(**SMALL, epochs=1, decoder="one_pass").fit(TEXTS, paraphrases=pairs)
 
 
 def test_the_divergence_draws_vectors_together():
@@ -158,7 +218,9 @@ def test_texts_and_vectors_that_do_not_fit_are_refused(texts, options, words):
         ({"decoder": "gpt"}, "decoder is 'gpt'"),
         ({"pooling": "max"}, "pooling is 'max'"),
         ({"smoothing": 1.0}, "smoothing is 1.0; a number below 1"),
+        ({"word_dropout": 1.0}, "word_dropout is 1.0; a number below 1"),
         ({"noise": -1.0}, "noise"),
+        ({"meaning": 1.0, "decoder": "one_pass"}, "meaning is 1.0; it needs encoder='own'"),
         ({"epochs": None}, "neither epochs nor minutes"),
         ({"vocabulary": 100}, "vocabulary"),
         ({"encoder": "/no/such/folder"}, "/no/such/folder"),

@@ -100,3 +100,18 @@ def test_the_command_leaves_tables_examples_and_a_decoder(tmp_path, capsys, monk
     (tmp_path / "mine" / "file").touch()
     with pytest.raises(FileExistsError, match="was not made by this"):
         leakage_of_files("codes.npy", "mine", text="texts.txt")
+
+
+def test_floors_are_held_against_what_was_read_text_by_text():
+    from helpers.inversion import against_floors
+
+    texts = ["oil falls 3 percent", "gold rises", "tin falls", "zinc rises"]
+    below = {"shuffled": texts[1:] + texts[:1], "centre": ["oil rises"] * 4}
+    table = against_floors(texts, ["oil falls 4 percent", *texts[1:]], below)
+    f1 = table.loc["token_f1"]
+    assert f1["read"] == pytest.approx((0.75 + 3) / 4)
+    assert f1["shuffled"] == 0 and f1["centre"] == pytest.approx((1 / 3 + 1 / 2 + 0 + 1 / 2) / 4)
+    assert f1["gain"] == pytest.approx(f1["read"] - f1["centre"])
+    assert table.loc["facts number", "read"] == 0 and "facts negation" not in table.index
+    with pytest.raises(ValueError, match="texts has 4 entries and written 1"):
+        against_floors(texts, ["oil"], below)

@@ -24,6 +24,12 @@ def headlines():
         ("Fed ’s ‘hawks’ — again …", "Fed 's 'hawks' - again..."),
         ("( Reuters ) pays $ 3 , not 4", "(Reuters) pays $3, not 4"),
         ("Updated rules", "Updated rules"),
+        ("USD 11 . 3bn , up 0 . 75%", "USD 11.3bn, up 0.75%"),
+        ("300 , 000 jobs in 2019 , 5 firms", "300,000 jobs in 2019, 5 firms"),
+        ("J . C . Penney and the U . S .", "J.C. Penney and the U.S."),
+        ("It is over . CEO says so . A day later", "It is over. CEO says so. A day later"),
+        ("Plan B . A second one", "Plan B. A second one"),
+        ("Already fine: 1.5% and 1,000 in the U.S. today", "Already fine: 1.5% and 1,000 in the U.S. today"),
     ],
 )
 def test_one_spelling_of_a_headline(text, wanted):
@@ -82,3 +88,28 @@ def test_headlines_are_read_with_and_without_a_header(tmp_path):
 def test_shares_that_cannot_be_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         split_texts(["a b", "c d"], **options)
+
+
+def test_natural_paraphrases_are_of_another_agency_the_same_day_and_in_other_words():
+    import pandas as pd
+
+    from helpers.inversion.texts import natural_paraphrases
+
+    rows = [
+        ("a", "2020-01-01", "Boeing halts 737 output after crash"),
+        ("b", "2020-01-01", "Boeing to halt 737 output after second crash"),
+        ("b", "2020-01-01", "Boeing halts 737 output after crash"),
+        ("a", "2020-01-01", "Boeing stops 737 output after crash"),
+        ("b", "2020-01-02", "Boeing halts output of 737 after crash"),
+        ("b", "2020-01-01", "Oil falls"),
+    ]
+    table = pd.DataFrame(rows, columns=["agency", "date", "text"], index=[5, 3, 1, 0, 2, 4])
+    found = natural_paraphrases(table, least=0.3)
+    assert found[0] == ["Boeing to halt 737 output after second crash"]
+    assert set(found[1]) == {rows[0][2], rows[3][2]}
+    assert found[4] == found[5] == []
+    assert max(map(len, natural_paraphrases(table, least=0.3, n=1))) == 1
+    with pytest.raises(ValueError, match="agency is missing"):
+        natural_paraphrases(table.drop(columns="agency"))
+    with pytest.raises(ValueError, match="least is 0.95"):
+        natural_paraphrases(table, least=0.95)

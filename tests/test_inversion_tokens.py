@@ -61,3 +61,9 @@ def test_a_table_without_room_for_all_bytes_is_refused():
 
 def test_rows_are_filled_at_their_end():
     assert padded([np.array([5, 2]), np.array([2])]).tolist() == [[5, 2], [2, PAD]]
+
+
+def test_pieces_are_what_the_tokens_stand_for(table):
+    (row,) = table.rows(["Oil falls."], 20).tokens
+    pieces = table.pieces(row)
+    assert "".join(pieces[:-1]) == "oilfalls." and pieces[-1] == SPECIAL[EOS]

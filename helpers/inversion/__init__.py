@@ -13,11 +13,13 @@ An :class:`Inverter` is trained on texts, or on vectors of somebody else's encod
 ``pooling``      one vector of those states: the first, the mean, attention of one or several heads
 ``decoders``     from one vector to tokens: by cross-attention, behind a prefix, in one pass, in a few passes
 ``states``       from one vector to tokens by layers that begin with a state made from it: Mamba 2, gated delta rule
+``prompts``      a language model that exists, frozen or with updates of low rank, behind a map from the vector
 ``tokens``       a table of tokens, learned from the texts themselves
 ``measures``     how much of a text came back: exact, by words, by n-grams, by rank of the token, beside two floors
 ``capacity``     what a vector holds, in bits of its text; the best vector of one text
 ``locality``     noise in units of the spread of the vectors, and ways between two texts
 ``leakage``      how much somebody's vectors give away of their texts
+``foreign``      vectors of another encoder, through maps with and without pairs; defences of their owner
 ``facts``        numbers, names, direction and negation: kept, changed, lost or invented
 ``texts``        headlines, normalised; near duplicates, kept on one side of a split
 ===============  =======================================================================================================
@@ -26,7 +28,7 @@ An :class:`Inverter` is trained on texts, or on vectors of somebody else's encod
 from helpers.inversion.capacity import Crammed, bits_explained, cram, text_bits
 from helpers.inversion.facts import FACTS, facts_kept, facts_of, learn_names
 from helpers.inversion.inverter import Inverter
-from helpers.inversion.leakage import Leakage, leakage
+from helpers.inversion.leakage import Leakage, against_floors, leakage
 from helpers.inversion.locality import between, noisy_vectors, under_noise
 from helpers.inversion.measures import floors, inversion_scores, token_accuracy
 from helpers.inversion.texts import Split, near_duplicates, normalise, read_headlines, split_texts
@@ -37,6 +39,7 @@ __all__ = [
     "Inverter",
     "Leakage",
     "Split",
+    "against_floors",
     "between",
     "bits_explained",
     "cram",

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from helpers.inversion.tokens import BOS, EOS, PAD
+from helpers.inversion.tokens import BOS, EOS, MASK, PAD
 
 __all__ = ["SPECIAL_IDS", "Decoder", "shifted"]
 
@@ -32,15 +32,24 @@ class Decoder(torch.nn.Module):
         """(n, n_slots, hidden): what the network sees of the vectors."""
         return self.up(vectors).unflatten(1, (self.n_slots, -1))
 
-    def losses(self, vectors: torch.Tensor, tokens: torch.Tensor, *, smoothing: float = 0.0) -> torch.Tensor:
+    def losses(
+        self, vectors: torch.Tensor, tokens: torch.Tensor, *, smoothing: float = 0.0, word_dropout: float = 0.0
+    ) -> torch.Tensor:
         """Cross-entropy in nats of each token that training asks for."""
-        states, wanted = self.asked(vectors, tokens)
+        states, wanted = self.asked(vectors, tokens, word_dropout)
         return functional.cross_entropy(self.said(states), wanted, label_smoothing=smoothing, reduction="none")
 
-    def asked(self, vectors: torch.Tensor, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """States and the tokens that they should say: of all tokens that are no padding."""
-        real = tokens != PAD
-        return self.states(vectors, tokens)[real], tokens[real]
+    def asked(
+        self, vectors: torch.Tensor, tokens: torch.Tensor, word_dropout: float = 0.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """States and the tokens that they should say: of all tokens that are no padding.
+
+        A share of the tokens is hidden from those behind them, which then have the vector alone.
+        """
+        real, seen = tokens != PAD, tokens
+        if word_dropout:
+            seen = tokens.masked_fill(real & (torch.rand(tokens.shape, device=tokens.device) < word_dropout), MASK)
+        return self.states(vectors, seen)[real], tokens[real]
 
     def said(self, states: torch.Tensor) -> torch.Tensor:
         """Scores of all tokens from states."""

@@ -189,7 +189,7 @@ class Iterative(Decoder):
     def states(self, vectors, tokens):
         return self._states(vectors, torch.full_like(tokens, MASK))
 
-    def asked(self, vectors, tokens):
+    def asked(self, vectors, tokens, word_dropout=0.0):
         # Behind its end a text goes on with ends: its length is said as everything else is.
         wanted = tokens.masked_fill(tokens == PAD, EOS)
         share = torch.rand(len(tokens), 1, device=tokens.device)

@@ -34,6 +34,14 @@ class OwnEncoder(torch.nn.Module):
         mask = tokens != PAD
         return self.net(input_ids=tokens, attention_mask=mask.long()).last_hidden_state, mask
 
+    def of_mixtures(self, weights: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same of mixtures of tokens (n, length, vocabulary), so that gradients reach the weights."""
+        table = self.net.embed_tokens.weight
+        mixed = torch.cat([table[BOS].expand(len(weights), 1, -1), weights @ table], 1)
+        mask = torch.nn.functional.pad(mask, (1, 0), value=True)
+        scale = self.net.embed_tokens.embed_scale
+        return self.net(inputs_embeds=scale * mixed, attention_mask=mask.long()).last_hidden_state, mask
+
 
 class FolderEncoder(torch.nn.Module):
     """An encoder of a folder or of the hub, with its own tokenizer.

@@ -19,6 +19,9 @@ __all__ = ["Inverter"]
 
 FORMAT = 1
 
+WORD_BY_WORD = ("autoregressive", "prefix", "mamba", "delta")
+"""Decoders that write token after token."""
+
 
 class Inverter(BaseEstimator):
     r"""Sentences as vectors of one width, and a decoder that writes the sentence of a vector.
@@ -55,8 +58,14 @@ class Inverter(BaseEstimator):
         Standard deviation of noise on the vectors in training, in units of their own spread.
     dropout
         Share of the activations left out in training, in own encoder and decoder.
+    word_dropout
+        Share of the tokens that are hidden, in training, from the decoder when it writes those behind them
+        :cite:`bowman2016generating`; in [0, 1), and of no effect where all tokens are written at once.
     smoothing
         Label smoothing, in [0, 1).
+    meaning
+        Weight of a loss of whole sentences: one less the cosine of the vectors of a text and of what is written of its
+        vector, with all words before given, through straight-through Gumbel-softmax; it needs an own encoder.
     variational
         Weight of the divergence of a normal vector from the standard normal one, in nats per text over nats per token;
         0: the vector is a point.
@@ -131,7 +140,9 @@ class Inverter(BaseEstimator):
         lower: bool = True,
         noise: float = 0.0,
         dropout: float = 0.1,
+        word_dropout: float = 0.0,
         smoothing: float = 0.0,
+        meaning: float = 0.0,
         variational: float = 0.0,
         learning_rate: float = 0.003,
         warmup: int = 200,
@@ -160,7 +171,9 @@ class Inverter(BaseEstimator):
         self.lower = lower
         self.noise = noise
         self.dropout = dropout
+        self.word_dropout = word_dropout
         self.smoothing = smoothing
+        self.meaning = meaning
         self.variational = variational
         self.learning_rate = learning_rate
         self.warmup = warmup
@@ -182,6 +195,7 @@ class Inverter(BaseEstimator):
         vectors: Any = None,
         validation: Sequence[str] | None = None,
         validation_vectors: Any = None,
+        paraphrases: Sequence[Sequence[str]] | None = None,
     ) -> Inverter:
         """Train on texts, or on vectors of somebody else's encoder with their texts.
 
@@ -197,6 +211,10 @@ class Inverter(BaseEstimator):
             Further texts, whose loss is logged once in an epoch and decides which weights are kept.
         validation_vectors : array_like of shape (m, p), optional
             Vectors of the validation texts, needed where ``vectors`` are given.
+        paraphrases
+            For each text other texts that say the same, or none. The least of their losses is added to the loss of the
+            text, so that a vector has to stand for what they have in common; see
+            :func:`helpers.inversion.texts.natural_paraphrases`.
 
         Raises
         ------
@@ -217,7 +235,10 @@ class Inverter(BaseEstimator):
         if held is not None and (given is None or held.shape[1] != given.shape[1]):
             wanted = "vectors are missing" if given is None else f"vectors have {given.shape[1]} columns"
             raise ValueError(f"validation_vectors have {held.shape[1]} columns, and {wanted}")
-        train_inverter(self, texts, given, validation, held)
+        if given is not None and self.meaning:
+            raise ValueError(f"meaning is {self.meaning}, and vectors are given; it needs an encoder of its own")
+        others = None if paraphrases is None else self._checked_paraphrases(paraphrases, len(texts))
+        train_inverter(self, texts, given, validation, held, others)
         return self
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
@@ -288,10 +309,17 @@ class Inverter(BaseEstimator):
         written = self.decode(self.encode(texts) if vectors is None else vectors, beams=beams)
         return float(inversion_scores(texts, written, lower=self.lower)["token_f1"].mean())
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
+    def save(self, folder: str | os.PathLike[str], *, largest: str = "5GB") -> Path:
         """Write the inverter to a folder: weights as safetensors in half precision, the rest as JSON.
 
         A frozen encoder of another folder is not copied: it is read from there again.
+
+        Parameters
+        ----------
+        folder
+            Folder that is made if need be; an inverter in it is replaced.
+        largest
+            Largest size of a file of weights, such as ``"3500KB"``; what is larger becomes several files.
         """
         from helpers.inversion.training import save_weights
 
@@ -299,7 +327,9 @@ class Inverter(BaseEstimator):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.tokens_.save(folder / "tokens.json")
-        save_weights(self, folder / "model.safetensors")
+        for old in folder.glob("model*.safetensors*"):
+            old.unlink()
+        save_weights(self, folder, largest)
         parameters = {name: str(v) if isinstance(v, os.PathLike) else v for name, v in self.get_params().items()}
         about = {
             "format": FORMAT,
@@ -330,7 +360,7 @@ class Inverter(BaseEstimator):
         from helpers.inversion.training import build, load_weights
 
         folder = Path(folder)
-        for name in ("inverter.json", "tokens.json", "model.safetensors"):
+        for name in ("inverter.json", "tokens.json"):
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"{folder} is no inverter: {name} is missing")
         about = json.loads((folder / "inverter.json").read_text(encoding="utf-8"))
@@ -342,7 +372,7 @@ class Inverter(BaseEstimator):
         self.spread_, self.reach_ = about["spread"], about["reach"]
         self.truncated_, self.log_ = np.array(about["truncated"], dtype=np.int64), about["log"]
         build(self, given=about["width"] if about["vectors_given"] else None)
-        load_weights(self, folder / "model.safetensors")
+        load_weights(self, folder)
         return self
 
     def _known(self, vectors: Any) -> np.ndarray:
@@ -371,13 +401,24 @@ class Inverter(BaseEstimator):
             check_count(getattr(self, name), name)
         check_count(self.length, "length", least=2)
         check_count(self.warmup, "warmup", least=0)
-        for name in ("noise", "dropout", "smoothing", "variational", "learning_rate"):
+        for name in ("noise", "dropout", "word_dropout", "smoothing", "meaning", "variational", "learning_rate"):
             check_not_negative(getattr(self, name), name)
-        for name in ("dropout", "smoothing"):
+        for name in ("dropout", "word_dropout", "smoothing"):
             if getattr(self, name) >= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; a number below 1 is needed")
+        if self.meaning and (self.encoder != "own" or self.decoder not in WORD_BY_WORD):
+            raise ValueError(
+                f"meaning is {self.meaning}; it needs encoder='own' and a decoder among {', '.join(WORD_BY_WORD)}"
+            )
         if self.epochs is None and self.minutes is None:
             raise ValueError("neither epochs nor minutes are given; pass one, such as minutes=3")
+
+    def _checked_paraphrases(self, paraphrases: Sequence[Sequence[str]], n: int) -> list[list[str]]:
+        if len(paraphrases) != n:
+            raise ValueError(f"paraphrases has {len(paraphrases)} entries for {n} texts; a list for each is needed")
+        if self.decoder not in WORD_BY_WORD:
+            raise ValueError(f"paraphrases need a decoder among {', '.join(WORD_BY_WORD)}; it is {self.decoder!r}")
+        return [checked_texts(some, f"paraphrases[{i}]") if len(some) else [] for i, some in enumerate(paraphrases)]
 
 
 def checked_texts(texts: Any, name: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from helpers.inversion.inverter import Inverter, checked_texts
 from helpers.inversion.measures import SCORES, floors, inversion_scores
 from helpers.inversion.texts import split_texts
 
-__all__ = ["Leakage", "leakage", "leakage_of_files"]
+__all__ = ["Leakage", "against_floors", "leakage", "leakage_of_files"]
 
 REPORT, KEPT = "report.json", "training"
 
@@ -148,19 +148,74 @@ def leakage(
     chosen = np.sort(np.random.default_rng(rng).permutation(split.test)[:n_test])
     progress(f"reading {len(chosen)} texts from their vectors")
     wanted = taken(chosen)
-    found = {"read": inverter.decode(x[chosen], beams=beams), **floors(inverter, x[chosen], beams=beams, rng=rng)}
-    names = learn_names(taken(split.train))
-    values = {name: _values(wanted, written, names, inverter.lower) for name, written in found.items()}
-    table = _table(values, split.groups[chosen], rng)
-    examples = pd.DataFrame(
-        {"row": chosen, "text": wanted, "read": found["read"], "token_f1": values["read"]["token_f1"][:, 0]}
-    )
+    written, below = inverter.decode(x[chosen], beams=beams), floors(inverter, x[chosen], beams=beams, rng=rng)
+    options = {"names": learn_names(taken(split.train)), "groups": split.groups[chosen], "lower": inverter.lower}
+    table = against_floors(wanted, written, below, **options, rng=rng)
+    f1 = inversion_scores(wanted, written, lower=inverter.lower)["token_f1"]
+    examples = pd.DataFrame({"row": chosen, "text": wanted, "read": written, "token_f1": f1})
     rows = {"train": split.train, "validation": held, "test": chosen, "dropped": split.dropped}
     order = examples["token_f1"].argsort(kind="stable")[::-1]
     return Leakage(table, examples.iloc[order].reset_index(drop=True), inverter, rows)
 
 
-def _values(texts: list[str], written: list[str], names: frozenset[str], lower: bool) -> dict[str, np.ndarray]:
+def against_floors(
+    texts: Sequence[str],
+    read: Sequence[str],
+    below: Mapping[str, Sequence[str]],
+    *,
+    names: Collection[str] = (),
+    groups: Any = None,
+    lower: bool = True,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """What was read of vectors, beside what is written of vectors that say nothing of the text.
+
+    Parameters
+    ----------
+    texts, read
+        Texts, and what was written of their vectors.
+    below
+        What was written without them, by the name of the floor, as :func:`helpers.inversion.floors` gives it.
+    names
+        Words that are names; see :func:`helpers.inversion.learn_names`.
+    groups
+        Group of near duplicates of each text: the units of resampling; by default each text is one.
+    lower
+        Whether capitals are disregarded.
+    rng
+        Seed of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        A row for each score of :func:`helpers.inversion.inversion_scores` and each kind of fact, the share that was
+        kept, that the texts have: ``read`` and a column for each floor, each with ``_ci_low`` and ``_ci_high``, and
+        ``gain``, ``read`` less the highest floor, with its paired interval.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ.
+    """
+    groups = np.arange(len(texts)) if groups is None else np.asarray(groups)
+    found = {"read": read, **below}
+    values = {name: _values(texts, written, names, lower) for name, written in found.items()}
+    rows = {}
+    for measure in values["read"]:
+        by_name = {name: of[measure] for name, of in values.items()}
+        if not by_name["read"][:, 1].sum():
+            continue
+        row: dict[str, float] = {}
+        for name, pairs in by_name.items():
+            row |= _said(name, interval(pairs, _share, groups=groups, n_resamples=999, method="percentile", rng=rng))
+        floor = max(below, key=lambda name: row[name])
+        both = np.column_stack([by_name["read"], by_name[floor][:, 0]])
+        row |= _said("gain", interval(both, _gain, groups=groups, n_resamples=999, method="percentile", rng=rng))
+        rows[measure] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
+
+
+def _values(texts: Sequence[str], written: Sequence[str], names: Collection[str], lower: bool) -> dict[str, np.ndarray]:
     """For each measure an array (n, 2): what counts for a text, and its weight."""
     scores = inversion_scores(texts, written, lower=lower)
     out = {name: np.column_stack([scores[name], np.ones(len(texts))]) for name in SCORES}
@@ -169,22 +224,6 @@ def _values(texts: list[str], written: list[str], names: frozenset[str], lower: 
         of_kind = kept[kept["kind"] == kind]
         out[f"facts {kind}"] = of_kind[["kept", "facts"]].to_numpy(dtype=float)
     return out
-
-
-def _table(values: dict[str, dict[str, np.ndarray]], groups: np.ndarray, rng: int) -> pd.DataFrame:
-    rows = {}
-    for measure in values["read"]:
-        by_name = {name: found[measure] for name, found in values.items()}
-        if not by_name["read"][:, 1].sum():
-            continue
-        row: dict[str, float] = {}
-        for name, pairs in by_name.items():
-            row |= _said(name, interval(pairs, _share, groups=groups, n_resamples=999, method="percentile", rng=rng))
-        floor = max(("shuffled", "centre"), key=lambda name: row[name])
-        both = np.column_stack([by_name["read"], by_name[floor][:, 0]])
-        row |= _said("gain", interval(both, _gain, groups=groups, n_resamples=999, method="percentile", rng=rng))
-        rows[measure] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
 
 
 def _share(pairs: np.ndarray) -> float:

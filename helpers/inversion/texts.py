@@ -15,16 +15,18 @@ import pandas as pd
 from helpers.arrays import check_number
 from helpers.locations import expand
 
-__all__ = ["Split", "near_duplicates", "normalise", "read_headlines", "split_texts"]
+__all__ = ["Split", "natural_paraphrases", "near_duplicates", "normalise", "read_headlines", "split_texts"]
 
 AGENCIES = ("cnbc", "guardian", "reuters")
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "…": "..."})
 _UPDATE = re.compile(r"^(?:(?:update|refile|correct(?:ed|ion)|wrapup|exclusive|breaking)\s*\d*\s*[-:]\s*)+", re.I)
+_INITIALS = re.compile(r"\b(?:[A-Z] ?\. ){1,}[A-Z] ?\.(?=\W|$)")
+_DECIMAL = re.compile(r"(?<=\d) ?\. ?(?=\d)|(?<=\d) , (?=\d{3}\b)")
 _TIGHT = re.compile(r"\s+([,.;:!?%)\]])|([(\[$€£])\s+")
 
 
 def normalise(text: str) -> str:
-    """One spelling of a headline: composed characters, plain quotes and dashes, no space before a comma.
+    """One spelling of a headline: composed characters, plain quotes and dashes, no space before a comma or in a number.
 
     Parameters
     ----------
@@ -40,9 +42,13 @@ def normalise(text: str) -> str:
     --------
     >>> normalise("UPDATE 2-Oil  falls , ‘sharply’ : WSJ")
     "Oil falls, 'sharply': WSJ"
+    >>> normalise("U . S . bank cuts 1 , 200 jobs , saves USD 1 . 5 billion")
+    'U.S. bank cuts 1,200 jobs, saves USD 1.5 billion'
     """
-    text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
-    text = _TIGHT.sub(lambda found: found[1] or found[2], " ".join(text.split()))
+    text = " ".join(unicodedata.normalize("NFKC", text).translate(_QUOTES).split())
+    text = _DECIMAL.sub(lambda found: found[0].strip(), text)
+    text = _INITIALS.sub(lambda found: found[0].replace(" ", ""), text)
+    text = _TIGHT.sub(lambda found: found[1] or found[2], text)
     return _UPDATE.sub("", text).strip()
 
 
@@ -141,6 +147,55 @@ def near_duplicates(texts: Sequence[str], *, least: float = 0.7, block: int = 20
     labels = connected_components(graph, directed=False)[1]
     _, first = np.unique(labels, return_index=True)
     return np.argsort(np.argsort(first))[labels]
+
+
+def natural_paraphrases(table: pd.DataFrame, *, least: float = 0.45, most: float = 0.9, n: int = 5) -> list[list[str]]:
+    """For each headline those of other agencies on the same day that tell of the same event in other words.
+
+    Parameters
+    ----------
+    table
+        ``agency``, ``date`` and ``text``, from :func:`read_headlines`.
+    least, most
+        Cosines of words, those that are rare weighing more, between which two headlines tell of one event in other
+        words.
+    n
+        Most paraphrases of a headline, the nearest first.
+
+    Returns
+    -------
+    list of list of str
+        In the order of the table; empty where there are none, which is most often.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or the cosines are out of order.
+
+    Examples
+    --------
+    >>> rows = [("a", "2020-01-01", "Boeing halts 737 output"), ("b", "2020-01-01", "Boeing to halt output of 737")]
+    >>> rows += [("b", "2020-01-02", "Boeing halts 737 output"), ("b", "2020-01-01", "Oil falls")]
+    >>> natural_paraphrases(pd.DataFrame(rows, columns=["agency", "date", "text"]), least=0.3)[0]
+    ['Boeing to halt output of 737']
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    for name in ("agency", "date", "text"):
+        if name not in table:
+            raise ValueError(f"table has columns {list(table)}; {name} is missing")
+    check_number(least, "least", lambda value: 0 < value < most <= 1, f"a cosine above 0 and below most = {most}")
+    texts, agencies = table["text"].tolist(), table["agency"].to_numpy()
+    x = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True, dtype=np.float32).fit_transform(texts)
+    out: list[list[str]] = [[] for _ in texts]
+    for rows in table.reset_index(drop=True).groupby("date", sort=False).indices.values():
+        near = (x[rows] @ x[rows].T).toarray()
+        near[agencies[rows][:, None] == agencies[rows][None]] = 0
+        for row, cosines in zip(rows, near, strict=True):
+            order = np.argsort(-cosines, kind="stable")
+            fine = [texts[rows[i]] for i in order if least <= cosines[i] <= most]
+            out[row] = list(dict.fromkeys(fine))[:n]
+    return out
 
 
 class Split(NamedTuple):

@@ -102,6 +102,13 @@ class TokenTable:
             ids.append([token for token in row if token >= len(SPECIAL)])
         return [text.strip() for text in self.tokenizer.decode_batch(ids, skip_special_tokens=False)]
 
+    def pieces(self, row: Sequence[int]) -> list[str]:
+        """What each token of a row stands for: a piece of a word, or the name of a special token."""
+        return [
+            SPECIAL[token] if token < len(SPECIAL) else self.tokenizer.decode([token]).strip()
+            for token in map(int, row)
+        ]
+
     def _encoded(self, texts: Sequence[str]) -> list:
         self.tokenizer.encode_special_tokens = True
         return self.tokenizer.encode_batch(list(texts), add_special_tokens=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,9 @@ __all__ = ["build", "encode", "forced", "load_weights", "save_weights", "train_i
 
 REACH = 0.999
 """Share of the training vectors whose distance from their centre no vector should exceed much."""
+
+WEIGHTS = "model.safetensors"
+"""Name of the file of weights, where there is one."""
 
 CLOUD = 4096
 """Training texts from whose vectors the centre, the spread and the reach of the cloud are told."""
@@ -62,13 +67,22 @@ def build(inverter: Any, given: int | None) -> None:
 class Texts:
     """Texts as the networks take them."""
 
-    def __init__(self, inverter: Any, texts: Sequence[str], vectors: np.ndarray | None):
+    def __init__(
+        self,
+        inverter: Any,
+        texts: Sequence[str],
+        vectors: np.ndarray | None,
+        paraphrases: Sequence[Sequence[str]] | None = None,
+    ):
         self.inverter, self.network = inverter, inverter.network_
         found = inverter.tokens_.rows(texts, inverter.length)
         self.rows, self.truncated = found.tokens, found.truncated
         self.given = None
         self.read: list[np.ndarray] = []
         self.store: StateStore | None = None
+        self.paraphrases: list[list[np.ndarray]] | None = None
+        if paraphrases is not None:
+            self.paraphrases = [inverter.tokens_.rows(some, inverter.length).tokens for some in paraphrases]
         if vectors is not None:
             self.given = torch.from_numpy((vectors - inverter.centre_) / np.float32(inverter.spread_))
         elif isinstance(encoder := self.network["encoder"], FolderEncoder):
@@ -80,6 +94,10 @@ class Texts:
     def lengths(self) -> np.ndarray:
         """Tokens of each text."""
         return np.array([len(row) for row in self.rows])
+
+    def paraphrases_of(self, rows: np.ndarray) -> list[list[np.ndarray]]:
+        """Tokens of the paraphrases of these texts; none where none were given."""
+        return [] if self.paraphrases is None else [self.paraphrases[i] for i in rows]
 
     def tokens(self, rows: np.ndarray) -> torch.Tensor:
         """(n, longest): tokens that the decoder should write."""
@@ -106,13 +124,14 @@ def train_inverter(
     vectors: np.ndarray | None,
     validation: Sequence[str] | None,
     validation_vectors: np.ndarray | None,
+    paraphrases: Sequence[Sequence[str]] | None = None,
 ) -> None:
     """Fit the networks of an inverter, and what it keeps of its training."""
     inverter.tokens_ = TokenTable.train(texts, inverter.vocabulary, lower=inverter.lower)
     if vectors is not None:
         _tell_cloud(inverter, vectors)
     build(inverter, None if vectors is None else vectors.shape[1])
-    known = Texts(inverter, texts, vectors)
+    known = Texts(inverter, texts, vectors, paraphrases)
     held = None if validation is None else Texts(inverter, validation, validation_vectors)
     inverter.truncated_ = known.truncated
     if known.truncated.size:
@@ -129,6 +148,8 @@ def train_inverter(
         for name, value in inverter.get_params().items()
         if name not in ("folder", "progress", "epochs", "minutes", "device", "precision")
     } | {"texts": digest_of_texts(texts), "vectors": None if vectors is None else list(vectors.shape)}
+    if paraphrases is not None:
+        about["paraphrases"] = digest_of_texts([other for some in paraphrases for other in some])
     with quiet():
         trained = train(
             network,
@@ -166,13 +187,43 @@ def _loss(inverter: Any, known: Texts) -> Callable[[np.ndarray, int], Any]:
         if inverter.noise:
             spread = vectors.detach().var(0, correction=0).mean().sqrt()
             vectors = vectors + inverter.noise * spread * torch.randn_like(vectors)
-        entropy = decoder.losses(vectors, tokens, smoothing=inverter.smoothing).mean()
+        options = {"smoothing": inverter.smoothing, "word_dropout": inverter.word_dropout}
+        entropy = decoder.losses(vectors, tokens, **options).mean()
         total = entropy
         if "divergence" in found:
             total = entropy + inverter.variational * found["divergence"] * len(rows) / (tokens != PAD).sum()
+        if inverter.meaning:
+            found["meaning"] = _meaning(network, vectors, tokens)
+            total = total + inverter.meaning * found["meaning"]
+        if (said := _paraphrased(decoder, vectors, known.paraphrases_of(rows))) is not None:
+            found["paraphrase"] = said
+            total = total + said
         return {"loss": total, "entropy": entropy, **found}
 
     return loss
+
+
+def _meaning(network: torch.nn.ModuleDict, vectors: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """One less the cosine of the vectors of texts and of what is written of them, drawn by straight-through Gumbel."""
+    mask = tokens != PAD
+    drawn = torch.nn.functional.gumbel_softmax(network["decoder"].logits(vectors, tokens), hard=True)
+    states, seen = network["encoder"].of_mixtures(drawn, mask)
+    # Without detaching, the vectors would be drawn together until all of them are one.
+    return 1 - torch.cosine_similarity(network["pooling"](states, seen), vectors.detach()).mean()
+
+
+def _paraphrased(
+    decoder: torch.nn.Module, vectors: torch.Tensor, others: list[list[np.ndarray]]
+) -> torch.Tensor | None:
+    """Cross-entropy of a token of the paraphrase that is the likeliest, over the texts that have any."""
+    of = [row for row, some in enumerate(others) for _ in some]
+    if not of:
+        return None
+    tokens = padded([other for some in others for other in some]).to(vectors.device)
+    lengths = (tokens != PAD).sum(1)
+    entropies = decoder.losses(vectors[of], tokens).split(lengths.tolist())
+    means = iter([part.mean() for part in entropies])
+    return torch.stack([torch.stack([next(means) for _ in some]).min() for some in others if some]).mean()
 
 
 def held_out(inverter: Any, held: Texts) -> dict[str, float]:
@@ -258,30 +309,40 @@ def _own_weights(inverter: Any) -> dict[str, torch.Tensor]:
     return out
 
 
-def save_weights(inverter: Any, path: str | os.PathLike[str]) -> None:
-    """Write the weights in half precision."""
-    from safetensors.torch import save_file
+def save_weights(inverter: Any, folder: str | os.PathLike[str], largest: str) -> None:
+    """Write the weights in half precision, in one file or in as many as the largest size of a file asks for."""
+    from huggingface_hub import save_torch_state_dict
 
-    save_file({name: w.detach().half().contiguous().cpu() for name, w in _own_weights(inverter).items()}, path)
+    half = {name: weight.detach().half().contiguous().cpu() for name, weight in _own_weights(inverter).items()}
+    save_torch_state_dict(half, folder, max_shard_size=largest)
 
 
-def load_weights(inverter: Any, path: str | os.PathLike[str]) -> None:
+def load_weights(inverter: Any, folder: Path) -> None:
     """Read weights that :func:`save_weights` wrote.
 
     Raises
     ------
+    FileNotFoundError
+        If a file of weights is missing; the message names it.
     ValueError
         If tensors are missing, left over, or of another shape.
     """
     from safetensors.torch import load_file
 
-    found, own = load_file(path), _own_weights(inverter)
+    index = folder / f"{WEIGHTS}.index.json"
+    names = sorted(set(json.loads(index.read_text())["weight_map"].values())) if index.is_file() else [WEIGHTS]
+    found: dict[str, torch.Tensor] = {}
+    for name in names:
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"{folder} is no inverter: {name} is missing")
+        found |= load_file(folder / name)
+    own = _own_weights(inverter)
     if wrong := sorted(set(found) ^ set(own)):
-        raise ValueError(f"{path} does not fit the inverter beside it: {wrong[0]} is missing or left over")
+        raise ValueError(f"{folder} has other weights than its inverter: {wrong[0]} is missing or left over")
     with torch.no_grad():
         for name, weight in own.items():
             if found[name].shape != weight.shape:
                 raise ValueError(
-                    f"{path}: {name} has shape {tuple(found[name].shape)}; {tuple(weight.shape)} is needed"
+                    f"{folder}: {name} has shape {tuple(found[name].shape)}; {tuple(weight.shape)} is needed"
                 )
             weight.copy_(found[name].to(weight))

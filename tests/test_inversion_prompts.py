@@ -1,0 +1,69 @@
+"""Tests of :mod:`helpers.inversion.prompts`."""
+
+import numpy as np
+import pytest
+import torch
+from inversion_texts import TEXTS
+
+from helpers.inversion.prompts import PromptedDecoder
+
+CODES = np.random.default_rng(0).normal(size=(8, 6)) * 3 + 2
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The folder of a very small language model that nobody trained, with a tokenizer of the texts."""
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+    from helpers.inversion.tokens import TokenTable
+
+    folder = tmp_path_factory.mktemp("model")
+    names = {"eos_token": "<eos>", "bos_token": "<bos>", "pad_token": "<pad>"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=TokenTable.train(TEXTS, 280).tokenizer, **names)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {"n_embd": 48, "n_layer": 2, "n_head": 2, "n_positions": 40}
+    ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), **sizes, **ends)).save_pretrained(folder)
+    return folder
+
+
+def weights_of(decoder):
+    return {name: w for name, w in decoder.network_["model"].named_parameters() if "lora" not in name}
+
+
+@pytest.mark.parametrize("lora", [None, 4])
+def test_the_model_itself_stays_as_it_is_and_the_vector_is_used(model, lora):
+    if lora:
+        pytest.importorskip("peft", reason="peft is not installed, and updates of low rank need it")
+    made = PromptedDecoder(model, lora=lora, epochs=60, learning_rate=0.02, length=20).fit(TEXTS, vectors=CODES)
+    fresh = PromptedDecoder(model, lora=lora, epochs=1, learning_rate=0.0, length=20).fit(TEXTS, vectors=CODES)
+    for name, weight in weights_of(fresh).items():
+        assert torch.equal(weight, weights_of(made)[name])
+    rows = made._rows(TEXTS)
+    z = torch.from_numpy(((CODES - made.centre_) / made.spread_).astype(np.float32))
+    with torch.inference_mode():
+        own, other = (float(made._loss(x, rows)) for x in (z, z.roll(1, 0)))
+    assert own < other
+    assert len(made.decode(CODES, beams=2)) == 8
+
+
+def test_training_and_writing_agree_about_the_place_of_the_prompts(model):
+    made = PromptedDecoder(model, epochs=1, length=20, n_prompts=3).fit(TEXTS, vectors=CODES)
+    z = torch.from_numpy(((CODES - made.centre_) / made.spread_).astype(np.float32))
+    with torch.inference_mode():
+        net, prompts = made.network_["model"], made._prompts(z[:1])
+        mask = torch.ones(prompts.shape[:2], dtype=torch.long)
+        first = int(net.generate(inputs_embeds=prompts, attention_mask=mask, max_new_tokens=1, do_sample=False)[0, 0])
+        best = min(range(4, 280), key=lambda token: float(made._loss(z[:1], [np.array([token])])))
+    assert first == best or first < 4
+
+
+def test_what_does_not_fit_is_refused(model):
+    with pytest.raises(ValueError, match="vectors has 7 rows, and there are 8 texts"):
+        PromptedDecoder(model, epochs=1).fit(TEXTS, vectors=CODES[:7])
+    with pytest.raises(ValueError, match="neither epochs nor minutes"):
+        PromptedDecoder(model).fit(TEXTS, vectors=CODES)
+    made = PromptedDecoder(model, epochs=1, length=20).fit(TEXTS, vectors=CODES)
+    with pytest.raises(ValueError, match="vectors have 2 columns; this decoder reads vectors of 6"):
+        made.decode(np.ones((1, 2)))
