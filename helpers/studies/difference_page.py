@@ -329,7 +329,7 @@ def figure_pairs(pairs: pd.DataFrame, measure: str = "cka", *, combination: str 
     for ax, values, title in zip(axes, (gain, left), ("gain", "what the accuracies leave"), strict=True):
         points = ax.scatter(x, values, c=weaker, s=14, cmap="viridis", zorder=2)
         ax.axhline(0, color=INK, lw=1)
-        ax.set(xlabel=measure.replace("_", " "), title=title)
+        ax.set(xlabel={"cka": "CKA"}.get(measure, measure.replace("_", " ")), title=title)
     for experiment, line in slopes_within(pairs, measure, combination=combination).iterrows():
         ends = np.array([np.min(x[pairs["experiment"] == experiment]), np.max(x[pairs["experiment"] == experiment])])
         axes[1].plot(ends, 100 * (line["intercept"] + line["slope"] * ends), color=INK, lw=0.7, alpha=0.5, zorder=1)

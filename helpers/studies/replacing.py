@@ -23,7 +23,9 @@ CLAIMS = {
         Claim("Concatenation is better than the best model", published=1.2, place="section 3.4.1", **_POINTS),
     ),
     "mean": AboutMethods(
-        "mean", "best", Claim("The mean is worse than the best model", side="less", place="section 3.4.1", **_POINTS)
+        "mean",
+        "best",
+        Claim("The mean is worse than the best model", side="less", better="greater", place="section 3.4.1", **_POINTS),
     ),
     "half": AboutMethods(
         "replacement_inverse",
