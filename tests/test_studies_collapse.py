@@ -79,6 +79,12 @@ def test_costs_are_of_every_pair_that_applies_and_no_first_training_pays_for_wha
     spent = collapse.costs(remedies=FEW, steps=4)
     applied = rows.loc[rows["applies"], ["collapse", "remedy", "parameters"]].reset_index(drop=True)
     pd.testing.assert_frame_equal(spent[["collapse", "remedy", "parameters"]], applied)
+    recorded = table("results/collapse_costs.csv")
+    cells = recorded.groupby(["collapse", "remedy"])["seconds"]
+    assert (cells.size() == recorded["seed"].nunique()).all() and set(collapse.COLLAPSES) == set(recorded["collapse"])
+    for name, given in collapse.APPLIED.items():
+        wanted = {"nothing"} | {remedy for remedy, one in given.items() if isinstance(one, dict)}
+        assert set(recorded.loc[recorded["collapse"] == name, "remedy"]) == wanted
 
 
 @pytest.mark.parametrize("name", ["codebook", "crossed fields"])

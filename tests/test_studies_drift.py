@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.book.data import table
 from helpers.inference import judge
 from helpers.quality import picture
 from helpers.studies import drift
@@ -64,6 +65,17 @@ def test_facts_of_model_changes_are_of_other_encoders_and_not_of_precision():
     found = drift.model_facts(pd.DataFrame(rows, columns=["new", "stay", "kept"]))
     expected = {"stay_low": 0.3, "stay_high": 0.4, "kept_low": 0.5, "kept_high": 0.6, "precision_stay": 0.97}
     assert found == expected
+
+
+def test_recorded_changes_of_real_encoders_hold_the_bound_and_answer_the_claim_on_centroids():
+    rows = table("results/drift.csv")
+    facts = drift.recorded_facts(rows)
+    assert rows["encoder"].nunique() == 2 and set(rows["change"]) == set(drift.CHANGES)
+    runs = rows[rows["null"] == "rerun"]
+    assert runs["fdp"].mean() <= 0.05 + 2 * runs["fdp"].std() / np.sqrt(len(runs))
+    assert facts["power_rerun_swapped"] > facts["power_rerun_cut"]
+    assert set(drift.JUDGED_ON) == set(drift.CLAIMS)
+    assert set(drift.model_facts(table("results/drift_models.csv"))) >= {"stay_low", "kept_high"}
 
 
 def test_figures_show_what_was_found(detected):
