@@ -230,6 +230,7 @@ def _run(args: argparse.Namespace) -> int:
     known = {path: parameters_of(path) for path in paths}
     given = read_parameters(args.file) if args.file else {}
     given |= {name: _value(name, text, known.values()) for name, text in args.parameter}
+    given = _found_from_here(given)
     # One file may serve more chapters than are asked for now; what none of the book has is a mistake.
     others = {name for path in render.chapters() for name in parameters_of(path)} if args.file else set()
     others -= {name for name, _ in args.parameter}
@@ -243,6 +244,7 @@ def _run(args: argparse.Namespace) -> int:
         runs.append(Run(path, args.out / path.name, chosen))
     for run in runs:
         run.check()
+    _check_tables([run for run in runs if args.dry_run or args.force or not run.is_done()])
     if args.dry_run:
         for run in runs:
             print(f"{'kept' if run.is_done() else 'to do':6} {run.notebook.name} {dict(run.parameters)}")
@@ -256,6 +258,46 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     outcomes = list(_execute(runs, args, what="chapters", **resources))
     return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
+
+
+def _found_from_here(given: dict[str, Any]) -> dict[str, Any]:
+    """Parameters in which a file or folder that lies below the folder of the call has its whole path.
+
+    Kernels work elsewhere; what the top folder of the project or its data hold they find by themselves.
+    """
+    from helpers.locations import DATA, expand
+
+    def whole(value: Any) -> Any:
+        kind, mark, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+        if kind == "berka" and mark:
+            return f"berka:{whole(rest)}"
+        if not isinstance(value, str) or not value or expand(value).is_absolute():
+            return value
+        known = any((folder / value).exists() for folder in (ROOT, DATA))
+        return str(Path(value).resolve()) if Path(value).exists() and not known else value
+
+    found = {name: whole(value) if name == "source" else value for name, value in given.items()}
+    options = found.get("options")
+    if isinstance(options, dict) and "targets" in options:
+        found["options"] = options | {"targets": whole(options["targets"])}
+    return found
+
+
+def _check_tables(runs: Sequence[Run]) -> None:
+    """Read each table of clients that runs are about once, and say what it holds; a mistake in it is raised at once."""
+    from helpers.book.runs import parameters_of
+    from helpers.clients.checking import check_source
+
+    names = ("source", "n_clients", "options", "fractions", "binary_from", "seed")
+    tables = []
+    for run in runs:
+        if run.is_own:
+            default = {name: one.default for name, one in parameters_of(run.notebook).items()}
+            table = {name: (default | dict(run.parameters))[name] for name in names if name in default}
+            tables += [table] * (table not in tables)
+    for table in tables:
+        seed = table.pop("seed", 0)
+        print("\n".join(check_source(**table, rng=seed)), flush=True)
 
 
 def _value(name: str, text: str, known: Iterable[Mapping[str, Any]]) -> Any:

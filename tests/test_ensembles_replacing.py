@@ -29,6 +29,16 @@ def spread(seed=0, n=60):
     }
 
 
+def test_the_start_may_be_the_one_that_agrees_most_with_all_others():
+    layers = spread()
+    layers["echo"] = 2 * layers["half"] + 0.01 * layers["other"]
+    means = {
+        name: np.mean([cka(x, other) for its, other in layers.items() if its != name]) for name, x in layers.items()
+    }
+    fitted = GreedyReplacement(p=0.6, start="agreement").fit(layers)
+    assert fitted.start_ == max(means, key=means.get) != GreedyReplacement(p=0.6).fit(layers).start_
+
+
 def scaled(x):
     x = x - x.mean(axis=0)
     return x / np.sqrt(np.mean(x**2))

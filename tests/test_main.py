@@ -185,3 +185,19 @@ def test_worker_notebooks_have_parameters_and_no_outputs():
         cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
         assert sum("parameters" in cell.metadata.get("tags", []) for cell in cells) == 1
         assert not any(cell.outputs for cell in cells)
+
+
+def test_relative_folders_of_several_runs_at_once_are_those_of_the_call(tmp_path, monkeypatch, capsys):
+    """For run and for sweep: nothing lands beside the notebooks, nothing runs again."""
+    (tmp_path / "books").mkdir()
+    for name in "ab":
+        write(tmp_path / "books" / f"{name}.ipynb", "import time\ntime.sleep(0.3)")
+    (tmp_path / "plan.yml").write_text(f"notebook: {tmp_path / 'books' / 'a.ipynb'}\ngrid:\n  n: [0, 1]\n")
+    monkeypatch.chdir(tmp_path)
+    calls = [["run", "books/a.ipynb", "books/b.ipynb", "-o", "out"], ["sweep", "plan.yml", "-o", "swept"]]
+    for call in calls:
+        assert main([*call, "-j", "2"]) == 0 and "2 done" in capsys.readouterr().out
+        assert main([*call, "-j", "2"]) == 0 and "2 kept" in capsys.readouterr().out
+    made = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.suffix in (".ipynb", ".csv")}
+    there = {"books/a.ipynb", "books/b.ipynb", "out/a.ipynb", "out/b.ipynb"}
+    assert made == there | {"swept/n=0.ipynb", "swept/n=1.ipynb", "swept/results.csv"} and Path.cwd() == tmp_path

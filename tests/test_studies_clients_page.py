@@ -122,13 +122,17 @@ def test_recorded_scorers_rank_alike_by_their_own_table():
 def test_scorers_stand_beside_each_other_on_the_same_runs(sweep, monkeypatch):
     from helpers.studies import sweep as sweeps
 
-    def score(sweep, *, classifier, on, runs, rng):
-        assert (on, rng) == (["test"], 5)
+    def score(sweep, *, classifier, on, runs, metric, rng):
+        assert (on, metric, rng) == (["test"], "roc_auc", 5)
         return pd.DataFrame({"accuracy_test": [0.5, 0.7], "seconds": [1.0, 3.0]})
 
     monkeypatch.setattr(sweeps, "score_runs", score)
-    shown = study.table_classifiers(sweep, ["fast", "logistic"], rng=5)
-    assert shown.loc["fast"].tolist() == [2, 0.6, 2] and list(shown.index) == ["fast", "logistic"]
+    shown = study.table_classifiers(sweep, ["fast", "logistic"], metric="roc_auc", rng=5)
+    assert (
+        list(shown)[1] == "mean ROC-AUC"
+        and shown.loc["fast"].tolist() == [2, 0.6, 2]
+        and list(shown.index) == ["fast", "logistic"]
+    )
 
 
 def test_figures_have_a_point_for_each_run_with_and_without_truth(runs):

@@ -99,14 +99,14 @@ def test_the_table_tells_what_was_chosen_and_differences_by_hand():
     embeddings, target, part = clients()
     found = compare_methods(embeddings, target, part, REPLACING, classifier="logistic")
     table = found.table.set_index("method")
-    assert table["kind"].value_counts().to_dict() == {"method": 9, "single": 3, "reference": 3}
+    assert table["kind"].value_counts().to_dict() == {"method": 10, "single": 3, "reference": 3}
     singles = table[table["kind"] == "single"]
     assert table.loc["best", "chosen"] == f'{{"model": "{singles["validation"].idxmax()}"}}'
     assert table.loc["best_on_test", "accuracy"] == singles["accuracy"].max()
     assert table.loc["concat", "width"] == 18 and (table.drop("concat")["width"] == 6).all()
     assert np.allclose(table["diff_best"], table["accuracy"] - table.loc["best", "accuracy"])
     assert (table["diff_best_ci_low"] <= table["diff_best"]).all() and table.loc["best", "diff_best_ci_high"] == 0
-    assert found.correct.shape == (39, 15) and np.allclose(found.correct.mean(), table["accuracy"])
+    assert found.correct.shape == (39, 16) and np.allclose(found.correct.mean(), table["accuracy"])
     tuned = found.curves[found.curves["method"] == "quality_replacement_tuned"]
     assert tuned["steps"].tolist() == [0, 1, 2] and tuned["chosen"].sum() == 1
     top = tuned[tuned["validation"] == tuned["validation"].max()]

@@ -10,7 +10,7 @@ import pytest
 from helpers.clients import load_clients, split
 from helpers.clients.modalities import make_modalities
 from helpers.studies import modalities_page as study
-from helpers.studies.modalities import METHODS
+from helpers.studies.modalities import ALL_LINKS, METHODS, embed_both_graphs
 
 SMALL = {"text_width": 4, "graph_width": 3, "lambdas": [0.1], "steps": [0.2], "n_similar": 40, "classifier": "logistic"}
 SMALL |= {"measures": ("cka", "jaccard")}
@@ -58,12 +58,13 @@ def test_all_experiments_are_in_one_table(runs):
 def test_an_ideal_observer_is_above_what_is_reached_and_absent_where_nobody_knows(runs):
     found = study.table_ceilings(runs, 0.3)
     assert found.loc["text", "reached"] == runs.accuracy["text", "best single"].mean()
-    assert found.index[-1] == study.WHOLE and "all models" not in found.index
+    assert list(found.index[-3:]) == [study.WHOLE, ALL_LINKS, f"{study.WHOLE}, all links"]
+    assert found.loc[ALL_LINKS, "ideal observer"] == found.loc["graph", "ideal observer"]
     told = study.facts_of_ceilings(found, 1234, 2)
     assert told["n_test"] == "1,234" and told["majority"] == "0.30" and told["ideal_transactions"] != "—"
     unknown = study.ModalityRuns(runs.experiments, runs.rows[runs.rows["kind"] != "ceiling"])
     bare = study.table_ceilings(unknown, 0.3)
-    assert list(bare) == ["reached", "largest class"]
+    assert list(bare) == ["reached", "guessing"]
     assert study.facts_of_ceilings(bare, 10, 2)["ideal_transactions"] == "—"
 
 
@@ -110,19 +111,36 @@ def test_windows_show_one_client_with_and_without_a_graph(populations):
     assert told == {"clients": "160", "classes": str(clients.target.nunique()), "links": "0", "text_width": "4"}
 
 
-def test_a_graph_is_scored_both_ways_and_nothing_without_one(populations, sweep):
-    clients, made = populations[0], make_modalities(populations[0], rng=[0, 0])
-    options = {"width": 3, "classifier": "logistic"}
-    found = study.accuracies_of_graphs(made, clients, sweep.split[0], **options)
-    assert list(found) == ["transductive", "out of sample"] and found.max(axis=None) <= 1
-    assert study.accuracies_of_graphs(replace(made, payments=None), clients, sweep.split[0]).empty
+def test_a_graph_is_shown_out_of_sample_and_with_all_links_and_not_at_all_without_one(runs):
+    found = study.table_links(runs.accuracy, runs.everything)
+    assert list(found) == ["links to training clients", "all links"] and list(found.index) == [
+        "graph alone",
+        study.WHOLE,
+    ]
+    by_hand = [runs.accuracy[name, "best single"].mean() for name in ("graph", ALL_LINKS)]
+    assert found.loc["graph alone"].tolist() == pytest.approx(by_hand)
+    assert study.table_links(runs.accuracy.drop(columns=ALL_LINKS, level=0)).empty
+
+
+def test_no_link_of_a_test_client_decides_anything_in_the_graph_of_the_claims(populations, sweep):
+    clients, split_ = populations[0], sweep.split[0]
+    payments = make_modalities(clients, rng=[0, 0]).payments
+    others = split_.index[split_ != "train"]
+    unseen = payments["payer"].isin(others) & payments["payee"].isin(others)
+    both, fewer = (
+        embed_both_graphs(paid, split_, clients.target.index, width=3) for paid in (payments, payments[~unseen])
+    )
+    assert unseen.any() and both["graph"].equals(fewer["graph"]) and not both[ALL_LINKS].equals(fewer[ALL_LINKS])
+    inside = payments["payer"].isin(others) | payments["payee"].isin(others)
+    assert embed_both_graphs(payments[inside], split_, clients.target.index) == {}
+    assert embed_both_graphs(None, split_, clients.target.index) == {}
 
 
 def test_tables_and_figures_have_a_row_for_each_space_and_set(runs):
     import matplotlib.pyplot as plt
 
     spaces = study.table_set_spaces(runs)
-    assert spaces["width"].to_dict() == {"model 0": 4, "model 1": 4, "text": 4, "graph": 3}
+    assert spaces["width"].to_dict() == {"model 0": 4, "model 1": 4, "text": 4, "graph": 3, ALL_LINKS: 3}
     similar = study.table_similarities(runs)
     assert list(similar) == ["CKA", "Jaccard"] and similar.index[-1] == "chance"
     assert list(study.show_sets(runs).data.index) == runs.sets
@@ -137,13 +155,17 @@ def test_tables_and_figures_have_a_row_for_each_space_and_set(runs):
 def test_the_recorded_experiments_answer_every_question():
     accuracy = study.recorded_accuracies()
     judged = study.judge_questions(accuracy, n_resamples=99)
-    assert list(judged.index) == list(study.ASKED) and (judged["n"] == len(accuracy)).all()
+    assert list(judged.index) == list(study.ASKED)
+    seen = {"text_six", "both_six"}  # of which no set has the graph out of sample
+    assert set(judged.loc[list(seen), "n"]) == {len(accuracy)}
+    assert set(judged.drop(index=list(seen))["n"]) == {accuracy["graph", "best single"].notna().sum()}
     mean = accuracy.mean()
-    by_hand = 100 * (mean[study.WHOLE, "QP"] - mean[study.WHOLE, "best single"])
+    whole = accuracy[study.WHOLE].dropna()
+    by_hand = 100 * (whole["QP"] - whole["best single"]).mean()
     told = study.facts_of_questions_asked(judged)
-    assert told["rec_qp_points"] == pytest.approx(by_hand) and told["rec_qp_said"].startswith(f"{by_hand:+.1f} [")
+    assert told["rec_qp_points"] == pytest.approx(by_hand) and told["rec_qp_said"].startswith(f"{by_hand:+.1f}")
     assert study.table_points(judged, study.QUESTION_WORDS).index[0] == "QP of three less best single"
     losses = study.losses_without(accuracy, ["transactions", "text", "graph"], n_resamples=99)
     found = study.facts_of_recorded_modalities(accuracy, losses, n_resamples=99)
     assert found["rec_best"] == f"{mean[study.WHOLE, 'best single']:.3f}" and found["rec_experiments"] == "17"
-    assert found["rec_alike_text_share"] == "100%" and found["rec_lost_graph"].startswith("+")
+    assert found["rec_alike_text_share"] == "100%" and found["rec_unseen"] == len(whole)

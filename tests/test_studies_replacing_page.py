@@ -110,6 +110,22 @@ def test_gains_on_the_best_model_and_on_pca_stand_side_by_side():
     assert found["least_p"] == 0.125 and found["half_width"] == pytest.approx(1) and found["apart"] == 0
 
 
+def test_starts_are_the_best_of_each_experiment_by_each_rule():
+    starts = study.recorded_starts()
+    models = table("results/clients_unlabelled_models.csv").query("experiment == 3").set_index("model")
+    by_hand = [models.loc[models[name].idxmax(), "test"] for name in study.STARTS]
+    assert starts.loc[3].tolist() == by_hand and list(starts) == list(study.STARTS.values())
+    shown = study.table_starts(starts)
+    assert shown.loc["RankMe", "points above RankMe"] == "" != shown.loc["agreement", "points above RankMe"]
+    assert study.facts_of_starts(starts)["start_above"] == shown.loc["agreement", "points above RankMe"]
+
+
+def test_a_method_that_was_not_recorded_is_left_out_of_the_recorded_table():
+    rows = recorded({"replacement": 0.02}).query("method != 'replacement_agreement'")
+    assert "replacement, from agreement" not in study.table_recorded_gains(rows).index
+    assert "replacement_agreement_wins" not in study.facts_of_won(rows, 6)
+
+
 def test_the_recorded_tables_fit_the_page():
     import matplotlib.pyplot as plt
 

@@ -19,6 +19,7 @@ import yaml
 from nbformat import NotebookNode
 
 from helpers.book.fingerprint import without_magics
+from helpers.book.own_data import as_own_page, glued_names, is_own, without_absent
 from helpers.book.runs import Run, read_parameters
 from helpers.locations import ROOT
 
@@ -300,9 +301,13 @@ def stage(root: Path, executed: Path, site: Path, *, edition: str = "book") -> l
     sources = {chapter: nbformat.read(chapter, as_version=4) for chapter in chapters(root)}
     runs = {chapter: _valid(chapter, executed / chapter.name) for chapter in sources}
     missing = {chapter.stem: _figures(sources[chapter]) for chapter, ran in runs.items() if not ran}
+    owned = {chapter.stem: glued_names(ran) for chapter, ran in runs.items() if ran and _is_own(ran)}
     appendix = []
     for chapter, ran in runs.items():
         notebook = graft(sources[chapter], ran) if ran else _unexecuted(sources[chapter], chapter.stem, missing)
+        if chapter.stem in owned:
+            notebook = as_own_page(notebook, chapter.stem)
+        notebook = _without_absent(notebook, owned)
         if kind.appendix and (page := solutions_alone(notebook, chapter.stem)):
             place = chapter.relative_to(root).with_name(f"{chapter.stem}_solutions.ipynb")
             wanted[place] = nbformat.writes(page).encode()
@@ -310,8 +315,9 @@ def stage(root: Path, executed: Path, site: Path, *, edition: str = "book") -> l
         notebook = with_reference(notebook, pages_of_reference(root))
         text = nbformat.writes(notebook if kind.solutions else without_solutions(notebook))
         wanted[chapter.relative_to(root)] = text.encode()
-    for name in [name for name in wanted if missing and name.suffix == ".md"]:
-        wanted[name] = without_results(wanted[name].decode(), missing).encode()
+    for name in [name for name in wanted if (missing or owned) and name.suffix == ".md"]:
+        text = without_results(wanted[name].decode(), missing)
+        wanted[name] = without_absent(text, owned).encode()
     wanted[Path("_toc.yml")] = _contents(root, appendix)
     for path in sorted(site.rglob("*")) if site.exists() else []:
         if path.is_file() and path.relative_to(site) not in wanted:
@@ -322,6 +328,23 @@ def stage(root: Path, executed: Path, site: Path, *, edition: str = "book") -> l
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
     return [chapter for chapter, ran in runs.items() if not ran]
+
+
+def _is_own(ran: NotebookNode) -> bool:
+    """Whether a chapter ran on somebody's own data."""
+    return is_own(ran.metadata.get("papermill", {}).get("parameters", {}))
+
+
+def _without_absent(notebook: NotebookNode, owned: Mapping[str, set[str]]) -> NotebookNode:
+    """A chapter in whose text a dash stands for what runs on own data, of other chapters, have not made."""
+    if not owned:
+        return notebook
+    texts = (cell.cell_type == "markdown" for cell in notebook.cells)
+    cells = [
+        _with(cell, source=without_absent(cell.source, owned)) if is_text else cell
+        for cell, is_text in zip(notebook.cells, texts, strict=True)
+    ]
+    return _with(notebook, cells=cells)
 
 
 def _contents(root: Path, appendix: Sequence[str]) -> bytes:

@@ -33,6 +33,7 @@ import nbformat
 import yaml
 
 from helpers.book.fingerprint import key
+from helpers.book.own_data import SIMULATED, is_own
 from helpers.book.records import provenance
 from helpers.book.rows import ROWS
 from helpers.waiting import NOTICE, alone
@@ -97,7 +98,15 @@ class Run:
     def key(self) -> str:
         """Digest of everything that decides the outputs; see :func:`helpers.book.fingerprint.key`."""
         cells = nbformat.read(self.notebook, as_version=4).cells
-        return key([cell.source for cell in cells if cell.cell_type == "code"], self.parameters)
+        left_out = SIMULATED if self.is_own else None
+        executed = [cell.source for cell in cells if cell.cell_type == "code" and left_out not in _tags(cell)]
+        return key(executed, self.parameters)
+
+    @cached_property
+    def is_own(self) -> bool:
+        """Whether it is about somebody's own data: cells that only teach about simulated ones are left out then."""
+        known = parameters_of(self.notebook)
+        return is_own(self.parameters, known["source"].default if "source" in known else None)
 
     @property
     def notice(self) -> Path:
@@ -279,6 +288,7 @@ def _execute(run: Run) -> Outcome:
                 str(run.output),
                 parameters=dict(run.parameters),
                 progress_bar=False,
+                **({"skip_cells_with_tag": SIMULATED} if run.is_own else {}),
                 config=Config({"KernelManager": ipc}),
                 **_manager({NOTICE: str(run.notice), ROWS: str(rows)}, run.notebook.parent),
             )
@@ -493,6 +503,10 @@ def _manager(variables: Mapping[str, str], folder: Path) -> dict[str, Any]:
 
     hooks = {"on_cell_execute": lambda **_: busy.set(), "on_cell_executed": lambda **_: busy.clear()}
     return {"kernel_manager_class": Manager, **hooks}
+
+
+def _tags(cell: Any) -> list[str]:
+    return cell.metadata.get("tags", [])
 
 
 def _is_a(kind: str, value: Any) -> bool:

@@ -193,6 +193,8 @@ def _answers(targets, table, columns: Columns, format: Format, where: str) -> pd
     owner, column = columns.target_client or columns.client, columns.target
     if targets is None:
         if column not in table.columns:
+            if column != Columns.target:  # somebody has named it
+                _tables.need_columns(table, [column], where)
             return None
         answers, owner = table, columns.client
     elif isinstance(targets, pd.Series):

@@ -55,7 +55,8 @@ def load_clients(source: str | Path = "simulated", *, n_clients: int | None = No
         return simulate(2000 if n_clients is None else n_clients, rng=rng, **options)
     path = _tables.place(name)
     if name == "berka" or name.startswith("berka:"):
-        reader, first = read_berka, name.partition(":")[2] or None
+        folder = name.partition(":")[2]
+        reader, first = read_berka, _tables.place(folder) if folder else None
     elif path.is_file():
         reader, first = read, path
     elif path.is_dir() or (name.count("/") == 1 and not path.is_absolute() and not path.suffix):
@@ -148,7 +149,9 @@ def read_berka(folder: str | Path | None = None, **options) -> Clients:
 
     if folder is None:
         if "BOOK_DATA" not in os.environ:
-            raise FileNotFoundError("no folder is given, and the variable BOOK_DATA names none")
+            raise FileNotFoundError(
+                "no folder is given, and the variable BOOK_DATA names none; as a source write 'berka:FOLDER'"
+            )
         folder = Path(os.environ["BOOK_DATA"]) / "berka_feup"
     folder = Path(folder)
     transactions = next(

@@ -28,7 +28,9 @@ def as_quality(quality: Any, representations: Representations, y: Any = None) ->
             known = [name for name, entry in QUALITIES.items() if entry.needs != "labels"]
             raise ValueError(f"quality is {quality!r}; the label-free qualities are {', '.join(known)}")
         function = QUALITIES[quality]
-        values = [function(representations.block(i)) for i in range(len(names))]
+        blocks = [representations.block(i) for i in range(len(names))]
+        beside = [blocks[:i] + blocks[i + 1 :] if function.needs == "others" else None for i in range(len(names))]
+        values = [function(x, others=others) for x, others in zip(blocks, beside, strict=True)]
     elif callable(quality):
         values = [quality(representations.block(i), y) for i in range(len(names))]
     elif isinstance(quality, Mapping) or _is_labelled(quality, 1):

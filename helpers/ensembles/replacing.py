@@ -197,7 +197,8 @@ class GreedyReplacement(_Replacement):
         Candidates for this choice come from :meth:`up_to` without a new fit.
     start
         What the first one is highest in: a quality without labels of :mod:`helpers.quality` by name, or a function
-        ``f(x, None) -> float``.
+        ``f(x, None) -> float``. ``"rankme"`` is the source's; ``"agreement"``, the mean CKA with all others, ranked
+        encoders of clients best in this book.
 
     Attributes
     ----------

@@ -26,6 +26,8 @@ class Interval(NamedTuple):
     confidence_level: float
 
     def __format__(self, spec: str) -> str:
+        if np.isnan(self.low) and np.isnan(self.high):
+            return _written(self.estimate, spec)
         return f"{_written(self.estimate, spec)} [{_written(self.low, spec)}, {_written(self.high, spec)}]"
 
 
@@ -160,7 +162,7 @@ def format_interval(
     Returns
     -------
     str
-        Empty where there is no value (NaN).
+        Empty where there is no value (NaN); the value alone where there are no limits.
 
     Examples
     --------

@@ -261,7 +261,7 @@ def guessing(sweep: Sweep, metric: str = "accuracy") -> float:
 
 
 def table_sweep(runs: pd.DataFrame) -> pd.DataFrame:
-    """Features, cell, last loss and accuracies of the runs of a sweep."""
+    """Features, cell, last loss and scores of the runs of a sweep."""
     shown = runs[["features", "cell", "loss", "accuracy_validation", "accuracy_test"]]
     shown = shown.rename(columns=lambda name: name.removeprefix("accuracy_")).round(3)
     return shown.replace({"features": {r" \+ ": ",\N{NO-BREAK SPACE}"}}, regex=True)
@@ -354,9 +354,14 @@ def figure_sweep(runs: pd.DataFrame, chance: float, metric: str = "accuracy") ->
 
 
 def table_classifiers(
-    sweep: Sweep, classifiers: Sequence[str], runs: Sequence[tuple[int, int]] | None = None, *, rng: int = 0
+    sweep: Sweep,
+    classifiers: Sequence[str],
+    runs: Sequence[tuple[int, int]] | None = None,
+    *,
+    metric: str = "accuracy",
+    rng: int = 0,
 ) -> pd.DataFrame:
-    """Mean accuracy and median seconds of several classifiers on the same runs.
+    """Mean score and median seconds of several classifiers on the same runs.
 
     Parameters
     ----------
@@ -366,8 +371,8 @@ def table_classifiers(
         Names as in :func:`helpers.clients.score`.
     runs
         Which, as (experiment, model); all by default.
-    rng
-        Seed of the classifiers.
+    metric, rng
+        Metric of the scores, one of :data:`helpers.clients.SCORE_METRICS`, and seed of the classifiers.
     """
     import pandas as pd
 
@@ -375,8 +380,8 @@ def table_classifiers(
 
     rows = {}
     for name in classifiers:
-        scored = score_runs(sweep, classifier=name, on=["test"], runs=runs or None, rng=rng)
-        rows[name] = {"runs": len(scored), "mean accuracy": scored["accuracy_test"].mean()}
+        scored = score_runs(sweep, classifier=name, on=["test"], runs=runs or None, metric=metric, rng=rng)
+        rows[name] = {"runs": len(scored), f"mean {METRIC_NAMES[metric]}": scored["accuracy_test"].mean()}
         rows[name]["median seconds"] = scored["seconds"].median()
     return pd.DataFrame(rows).T.astype({"runs": int}).round(3)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from helpers.arrays import integer_seed
-from helpers.studies.comparing import paired_table
+from helpers.studies.comparing import LEAST_UNITS, paired_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -324,7 +324,8 @@ def differences_over_experiments(
         A row for each method: mean ``accuracy`` and ``difference`` with ``ci_low`` and ``ci_high`` (BCa bootstrap over
         experiments), sign-flip ``p`` and Holm's ``p_holm`` over the methods, ``wins`` and ``ties`` of ``n``
         experiments, and the share of ``wins`` with its exact binomial interval: ``win_rate``, ``win_ci_low``,
-        ``win_ci_high``. One experiment has no interval and no p (NaN).
+        ``win_ci_high``. Fewer than :data:`helpers.studies.comparing.LEAST_UNITS` experiments have no interval (NaN),
+        one has no p either.
 
     Raises
     ------
@@ -381,8 +382,9 @@ def findings(
     Returns
     -------
     dict of str to Finding
-        Findings by key, with experiments as units: a paired difference with its sign-flip test, or a share with its
-        exact interval and test.
+        Findings by key, with experiments as units: a paired difference with its sign-flip test, without an interval
+        where there are fewer than :data:`helpers.studies.comparing.LEAST_UNITS`, or a share with its exact interval and
+        test.
 
     Raises
     ------
@@ -418,7 +420,8 @@ def findings(
             found[key] = share_finding(claim, wins, len(both), "experiments", confidence_level=confidence_level)
         else:
             options = {"confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng}
-            found[key] = paired_finding(claim, 100 * both[first], 100 * both[second], "experiments", **options)
+            one = paired_finding(claim, 100 * both[first], 100 * both[second], "experiments", **options)
+            found[key] = one if len(both) >= LEAST_UNITS else one._replace(low=np.nan, high=np.nan)
     return found
 
 
@@ -455,7 +458,7 @@ def draw_differences(
     table: pd.DataFrame, against: str = "best", *, names: Mapping[str, str] | None = None, ax: Any = None
 ):
     """Draw the differences of methods to one of them, in points: a small dot for each experiment, the mean with its
-    interval over experiments, filled if the interval excludes 0.
+    interval over experiments, filled if the interval excludes 0 and the test that is corrected for all methods agrees.
 
     Parameters
     ----------
@@ -473,6 +476,7 @@ def draw_differences(
     import matplotlib.pyplot as plt
 
     from helpers.book.style import INK
+    from helpers.inference import verdict_of
 
     ax = plt.gca() if ax is None else ax
     found, wide = differences_over_experiments(table, against), _wide(table)
@@ -482,7 +486,7 @@ def draw_differences(
         row = found.loc[name]
         each = 100 * (wide[name] - wide[against])
         ax.plot(each, np.full(len(each), y), "o", color="C0", ms=3, alpha=0.35, mec="none", zorder=1)
-        sure = row["ci_low"] > 0 or row["ci_high"] < 0
+        sure = verdict_of(row["ci_low"], row["ci_high"], row["p_holm"]) != "not distinguishable"
         ax.plot(100 * row[["ci_low", "ci_high"]], [y, y], color="C1", lw=2, zorder=2)
         ax.plot(100 * row["difference"], y, "o", color="C1", mfc="C1" if sure else "none", ms=7, zorder=3)
     ax.axvline(0, color=INK, lw=1, zorder=0)

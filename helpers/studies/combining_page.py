@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from helpers.clients.scoring import METRIC_NAMES
 from helpers.inference import claims_table, format_interval, judge
 from helpers.studies.combining import (
     AboutMethods,
@@ -88,7 +89,9 @@ def table_scorers(about: Claims, by_scorer: Mapping[str, Mapping[str, Finding]])
     return pd.DataFrame(each)
 
 
-def table_gains(table: pd.DataFrame, names: Mapping[str, str], *, against: str = "best") -> pd.DataFrame:
+def table_gains(
+    table: pd.DataFrame, names: Mapping[str, str], *, against: str = "best", metric: str = "accuracy"
+) -> pd.DataFrame:
     """Accuracy of each method, and what it gains on one of them, over the experiments.
 
     Parameters
@@ -99,18 +102,20 @@ def table_gains(table: pd.DataFrame, names: Mapping[str, str], *, against: str =
         Methods to show, in that order, and what they are called; those that are missing are left out.
     against
         Method with which the others are compared.
+    metric
+        Metric of the scores, one of :data:`helpers.clients.SCORE_METRICS`.
 
     Returns
     -------
     DataFrame
-        Row for each method: ``accuracy``, ``points above``, ``p, Holm`` and ``experiments won``, written out.
+        Row for each method: the score by its name, ``points above``, ``p, Holm`` and ``experiments won``, written out.
     """
     import pandas as pd
 
     found = differences_over_experiments(table, against)
     found = found.loc[[name for name in names if name in found.index]]
     columns = {
-        "accuracy": found["accuracy"].map("{:.3f}".format),
+        METRIC_NAMES[metric]: found["accuracy"].map("{:.3f}".format),
         "points above": found.apply(format_interval, scale=100, axis=1),
         "p, Holm": found["p_holm"].map("{:.3f}".format).replace("nan", ""),
         "experiments won": [f"{wins} of {n}" for wins, n in found[["wins", "n"]].to_numpy()],

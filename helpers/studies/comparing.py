@@ -12,7 +12,27 @@ if TYPE_CHECKING:
 
     from helpers.inference import Paired
 
-__all__ = ["paired_or_open", "paired_table"]
+__all__ = ["LEAST_UNITS", "least_p", "paired_or_open", "paired_table"]
+
+LEAST_UNITS = 6
+"""With fewer units no two-sided test of signs gives p below 0.05, and there are no intervals."""
+
+
+def least_p(n: int) -> float:
+    """The least p that a two-sided sign-flip test of so many units can give.
+
+    Parameters
+    ----------
+    n
+        Number of units, at least 1.
+
+    Examples
+    --------
+    >>> from helpers.studies.comparing import least_p
+    >>> least_p(5), least_p(6)
+    (0.0625, 0.03125)
+    """
+    return 2.0 ** (1 - n)
 
 
 def paired_table(
@@ -28,8 +48,8 @@ def paired_table(
     Parameters
     ----------
     pairs
-        Values a and b of the same units (experiments, or clients), by the name of the question. One unit has a
-        difference, and neither interval nor p.
+        Values a and b of the same units (experiments, or clients), by the name of the question. Fewer units than
+        :data:`LEAST_UNITS` have a difference and no interval, a single one has no p either.
     groups
         Label of each unit, if units of one group belong together; as for :func:`helpers.inference.paired`.
     confidence_level, n_resamples, rng
@@ -81,11 +101,29 @@ def paired_table(
     return table
 
 
-def paired_or_open(a: Any, b: Any, *, confidence_level: float = 0.95, **options: Any) -> Paired:
-    """:func:`helpers.inference.paired`, which leaves the limits of a single unit open (NaN) in place of an error."""
+def paired_or_open(a: Any, b: Any, *, groups: Any = None, confidence_level: float = 0.95, **options: Any) -> Paired:
+    """:func:`helpers.inference.paired`, which leaves the limits of fewer than :data:`LEAST_UNITS` units open (NaN).
+
+    Parameters
+    ----------
+    a, b, confidence_level, options
+        Arguments of :func:`helpers.inference.paired`.
+    groups
+        Label of each unit, if units of one group belong together and count as one.
+
+    Returns
+    -------
+    Paired
+        With limits that are NaN and the verdict ``"not distinguishable"`` where there are too few units; p is that of
+        the test, and NaN of a single unit.
+    """
     from helpers.inference import Paired, paired
 
-    if len(a) != 1 or len(b) != 1:
-        return paired(a, b, confidence_level=confidence_level, **options)
-    difference = float(a[0] - b[0])
-    return Paired(difference, np.nan, np.nan, np.nan, "not distinguishable", 1, confidence_level)
+    number = len(a) if groups is None else len(set(np.asarray(groups).tolist()))
+    if number > 1 or len(a) != len(b):
+        found = paired(a, b, groups=groups, confidence_level=confidence_level, **options)
+        if number >= LEAST_UNITS:
+            return found
+    else:
+        found = Paired(float(np.mean(a) - np.mean(b)), np.nan, np.nan, np.nan, "", len(a), confidence_level)
+    return found._replace(low=np.nan, high=np.nan, verdict="not distinguishable")

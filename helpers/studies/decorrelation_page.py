@@ -13,8 +13,10 @@ import numpy as np
 
 from helpers.book.data import table as recorded_table
 from helpers.book.style import INK
+from helpers.clients.scoring import METRIC_NAMES
 from helpers.ensembles.decorrelation import PENALTIES
-from helpers.inference import format_interval, holm, paired
+from helpers.inference import format_interval, holm
+from helpers.studies.comparing import paired_or_open
 from helpers.studies.decorrelation import choose_pair, map_settings, score_maps
 
 if TYPE_CHECKING:
@@ -129,19 +131,21 @@ def recorded_decorrelators() -> tuple[pd.DataFrame, pd.DataFrame]:
     return recorded[~halved].reset_index(drop=True), recorded[halved].reset_index(drop=True)
 
 
-def table_first_maps(maps: pd.DataFrame) -> pd.DataFrame:
+def table_first_maps(maps: pd.DataFrame, *, metric: str = "accuracy") -> pd.DataFrame:
     """Maps of the first experiment: what each lowers and keeps, and what becomes of X′.
 
     Parameters
     ----------
     maps
         Table of :func:`score_sweep_maps`.
+    metric
+        Metric of the scores, one of :data:`helpers.clients.SCORE_METRICS`.
     """
     columns = {
         "keep": "kept",
         "mu": "μ",
         DEPENDENCE: "dependence",
-        "accuracy": "accuracy of X′",
+        "accuracy": f"{METRIC_NAMES[metric]} of X′",
         "accuracy_union": "of X′ ∪ Y",
         "epochs": "epochs",
     }
@@ -184,12 +188,13 @@ def map_effects(maps: pd.DataFrame, by: str = "", *, n_resamples: int = 2000, rn
         row = {"penalty": penalty, "keep": kept, "mu": mu, "n": len(part)}
         for name, (column, scale) in changes.items():
             after, before = part[column].fillna(0), base.loc[part.index, column]  # a constant depends on nothing
-            one = paired(scale * after, scale * before, n_resamples=n_resamples, rng=rng)
+            one = paired_or_open(scale * after, scale * before, n_resamples=n_resamples, rng=rng)
             row |= {name: one.difference, f"{name}_ci_low": one.low, f"{name}_ci_high": one.high, f"{name}_p": one.p}
         row["level"] = part[DEPENDENCE].fillna(0).mean()
         rows.append(row | {name: part[name].mean() for name in ("cka", "cca", "chance_cca")})
     found = pd.DataFrame(rows)
-    return found.assign(**{f"{name}_holm": holm(found[f"{name}_p"]) for name in ("union", "alone")})
+    corrected = {f"{name}_holm": found[f"{name}_p"] for name in ("union", "alone")}
+    return found.assign(**{name: p if p.isna().any() else holm(p) for name, p in corrected.items()})
 
 
 def _written(row: Any, name: str, spec: str = "+.2f") -> str:
@@ -398,7 +403,7 @@ def half_effects(halves: pd.DataFrame, *, n_resamples: int = 2000, rng: int = 0)
         apart = unions["other"].loc[same.index]
         columns = {"same half": same, "other half": apart, "gain": apart - same}
         rows[kept, f"{mu:g}"] = {
-            name: paired(values, np.zeros(len(values)), n_resamples=n_resamples, rng=rng)
+            name: paired_or_open(values, np.zeros(len(values)), n_resamples=n_resamples, rng=rng)
             for name, values in columns.items()
         }
     return pd.DataFrame(rows).T.rename_axis(["kept", "μ"])

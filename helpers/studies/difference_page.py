@@ -14,6 +14,7 @@ import numpy as np
 from helpers.book.data import table as recorded_table
 from helpers.book.style import INK
 from helpers.inference import CLAIM_VERDICTS
+from helpers.studies.comparing import LEAST_UNITS
 from helpers.studies.gain_correlations import gain_correlations, noise_share
 from helpers.studies.pair_gains import COMBINATIONS
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from helpers.inference import Claim
 
 __all__ = [
+    "as_score",
     "add_truth",
     "correlation_words",
     "experiments_needed",
@@ -51,6 +53,18 @@ __all__ = [
     "table_within",
     "try_correlations",
 ]
+
+
+def as_score(name: str) -> str:
+    """A column of a table of pairs as a page calls it, whatever the metric.
+
+    Examples
+    --------
+    >>> from helpers.studies.difference_page import as_score
+    >>> as_score("accuracy_a"), as_score("cka")
+    ('score of a', 'cka')
+    """
+    return name.replace("accuracy_", "score of ")
 
 
 def correlation_words(row: pd.Series, name: str = "pearson") -> str:
@@ -223,14 +237,18 @@ def try_correlations(pairs: pd.DataFrame, **settings: Any) -> tuple[pd.DataFrame
     Returns
     -------
     table : DataFrame or None
-        What that function returns; None where it refuses the pairs.
+        What that function returns, without limits (NaN) where there are fewer experiments than
+        :data:`helpers.studies.comparing.LEAST_UNITS`; None where it refuses the pairs.
     why : str
         Why it refuses them; empty where it does not.
     """
     try:
-        return gain_correlations(pairs, finite_measures(pairs), **settings), ""
+        found = gain_correlations(pairs, finite_measures(pairs), **settings)
     except ValueError as error:
         return None, str(error)
+    if pairs["experiment"].nunique() < LEAST_UNITS:
+        found[[name for name in found if name.endswith(("_ci_low", "_ci_high"))]] = np.nan
+    return found, ""
 
 
 def facts_of_correlations(large: pd.DataFrame, live: pd.DataFrame | None, pairs: pd.DataFrame) -> dict[str, Any]:

@@ -22,15 +22,19 @@ if TYPE_CHECKING:
     from helpers.clients.data import Clients
 
 __all__ = [
+    "ALL_LINKS",
     "METHODS",
     "Experiment",
     "SetComparison",
     "by_modality",
     "compare_columns",
     "compare_sets",
+    "embed_both_graphs",
     "run_experiment",
 ]
 
+ALL_LINKS = "graph, all links"
+"""The space of a graph whose axes know the links of validation and test clients, too."""
 METHODS = ("best single", "mean", "QP", "replacement", "concatenation + PCA", "concatenation")
 """What :func:`compare_sets` compares; all but the plain concatenation have the width of one space."""
 WEIGHED = ("QP", "replacement")
@@ -172,14 +176,15 @@ class Experiment(NamedTuple):
     made : Modalities
         Text and graph of the clients.
     spaces : dict of str to DataFrame
-        ``"model 0"``, … of transactions, then ``"text"`` and ``"graph"`` as far as there are any.
+        ``"model 0"``, … of transactions, then ``"text"``, ``"graph"`` (out of sample: only links to training clients
+        are seen) and :data:`ALL_LINKS` (transductive) as far as there are any.
     best : str
         Name of the model of transactions with the highest validation accuracy.
     comparison : SetComparison
         Ensembles over sets of these spaces.
     similarity : dict of str to DataFrame
-        Similarities by measure, between all spaces and ``"shuffled"``, the best model with its clients in random order,
-        whose similarity to a space of another modality is what chance gives.
+        Similarities by measure, between all spaces but :data:`ALL_LINKS` and ``"shuffled"``, the best model with its
+        clients in random order, whose similarity to a space of another modality is what chance gives.
     ceilings : DataFrame or None
         What an ideal observer reaches with simulated clients, where the metric is the accuracy of all ages and
         order tells nothing.
@@ -223,6 +228,7 @@ def run_experiment(
     classifier: str = "fast",
     selection_classifier: str = "logistic",
     metric: str = "accuracy",
+    graph_only: bool = False,
     rng: int | Sequence[int] | np.random.Generator = 0,
 ) -> Experiment:
     """Text and graph beside the transactions' models of one experiment: similarities, ensembles, ceilings.
@@ -239,13 +245,16 @@ def run_experiment(
         Width of the text embeddings, and the encoder that makes them: see
         :func:`helpers.clients.modalities.embed_texts`.
     graph_width
-        Width of the graph embeddings: see :func:`helpers.clients.modalities.embed_graph`. The links of all clients are
-        used.
+        Width of the graph embeddings: see :func:`helpers.clients.modalities.embed_graph`. The graph of all sets is
+        the one *out of sample*; where no training clients are linked with each other there is none.
     measures, n_similar
         Names of similarity measures, and number of test clients on which they are taken at most.
     lambdas, steps, classifier, selection_classifier, metric
         Arguments of :func:`compare_sets`, whose sets are: each of ``transactions`` (the best model), ``text`` and
-        ``graph`` alone, two together, all three; ``all models``; and all of everything.
+        ``graph`` alone, two together, all three; :data:`ALL_LINKS` alone, and among all three instead of the graph;
+        ``all models``; and all of everything.
+    graph_only
+        Whether only sets with the graph out of sample are scored, beside single spaces.
     rng
         Seed, sequence of seeds or generator of text and graph; the first seed is that of the classifier, too.
 
@@ -269,8 +278,7 @@ def run_experiment(
     several = list(spaces)
     if made.texts is not None:
         spaces["text"] = embed_texts(made.texts, split, width=text_width, model=text_model)
-    if made.payments is not None:
-        spaces["graph"] = embed_graph(made.payments, clients.target.index, width=graph_width)
+    spaces |= embed_both_graphs(made.payments, split, clients.target.index, width=graph_width)
     first = int(np.ravel(seed)[0])
     options = {"lambdas": lambdas, "steps": steps, "rng": first, "known": {}}
     options |= {"classifier": classifier, "selection_classifier": selection_classifier, "metric": metric}
@@ -282,18 +290,59 @@ def run_experiment(
         for size in range(1, len(single) + 1)
         for chosen in combinations(single, size)
     }
+    if ALL_LINKS in spaces:
+        sets[ALL_LINKS] = [ALL_LINKS]
+        sets[f"{' + '.join(single)}, all links"] = [*list(single.values())[:-1], ALL_LINKS]
     if len(several) > 1:
         sets["all models"] = several
         sets[" + ".join(["all models", *list(single)[1:]])] = [*several, *list(single.values())[1:]]
+    if graph_only:
+        sets = {name: members for name, members in sets.items() if len(members) == 1 or "graph" in members}
     found = compare_sets(spaces, clients.target, split, sets, width=spaces[best].shape[1], **options)
     test = np.flatnonzero(split.reindex(clients.target.index) == "test")[:n_similar]
-    shown = {name: x.to_numpy()[test] for name, x in spaces.items()}
+    shown = {name: x.to_numpy()[test] for name, x in spaces.items() if name != ALL_LINKS}
     shown["shuffled"] = shown[best][np.random.default_rng(first).permutation(len(test))]
     similarity = similarity_matrices(shown, measures, progress=False)
     latents = clients.latents
     ages = latents is not None and "streak" not in latents and np.array_equal(clients.target, latents["age"])
     known = ceilings(clients, made) if ages and metric == "accuracy" else None
     return Experiment(made, spaces, best, found, similarity, known)
+
+
+def embed_both_graphs(
+    payments: pd.DataFrame | None, split: pd.Series, clients: Any, *, width: int = 16
+) -> dict[str, pd.DataFrame]:
+    """The graph embedding out of sample, and the one that knows all links.
+
+    Parameters
+    ----------
+    payments
+        Links as of :func:`helpers.clients.modalities.embed_graph`, or None.
+    split, clients
+        Part of each client, and the clients that are embedded.
+    width
+        Number of features.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``"graph"``, from links to training clients alone, and :data:`ALL_LINKS`; empty if no two training clients are
+        linked with each other.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.modalities import embed_both_graphs
+    >>> paid = pd.DataFrame({"payer": [0, 2, 2], "payee": [1, 0, 3], "payments": 1})
+    >>> split = pd.Series(["train", "train", "test", "test"])
+    >>> {name: bool(x.loc[3].any()) for name, x in embed_both_graphs(paid, split, range(4), width=2).items()}
+    {'graph': False, 'graph, all links': True}
+    """
+    train = split.index[split == "train"]
+    if payments is None or not (payments["payer"].isin(train) & payments["payee"].isin(train)).any():
+        return {}
+    seen = {"graph": train, ALL_LINKS: None}
+    return {name: embed_graph(payments, clients, width=width, seen=who) for name, who in seen.items()}
 
 
 def by_modality(matrix: pd.DataFrame) -> dict[str, float]:

@@ -13,7 +13,7 @@ from helpers.book.style import INK, heatmap
 from helpers.clients.modalities import KINDS
 from helpers.clients.scoring import METRIC_NAMES
 from helpers.inference import format_interval
-from helpers.studies.modalities import METHODS, Experiment, compare_columns, run_experiment
+from helpers.studies.modalities import ALL_LINKS, METHODS, Experiment, compare_columns, run_experiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,6 @@ __all__ = [
     "QUESTION_WORDS",
     "WHOLE",
     "ModalityRuns",
-    "accuracies_of_graphs",
     "facts",
     "facts_of_ceilings",
     "facts_of_questions_asked",
@@ -45,6 +44,7 @@ __all__ = [
     "show_sets",
     "show_windows",
     "table_ceilings",
+    "table_links",
     "table_points",
     "table_set_spaces",
     "table_similarities",
@@ -72,13 +72,17 @@ ASKED = {
         ("all models", _PCA),
     ),
     "both_six": (
-        "six models, text and graph less six models",
-        ("all models + text + graph", _PCA),
+        "six models, text and graph with all links less six models",
+        ("all models + text + graph, all links", _PCA),
         ("all models", _PCA),
     ),
     "replacement_pca": ("replacement less concatenation + PCA, of three", (WHOLE, "replacement"), (WHOLE, _PCA)),
+    "links": ("three with all links less three out of sample", (f"{WHOLE}, all links", _PCA), (WHOLE, _PCA)),
 }
-"""What is asked of the recorded experiments: what it is called, and the two (set, method) that are compared."""
+"""What is asked of the recorded experiments: what it is called, and the two (set, method) that are compared.
+
+The graph is the one out of sample.
+"""
 
 QUESTION_WORDS = {key: words for key, (words, *_) in ASKED.items()}
 """Key of each question → what it is called."""
@@ -89,6 +93,7 @@ MEASURES_SHOWN = {
     "jaccard": "Jaccard",
     "distance_correlation": "distance correlation",
 }
+LINKS = ("links to training clients", "all links")
 MARKERS = dict(zip(METHODS, "osD^vP", strict=True))
 
 
@@ -101,14 +106,17 @@ class ModalityRuns(NamedTuple):
         What :func:`helpers.studies.modalities.run_experiment` found, by number.
     rows : DataFrame
         All rows of :meth:`helpers.studies.modalities.Experiment.rows`, with a column ``experiment``.
+    metric : str
+        Metric of their scores, one of :data:`helpers.clients.SCORE_METRICS`.
     """
 
     experiments: dict[int, Experiment]
     rows: pd.DataFrame
+    metric: str = "accuracy"
 
     @property
     def accuracy(self) -> pd.DataFrame:
-        """Accuracies on test clients: experiments × (set, method)."""
+        """Scores on test clients, by the metric of the run: experiments × (set, method)."""
         rows = self.rows[self.rows["kind"] == "accuracy"]
         return rows.pivot(index="experiment", columns=["set", "method"], values="value")
 
@@ -195,46 +203,38 @@ def run_all_experiments(
     with ThreadPoolExecutor(n_jobs) as pool:
         found = dict(zip(populations, pool.map(run, populations), strict=True))
     rows = [one.rows().assign(experiment=number) for number, one in found.items()]
-    return ModalityRuns(found, pd.concat(rows, ignore_index=True))
+    return ModalityRuns(found, pd.concat(rows, ignore_index=True), options.get("metric", "accuracy"))
 
 
-def accuracies_of_graphs(
-    made: Modalities,
-    clients: Clients,
-    split: pd.Series,
-    *,
-    width: int = 16,
-    classifier: str = "fast",
-    metric: str = "accuracy",
-) -> pd.DataFrame:
-    """Accuracy of the graph embedding from all links, and from links among training clients alone.
+def table_links(scores: pd.DataFrame, everything: str = WHOLE) -> pd.DataFrame:
+    """What the graph gives out of sample, and what it would give if the links of test clients were known.
 
     Parameters
     ----------
-    made, clients, split
-        Modalities, clients, and which of them train.
-    width, classifier, metric
-        Width of the embedding, classifier that scores it, and metric.
+    scores
+        Scores by (set, method), a row for each experiment.
+    everything
+        Name of the set of all modalities.
 
     Returns
     -------
     DataFrame
-        One row; columns ``transductive`` and ``out of sample``, as far as there are links; empty without a graph.
+        Mean scores of the graph alone, and by concatenation + PCA of all modalities, with links to training clients
+        alone and with all links; empty without a graph.
     """
     import pandas as pd
 
-    from helpers.clients.modalities import embed_graph
-    from helpers.clients.scoring import score
-
-    found = {}
-    if made.payments is not None:
-        train = split.index[split == "train"]
-        inside = made.payments["payer"].isin(train) & made.payments["payee"].isin(train)
-        for name, seen in {"transductive": None, "out of sample": train}.items():
-            if seen is None or inside.any():
-                x = embed_graph(made.payments, clients.target.index, width=width, seen=seen)
-                found[name] = score(x, clients.target, split, classifier=classifier, metric=metric).value
-    return pd.DataFrame(found, index=[METRIC_NAMES[metric]])
+    if (ALL_LINKS, "best single") not in scores:
+        return pd.DataFrame()
+    rows = {
+        "graph alone": ("graph", ALL_LINKS, "best single"),
+        everything: (everything, f"{everything}, all links", _PCA),
+    }
+    both = {}
+    for name, (*sets, method) in rows.items():
+        here = scores[[(one, method) for one in sets]].dropna()
+        both[name] = dict(zip(LINKS, here.mean(), strict=True))
+    return pd.DataFrame.from_dict(both, orient="index")
 
 
 def units_of_clients(correct: pd.DataFrame, simulated: bool) -> np.ndarray | None:
@@ -295,7 +295,10 @@ def losses_without(scores: pd.DataFrame, names: Sequence[str], **options: Any) -
 
 def recorded_accuracies(kind: str = "accuracy") -> pd.DataFrame:
     """Recorded accuracies, experiments × (set, method), or values of CKA, experiments × sets, for ``"similarity"``."""
-    recorded = recorded_table("results/clients_modalities.csv")
+    import pandas as pd
+
+    tables = [recorded_table(f"results/clients_modalities{name}.csv") for name in ("", "_unseen")]
+    recorded = pd.concat(tables).drop_duplicates(["experiment", "kind", "set", "method"])
     recorded = recorded[recorded["kind"] == kind]
     if kind == "accuracy":
         return recorded.pivot(index="experiment", columns=["set", "method"], values="value")
@@ -339,37 +342,39 @@ def show_windows(clients: Clients, made: Modalities) -> Styler:
     return shown.style.set_properties(**{"text-align": "left", "white-space": "normal"})
 
 
-def table_ceilings(runs: ModalityRuns, largest_class: float) -> pd.DataFrame:
-    """What an ideal observer could tell from each set, what is reached, and the share of the largest class.
+def table_ceilings(runs: ModalityRuns, chance: float) -> pd.DataFrame:
+    """What an ideal observer could tell from each set, what is reached, and what guessing reaches.
 
     Parameters
     ----------
-    runs, largest_class
-        Experiments of the run, and the share of test clients in the largest class.
+    runs, chance
+        Experiments of the run, and what guessing the most frequent class reaches by their metric.
 
     Returns
     -------
     DataFrame
-        A row for each set without further models; no column of the ideal observer where clients are not simulated.
+        A row for each set without further models; no column of the ideal observer where clients are not simulated. Of
+        the graph it is an upper bound, out of sample and with all links.
     """
     import pandas as pd
 
     ceilings, accuracy = runs.rows[runs.rows["kind"] == "ceiling"], runs.accuracy
     ideal = ceilings.groupby("set", sort=False)["value"].mean()
     sets = [name for name in runs.sets if "models" not in name]
-    method = {name: "best single" if name in runs.singles else "concatenation" for name in sets}
+    method = {name: "best single" if " + " not in name else "concatenation" for name in sets}
     reached = pd.Series({name: accuracy[name][method[name]].mean() for name in sets})
-    columns = {"ideal observer": ideal.reindex(sets), "reached": reached, "largest class": largest_class}
+    known = pd.Series({name: ideal.get(name.removesuffix(", all links"), np.nan) for name in sets})
+    columns = {"ideal observer": known, "reached": reached, "guessing": chance}
     return pd.DataFrame(columns).dropna(axis=1, how="all")
 
 
 def table_set_spaces(runs: ModalityRuns) -> pd.DataFrame:
-    """Width of each space of the first experiment, and its mean accuracy on validation clients over all of them."""
+    """Width of each space of the first experiment, and its mean score on validation clients over all of them."""
     import pandas as pd
 
     widths = {name: x.shape[1] for name, x in runs.experiments[min(runs.experiments)].spaces.items()}
     quality = pd.DataFrame({number: one.comparison.quality for number, one in runs.experiments.items()}).mean(axis=1)
-    return pd.DataFrame({"width": widths, "mean validation accuracy": quality}).reindex(widths)
+    return pd.DataFrame({"width": widths, "on validation clients": quality}).reindex(widths)
 
 
 def table_similarities(runs: ModalityRuns) -> pd.DataFrame:
@@ -380,7 +385,7 @@ def table_similarities(runs: ModalityRuns) -> pd.DataFrame:
 
 
 def show_sets(runs: ModalityRuns) -> Styler:
-    """Mean accuracy of each ensemble over each set of spaces, the highest of a set in bold."""
+    """Mean score of each ensemble over each set of spaces, the highest of a set in bold."""
     mean = runs.accuracy.mean().unstack("method").reindex(runs.sets).reindex(columns=list(METHODS))
     mean = mean.rename_axis(None).rename_axis(None, axis=1)
     return mean.style.format("{:.3f}", na_rep="").highlight_max(axis=1, props="font-weight: bold")
@@ -425,8 +430,8 @@ def figure_two_similarities(similarity: Mapping[str, pd.DataFrame]) -> Any:
     return axes
 
 
-def figure_sets(runs: ModalityRuns, largest_class: float) -> Any:
-    """Accuracy of each ensemble over each set of spaces: small marks for experiments, a large one for their mean."""
+def figure_sets(runs: ModalityRuns, chance: float) -> Any:
+    """Score of each ensemble over each set of spaces: small marks for experiments, a large one for their mean."""
     import matplotlib.pyplot as plt
 
     sets, accuracy = runs.sets, runs.accuracy
@@ -438,11 +443,11 @@ def figure_sets(runs: ModalityRuns, largest_class: float) -> Any:
                 ax.scatter(values, np.full(len(values), height), s=7, color=f"C{k}", alpha=0.5, lw=0)
                 look = {"s": 34, "color": f"C{k}", "marker": MARKERS[method]}
                 ax.scatter(values.mean(), height, label=method if i == len(sets) - 1 else None, **look)
-    ax.axvline(largest_class, color=INK, ls=":")
+    ax.axvline(chance, color=INK, ls=":")
     broken = [name.replace(" + ", " +\n", 1) if len(name) > 24 else name for name in sets]
     ax.set_yticks(range(len(sets)), broken)
     ax.invert_yaxis()
-    ax.set(xlabel="accuracy on test clients")
+    ax.set(xlabel=f"{METRIC_NAMES[runs.metric]} on test clients")
     fig.legend(loc="outside lower center", ncol=3, fontsize=9)
     return ax
 
@@ -502,14 +507,15 @@ def facts_of_ceilings(ceilings: pd.DataFrame, n_test: int, n_experiments: int) -
         Test clients of all experiments, and their number.
     """
     first = ceilings.iloc[0]
+    whole = [name for name in ceilings.index if not name.endswith(", all links")][-1]
     ideal = first.get("ideal observer")
     return {
         "n_experiments": n_experiments,
         "n_test": f"{n_test:,}",
-        "majority": f"{first['largest class']:.2f}",
+        "majority": f"{first['guessing']:.2f}",
         "ideal_transactions": "—" if ideal is None else f"{ideal:.2f}",
         "reached_transactions": f"{first['reached']:.2f}",
-        "reached_everything": f"{ceilings['reached'].iloc[-1]:.2f}",
+        "reached_everything": f"{ceilings.loc[whole, 'reached']:.2f}",
     }
 
 
@@ -532,11 +538,14 @@ def facts_of_recorded_modalities(accuracy: pd.DataFrame, losses: pd.DataFrame, *
         "transactions": ("transactions", "best single"),
         "text": ("text", "best single"),
         "graph": ("graph", "best single"),
+        "graph_all": (ALL_LINKS, "best single"),
         "pca": (WHOLE, _PCA),
         "concatenation": (WHOLE, "concatenation"),
         "six": ("all models", _PCA),
     }
     found |= {f"rec_{key}": f"{mean[cell]:.3f}" for key, cell in cells.items()}
+    both = accuracy[[("graph", "best single"), (ALL_LINKS, "best single")]].dropna()
+    found |= {"rec_graph_all": f"{both[ALL_LINKS, 'best single'].mean():.3f}", "rec_unseen": len(both)}
     bound = recorded[recorded["kind"] == "ceiling"].groupby("set")["value"].mean()
     found["rec_bound"] = f"{bound[WHOLE]:.3f}"
     for gone in KINDS:

@@ -118,6 +118,7 @@ def replacing_methods(
         "replacement": Tuned(GreedyReplacement()),
         "replacement_inverse": Tuned(GreedyReplacement(gain="inverse", capped=False)),
         "replacement_capped": Tuned(GreedyReplacement(gain="inverse", schedule="harmonic")),
+        "replacement_agreement": Tuned(GreedyReplacement(start="agreement")),
         "replacement_tuned": Tuned(GreedyReplacement(), grid, path=True),
         "quality_replacement": Tuned(QualityReplacement(random_state=seed)),
         "quality_replacement_harmonic": Tuned(QualityReplacement(schedule="harmonic", random_state=seed)),

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.book.data import table as recorded_table
 from helpers.book.style import INK
 from helpers.inference import format_interval
 from helpers.studies.combining import differences_over_experiments
 from helpers.studies.combining_page import facts_of_recording
+from helpers.studies.comparing import paired_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,14 +23,17 @@ __all__ = [
     "facts",
     "facts_of_importances",
     "facts_of_replacements",
+    "facts_of_starts",
     "facts_of_steps_taken",
     "facts_of_won",
     "figure_replacements",
     "figure_step_gains",
     "gains_along_steps",
+    "recorded_starts",
     "show_steps_chosen",
     "table_recorded_gains",
     "table_spaces",
+    "table_starts",
 ]
 
 SHOWN_METHODS = {
@@ -36,6 +41,7 @@ SHOWN_METHODS = {
     "replacement": "replacement",
     "replacement_inverse": "replacement, 1 / CKA",
     "replacement_capped": "… p caps, steps 1 / t",
+    "replacement_agreement": "replacement, from agreement",
     "replacement_tuned": "replacement, tuned",
     "quality_replacement": "with quality",
     "quality_replacement_harmonic": "… steps 1 / t",
@@ -46,6 +52,8 @@ SHOWN_METHODS = {
 }
 """Methods that the page compares with the best model, and what they are called."""
 
+STARTS = {"rankme": "RankMe", "agreement": "agreement", "validation": "validation labels"}
+"""Columns of the recorded qualities from which a start may be chosen, and what they are called."""
 RULES = {"replacement_tuned": "p", "quality_replacement_tuned": "alpha"}
 
 
@@ -72,15 +80,15 @@ def table_spaces(layers: Mapping[str, np.ndarray]) -> pd.DataFrame:
 
 
 def show_steps_chosen(curves: pd.DataFrame) -> Styler:
-    """What validation chose for each rule in each experiment: p, α and the number of steps, with its accuracy."""
+    """What validation chose for each rule in each experiment: p, α and the number of steps, with its score."""
     chosen = curves[curves["chosen"] & curves["steps"].notna()]
     shown = chosen.assign(method=chosen["method"].map(SHOWN_METHODS), steps=chosen["steps"].astype(int))
-    shown = shown.rename(columns={"alpha": "α", "validation": "validation accuracy"})
+    shown = shown.rename(columns={"alpha": "α", "validation": "on validation clients"})
     shown = shown.sort_values(["method", "experiment"])[
-        ["method", "experiment", "p", "α", "steps", "validation accuracy"]
+        ["method", "experiment", "p", "α", "steps", "on validation clients"]
     ]
     styled = shown.style.hide(axis="index").format("{:g}", na_rep="", subset=["p", "α"])
-    return styled.format("{:.3f}", subset=["validation accuracy"])
+    return styled.format("{:.3f}", subset=["on validation clients"])
 
 
 def table_recorded_gains(recorded: pd.DataFrame) -> pd.DataFrame:
@@ -103,6 +111,44 @@ def table_recorded_gains(recorded: pd.DataFrame) -> pd.DataFrame:
             "above concatenation + PCA": above_pca,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("points of accuracy", axis=1)
+
+
+def recorded_starts() -> pd.DataFrame:
+    """Test accuracy of the model that each rule would start from: recorded experiments × rules."""
+    import pandas as pd
+
+    models = recorded_table("results/clients_unlabelled_models.csv").set_index("model")
+    by_experiment = models.groupby("experiment")
+    rows = {
+        number: {called: float(each.loc[each[name].idxmax(), "test"]) for name, called in STARTS.items()}
+        for number, each in by_experiment
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def table_starts(starts: pd.DataFrame, *, rng: int = 0) -> pd.DataFrame:
+    """What each rule for the start gives, and what it gives beyond RankMe, in points with intervals over experiments.
+
+    Parameters
+    ----------
+    starts
+        Table of :func:`recorded_starts`.
+    rng
+        Seed of intervals and tests.
+    """
+    import pandas as pd
+
+    first = starts.columns[0]
+    pairs = {name: (starts[name], starts[first]) for name in starts.columns[1:]}
+    found = paired_table(pairs, rng=rng)
+    return pd.DataFrame(
+        {
+            "accuracy of the start": starts.mean().map("{:.3f}".format),
+            f"points above {first}": found.apply(format_interval, scale=100, axis=1),
+            "p, Holm": found["p_holm"].map("{:.4f}".format),
+        },
+        index=starts.columns,
+    ).fillna("")
 
 
 def gains_along_steps(curves: pd.DataFrame, method: str) -> pd.DataFrame:
@@ -209,6 +255,18 @@ def facts_of_replacements(complement: Any, inverse: Any, capped: Any) -> dict[st
     kept = {"complement": complement.weights_, "inverse": inverse.weights_, "capped": capped.weights_}
     found = {f"kept_{gain}": 100 * shares[complement.start_] for gain, shares in kept.items()}
     return found | {"start": complement.start_}
+
+
+def facts_of_starts(starts: pd.DataFrame, *, rng: int = 0) -> dict[str, Any]:
+    """Points by which the start of highest agreement is above that of highest RankMe, with their interval.
+
+    Parameters
+    ----------
+    starts, rng
+        Same meaning as in :func:`table_starts`.
+    """
+    found = paired_table({"agreement": (starts["agreement"], starts["RankMe"])}, rng=rng).loc["agreement"]
+    return {"start_above": format_interval(found, scale=100), "n_starts": len(starts)}
 
 
 def facts_of_importances(x: np.ndarray, target: Any, start: str, *, rng: int = 0) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from helpers.arrays import check_count, integer_seed
 from helpers.book.runs import Run, execute_all, grid, parameters_of, results
+from helpers.clients.checking import check_source
 from helpers.clients.coles import SPACE, Embedded
 from helpers.clients.data import binary_target
 from helpers.clients.scoring import METRIC_NAMES, score_splits
@@ -186,7 +187,8 @@ def train_sweep(
     ------
     TypeError, ValueError, FileNotFoundError
         If there is no experiment, or fewer models than ``least_models``; if there is no such source, the fractions are
-        not three shares of at least one client, there are fewer than 40 clients, or ``space`` names no setting.
+        not three shares of at least one client, there are fewer than 40 clients, or ``space`` names no setting; and as
+        :func:`helpers.clients.checking.check_source` raises of a table, which is read before anything is trained.
     """
 
     assert IN_WORKER
@@ -195,6 +197,11 @@ def train_sweep(
         replace(run, leaves=(_embeddings(out, run.parameters["experiment"], run.parameters["model"]),))
         for run in sweep_runs(experiments, models, out=out, **parameters)
     ]
+    if parameters.get("source", "simulated") != "simulated" and not all(run.is_done() for run in planned):
+        table = {
+            name: parameters[name] for name in ("source", "n_clients", "options", "fractions") if name in parameters
+        }
+        check_source(**table, rng=parameters.get("seed", 0))  # once, here, and not first in every training
     order = {run.output: position for position, run in enumerate(planned)}
     n_jobs = n_jobs or min(4, os.cpu_count() or 1)
     outcomes = list(execute_all(planned, scheduler, n_jobs=n_jobs))
