@@ -240,7 +240,8 @@ def answer_of(
     if "kind" in table:
         table = table[table["kind"] != "single"]
     names = {name: name for name in dict.fromkeys(table["method"])} if names is None else dict(names)
-    names.pop("best_on_test", None)
+    for name in (against, "best_on_test"):
+        names.pop(name, None)
     table = table[table["method"].isin([against, *names])]
     overlap = _overlap(sweep)
     judged = judge_methods(table, overlap=overlap, against=against)
@@ -304,18 +305,19 @@ def _decided(judged: pd.DataFrame, n: int) -> str:
 def _next(judged: pd.DataFrame, n: int, overlap: float) -> str:
     left = judged.iloc[1:]
     left = left[(left["verdict"] == "open") & left["spread"].gt(0)]
-    if n < LEAST_UNITS:
-        least = f"To decide anything, record at least experiments: {LEAST_UNITS}."
-        if left.empty:
-            return least
-    elif left.empty:
-        return ""
+    least = f"To decide anything, record at least experiments: {LEAST_UNITS}." if n < LEAST_UNITS else ""
+    if left.empty:
+        return least
     top = left.loc[left["difference"].abs().idxmax()]
     many, factor = experiments_to_decide(top["difference"], top["spread"], overlap, n_tests=len(judged) - 1)
     first = f"The largest open difference is that of {top.name}, {top['difference']:+.1f} points."
     if factor == 1:
-        rough = " (as far as so few experiments can tell)" if n < LEAST_UNITS else ""
-        return f"{first} If it is real, experiments: {many} would decide it in four cases of five{rough}."
+        rough = " (as far as so few experiments can tell)" if least else ""
+        return (
+            f"{least} {first} If it is real, experiments: {many} would decide it in four cases of five{rough}.".strip()
+        )
+    if least:
+        return least
     if factor > MOST_CLIENTS:
         return f"{first} It is too small to be decided: take the simplest method."
     return (
