@@ -144,11 +144,12 @@ def check_client_choices(**values: Any) -> None:
 _SHARES = ("ps", "steps")
 _SHARES_FROM_ZERO = ("alphas", "strength")
 _PRICES = ("lam", "lambdas", "ridges", "mus")
-#: The least of what is counted: draws that give a p-value below 0.05, objects that a measure can be taken of, …
+#: The least of what is counted: draws that give a p-value below 0.05, models that a pair has, objects of a measure, …
 _LEAST = {
     "automl_runs": 0,
     "epochs": 1,
     "graph_width": 2,
+    "models": 2,
     "n_ideal": 10,
     "n_jobs": 1,
     "n_measured": 20,
