@@ -299,3 +299,8 @@ class TestShipped:
 def test_text_that_comes_from_no_library_has_no_version_and_stops_no_training():
     assert [pretraining._library_version(name) for name in ("wiktionary", "made", "")] == ["", "", ""]
     assert pretraining._library_version("numpy") == np.__version__
+
+
+def test_a_training_may_begin_without_warm_up(tmp_path):
+    pretrain(tmp_path, Recipe(**SMALL | {"warmup": 0, "stages": ((1, 0.002),)}), table=made_up())
+    assert all(torch.isfinite(weight).all() for weight in weights(tmp_path).values())

@@ -366,7 +366,7 @@ class _Run:
 
         def rate(progress: Progress) -> float:
             left = (1 - (before + progress.tokens) / recipe.tokens) / recipe.decay
-            return highest * min(1, (progress.step + 1) / recipe.warmup) * min(1, max(0.01, left))
+            return highest * min(1, (progress.step + 1) / max(recipe.warmup, 1)) * min(1, max(0.01, left))
 
         return rate
 
