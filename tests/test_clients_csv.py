@@ -146,13 +146,13 @@ def test_a_table_is_read_once_for_all_chapters_and_found_from_the_folder_of_the_
 
 
 def spoken(path: Path) -> str:
-    """The prose of an executed chapter with its numbers in place."""
+    """The prose of an executed chapter as its page shows it, with its numbers in place."""
     values = glued(path)
 
     def said(match: re.Match) -> str:
         return format(values[match[1]], match[2] or "")
 
-    cells = nbformat.read(path, as_version=4).cells
+    cells = as_own_page(nbformat.read(path, as_version=4), path.stem).cells
     texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
     outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
     text = "\n".join(texts + [data["text/markdown"] for data in outputs if "text/markdown" in data])
