@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["calibrate"]
 
 CAREFUL = 0.8  # share of the time left that is planned with
+RESERVE = 0.03  # share of all the time that is left for what the last measures take beyond their plan
 MANY = 1000  # degrees of freedom beyond which a variance is as good as known
 PREPARED = 4  # representations at a time, each with memory of its own
 MIDPOINTS = 99  # of probability, over which the mean of a fitted distribution is taken
@@ -332,7 +333,7 @@ def _in_turn(
     counts = {name: len(pairs[name]) for name in waiting}
     planner = Planner({name: bound[name] for name in waiting}, sides.lefts, sides.rights, counts, sides.n_permutations)
     while waiting:
-        name, choice = planner.next(waiting, CAREFUL * (budget - (time.perf_counter() - began)))
+        name, choice = planner.next(waiting, CAREFUL * ((1 - RESERVE) * budget - (time.perf_counter() - began)))
         waiting.remove(name)
         yield name, choice
 
