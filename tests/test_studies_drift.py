@@ -56,8 +56,14 @@ def test_facts_and_claims_follow_from_the_rows(detected):
     pictures = {method: picture(BASE, method=method, k=5, n_resamples=9) for method in ("pca", "tsne")}
     about = drift.picture_facts(pictures)
     assert about["trustworthiness_pca"] == pytest.approx(pictures["pca"].table.value["trustworthiness"])
-    judged = judge(drift.CLAIMS, drift.findings(detected, pictures, n_resamples=99))
+    always = detected.assign(centroid=True)
+    missed = always.assign(centroid=always.index != always.index[always["change"] == "cut"][0])
+    rows = pd.concat([always.assign(encoder="a"), missed.assign(encoder="b")], ignore_index=True)
+    found = drift.findings(rows, pictures, n_resamples=99)
+    judged = judge(drift.CLAIMS, found)
     assert judged.loc["centroid", "n"] == 2 and judged.loc["tsne", "n"] == 120
+    assert judged.loc["centroid", "units"] == "encoders"
+    assert found["centroid"].estimate == 0.5  # one miss, and an encoder does not count
 
 
 def test_facts_of_model_changes_are_of_other_encoders_and_not_of_precision():
