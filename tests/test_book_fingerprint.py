@@ -2,9 +2,11 @@
 
 import textwrap
 
+import nbformat
 import pytest
 
-from helpers.book.fingerprint import Dependencies, key
+from helpers.book.fingerprint import Dependencies, dependencies, key, without_magics
+from helpers.book.render import chapters
 
 FILES = {
     "__init__.py": '"""Nothing here."""',
@@ -99,6 +101,22 @@ def test_relative_and_renamed_imports_are_followed(package):
 def test_a_module_passed_around_counts_whole(package):
     assert {"effects:touch", "effects:install"} <= names(package, "from toolbox import effects\nprint(effects)")
     assert {"measures.near:near", "measures.far:far"} <= names(package, "import toolbox.measures as m\nprint(m)")
+
+
+@pytest.mark.parametrize("other", ["x = 1", "m.far(2)"])
+def test_what_one_cell_imports_is_followed_in_the_next(package, other):
+    cells = [f"from toolbox import measures as m\n{other}", "%time\n!ls", "def use():\n    return m.near(1)"]
+    found = Dependencies(cells, package, package.parent / "data").definitions
+    assert {"toolbox.measures.near:near", "toolbox.measures.near:scale"} <= set(found)
+    assert ("toolbox.measures.far:far" in found) == ("far" in other)
+    assert "toolbox.measures.near:unused" not in found
+
+
+def test_the_key_of_each_chapter_covers_all_of_its_study_that_it_calls():
+    for notebook in chapters():
+        cells = [cell.source for cell in nbformat.read(notebook, 4).cells if cell.cell_type == "code"]
+        code = "\n".join(map(without_magics, cells))
+        assert dependencies(cells).definitions == dependencies([code]).definitions, notebook.stem
 
 
 def test_a_star_import_counts_whole(package):

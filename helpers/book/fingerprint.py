@@ -57,9 +57,10 @@ class Dependencies:
         self._modules: dict[str, _Module | None] = {}
         self._entered: set[str] = set()
         self._aliases: dict[str, dict[str, str]] = {}
-        for source in sources:
-            tree = ast.parse(without_magics(source))
-            self._follow(tree, _Module(tree, "", False))
+        # One tree: what a cell imports is used in those that follow.
+        parts = [ast.parse(without_magics(source)) for source in sources]
+        tree = ast.Module([statement for part in parts for statement in part.body], [])
+        self._follow(tree, _Module(tree, "", False))
 
     def _module(self, name: str) -> _Module | None:
         """The module of that dotted name, if it is one of this package."""
