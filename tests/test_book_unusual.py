@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 CASES = read_cases()
 #: What decides only the order of chance, a place on the disk, or a form that the reader of a table judges.
 NOT_TRIED = {"seed", "column", "options"}
-#: What chapters on clients hand to the one function that trains, which chapter 9 tries for all of them.
+#: What chapters on clients hand to the one function that trains, which 09b_encoders tries for all of them.
 TRAINING = {"source", "n_clients", "fractions", "experiments", "models", "space", "out"}
 
 

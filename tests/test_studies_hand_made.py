@@ -43,4 +43,3 @@ def test_scores_are_of_every_metric_and_part():
 def test_the_recorded_tables_belong_together():
     found = hand_made.recorded_beside_encoders()
     assert len(found) == 17 and found.notna().all(axis=None)
-    assert len(hand_made.encoders_figure(found).lines) == 2

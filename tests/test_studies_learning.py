@@ -53,6 +53,26 @@ def test_the_curve_is_drawn_and_told(curve):
     left, right = study.figure_learning(rows)
     assert len(left.lines) == len(right.lines) == 3 * 2 + 2
     facts = study.facts_of_learning(rows.assign(hand_made_accuracy=2.0))
-    assert facts["learning_level"] == "with none of these numbers of clients" and facts["learning_most"] == 40
+    assert facts["learning_level"] == "with none of these numbers" and facts["learning_most"] == "40"
+    assert (
+        facts["learning_last"] == f"{curve[2]['encoder_accuracy'].iloc[1]:.3f}" and facts["learning_experiments"] == "2"
+    )
     assert study.facts_of_learning(rows.assign(encoder_accuracy=1.0))["learning_level"] == "from 20 training clients on"
     plt.close("all")
+
+
+def test_where_no_curve_is_recorded_the_page_says_so(curve):
+    import matplotlib.pyplot as plt
+
+    none, some = study.facts_of_learning(None), study.facts_of_learning(curve[2].assign(experiment=0))
+    assert set(none) == set(some) and set(none.values()) == {"–"}
+    assert [text.get_text() for ax in study.figure_learning(None) for text in ax.texts] == ["not recorded"] * 2
+    plt.close("all")
+
+
+def test_level_is_where_the_encoder_stays_level():
+    sizes = [100, 200, 400, 800]
+    columns = {"encoder_accuracy": [0.6, 0.5, 0.6, 0.6], "hand_made_accuracy": 0.55, "both_accuracy": 0.6, "epochs": 9}
+    rows = pd.DataFrame({"experiment": 0, "n_train": sizes, "stopped_by": "validation", "ideal": 0.8} | columns)
+    facts = study.facts_of_learning(rows.assign(ideal_counts=0.7))
+    assert facts["learning_level"] == "from 400 training clients on" and facts["learning_counts"] == "0.700"

@@ -12,16 +12,16 @@ from matplotlib.text import Text
 from helpers.book.render import chapters
 from helpers.clients.scoring import METRIC_NAMES
 from helpers.studies import (
-    clients_page,
     combining_page,
     decorrelation_page,
     difference_page,
+    encoders_page,
     modalities_page,
     replacing_page,
 )
 from helpers.studies.modalities import METHODS
 
-PART = [path for path in chapters() if re.match(r"(09|1[0-5])_", path.stem)]
+PART = [path for path in chapters() if re.match(r"(09b?|1[0-5])_", path.stem)]
 OTHERS = [metric for metric in METRIC_NAMES if metric != "accuracy"]
 WORD = re.compile(r"accurac", re.I)
 
@@ -43,6 +43,14 @@ def test_prose_and_captions_of_a_run_do_not_say_accuracy(chapter):
         texts += [figure.get("figure", {}).get("caption", ""), figure.get("image", {}).get("alt", "")]
         found += [f"{cell['id']}: {text}" for text in texts if WORD.search(text) and "recorded" not in text]
     assert found == []
+
+
+@pytest.mark.parametrize("chapter", PART, ids=lambda path: path.stem)
+def test_a_page_says_what_differs_from_the_study_and_by_what_its_run_is_scored(chapter):
+    texts = ["".join(cell["source"]) for cell in json.loads(chapter.read_text(encoding="utf-8"))["cells"]]
+    boxes = [text for text in texts if ":::{admonition} What differs from the study\n" in text]
+    assert len(boxes) == 1 and re.search(r"\{glue:text\}`\w+_metric` of \{glue:text\}`\w+_target`", boxes[0])
+    assert all(word in boxes[0] for word in ("popov2025automatic", "binary", "ROC-AUC", "real bank"))
 
 
 def words_of(axes):
@@ -84,7 +92,7 @@ def modality_runs(metric):
 @pytest.mark.parametrize("metric", OTHERS)
 def test_figures_of_a_run_name_the_metric_that_was_asked_for(metric):
     drawn = {
-        "runs": clients_page.figure_sweep(scored_runs(), 0.5, metric),
+        "runs": encoders_page.figure_sweep(scored_runs(), 0.5, metric),
         "sets": modalities_page.figure_sets(modality_runs(metric), 0.5),
     }
     for name, axes in drawn.items():
@@ -100,7 +108,7 @@ def test_tables_of_a_run_name_the_metric_that_was_asked_for(metric):
     maps |= {"accuracy_union": 0.6, "epochs": 1, decorrelation_page.DEPENDENCE: 0.1}
     curves = {"experiment": [0], "method": "replacement_tuned", "p": 0.2, "alpha": np.nan, "steps": 1, "chosen": True}
     shown = [
-        clients_page.table_sweep(scored_runs()),
+        encoders_page.table_sweep(scored_runs()),
         combining_page.table_gains(by_method(), replacing_page.SHOWN_METHODS, metric=metric),
         decorrelation_page.table_first_maps(pd.DataFrame(maps), metric=metric),
         replacing_page.show_steps_chosen(pd.DataFrame(curves | {"validation": 0.6})).data,
@@ -112,5 +120,5 @@ def test_tables_of_a_run_name_the_metric_that_was_asked_for(metric):
 
 
 def test_the_check_sees_the_word():
-    assert WORD.search(words_of(clients_page.figure_sweep(scored_runs(), 0.5)))
+    assert WORD.search(words_of(encoders_page.figure_sweep(scored_runs(), 0.5)))
     assert WORD.search(" ".join(combining_page.table_gains(by_method(), replacing_page.SHOWN_METHODS)))

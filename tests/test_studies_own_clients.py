@@ -8,6 +8,7 @@ import pytest
 import tolerance
 from scipy import stats
 
+from helpers.clients import Clients
 from helpers.studies import own_clients as study
 
 
@@ -140,3 +141,18 @@ def test_tables_of_maps_weightings_and_modalities_name_their_reference():
     assert study.table_of_modalities(scores, "all")["method"].tolist() == ["best", "mean"]
     with pytest.raises(ValueError, match="against is 'best'"):
         study.judge_methods(study.table_of_maps(maps).query("method != 'best'"), overlap=0.5)
+
+
+def test_a_page_that_trains_nothing_says_what_was_wrong_with_the_table_and_how_far_its_test_clients_reach():
+    target = pd.Series(["ja"] * 90 + ["nein"] * 10 + [None] * 20)
+    report = pd.DataFrame(
+        {"found": [0, 3], "share": [0.0, 0.025], "done": ["-", "dropped"]}, index=["missing dates", "duplicates"]
+    )
+    clients = Clients(pd.DataFrame({"client": range(120)}), target, report)
+    said = study.answer_of_table(clients, source="bank/kunden.csv", fractions=[0.5, 0.25, 0.25])
+    assert "kunden.csv, 100 of 2 classes" in said.about and "ROC-AUC, guessing gives 0.50" in said.about
+    assert said.table.loc["duplicates"].tolist() == ["3", "2.5%", "dropped"] and len(said.table) == 1
+    assert "about 25 test clients" in said.next_step and f"±{98 / 5:.0f} points" in said.next_step
+    fine = study.answer_of_table(Clients(clients.events, target, report[:1]), source="kunden.csv")
+    assert "Nothing was found wrong" in fine.decided and "<table" not in fine._repr_html_()
+    assert study.answer_of_table(clients, source="simulated") is None

@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from helpers.book.data import table
-from helpers.book.style import INK
 from helpers.clients import SCORE_METRICS, Clients, hand_made
 from helpers.clients.scoring import score_splits
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-    from matplotlib.axes import Axes
 
-__all__ = ["beside_encoders", "encoders_figure", "gain_facts", "recorded_beside_encoders", "score_by_hand"]
+__all__ = ["beside_encoders", "gain_facts", "recorded_beside_encoders", "score_by_hand"]
 
 SCORERS = ("logistic", "fast")
 
@@ -128,14 +126,3 @@ def gain_facts(beside: pd.DataFrame, scorer: str = "fast", *, rng: int | np.rand
         "verdict": found.verdict,
         "beaten": int((beside[scorer] > beside["best"]).sum()),
     }
-
-
-def encoders_figure(beside: pd.DataFrame, scorer: str = "fast") -> Axes:
-    """Accuracy of the best encoder of each experiment (across) against that of hand-made features (up)."""
-    import matplotlib.pyplot as plt
-
-    _, ax = plt.subplots(figsize=(4.4, 4.0))
-    ax.plot(beside["best"], beside[scorer], "o", ms=5)
-    ax.axline((beside["best"].mean(), beside["best"].mean()), slope=1, color=INK, lw=1)
-    ax.set(xlabel="best of six encoders, chosen on test clients", ylabel="features made by hand")
-    return ax

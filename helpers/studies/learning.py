@@ -129,18 +129,24 @@ def recorded_learning() -> pd.DataFrame | None:
     return recorded_table(RECORDED) if (DATA / RECORDED).is_file() else None
 
 
-def figure_learning(rows: pd.DataFrame) -> Any:
+def figure_learning(rows: pd.DataFrame | None) -> Any:
     """Accuracy by training clients, stopped by validation clients, and by epochs; lines for the ideal observers.
 
     Parameters
     ----------
     rows
-        Rows of :func:`score_learning`, of several experiments with a column ``experiment``: a thin line each.
+        Rows of :func:`score_learning`, of several experiments with a column ``experiment``: a thin line each. Where
+        there are none, the figure says so.
     """
     import matplotlib.pyplot as plt
 
     shown = {"encoder": "CoLES", "hand_made": "by hand", "both": "both"}
     _, axes = plt.subplots(1, 2, figsize=(7.4, 3.4), sharey=True, width_ratios=(3, 2))
+    if rows is None:
+        for ax, label in zip(axes, ("training clients", "epochs"), strict=True):
+            ax.annotate("not recorded", (0.5, 0.5), xycoords="axes fraction", ha="center")
+            ax.set(xlabel=label, xticks=[], yticks=[])
+        return axes
     by_size = rows[rows["stopped_by"] == "validation"]
     stopped = rows[rows["stopped_by"] == "epochs"]
     at = stopped["n_train"].max() if len(stopped) else by_size["n_train"].max()
@@ -164,31 +170,37 @@ def figure_learning(rows: pd.DataFrame) -> Any:
     return axes
 
 
-def facts_of_learning(rows: pd.DataFrame) -> dict[str, Any]:
+def facts_of_learning(rows: pd.DataFrame | None) -> dict[str, Any]:
     """What the curves say: accuracies with the most and the fewest clients, ceilings, and where they cross.
 
     Parameters
     ----------
     rows
-        Rows of :func:`score_learning` with a column ``experiment``.
+        Rows of :func:`score_learning` with a column ``experiment``; None where there are none.
+
+    Returns
+    -------
+    dict
+        Words, dashes where nothing is recorded. ``learning_level``: whether the encoder is level with the features made
+        by hand, on average over the experiments, and from how many training clients on.
     """
+    names = "experiments fewest most first last hand_first hand_last both epochs ideal counts date".split()
+    if rows is None:
+        return dict.fromkeys([f"learning_{name}" for name in (*names, "level")], "–")
     by_size = rows[rows["stopped_by"] == "validation"].groupby("n_train").mean(numeric_only=True)
     first, last = by_size.iloc[0], by_size.iloc[-1]
-    ahead = by_size.index[by_size["encoder_accuracy"] >= by_size["hand_made_accuracy"]]
-    return {
-        "learning_experiments": rows["experiment"].nunique(),
-        "learning_fewest": int(by_size.index[0]),
-        "learning_most": int(by_size.index[-1]),
-        "learning_first": first["encoder_accuracy"],
-        "learning_last": last["encoder_accuracy"],
-        "learning_hand_first": first["hand_made_accuracy"],
-        "learning_hand_last": last["hand_made_accuracy"],
-        "learning_both": last["both_accuracy"],
-        "learning_epochs": last["epochs"],
-        "learning_ideal": rows["ideal"].mean(),
-        "learning_counts": rows["ideal_counts"].mean(),
-        "learning_level": f"from {ahead[0]} training clients on"
-        if len(ahead)
-        else "with none of these numbers of clients",
-        "learning_date": rows["date"].max() if "date" in rows else "",
-    }
+    ahead = by_size["encoder_accuracy"] >= by_size["hand_made_accuracy"]
+    level = by_size.index[ahead[::-1].cummin()[::-1]]  # there and with every larger number
+    values = (
+        str(rows["experiment"].nunique()),
+        *map(str, by_size.index[[0, -1]]),
+        *(f"{row['encoder_accuracy']:.3f}" for row in (first, last)),
+        *(f"{row['hand_made_accuracy']:.3f}" for row in (first, last)),
+        f"{last['both_accuracy']:.3f}",
+        f"{last['epochs']:.0f}",
+        *(f"{rows[name].mean():.3f}" for name in ("ideal", "ideal_counts")),
+        str(rows["date"].max()) if "date" in rows else "–",
+    )
+    found = {f"learning_{name}": value for name, value in zip(names, values, strict=True)}
+    found["learning_level"] = f"from {level[0]} training clients on" if len(level) else "with none of these numbers"
+    return found

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from helpers.clients.scoring import METRIC_NAMES
-from helpers.studies.clients_page import guessing
 from helpers.studies.comparing import LEAST_UNITS, least_p
+from helpers.studies.encoders_page import guessing
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from helpers.clients import Clients
     from helpers.studies.sweep import Sweep
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "PAIRED",
     "Answer",
     "answer_of",
+    "answer_of_table",
     "experiments_to_decide",
     "judge_methods",
     "table_of_counting",
@@ -84,7 +86,7 @@ class Answer(NamedTuple):
     next_step: str
 
     def _repr_html_(self) -> str:
-        table = self.table.to_html(border=0, classes="dataframe")
+        table = self.table.to_html(border=0, classes="dataframe") if len(self.table) else ""
         texts = [f"<p>{html.escape(text)}</p>" for text in (self.decided, self.next_step)]
         title = f'<p class="admonition-title">{html.escape(self.about)}</p>'
         return f'<div class="admonition important own-answer">{title}{table}{"".join(texts)}</div>'
@@ -250,6 +252,67 @@ def answer_of(
     return Answer(_about(sweep, source, metric), _written(shown, metric), _decided(shown, n), _next(shown, n, overlap))
 
 
+def answer_of_table(
+    clients: Clients,
+    *,
+    source: str,
+    fractions: Sequence[float] = (0.5, 0.2, 0.3),
+    metric: str = "",
+    binary_from: str = "",
+) -> Answer | None:
+    """What a page says on top of a run that has read own clients and trained nothing; nothing of simulated ones.
+
+    Parameters
+    ----------
+    clients
+        Clients of the run, with the report of what was wrong with their table.
+    source
+        Where they come from.
+    fractions
+        Shares of training, validation and test clients in each experiment.
+    metric, binary_from
+        Metric, one of :data:`helpers.clients.SCORE_METRICS` or empty for the one that suits the classes, and class from
+        which on the target is 1, or empty.
+
+    Returns
+    -------
+    Answer or None
+        Its table has the checks that found anything: how many, what share, and what was done.
+    """
+    import pandas as pd
+
+    from helpers.clients import binary_target
+    from helpers.studies.sweep import Sweep
+
+    if source == "simulated":
+        return None
+    target = clients.target if binary_from == "" else binary_target(clients.target, binary_from)
+    read = Sweep(pd.DataFrame(), {}, {}, {0: target.dropna()})
+    metric = read.metric(metric)
+    report = clients.report
+    found = pd.DataFrame() if report is None else report.loc[report["found"] > 0, ["found", "share", "done"]]
+    if len(found):
+        found = found.assign(share=found["share"].map("{:.1%}".format)).astype(str).rename_axis(None)
+    wrong = "The table below has what was found wrong with it." if len(found) else "Nothing was found wrong with it."
+    about = (
+        f"Your clients: {_called(source)}, {target.notna().sum():,} of {target.nunique()} classes; "
+        f"transactions: {len(clients.events):,}; scored by {METRIC_NAMES[metric]}, guessing gives "
+        f"{guessing(read, metric):.2f}"
+    )
+    n_test = max(1, round(target.notna().sum() * fractions[2]))
+    reach = f"±{98 / math.sqrt(n_test):.0f} points"
+    decided = f"{wrong} What encoders and combinations are worth on these clients, the chapters that follow say."
+    step = (
+        f"Each experiment scores on about {n_test:,} test clients, on which a share of one half is known to {reach}. "
+        "Differences between encoders of one experiment are known better, since they share these clients."
+    )
+    return Answer(about, found, decided, step)
+
+
+def _called(source: str) -> str:
+    return source if source.partition(":")[0] == "berka" else Path(source).name
+
+
 def _overlap(sweep: Sweep) -> float:
     parts = [split[sweep.target[number].notna()].value_counts() for number, split in sweep.split.items()]
     return float(np.mean([part["test"] / part["train"] for part in parts]))
@@ -257,10 +320,9 @@ def _overlap(sweep: Sweep) -> float:
 
 def _about(sweep: Sweep, source: str, metric: str) -> str:
     target = next(iter(sweep.target.values()))
-    called = source if source.partition(":")[0] == "berka" else Path(source).name
     models = int(sweep.runs.groupby("experiment").size().max())
     return (
-        f"Your clients: {called}, {target.notna().sum():,} of {target.nunique()} classes; experiments: "
+        f"Your clients: {_called(source)}, {target.notna().sum():,} of {target.nunique()} classes; experiments: "
         f"{len(sweep.target)}, encoders in each: {models}; scored by {METRIC_NAMES[metric]}, guessing gives "
         f"{guessing(sweep, metric):.2f}"
     )
