@@ -52,6 +52,8 @@ METRICS = {
     "ROC-AUC, two classes": ("roc_auc", "binary"),
 }
 """Metric and target of the recorded scores, by what they are called."""
+STOPPED = ("coles_ordered", "coles_unequal")
+"""Regimes whose trainings validation clients stop."""
 SHORT = {"coles_recorded": "short", "coles_ordered": "long", "coles_unequal": "unequal"}
 
 
@@ -194,7 +196,7 @@ def figure_gaps(regimes: pd.DataFrame, gaps: pd.DataFrame) -> Any:
     regimes
         Rows of :func:`helpers.studies.regimes.recorded_regimes`.
     gaps
-        Their table of :func:`gaps_to_counting`; a large dot is filled where its verdict is one way or the other.
+        Table of :func:`gaps_to_counting` of these rows; a large dot is filled where its verdict is one way or the other.
     """
     import matplotlib.pyplot as plt
 
@@ -235,18 +237,21 @@ def _trainings(curves: pd.DataFrame) -> pd.DataFrame:
     """A row for each training: its epochs, the one that was kept, the loss there over that at the start, the limit."""
     import pandas as pd
 
-    from helpers.book.runs import read_parameters
-    from helpers.studies.sweep import WORKER
-
     rows = {}
     for key, one in curves.groupby(["sweep", "experiment", "model"]):
         kept = one[one["kept"]].iloc[0]
         start = one.loc[one["epoch"] == 0, "validation"].iloc[0]
         rows[key] = {"epochs": one["epoch"].max(), "kept": kept["epoch"], "left": kept["validation"] / start}
     found = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["sweep", "experiment", "model"])
-    plans = {sweep: read_parameters(WORKER.with_name(f"{sweep}.yml")) for sweep in curves["sweep"].unique()}
-    limits = {sweep: max(plan["parameters"]["space"]["epochs"]) for sweep, plan in plans.items()}
-    return found.assign(limit=found.index.get_level_values("sweep").map(limits))
+    return found.assign(limit=found.index.get_level_values("sweep").map({sweep: _limit(sweep) for sweep in STOPPED}))
+
+
+def _limit(sweep: str) -> int:
+    """Epochs that a training of a sweep may take, by its plan."""
+    from helpers.book.runs import read_parameters
+    from helpers.studies.sweep import WORKER
+
+    return max(read_parameters(WORKER.with_name(f"{sweep}.yml"))["parameters"]["space"]["epochs"])
 
 
 def table_training(curves: pd.DataFrame | None) -> pd.DataFrame:
@@ -267,7 +272,7 @@ def table_training(curves: pd.DataFrame | None) -> pd.DataFrame:
     import pandas as pd
 
     columns = ["trainings", "epochs", "kept", "loss left", "ended by the limit"]
-    rows = {called: dict.fromkeys(columns, "–") for sweep, called in REGIMES.items() if sweep != "coles_recorded"}
+    rows = {REGIMES[sweep]: dict.fromkeys(columns, "–") for sweep in STOPPED}
     if curves is not None:
         for sweep, own in _trainings(curves).groupby(level="sweep"):
             medians = f"{own['epochs'].median():.0f}", f"{own['kept'].median():.0f}"
@@ -289,11 +294,12 @@ def facts_of_training(curves: pd.DataFrame | None) -> dict[str, Any]:
     curves
         Table of :func:`recorded_curves`.
     """
+    limit = {"trainings_limit": str(max(map(_limit, STOPPED)))}
     if curves is None:
-        return {"trainings": "–", "trainings_cut": "–", "trainings_limit": "–"}
+        return {"trainings": "–", "trainings_cut": "–"} | limit
     found = _trainings(curves)
     cut = int((found["epochs"] == found["limit"]).sum())
-    return {"trainings": str(len(found)), "trainings_cut": str(cut), "trainings_limit": str(found["limit"].max())}
+    return {"trainings": str(len(found)), "trainings_cut": str(cut)} | limit
 
 
 def figure_training(curves: pd.DataFrame | None) -> Any:
@@ -306,9 +312,8 @@ def figure_training(curves: pd.DataFrame | None) -> Any:
     """
     import matplotlib.pyplot as plt
 
-    stopped = [sweep for sweep in REGIMES if sweep != "coles_recorded"]
-    _, axes = plt.subplots(1, len(stopped), figsize=(7.4, 2.8), sharey=True)
-    for ax, sweep in zip(axes, stopped, strict=True):
+    _, axes = plt.subplots(1, len(STOPPED), figsize=(7.4, 2.8), sharey=True)
+    for ax, sweep in zip(axes, STOPPED, strict=True):
         ax.set(title=REGIMES[sweep], xlabel="epoch", yscale="log")
         ax.title.set_fontsize(9)
         own = None if curves is None else curves[curves["sweep"] == sweep]

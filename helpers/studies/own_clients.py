@@ -277,7 +277,8 @@ def answer_of_table(
     Returns
     -------
     Answer or None
-        Its table has the checks that found anything: how many, what share, and what was done.
+        Clients, metric and what guessing reaches; a table of the checks that found anything: how many, what share, and
+        what was done; how far so many test clients reach.
     """
     import pandas as pd
 
