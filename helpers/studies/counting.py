@@ -196,7 +196,7 @@ def figure_gaps(regimes: pd.DataFrame, gaps: pd.DataFrame) -> Any:
     regimes
         Rows of :func:`helpers.studies.regimes.recorded_regimes`.
     gaps
-        Table of :func:`gaps_to_counting` of these rows; a large dot is filled where its verdict is one way or the other.
+        Table of :func:`gaps_to_counting` of these rows; a large dot is filled where its verdict is beats or loses.
     """
     import matplotlib.pyplot as plt
 
