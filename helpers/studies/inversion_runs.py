@@ -64,7 +64,7 @@ POCKET = {
 
 HEADLINES = {
     "width": 512,
-    "hidden": 192,
+    "hidden": 224,
     "layers": 2,
     "n_heads": 8,
     "n_slots": 8,
