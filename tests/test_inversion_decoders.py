@@ -24,6 +24,14 @@ def batch():
     return torch.randn(5, 6, generator=generator), tokens
 
 
+@pytest.mark.parametrize("name", DECODERS)
+def test_weights_that_are_not_kept_are_those_that_never_act(name, batch):
+    decoder = made(name)
+    decoder.losses(*batch).sum().backward()
+    never = {weight for weight, value in decoder.named_parameters() if value.grad is None}
+    assert never == {weight for weight, _ in decoder.named_parameters() if weight.startswith(decoder.idle or ("-",))}
+
+
 @pytest.mark.parametrize("name", CAUSAL)
 @pytest.mark.parametrize("n_slots", [1, 3])
 def test_no_token_is_said_with_knowledge_of_itself_or_of_later_ones(name, n_slots, batch):

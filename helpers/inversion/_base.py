@@ -23,6 +23,9 @@ def shifted(tokens: torch.Tensor) -> torch.Tensor:
 class Decoder(torch.nn.Module):
     """What all decoders share: a network, and a map from the vector to what the network sees of it."""
 
+    idle: tuple[str, ...] = ()
+    """How names of weights begin that never act, and that are not kept."""
+
     def __init__(self, net: torch.nn.Module, width: int, n_slots: int):
         super().__init__()
         self.net, self.n_slots = net, n_slots

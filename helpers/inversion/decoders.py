@@ -134,6 +134,8 @@ def make_decoder(
 class Autoregressive(Decoder):
     """Token after token; the vector is the only memory of cross-attention."""
 
+    idle = ("net.final_logits_bias", "net.model.encoder.")
+
     def states(self, vectors, tokens):
         found = self.net.model.decoder(
             input_ids=shifted(tokens), encoder_hidden_states=self.slots(vectors), use_cache=False
@@ -168,6 +170,8 @@ class Prefix(Decoder):
 class OnePass(Decoder):
     """All tokens at once: the vector at every place, positions, and attention among the places."""
 
+    idle = ("net.final_logits_bias", "net.model.decoder.")
+
     def states(self, vectors, tokens):
         return self._at(vectors, tokens.shape[1])
 
@@ -181,6 +185,8 @@ class OnePass(Decoder):
 
 class Iterative(Decoder):
     """A few passes: each says the tokens that are still open, and keeps those of which it is surest."""
+
+    idle = ("net.final_logits_bias", "net.model.decoder.")
 
     def _states(self, vectors, tokens):
         embedded = self.net.model.encoder.embed_tokens(tokens) + self.slots(vectors).mean(1, keepdim=True)

@@ -20,7 +20,16 @@ from helpers.inversion.tokens import PAD, TokenTable, padded
 from helpers.text import digest_of_texts
 from helpers.training import Checkpoints, Log, Update, Validation, bucketed, buckets, train
 
-__all__ = ["build", "encode", "forced", "load_weights", "save_weights", "train_inverter", "written_tokens"]
+__all__ = [
+    "build",
+    "encode",
+    "forced",
+    "load_weights",
+    "own_weights",
+    "save_weights",
+    "train_inverter",
+    "written_tokens",
+]
 
 REACH = 0.999
 """Share of the training vectors whose distance from their centre no vector should exceed much."""
@@ -298,12 +307,13 @@ def _tell_cloud(inverter: Any, vectors: np.ndarray) -> None:
     inverter.reach_ = float(np.quantile(np.linalg.norm(away, axis=1), REACH))
 
 
-def _own_weights(inverter: Any) -> dict[str, torch.Tensor]:
-    """Weights by name, each once, without those of a frozen encoder of another folder."""
+def own_weights(inverter: Any) -> dict[str, torch.Tensor]:
+    """Weights by name, each once, without those of a frozen encoder of another folder and those that never act."""
+    idle = tuple(f"decoder.{part}" for part in inverter.network_["decoder"].idle)
     frozen = "encoder" in inverter.network_ and not getattr(inverter.network_["encoder"], "trained", True)
     seen, out = set(), {}
     for name, weight in inverter.network_.state_dict().items():
-        if weight.data_ptr() not in seen and not (frozen and name.startswith("encoder.")):
+        if weight.data_ptr() not in seen and not name.startswith(("encoder.", *idle) if frozen else idle):
             seen.add(weight.data_ptr())
             out[name] = weight
     return out
@@ -313,7 +323,7 @@ def save_weights(inverter: Any, folder: str | os.PathLike[str], largest: str) ->
     """Write the weights in half precision, in one file or in as many as the largest size of a file asks for."""
     from huggingface_hub import save_torch_state_dict
 
-    half = {name: weight.detach().half().contiguous().cpu() for name, weight in _own_weights(inverter).items()}
+    half = {name: weight.detach().half().contiguous().cpu() for name, weight in own_weights(inverter).items()}
     save_torch_state_dict(half, folder, max_shard_size=largest)
 
 
@@ -336,7 +346,7 @@ def load_weights(inverter: Any, folder: Path) -> None:
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} is no inverter: {name} is missing")
         found |= load_file(folder / name)
-    own = _own_weights(inverter)
+    own = own_weights(inverter)
     if wrong := sorted(set(found) ^ set(own)):
         raise ValueError(f"{folder} has other weights than its inverter: {wrong[0]} is missing or left over")
     with torch.no_grad():

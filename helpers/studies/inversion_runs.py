@@ -23,6 +23,7 @@ from helpers.inversion import (
     split_texts,
     token_accuracy,
 )
+from helpers.inversion.training import own_weights
 from helpers.locations import expand, resolve
 
 if TYPE_CHECKING:
@@ -317,7 +318,7 @@ def card(inverter: Inverter, rows: pd.DataFrame, n_train: int) -> str:
     """
     made, found = about_training(inverter), rows.reset_index()
     found = found[found["beams"] != 1].set_index("measure")
-    count = sum(weight.numel() for weight in inverter.network_.parameters()) / 1e6
+    count = sum(weight.numel() for weight in own_weights(inverter).values()) / 1e6
     shown = {"token_f1": "token F1", "exact": "word for word", "chrf": "chrF", "facts number": "numbers kept"}
     shown |= {"facts name": "names kept", "facts direction": "directions kept"}
     lines = [f"| {words} | {_said(found.loc[name])} |" for name, words in shown.items() if name in found.index]
