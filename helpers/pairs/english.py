@@ -5,20 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from helpers.pairs.morphology import choose_option
+from helpers.pairs.morphology import both_ways, choose_option
 
 __all__ = ["RULES"]
 
 Changes = Iterator[tuple[str, str, str]]
-
-
-def _both(pairs: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in pairs.split():
-        one, other = pair.split("–")
-        found.setdefault(one, other)
-        found.setdefault(other, one)
-    return found
 
 
 NEGATIVE = re.compile(
@@ -27,7 +18,7 @@ NEGATIVE = re.compile(
     re.I,
 )
 AUXILIARY = r"(is|are|was|were|will|would|should|must|could|can|has been|have been|had been)"
-ADJECTIVES = _both(
+ADJECTIVES = both_ways(
     "big–small large–tiny good–bad high–low long–short wide–narrow deep–shallow strong–weak fast–slow "
     "loud–quiet hot–cold heavy–light easy–difficult expensive–cheap rich–poor young–elderly clean–dirty "
     "dry–wet bright–dark white–black full–empty happy–sad clever–stupid kind–cruel thick–thin soft–hard "
@@ -36,16 +27,16 @@ ADJECTIVES = _both(
     "beautiful–ugly healthy–sick alive–dead optional–mandatory public–private valid–invalid "
     "enabled–disabled horizontal–vertical ascending–descending internal–external temporary–permanent"
 )
-COMPARATIVES = _both(
+COMPARATIVES = both_ways(
     "bigger–smaller larger–tinier higher–lower longer–shorter wider–narrower deeper–shallower "
     "stronger–weaker faster–slower louder–quieter hotter–colder easier–harder richer–poorer younger–older "
     "better–worse thicker–thinner cheaper–dearer"
 )  # fmt: skip
-ADVERBS = _both(
+ADVERBS = both_ways(
     "quickly–slowly loudly–quietly inside–outside indoors–outdoors upstairs–downstairs forwards–backwards "
     "upwards–downwards correctly–incorrectly successfully–unsuccessfully happily–sadly above–below"
 )  # fmt: skip
-VERBS = _both(
+VERBS = both_ways(
     "opens–closes opened–closed increases–decreases increased–decreased increasing–decreasing "
     "enables–disables enabled–disabled enable–disable increase–decrease accepts–rejects accepted–rejected "
     "accept–reject loves–hates loved–hated wins–loses won–lost begins–ends began–ended appears–disappears "
@@ -54,12 +45,12 @@ VERBS = _both(
     "allowed–forbade shows–hides showed–hid includes–excludes included–excluded succeeds–fails "
     "succeeded–failed maximizes–minimizes maximize–minimize"
 )
-NOUNS = _both(
+NOUNS = both_ways(
     "friend–enemy north–south plus–minus truth–lie success–failure import–export buyer–seller "
     "teacher–pupil winner–loser entrance–exit beginning–end advantage–disadvantage"
 )  # fmt: skip
-QUANTITIES = _both("many–few more–fewer always–sometimes often–rarely most–some")
-EXTREMES = _both("majority–minority maximum–minimum million–billion maximal–minimal")
+QUANTITIES = both_ways("many–few more–fewer always–sometimes often–rarely most–some")
+EXTREMES = both_ways("majority–minority maximum–minimum million–billion maximal–minimal")
 UNITS = (
     ("kilometre", "metre", "centimetre"), ("kilometer", "meter", "centimeter"), ("kilogram", "gram"),
     ("minute", "second"), ("day", "week", "month", "year"), ("dollar", "euro"), ("kilobyte", "megabyte", "gigabyte"),
@@ -81,7 +72,7 @@ NAMES = (
 )
 NUMBERS = tuple("two three four five six seven eight nine ten eleven twelve".split())
 ORDINALS = tuple("first third fourth fifth sixth seventh ninth tenth".split())
-SYNONYMS = _both(
+SYNONYMS = both_ways(
     "doctor–physician huge–enormous begins–starts began–started quickly–rapidly often–frequently "
     "nearly–almost buys–purchases bought–purchased shows–displays finds–locates couch–sofa film–movie "
     "returns–yields usually–normally"

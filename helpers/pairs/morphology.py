@@ -12,6 +12,7 @@ __all__ = [
     "Sentence",
     "Token",
     "agreeing",
+    "both_ways",
     "choose_option",
     "form_for",
     "fits_preposition",
@@ -26,6 +27,16 @@ __all__ = [
 SURE = 0.9
 VOWELS = "аеёиоуыэюя"
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:-[^\W\d_]+)*|[^\w\s]|\w+")
+
+
+def both_ways(pairs: str) -> dict[str, str]:
+    """A mapping of each word of pairs ``a–b`` to the other; of several pairs with one word the first counts."""
+    found: dict[str, str] = {}
+    for pair in pairs.split():
+        one, other = pair.split("–")
+        found.setdefault(one, other)
+        found.setdefault(other, one)
+    return found
 
 
 class Token(NamedTuple):

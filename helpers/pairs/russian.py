@@ -10,6 +10,7 @@ from helpers.pairs.morphology import (
     PREPOSITIONS,
     Sentence,
     agreeing,
+    both_ways,
     choose_option,
     fits_preposition,
     form_for,
@@ -35,7 +36,6 @@ from helpers.pairs.russian_words import (
     TIMES,
     UNITS,
     VERBS,
-    both_ways,
 )
 
 __all__ = ["RULES"]

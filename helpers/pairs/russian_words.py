@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from helpers.pairs.morphology import both_ways
+
 __all__ = [
     "ADJECTIVES",
     "ADVERBS",
@@ -15,19 +17,8 @@ __all__ = [
     "TIMES",
     "UNITS",
     "VERBS",
-    "both_ways",
     "one_way",
 ]
-
-
-def both_ways(pairs: str) -> dict[str, str]:
-    """A mapping of each word of pairs ``a–b`` to the other; of several pairs with one word the first counts."""
-    found: dict[str, str] = {}
-    for pair in pairs.split():
-        one, other = pair.split("–")
-        found.setdefault(one, other)
-        found.setdefault(other, one)
-    return found
 
 
 def one_way(pairs: str) -> dict[str, str]:
