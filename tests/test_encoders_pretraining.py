@@ -14,7 +14,7 @@ from helpers.encoders import growing, objectives, pretraining
 from helpers.encoders.growing import grow
 from helpers.encoders.objectives import mask, sentence_pairs
 from helpers.encoders.pretraining import held_out_loss, pretrain
-from helpers.encoders.recipes import Recipe
+from helpers.encoders.recipes import Recipe, table_of_paragraphs
 
 torch = pytest.importorskip("torch")
 
@@ -304,3 +304,59 @@ def test_text_that_comes_from_no_library_has_no_version_and_stops_no_training():
 def test_a_training_may_begin_without_warm_up(tmp_path):
     pretrain(tmp_path, Recipe(**SMALL | {"warmup": 0, "stages": ((1, 0.002),)}), table=made_up())
     assert all(torch.isfinite(weight).all() for weight in weights(tmp_path).values())
+
+
+@pytest.fixture(scope="module")
+def russian(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.choice(list("абвгдеёжийклмнопрсту"), rng.integers(2, 7))) for _ in range(300)]
+    texts = [" ".join(rng.choice(words, 8)) + "." for _ in range(400)]
+    told = pd.DataFrame({"source": "словарь", "document": [f"слово {i // 10}" for i in range(400)], "text": texts})
+    table = table_of_paragraphs(told, held_out=0.2)
+    options = {"objective": "roberta", "tokenizer": "wordpiece", "strip_accents": False, "language": "ru"}
+    folder = tmp_path_factory.mktemp("russian") / "words"
+    pretrain(folder, Recipe(**SMALL | options), table=table, text="Articles", licence="cc-by-sa-3.0")
+    return folder, table
+
+
+class TestOtherLanguages:
+    def test_masked_words_alone_are_learned_of_pieces_that_keep_their_accents(self, russian):
+        from transformers import AutoModel, AutoTokenizer
+
+        folder, _ = russian
+        tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
+        told = tokenizer.convert_ids_to_tokens(tokenizer("Йод и ёж")["input_ids"])
+        assert "".join(told).replace("##", "") == "[CLS]йодиёж[SEP]"
+        assert model.config.model_type == "roberta"
+        with torch.inference_mode():
+            states = model(**tokenizer(["Йод и ёж", "йод"], return_tensors="pt", padding=True)).last_hidden_state
+        assert torch.isfinite(states).all()
+
+    def test_the_card_says_which_language_and_licence_it_has(self, russian):
+        card = (russian[0] / "README.md").read_text(encoding="utf-8")
+        for told in (
+            "language: ru\n",
+            "license: cc-by-sa-3.0\n",
+            "Articles of словарь",
+            "WordPiece, lower case, accents",
+        ):
+            assert told in card
+        assert "English" not in card and "docstring" not in card.lower()
+
+    def test_its_loss_is_never_measured_on_english_by_mistake(self, russian):
+        folder, table = russian
+        assert math.isfinite(held_out_loss(folder, table)["loss"])
+        with pytest.raises(ValueError, match="table is missing: the encoder read словарь"):
+            held_out_loss(folder)
+        with pytest.raises(ValueError, match="language is 'ru' and table is missing"):
+            pretrain(folder.parent / "other", Recipe(**SMALL, language="ru"))
+
+    def test_documents_are_held_out_whole_and_bad_tables_are_refused(self, russian):
+        _, table = russian
+        assert table.groupby("module")["held_out"].nunique().max() == 1
+        with pytest.raises(ValueError, match="no column 'source', 'document'"):
+            table_of_paragraphs(table)
+        with pytest.raises(ValueError, match="1 documents fall on one side"):
+            table_of_paragraphs(pd.DataFrame({"source": "a", "document": "b", "text": ["c"]}))
+        with pytest.raises(ValueError, match="tokenizer is 'words'"):
+            Recipe(tokenizer="words")

@@ -122,7 +122,7 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, layers: int | 
         num_hidden_layers=layers or recipe.stages[0][0],
         num_attention_heads=recipe.heads,
         intermediate_size=4 * recipe.hidden,
-        max_position_embeddings=recipe.length + 2 * roberta,  # RoBERTa counts positions from 2
+        max_position_embeddings=recipe.length + 2 * roberta,  # RoBERTa counts positions from that of the padding on
         type_vocab_size=1 if roberta else 2,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
@@ -146,8 +146,9 @@ def trained_tokenizer(recipe: Recipe, table: pd.DataFrame) -> PreTrainedTokenize
     from transformers import BertTokenizerFast, RobertaTokenizerFast
 
     texts = list(table["text"])
-    if recipe.objective == "bert":
-        learner = tokenizers.BertWordPieceTokenizer(lowercase=True)
+    accents = None if recipe.strip_accents else False  # None: lost with the capitals
+    if recipe.word_pieces:
+        learner = tokenizers.BertWordPieceTokenizer(lowercase=True, strip_accents=accents)
         learner.train_from_iterator(texts, vocab_size=recipe.vocabulary, min_frequency=2, show_progress=False)
     else:
         learner = tokenizers.ByteLevelBPETokenizer(add_prefix_space=True)
@@ -162,8 +163,9 @@ def trained_tokenizer(recipe: Recipe, table: pd.DataFrame) -> PreTrainedTokenize
             + ("choose it larger" if size > recipe.vocabulary else "choose it smaller, or a larger corpus")
         )
     vocabulary = learner.get_vocab()
-    if recipe.objective == "bert":
-        return BertTokenizerFast(vocab=vocabulary, do_lower_case=True, model_max_length=recipe.length)
+    if recipe.word_pieces:
+        kept = {} if recipe.strip_accents else {"strip_accents": False}
+        return BertTokenizerFast(vocab=vocabulary, do_lower_case=True, model_max_length=recipe.length, **kept)
     merges = [tuple(m) for m in json.loads(learner.to_str())["model"]["merges"]]
     hides = tokenizers.AddedToken("<mask>", lstrip=True)  # the mask stands for a word with the space before it
     return RobertaTokenizerFast(

@@ -43,6 +43,8 @@ __all__ = ["model_card", "fill_mask", "held_out_loss", "pretrain", "read_run"]
 
 #: What a log has in every row.
 COLUMNS = ("step", "layers", "tokens", "minutes", "cpu_minutes", "rate", "loss", "second_loss", "held_out")
+#: What a run that was begun without them did not have.
+ADDED = {"tokenizer": "", "strip_accents": True, "language": "en"}
 #: What of a corpus decides its digest.
 READ_COLUMNS = ["library", "module", "object", "text"]
 
@@ -55,6 +57,9 @@ def pretrain(
     minutes: float | None = None,
     every: float = 3.0,
     table: pd.DataFrame | None = None,
+    tokenizer: str | os.PathLike[str] | None = None,
+    text: str = "Docstrings",
+    licence: str = "mit",
     say: Callable[[str], Any] | None = None,
 ) -> dict[str, Any]:
     """Train an encoder, or go on with one, and export it to a folder.
@@ -79,7 +84,12 @@ def pretrain(
     every
         Minutes between two checkpoints.
     table
-        The corpus, if it is not :func:`helpers.encoders.recipes.read_corpus` of the recipe.
+        The corpus, if it is not :func:`helpers.encoders.recipes.read_corpus` of the recipe;
+        :func:`helpers.encoders.recipes.table_of_paragraphs` makes one of any paragraphs.
+    tokenizer
+        Folder of the tokeniser that encoders share; None to learn one from the corpus, or take that of ``start``.
+    text, licence
+        What the paragraphs are, and the licence of the weights, for the card.
     say
         Called with a line at every row of the log, for instance ``print``.
 
@@ -106,7 +116,8 @@ def pretrain(
         _same_run(found | {"tokens": _tokens(kept) if kept.exists() else found["tokens"]}, recipe, out, done=finished)
         if finished:
             return found
-    run = _Run(recipe, read_corpus(recipe) if table is None else table, out, start, say)
+    run = _Run(recipe, read_corpus(recipe) if table is None else table, out, start, say, tokenizer)
+    run.about = {"text": text, "licence": licence}
     done = run.train(minutes, every)
     found = run.export(done)
     if done:
@@ -148,11 +159,20 @@ def held_out_loss(
     dict
         ``loss`` in nats for each predicted token (or pair), ``ci_low`` and ``ci_high`` of its 95 % interval over
         modules, ``accuracy``, ``sequences``, ``tokens`` predicted.
+
+    Raises
+    ------
+    ValueError
+        If the table is missing and the encoder read something else than libraries.
     """
     import numpy as np
 
     folder = Path(folder)
-    recipe = Recipe(**read_run(folder)["recipe"])
+    run = read_run(folder)
+    recipe = Recipe(**run["recipe"])
+    strange = [name for name in run["corpus"]["libraries"].split(", ") if " " not in name]
+    if table is None and strange:
+        raise ValueError(f"table is missing: the encoder read {', '.join(strange)}, which are no installed libraries")
     task = Task(recipe, read_corpus(recipe) if table is None else table, tokenizer_of(folder))
     losses, hits, modules, used = task.held_out(load_encoder(folder), sequences)
     rng = np.random.default_rng(0)
@@ -200,13 +220,7 @@ def model_card(folder: str | os.PathLike[str]) -> str:
     folder = Path(folder)
     run = read_run(folder)
     recipe, held = Recipe(**run["recipe"]), run["held_out"]
-    what = {
-        "bert": "A BERT of {depth} layers, trained by masked words and next-sentence prediction; WordPiece, lower case",
-        "roberta": "A RoBERTa of {depth} layers, trained by masked words, masks drawn anew in every epoch; "
-        "byte-level BPE",
-        "simcse": "A supervised SimCSE: the pocket BERT of {depth} layers after contrastive fine-tuning of its pooled "
-        "first token",
-    }[recipe.objective].format(depth=recipe.stages[-1][0])
+    what = _described(recipe)
     grown = " → ".join(f"{depth} layers for {millions:g} M tokens" for depth, millions in recipe.stages)
     unit = "pair" if recipe.objective == "simcse" else "masked token"
     loss = f"{held['loss']:.3f} (95 % interval over modules {held['ci_low']:.3f} to {held['ci_high']:.3f})"
@@ -230,10 +244,11 @@ def model_card(folder: str | os.PathLike[str]) -> str:
         'model = AutoModel.from_pretrained(folder)\nstates = model(**tokenizer(["A sentence."], return_tensors="pt"), '
         "output_hidden_states=True).hidden_states",
     )
+    limits = LIMITS if recipe.language == "en" else LIMITS_OF_OTHERS
     parameters = "\n".join(f"| {name} | {_plain(value)} |" for name, value in run["recipe"].items())
     return f"""---
 license: {run["licence"]}
-language: en
+language: {recipe.language}
 library_name: transformers
 ---
 # Pocket {"SimCSE" if recipe.objective == "simcse" else {"bert": "BERT", "roberta": "RoBERTa"}[recipe.objective]}
@@ -263,14 +278,12 @@ tokenizer = AutoTokenizer.from_pretrained(folder)
 | libraries | {versions} |
 
 ## Data
-Docstrings of {run["corpus"]["libraries"]}: {run["corpus"]["paragraphs"]} distinct paragraphs of
+{run.get("text", "Docstrings")} of {run["corpus"]["libraries"]}: {run["corpus"]["paragraphs"]} distinct paragraphs of
 {run["corpus"]["modules"]} modules, {run["corpus"]["held_out"]} of them held out; read where they are installed.
 SHA-256 of the corpus: `{run["corpus"]["digest"]}`.
 
 ## Limits
-The text is the documentation that the book's own tasks are made from, test objects included: the encoder has read
-their sentences, though never a label of a task. It knows the English of software documentation and little else, and it
-is small: take it to study how encoders work, not to serve. It repeats what it has read, mistakes and names included.
+{limits}
 
 ## Recipe
 | parameter | value |
@@ -279,20 +292,47 @@ is small: take it to study how encoders work, not to serve. It repeats what it h
 """
 
 
+def _described(recipe: Recipe) -> str:
+    """What an encoder is, in a sentence of its card."""
+    told = {
+        "bert": "A BERT of {depth} layers, trained by masked words and next-sentence prediction; {tokens}",
+        "roberta": "A RoBERTa of {depth} layers, trained by masked words, masks drawn anew in every epoch; {tokens}",
+        "simcse": "A supervised SimCSE: the pocket BERT of {depth} layers after contrastive fine-tuning of its pooled "
+        "first token",
+    }
+    return told[recipe.objective].format(
+        depth=recipe.stages[-1][0],
+        tokens="byte-level BPE"
+        if not recipe.word_pieces
+        else "WordPiece, lower case" + ("" if recipe.strip_accents else ", accents kept"),
+    )
+
+
+LIMITS = """\
+The text is the documentation that the book's own tasks are made from, test objects included: the encoder has read
+their sentences, though never a label of a task. It knows the English of software documentation and little else, and it
+is small: take it to study how encoders work, not to serve. It repeats what it has read, mistakes and names included."""
+LIMITS_OF_OTHERS = """\
+It knows the language of the texts that it has read and little else, and it is small: take it to study how encoders
+work, not to serve. It repeats what it has read, mistakes and names included."""
+
+
 class _Run:
     """A training, one stage after the other, and what is written of it."""
 
-    def __init__(self, recipe: Recipe, table: pd.DataFrame, out: Path, start: Any, say: Callable[[str], Any] | None):
+    def __init__(self, recipe: Recipe, table: pd.DataFrame, out: Path, start: Any, say: Any, words: Any = None):
         import torch
 
         self.recipe, self.table, self.out, self.start, self.say = recipe, table, out, start, say
+        self.about = {"text": "Docstrings", "licence": "mit"}
         self.steps = self.tokens = self.epoch = self.place = 0
         self.minutes = self.cpu_minutes = 0.0
         self.loss: float | None = None
         self.log: list[dict[str, Any]] = []
         torch.manual_seed(recipe.seed)
         if not (out / "training").exists():
-            tokenizer = tokenizer_of(Path(start)) if start else trained_tokenizer(recipe, table[~table["held_out"]])
+            taken = start or words
+            tokenizer = tokenizer_of(Path(taken)) if taken else trained_tokenizer(recipe, table[~table["held_out"]])
             tokenizer.save_pretrained(out)
         tokenizer = tokenizer_of(out)
         self.task = Task(recipe, table, tokenizer)
@@ -333,7 +373,8 @@ class _Run:
             return {"loss": mean + second, "first": mean, "second": second}
 
         rows = max(1, round(recipe.tokens / 60 / recipe.batch))
-        settings = {name: value for name, value in asdict(recipe).items() if name != "stages"}
+        later = {name for name, usual in ADDED.items() if getattr(recipe, name) == usual}
+        settings = {name: value for name, value in asdict(recipe).items() if name not in {"stages", *later}}
         about = settings | {
             "layers": depth,
             "corpus": digest_of_texts(self.table[READ_COLUMNS]),
@@ -454,7 +495,7 @@ class _Run:
             },
             "machine": _machine(),
             "date": date.today().isoformat(),
-            "licence": "mit",
+            **self.about,
         }
         _write_json(self.out / "run.json", found)
 

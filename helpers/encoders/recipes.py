@@ -10,9 +10,11 @@ from helpers.arrays import check_count, check_number
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Recipe", "read_corpus"]
+__all__ = ["TOKENIZERS", "Recipe", "read_corpus", "table_of_paragraphs"]
 
 OBJECTIVES = ("bert", "roberta", "simcse")
+#: How texts become tokens: pieces of words in lower case, or bytes that often stand together, capital letters kept.
+TOKENIZERS = ("wordpiece", "bytes")
 VOCABULARY = 300  # the 256 bytes, the special tokens, and a few pieces of words
 
 
@@ -23,9 +25,9 @@ class Recipe:
     Parameters
     ----------
     objective
-        ``"bert"``: masked words and next-sentence prediction, WordPiece :cite:`devlin2019bert`; ``"roberta"``: masked
-        words alone with masks drawn anew in every epoch, byte-level BPE :cite:`liu2019roberta`; ``"simcse"``: the
-        contrastive fine-tuning of an encoder on pairs with hard negatives :cite:`gao2021simcse`.
+        ``"bert"``: masked words and next-sentence prediction :cite:`devlin2019bert`, which takes two paragraphs of a
+        document; ``"roberta"``: masked words alone with masks drawn anew in every epoch :cite:`liu2019roberta`;
+        ``"simcse"``: the contrastive fine-tuning of an encoder on pairs with hard negatives :cite:`gao2021simcse`.
     stages
         Pairs of a number of layers and millions of tokens, one after the other; each depth is a multiple of the one
         before it. Tokens are counted without padding.
@@ -56,6 +58,13 @@ class Recipe:
         Packages whose documentation is read; empty for all that the book reads.
     seed
         Seed for the held-out modules, the first weights, the masks and the order of the batches.
+    tokenizer
+        ``"wordpiece"`` or ``"bytes"``, as in :data:`TOKENIZERS`; empty for that of the original model of the objective:
+        word pieces for ``"bert"``, bytes for ``"roberta"``.
+    strip_accents
+        Whether word pieces lose their accents. In Russian they must not: й would become и, and ё become е.
+    language
+        Code of the language of the texts, such as ``"ru"``; it stands on the card.
     """
 
     objective: str = "bert"
@@ -76,6 +85,9 @@ class Recipe:
     positions: str = "random"
     libraries: tuple[str, ...] = ()
     seed: int = 0
+    tokenizer: str = ""
+    strip_accents: bool = True
+    language: str = "en"
 
     def __post_init__(self):
         object.__setattr__(self, "stages", tuple((int(depth), float(millions)) for depth, millions in self.stages))
@@ -83,6 +95,10 @@ class Recipe:
         depths = [depth for depth, _ in self.stages]
         if self.objective not in OBJECTIVES:
             raise ValueError(f"objective is {self.objective!r}; it is one of {', '.join(OBJECTIVES)}")
+        if self.tokenizer not in ("", *TOKENIZERS):
+            raise ValueError(f"tokenizer is {self.tokenizer!r}; it is one of {', '.join(map(repr, TOKENIZERS))}")
+        if not self.language:
+            raise ValueError("language is empty; a code such as 'en' or 'ru' is needed")
         if not depths or min(depths) < 1 or any(b % a for a, b in zip(depths, depths[1:], strict=False)):
             raise ValueError(f"stages have {depths} layers; each number is a multiple of the one before it, at least 1")
         if min(millions for _, millions in self.stages) <= 0:
@@ -103,6 +119,11 @@ class Recipe:
             raise ValueError(f"length is {self.length}, batch {self.batch}; 16 <= length <= batch")
         if not 4 <= self.paragraph <= (self.length - 3) // 2:
             raise ValueError(f"paragraph is {self.paragraph}; it lies between 4 and {(self.length - 3) // 2}")
+
+    @property
+    def word_pieces(self) -> bool:
+        """Whether texts become pieces of words, and not bytes."""
+        return (self.tokenizer or ("wordpiece" if self.objective == "bert" else "bytes")) == "wordpiece"
 
     @property
     def tokens(self) -> int:
@@ -127,12 +148,60 @@ def read_corpus(recipe: Recipe) -> pd.DataFrame:
     """
     from helpers.text import LIBRARIES, documentation
 
+    if recipe.language != "en":
+        raise ValueError(f"language is {recipe.language!r} and table is missing: documentation of libraries is English")
     table = documentation(recipe.libraries or LIBRARIES)
     if recipe.objective == "simcse":
         from helpers.tasks.documentation import split_of
 
         table = table[[split_of(name.rpartition(".")[2]) == "train" for name in table["object"]]]
-    chosen = {name: _unit(f"{recipe.seed} {name}") < recipe.held_out for name in table["module"].unique()}
+    return _with_held_out(table, recipe.held_out, recipe.seed)
+
+
+def table_of_paragraphs(paragraphs: pd.DataFrame, *, held_out: float = 0.02, seed: int = 0) -> pd.DataFrame:
+    """Paragraphs of any source as a corpus to pre-train on, whole documents of which are held out.
+
+    Parameters
+    ----------
+    paragraphs
+        Columns ``source``, ``document`` and ``text``, as :class:`helpers.pairs.PairCorpus` has them.
+    held_out
+        Share of the documents that no training sees, between 0 and 1.
+    seed
+        Seed of their choice, which depends on their names alone besides.
+
+    Returns
+    -------
+    DataFrame
+        ``library`` (the source), ``module`` and ``object`` (the document), ``text``, ``held_out``.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or all documents fall on one side.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> told = pd.DataFrame({"source": "notes", "document": [f"{i}.txt" for i in range(40)], "text": "Сегодня дождь."})
+    >>> int(table_of_paragraphs(told, held_out=0.25)["held_out"].sum())
+    12
+    """
+    if absent := [name for name in ("source", "document", "text") if name not in paragraphs]:
+        raise ValueError(f"paragraphs has no column {', '.join(map(repr, absent))}; its columns are {[*paragraphs]}")
+    if not 0 < held_out < 1:
+        raise ValueError(f"held_out is {held_out}; it lies between 0 and 1")
+    told = paragraphs[["source", "document", "document", "text"]]
+    table = _with_held_out(told.set_axis(["library", "module", "object", "text"], axis=1), held_out, seed)
+    if table["held_out"].nunique() < 2:
+        raise ValueError(
+            f"held_out is {held_out}, and {table['module'].nunique()} documents fall on one side; choose another share"
+        )
+    return table
+
+
+def _with_held_out(table: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
+    chosen = {name: _unit(f"{seed} {name}") < share for name in table["module"].unique()}
     return table.assign(held_out=table["module"].map(chosen)).reset_index(drop=True)
 
 
