@@ -14,6 +14,7 @@ from helpers.pairs import (
     read_packages,
     read_pair_table,
     read_sample,
+    read_saved_corpus,
     read_text_folder,
 )
 from helpers.pairs.archives import sha256_of_file
@@ -229,3 +230,15 @@ def test_tables_that_cannot_be_read_are_refused(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"no parquet")
     with pytest.raises(ValueError, match="is no table"):
         read_pair_table(tmp_path / "a.parquet", kind="title")
+
+
+def test_a_saved_corpus_is_read_as_it_was(tmp_path):
+    sample = read_sample()
+    found = read_saved_corpus(sample.save(tmp_path / "kept"))
+    assert found.digest == sample.digest and found.licences == sample.licences and found.language == "ru"
+    pd.testing.assert_frame_equal(found.pairs, sample.pairs)
+    sample.pairs.iloc[:-1].to_parquet(tmp_path / "kept" / "pairs.parquet", index=False)
+    with pytest.raises(ValueError, match="has other texts than were saved"):
+        read_saved_corpus(tmp_path / "kept")
+    with pytest.raises(FileNotFoundError, match="corpus.json is missing"):
+        read_saved_corpus(tmp_path)

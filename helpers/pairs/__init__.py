@@ -30,6 +30,7 @@ from helpers.pairs.corpus import (
     read_packages,
     read_pair_table,
     read_sample,
+    read_saved_corpus,
     read_text_folder,
 )
 from helpers.pairs.heuristics import HEURISTICS, PUBLISHED_SETS, Heuristic, check_pairs, heuristics_table
@@ -62,6 +63,7 @@ __all__ = [
     "read_packages",
     "read_pair_table",
     "read_sample",
+    "read_saved_corpus",
     "read_text_folder",
     "rewordings",
     "sources_table",
