@@ -42,8 +42,8 @@ def test_every_number_of_recorded_experiments_has_its_words(n):
         difference = 100 * (wide["best"] - wide["hand_made"]).mean()
         assert facts["gap_long"].startswith(f"{difference:+.1f}") and shown["experiments"] == f"{n} of 17"
         assert ("[" in facts["gap_long"]) == (n >= 6) and shown["by hand"] == f"{wide['hand_made'].mean():.3f}"
-    # Of six experiments the least p is 1 / 32, of seven 1 / 64; four tests are corrected here, of which two have less.
-    assert facts["said_long"] == {0: "not recorded", 6: "level", 7: "loses", 17: "loses"}.get(n, "not decided")
+    # The least p of six experiments is 1 / 32, and of the two tests of a question the other one has less.
+    assert facts["said_long"] == {0: "not recorded", 6: "loses", 7: "loses", 17: "loses"}.get(n, "not decided")
     axes = study.figure_gaps(regimes, gaps)
     words = [text.get_text() for text in axes[0].texts]
     assert words == [study.NOT_RECORDED] * (1 + (n == 0)) and f"({n} of 17)" in axes[0].get_yticklabels()[1].get_text()
@@ -58,7 +58,14 @@ def test_intervals_are_those_of_paired_differences_and_words_follow_their_sign()
     row = gaps.loc[("coles_unequal", "encoder")]
     assert np.allclose(row[["difference", "ci_low", "ci_high"]].astype(float), expected[:3])
     assert gaps.xs("encoder", level="against")["said"].tolist() == ["beats"] * 3
-    assert gaps.loc[("coles_recorded", "both"), "said"] == "level"
+    assert gaps.loc[("coles_recorded", "both"), "said"] == "not distinguishable"
+
+
+@pytest.mark.parametrize(("n", "said"), [(6, "not decided"), (7, "loses")])
+def test_a_clear_difference_of_so_few_experiments_that_no_test_could_tell_is_not_called_a_draw(n, said):
+    """Two regimes of six experiments have p = 1 / 32 each, which the correction doubles; of seven 1 / 64."""
+    gaps = study.gaps_to_counting(recorded((17, n, n))).xs("encoder", level="against")
+    assert gaps["said"].tolist() == ["loses", said, said] and (gaps["ci_high"] < 0).all()
 
 
 def test_a_method_that_a_regime_has_not_recorded_has_a_dash_and_the_others_stay():

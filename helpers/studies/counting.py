@@ -13,7 +13,7 @@ import numpy as np
 from helpers.book.data import table as recorded_table
 from helpers.book.style import INK
 from helpers.locations import DATA
-from helpers.studies.comparing import LEAST_UNITS, paired_table
+from helpers.studies.comparing import LEAST_UNITS, least_p, paired_table
 from helpers.studies.regimes import PLANNED, RECORDED, REGIMES, recorded_regimes
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ AGAINST = {
     "both": ("hand_made_best", "both side by side less by hand"),
 }
 """What is held against the features made by hand: its name in recorded tables, and what the difference is called."""
-VERDICTS = {"better": "beats", "worse": "loses", "not distinguishable": "level"}
+VERDICTS = {"better": "beats", "worse": "loses", "not distinguishable": "not distinguishable"}
 """What is said of an encoder whose difference to features made by hand has a verdict."""
 UNDECIDED = "not decided"
 METRICS = {
@@ -72,8 +72,9 @@ def gaps_to_counting(regimes: pd.DataFrame, *, rng: int | np.random.Generator = 
     DataFrame
         Index ``sweep`` and ``against`` (of :data:`AGAINST`), every one of them: ``n`` experiments that have both,
         ``score`` and ``hand_made`` (means), ``difference`` in points with ``ci_low`` and ``ci_high`` (NaN for fewer
-        than six), ``p_holm`` over the rows that have limits, and ``said``: a word of :data:`VERDICTS`, ``"not
-        decided"`` for fewer than six experiments, :data:`NOT_RECORDED` for none.
+        than six), ``p_holm`` over the regimes that have limits, each of :data:`AGAINST` by itself, and ``said``: a word
+        of :data:`VERDICTS`, ``"not decided"`` where so few experiments could not decide whatever they show,
+        :data:`NOT_RECORDED` for none.
 
     Examples
     --------
@@ -92,21 +93,26 @@ def gaps_to_counting(regimes: pd.DataFrame, *, rng: int | np.random.Generator = 
         for key, (method, _) in AGAINST.items():
             both[sweep, key] = 100 * wide.reindex(columns=[method, "hand_made"]).dropna()
     enough = {key: pair.to_numpy().T for key, pair in both.items() if len(pair) >= LEAST_UNITS}
-    tested = paired_table(enough, rng=rng) if enough else pd.DataFrame()
+    families = [{key: pair for key, pair in enough.items() if key[1] == against} for against in AGAINST]
+    tables = [paired_table(family, rng=rng) for family in families if family]
+    tested = pd.concat(tables) if tables else pd.DataFrame()
     means = pd.DataFrame([pair.mean().to_numpy() / 100 for pair in both.values()], columns=["score", "hand_made"])
     found = means.set_index(pd.MultiIndex.from_tuples(both, names=["sweep", "against"]))
     found.insert(0, "n", [len(pair) for pair in both.values()])
     found["difference"] = 100 * (found["score"] - found["hand_made"])
     found = found.join(tested.reindex(index=found.index, columns=["ci_low", "ci_high", "p_holm"]))
-    return found.assign(said=[_said(row) for _, row in found.iterrows()])
+    tests = found["p_holm"].notna().groupby(level="against").sum()
+    return found.assign(said=[_said(row, tests[against]) for (_, against), row in found.iterrows()])
 
 
-def _said(row: pd.Series) -> str:
+def _said(row: pd.Series, n_tests: int) -> str:
     from helpers.inference import verdict_of
 
     if row["n"] < LEAST_UNITS:
         return UNDECIDED if row["n"] else NOT_RECORDED
-    return VERDICTS[verdict_of(row["ci_low"], row["ci_high"], row["p_holm"])]
+    verdict = verdict_of(row["ci_low"], row["ci_high"], row["p_holm"])
+    hopeless = least_p(int(row["n"])) * n_tests > 0.05
+    return UNDECIDED if hopeless and verdict == "not distinguishable" else VERDICTS[verdict]
 
 
 def _written(row: pd.Series) -> str:
