@@ -1,10 +1,16 @@
 """What a run depends on is found exactly: everything it reaches, and nothing else."""
 
+import ast
+import gc
 import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import nbformat
 import pytest
 
+from helpers.book import fingerprint
 from helpers.book.fingerprint import Dependencies, dependencies, key, without_magics
 from helpers.book.render import chapters
 
@@ -227,3 +233,34 @@ def test_parameters_and_the_files_they_name_change_the_key(package, tmp_path):
 def test_ipython_lines_do_not_disturb(package):
     source = "%matplotlib inline\n!ls\n%time from toolbox.measures import near\nnear(1)"
     assert "measures.near:near" in names(package, source)
+
+
+class Cycle:
+    """Garbage whose end lets another thread in."""
+
+    def __init__(self):
+        self.me = self
+
+    def __del__(self):
+        time.sleep(0.0005)
+
+
+def test_threads_that_parse_at_once_do_not_upset_each_other():
+    """With the parser alone these threads fail within a second on Python 3.11."""
+    source = Path(fingerprint.__file__).read_text(encoding="utf-8")
+    expected, found, until = ast.dump(ast.parse(source)), [], time.monotonic() + 1
+
+    def work():
+        while time.monotonic() < until:
+            [Cycle() for _ in range(3)]
+            found.append(ast.dump(fingerprint.parse_code(source)) == expected)
+
+    before = gc.get_threshold()
+    gc.set_threshold(50)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            for one in [pool.submit(work) for _ in range(3)]:
+                one.result()
+    finally:
+        gc.set_threshold(*before)
+    assert found and all(found)

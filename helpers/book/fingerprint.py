@@ -23,6 +23,7 @@ import importlib.metadata
 import json
 import re
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
@@ -30,10 +31,11 @@ from typing import Any
 
 from helpers.locations import expand
 
-__all__ = ["Dependencies", "key", "dependencies", "without_magics"]
+__all__ = ["Dependencies", "key", "dependencies", "parse_code", "without_magics"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DATA = PACKAGE.parent / "data"
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class Dependencies:
@@ -58,7 +60,7 @@ class Dependencies:
         self._entered: set[str] = set()
         self._aliases: dict[str, dict[str, str]] = {}
         # One tree: what a cell imports is used in those that follow.
-        parts = [ast.parse(without_magics(source)) for source in sources]
+        parts = [parse_code(without_magics(source)) for source in sources]
         tree = ast.Module([statement for part in parts for statement in part.body], [])
         self._follow(tree, _Module(tree, "", False))
 
@@ -296,6 +298,26 @@ def _contents(value: Any) -> list[str]:
     return []
 
 
+def parse_code(source: str) -> ast.Module:
+    """The tree of Python code, as :func:`ast.parse` makes it, one thread at a time.
+
+    In Python 3.11 the depth that the parser counts belongs to the interpreter: two threads whose parsing overlaps, as
+    that of several runs at once may, end in "SystemError: AST constructor recursion depth mismatch".
+
+    Parameters
+    ----------
+    source
+        Code without magics.
+
+    Raises
+    ------
+    SyntaxError
+        If the code is none.
+    """
+    with _ONE_AT_A_TIME:
+        return ast.parse(source)
+
+
 def without_magics(source: str) -> str:
     """Cells may hold IPython's own lines (``%time``, ``!ls``, ``?name``), which Python does not parse."""
     lines = source.splitlines()
@@ -332,7 +354,7 @@ def _targets(statement: ast.stmt) -> list[str]:
 @lru_cache(maxsize=512)
 def _parsed(path: Path, name: str, changed: int, size: int) -> _Module:
     """The module of a file as it is since its last change: many keys are asked for, and most reach the same files."""
-    return _Module(ast.parse(path.read_text(encoding="utf-8")), name, path.name == "__init__.py")
+    return _Module(parse_code(path.read_text(encoding="utf-8")), name, path.name == "__init__.py")
 
 
 def _module_aliases(nodes: Iterable[ast.AST], module: _Module, lookup) -> dict[str, str]:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 import yaml
 
-from helpers.book.fingerprint import key
+from helpers.book.fingerprint import key, parse_code
 from helpers.book.own_data import SIMULATED, is_own
 from helpers.book.records import provenance
 from helpers.book.rows import ROWS
@@ -175,7 +175,7 @@ def parameters_of(notebook: Path) -> dict[str, Parameter]:
     source = next((c.source for c in cells if "parameters" in c.metadata.get("tags", [])), "")
     lines = source.splitlines()
     found = {}
-    for statement in ast.parse(source).body:
+    for statement in parse_code(source).body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             name, kind = statement.targets[0].id, None
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
