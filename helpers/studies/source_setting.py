@@ -69,8 +69,11 @@ def steps_to_the_study(headline: pd.DataFrame, by_area: pd.DataFrame | None) -> 
     """
     short, long = REGIMES["coles_recorded"], REGIMES["coles_ordered"]
     four, two = "four classes, accuracy", "two classes, ROC-AUC"
-    ordered = recorded_regimes()
-    ordered = ordered[ordered["sweep"] == "coles_ordered"]
+
+    def regime(metric: str, target: str) -> pd.DataFrame | None:
+        rows = recorded_regimes(metric, target)
+        rows = rows[(rows["sweep"] == "coles_ordered") & (rows["method"] != "hand_made")]
+        return rows if len(rows) else None
 
     def scored(table: pd.DataFrame | None, classifier: str) -> pd.DataFrame | None:
         if table is None:
@@ -80,14 +83,14 @@ def steps_to_the_study(headline: pd.DataFrame, by_area: pd.DataFrame | None) -> 
 
     return {
         (short, four, "LightAutoML"): scored(headline, "lightautoml"),
-        (long, four, "fast"): ordered if len(ordered) else None,
-        (long, two, "fast"): scored(by_area, "fast"),
+        (long, four, "fast"): regime("accuracy", "classes"),
+        (long, two, "fast"): regime("roc_auc", "binary"),
         (long, two, "LightAutoML"): scored(by_area, "lightautoml"),
     }
 
 
 def table_of_settings(steps: dict[tuple[str, str, str], Any], published: pd.DataFrame) -> pd.DataFrame:
-    """Differences of combinations in points, a row for each setting and, last, what was published.
+    """Differences of combinations in points, a column for each setting and, last, what was published.
 
     Parameters
     ----------
@@ -99,24 +102,23 @@ def table_of_settings(steps: dict[tuple[str, str, str], Any], published: pd.Data
     Returns
     -------
     DataFrame
-        Index ``encoders``, ``scored by`` and ``scorer``; the number of recorded ``experiments``, and a column for each
-        of :data:`ASKED` with its 95 % interval over experiments from six on. A star marks those that interval and test
-        tell from zero, the tests corrected by Holm for their row; a dash is what is not recorded, or not published.
+        Index :data:`ASKED`; a column for each setting, which names the number of recorded experiments, with 95 %
+        intervals over experiments from six on. A star marks those that interval and test tell from zero, the tests
+        corrected by Holm for their column; a dash is what is not recorded, or not published.
     """
     import pandas as pd
 
-    rows = {}
+    columns = {}
     for setting, scores in steps.items():
         n = 0 if scores is None else scores["experiment"].nunique()
-        rows[setting] = {"experiments": f"{n} of {PLANNED}" if n else NOT_RECORDED} | _differences(scores)
+        name = f"{': '.join(setting[:2])}, {setting[2]} ({f'{n} of {PLANNED}' if n else NOT_RECORDED})"
+        columns[name] = _differences(scores)
     mixture = published[published["measure"] == "CKA"].set_index("against")["mean_percent"]
     cells = dict.fromkeys(ASKED, "–") | {f"QP, CKA less {name}": f"{value:+.1f}" for name, value in mixture.items()}
     cells["concatenation less best"] = f"{CLAIMS['concat'].claim.published:+.1f}"
     cells["mean less best"] = "below 0"
-    rows["as published", "two classes, ROC-AUC", "LightAutoML"] = {"experiments": f"{PLANNED}"} | cells
-    found = pd.DataFrame.from_dict(rows, orient="index")
-    found.index = pd.MultiIndex.from_tuples(found.index, names=["encoders", "scored by", "scorer"])
-    return found
+    columns["as published"] = cells
+    return pd.DataFrame(columns, index=list(ASKED))
 
 
 def _differences(scores: pd.DataFrame | None) -> dict[str, str]:
