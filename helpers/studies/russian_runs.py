@@ -1,0 +1,559 @@
+"""What is recorded for the chapters on a sentence encoder for Russian: ablation, merging, and where encoders stand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.arrays import check_count, generator, unit_rows
+from helpers.encoders.encoder_folders import load_sentence_encoder
+from helpers.encoders.merging import cocktail_weights, merge_encoders
+from helpers.encoders.recipes import Recipe
+from helpers.encoders.universal import (
+    LINES,
+    Bag,
+    StagedRecipe,
+    TrainedEncoder,
+    example_losses,
+    split_examples,
+    train_sentence_encoder,
+)
+from helpers.locations import expand
+from helpers.pairs import (
+    SOURCES,
+    PairCorpus,
+    made_pairs,
+    package_files,
+    read_documentation,
+    read_packages,
+    read_sample,
+    read_saved_corpus,
+    texts_in_folder,
+)
+from helpers.waiting import alone
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sentence_transformers import SentenceTransformer
+
+__all__ = [
+    "DISTANCES",
+    "FLOORS",
+    "FUSIONS",
+    "MERGES",
+    "ablation_rows",
+    "corpus_from",
+    "encoder_scores",
+    "floor_encoders",
+    "hard_negatives_of",
+    "merging_rows",
+    "model_encoder",
+    "own_tasks",
+    "recipe_from",
+    "standing_rows",
+    "train_line",
+]
+
+DISTANCES = ("same data", "different data", "different base")
+"""How two parents differ: by batches alone, by the kinds of pairs besides, by all that
+comes before besides."""
+
+MERGES = ("linear", "cocktail", "slerp", "task_arithmetic", "ties")
+"""How two parents become one encoder."""
+
+FUSIONS = ("mean", "concatenation", "concatenation + PCA", "QP", "Procrustes mean")
+"""How the vectors of two parents become one vector."""
+
+FLOORS = ("hashing 300 words", "hashing 1000 words", "hashing 1000 letters")
+"""Encoders without a training."""
+
+LANGUAGE_OF = {"ru": ("ru",), "en": ("en",)}
+LIBRARIES = ("networkx",)
+Encode = Callable[[list[str]], Any]
+
+
+# Corpora
+
+
+def corpus_from(source: str = "", *, language: str = "ru", asked: str = "") -> PairCorpus:
+    """The corpus of a recording, from wherever it lies.
+
+    Parameters
+    ----------
+    source
+        Empty for what comes without a download: the Russian sample, or English documentation. Else a folder: of a
+        corpus that :meth:`helpers.pairs.PairCorpus.save` wrote, or of packages, which are read once and kept below.
+    language
+        ``"ru"`` or ``"en"``, where there is no source.
+    asked
+        Folder with evaluations, whose texts no corpus of packages has; empty for none.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, or the packages of no source are in it.
+    ValueError
+        If the language is unknown, or the folder begins with a variable that is not set.
+    """
+    if not source:
+        if language not in LANGUAGE_OF:
+            raise ValueError(f"language is {language!r}; it is one of {', '.join(map(repr, LANGUAGE_OF))}")
+        return _usable(read_sample() if language == "ru" else read_documentation(LIBRARIES))
+    place = Path(expand(source))
+    if not place.is_dir():
+        raise FileNotFoundError(f"there is no folder {place}")
+    if (place / "corpus.json").is_file():
+        return _usable(read_saved_corpus(place))
+    kept = place / ("corpus without evaluations" if asked else "corpus")
+    with alone(place / ".corpus.lock", "another process is reading the packages"):
+        if not (kept / "corpus.json").is_file():
+            texts = texts_in_folder(expand(asked)) if asked else None
+            read_packages(place, _sources_in(place), asked=texts).save(kept)
+    return _usable(read_saved_corpus(kept))
+
+
+def _sources_in(place: Path) -> list[str]:
+    """Sources of Russian text whose packages are in a folder, all of them."""
+    found = []
+    for name, source in SOURCES.items():
+        if source.language == "ru":
+            try:
+                package_files(place, source.packages)
+            except FileNotFoundError:
+                continue
+            found.append(name)
+    if not found:
+        raise FileNotFoundError(f"{place} has neither a corpus nor the packages of a source; fetch_packages gets them")
+    return found
+
+
+def _usable(corpus: PairCorpus) -> PairCorpus:
+    """A corpus without translations of less than four words, most of which are names of commands."""
+    pairs = corpus.pairs
+    short = (pairs["kind"] == "translation") & (pairs["left"].str.split().str.len() < 4)
+    return replace(corpus, pairs=pairs[~short].reset_index(drop=True))
+
+
+def hard_negatives_of(corpus: PairCorpus, n: int, *, rng: int = 0) -> pd.DataFrame:
+    """Changes of some paragraphs of a corpus that are one sentence, as :func:`helpers.pairs.made_pairs` gives them."""
+    text = corpus.paragraphs["text"]
+    text = text[text.str.len().between(20, 140)].to_numpy()
+    chosen = np.sort(generator(rng).permutation(len(text))[: check_count(n, "n")])
+    return made_pairs(list(text[chosen]), corpus.language)
+
+
+# Tasks
+
+
+def encoder_scores(encode: Encode | Mapping[str, Encode], evaluation: str, tasks: Sequence[str] = ()) -> pd.DataFrame:
+    """Scores of an encoder on the sentence tasks of encodechka, and their mean.
+
+    Parameters
+    ----------
+    encode
+        As :func:`helpers.tasks.encodechka.encodechka_scores` takes it.
+    evaluation
+        Folder of the benchmark.
+    tasks
+        Some of its tasks; empty for all, with ``"mean S"`` and ``"mean CLF"``.
+
+    Returns
+    -------
+    DataFrame
+        ``task``, ``n``, ``chance``, ``published`` (what is best on the test part is chosen) and ``honest``.
+    """
+    import pandas as pd
+
+    from helpers.tasks.encodechka import encodechka_scores, mean_scores
+
+    found = encodechka_scores(encode, evaluation, tasks or None)
+    rows = found.reset_index()[["task", "n", "chance", "published", "honest"]]
+    if tasks:
+        return rows
+    means = mean_scores(found).rename_axis("task").reset_index()
+    return pd.concat([rows, means], ignore_index=True)[rows.columns]
+
+
+def own_tasks(encode: Encode, examples: pd.DataFrame, distractors: Sequence[str] = ()) -> pd.DataFrame:
+    """How well an encoder finds the other side of pairs that it was not trained on: tasks where there is no benchmark.
+
+    Parameters
+    ----------
+    encode
+        Function from texts to vectors.
+    examples
+        Pairs, of which kinds with four or more make a task each.
+    distractors
+        Texts among which right sides are looked for, besides the other right sides.
+
+    Returns
+    -------
+    DataFrame
+        ``task`` (``"find KIND"``, and ``"mean"``), ``n``, ``chance``, ``published`` and ``honest``, both the mean
+        reciprocal rank: nothing is chosen here.
+    """
+    import pandas as pd
+
+    from helpers.tasks.recall import recall_among
+
+    rows = []
+    for kind, pairs in examples.groupby("kind", sort=True):
+        if len(pairs) >= 4:
+            found = recall_among(encode, list(pairs["left"]), list(pairs["right"]), distractors, k=(1,), n_resamples=1)
+            n = round(1 / found.loc[1, "chance"])
+            chance = float(np.mean(1 / np.arange(1, n + 1)))
+            rows.append((f"find {kind}", len(pairs), chance, float((1 / found.attrs["ranks"]).mean())))
+    table = pd.DataFrame(rows, columns=["task", "n", "chance", "published"])
+    mean = table.mean(numeric_only=True).to_dict() | {"task": "mean", "n": table["n"].sum()}
+    table = pd.concat([table, pd.DataFrame([mean])], ignore_index=True)
+    return table.assign(honest=table["published"])[["task", "n", "chance", "published", "honest"]]
+
+
+def _scores(encode: Encode, corpus: PairCorpus, evaluation: str, examples: int, tasks: Sequence[str]) -> pd.DataFrame:
+    if evaluation:
+        return encoder_scores(encode, evaluation, tasks)
+    chosen = split_examples(corpus.pairs, examples)[1]
+    distractors = corpus.pairs["right"].drop_duplicates().tolist()[:2000]
+    return own_tasks(encode, chosen, distractors)
+
+
+def model_encoder(model: SentenceTransformer, before: str = "") -> Encode:
+    """A sentence encoder as a function from texts to vectors, with an instruction before each text."""
+    return lambda texts: model.encode([before + text for text in texts], batch_size=256, show_progress_bar=False)
+
+
+# Ablation
+
+
+def recipe_from(
+    *,
+    base: str = "bag",
+    width: int = 128,
+    pieces: int = 8000,
+    layers: Sequence[Sequence[float]] = ((3, 3.0), (6, 7.0)),
+    length: int = 48,
+    steps: Sequence[int] = (600, 600, 600),
+    batch: int = 64,
+    rate: float = 1e-3,
+    line: str = "whole",
+    without: str = "",
+    language: str = "ru",
+    **more: Any,
+) -> StagedRecipe:
+    """A recipe by plain parameters, as a plan has them.
+
+    Parameters
+    ----------
+    base
+        ``"bag"``, or ``"transformer"`` with masked words before it.
+    width, pieces
+        Features of a vector, word pieces.
+    layers
+        Pairs of a number of layers and millions of tokens, of a transformer.
+    length, steps, batch, rate
+        As in :class:`helpers.encoders.universal.StagedRecipe`.
+    line
+        One of :data:`helpers.encoders.universal.LINES`.
+    without
+        A kind of pairs that is left out; empty for none.
+    language
+        Language of the texts.
+    more
+        Further settings of the recipe.
+
+    Raises
+    ------
+    ValueError
+        If the base or the line is unknown.
+    """
+    if line not in LINES:
+        raise ValueError(f"line is {line!r}; it is one of {', '.join(map(repr, LINES))}")
+    if base == "bag":
+        start: Bag | Recipe = Bag(pieces, width)
+    elif base == "transformer":
+        start = Recipe(
+            objective="roberta",
+            tokenizer="wordpiece",
+            strip_accents=False,
+            language=language,
+            stages=tuple((int(depth), float(millions)) for depth, millions in layers),
+            hidden=width,
+            heads=max(1, width // 32),
+            vocabulary=pieces,
+            positions="neighbours",
+        )
+    else:
+        raise ValueError(f"base is {base!r}; it is 'bag' or 'transformer'")
+    settings = {"length": length, "steps": tuple(steps), "batch": batch, "rate": rate, "without": (without,)}
+    settings["without"] = (without,) if without else ()
+    return StagedRecipe(start, **settings, **LINES[line], **more)
+
+
+def train_line(
+    corpus: PairCorpus, recipe: StagedRecipe, folder: str, *, negatives: int = 0, rng: int = 0, **options: Any
+) -> TrainedEncoder:
+    """An encoder of one line of the ablation; stages that lines share lie in one folder.
+
+    Parameters
+    ----------
+    corpus, recipe
+        As :func:`helpers.encoders.universal.train_sentence_encoder` takes them.
+    folder
+        Folder in which stages and encoders are kept; empty for a temporary one.
+    negatives
+        Paragraphs that are changed on purpose; 0 for no negatives.
+    rng
+        Seed of everything after stage 0.
+    options
+        Further options of the training.
+    """
+    import hashlib
+    import tempfile
+
+    place = Path(expand(folder)) if folder else Path(tempfile.mkdtemp())
+    made = _kept_negatives(corpus, negatives, place) if negatives else None
+    told = f"{recipe} {corpus.digest} {negatives} {rng} {options.get('base_rng')}"
+    out = place / "encoders" / hashlib.sha256(told.encode()).hexdigest()[:12]
+    return train_sentence_encoder(out, corpus, recipe, negatives=made, shared=place / "stages", rng=rng, **options)
+
+
+def _kept_negatives(corpus: PairCorpus, n: int, place: Path) -> pd.DataFrame:
+    """Changed texts, which take a minute for some tens of thousands, kept beside the stages."""
+    import pandas as pd
+
+    place.mkdir(parents=True, exist_ok=True)
+    file = place / f"changed-{n}-{corpus.digest[:12]}.parquet"
+    with alone(file.with_suffix(".lock"), "another process changes texts on purpose"):
+        if not file.is_file():
+            hard_negatives_of(corpus, n).to_parquet(file.with_suffix(".draft"), index=False)
+            file.with_suffix(".draft").replace(file)
+    return pd.read_parquet(file)
+
+
+def ablation_rows(
+    corpus: PairCorpus,
+    recipe: StagedRecipe,
+    folder: str = "",
+    *,
+    evaluation: str = "",
+    tasks: Sequence[str] = (),
+    negatives: int = 0,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """Scores of one line of the ablation with one seed, by task.
+
+    Parameters
+    ----------
+    corpus, recipe, folder, negatives, rng
+        As :func:`train_line` takes them.
+    evaluation, tasks
+        As :func:`encoder_scores` takes them; without a folder, the pairs of the corpus that were kept back are tasks.
+
+    Returns
+    -------
+    DataFrame
+        A row for each task, as of :func:`encoder_scores`, with ``steps`` and ``cpu_minutes`` of all stages after
+        stage 0, shared ones included.
+    """
+    trained = train_line(corpus, recipe, folder, negatives=negatives, rng=rng)
+    rows = _scores(model_encoder(trained.model, trained.instruction), corpus, evaluation, recipe.examples, tasks)
+    spent = trained.stages.drop(index="masked words", errors="ignore")
+    return rows.assign(steps=int(spent["steps"].sum()), cpu_minutes=round(float(spent["cpu_minutes"].sum()), 2))
+
+
+# Merging
+
+
+def merging_rows(
+    corpus: PairCorpus,
+    recipe: StagedRecipe,
+    distance: str,
+    folder: str = "",
+    *,
+    evaluation: str = "",
+    tasks: Sequence[str] = (),
+    negatives: int = 0,
+    n_texts: int = 1000,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """Two parents at a distance, merged into one encoder and fused by their vectors, in all ways.
+
+    Parameters
+    ----------
+    corpus, recipe, folder, negatives, rng
+        As :func:`train_line` takes them.
+    distance
+        One of :data:`DISTANCES`.
+    evaluation, tasks
+        As :func:`encoder_scores` takes them.
+    n_texts
+        Paragraphs on which CKA is measured and fusions are fitted.
+
+    Returns
+    -------
+    DataFrame
+        A row for each method and task, as of :func:`encoder_scores`, with ``method``, ``way`` (``"parent"``,
+        ``"parameters"``, ``"vectors"``), ``encoders`` (how many run for a text), ``width`` and ``cka`` of the parents.
+
+    Raises
+    ------
+    ValueError
+        If the distance is unknown, or the recipe does not split its data.
+    """
+    import pandas as pd
+
+    from helpers.similarity import cka
+
+    base, parents = _parents(corpus, recipe, distance, folder, negatives, rng)
+    before = _instruction(corpus, recipe)
+    text = corpus.paragraphs["text"].to_numpy()
+    chosen = list(text[np.sort(generator(rng).permutation(len(text))[:n_texts])])
+    vectors = [model_encoder(model, before)(chosen) for model in parents]
+    examples = split_examples(corpus.pairs, recipe.examples)[1]
+    losses = [example_losses(model, examples, recipe, corpus.language)["loss"].mean() for model in parents]
+    merged = _merged(base, parents, losses, recipe.cocktail)
+    encoders: dict[tuple[str, str, int], Encode] = {
+        (f"parent {i + 1}", "parent", 1): model_encoder(model, before) for i, model in enumerate(parents)
+    }
+    encoders |= {(name, "parameters", 1): model_encoder(model, before) for name, model in merged.items()}
+    quality = np.exp(-np.asarray(losses))
+    encoders |= {
+        (name, "vectors", 2): fused
+        for name, fused in _fused([model_encoder(model, before) for model in parents], vectors, quality).items()
+    }
+    parts = []
+    for (method, way, n), encode in encoders.items():
+        rows = _scores(encode, corpus, evaluation, recipe.examples, tasks)
+        width = int(np.shape(encode(chosen[:1]))[1])
+        parts.append(rows.assign(method=method, way=way, encoders=n, width=width))
+    return pd.concat(parts, ignore_index=True).assign(distance=distance, cka=float(cka(*vectors)))
+
+
+def _instruction(corpus: PairCorpus, recipe: StagedRecipe) -> str:
+    from helpers.encoders.stages import INSTRUCTIONS
+
+    return INSTRUCTIONS[corpus.language][0] if recipe.instructions else ""
+
+
+def _parents(corpus, recipe, distance, folder, negatives, rng) -> tuple[SentenceTransformer, list[SentenceTransformer]]:
+    """The encoder before stage 2 of the first parent, and the two parents."""
+    import tempfile
+
+    if distance not in DISTANCES:
+        raise ValueError(f"distance is {distance!r}; it is one of {', '.join(map(repr, DISTANCES))}")
+    if not recipe.split or not recipe.first:
+        raise ValueError("recipe has no two models of one stage 1; lines with splitting and stage 1 have parents")
+    folder = folder or tempfile.mkdtemp()
+    one = train_line(corpus, recipe, folder, negatives=negatives, rng=rng)
+    names = ("symmetric", "symmetric") if distance == "same data" else ("symmetric", "asymmetric")
+    other = one
+    if distance == "same data":
+        other = train_line(corpus, recipe, folder, negatives=negatives, rng=rng + 1000, base_rng=rng)
+    elif distance == "different base":
+        if isinstance(recipe.base, Recipe):  # another stage 0; a bag has other first weights by its seed
+            recipe = replace(recipe, base=replace(recipe.base, seed=recipe.base.seed + 1000))
+        other = train_line(corpus, recipe, folder, negatives=negatives, rng=rng + 1000)
+    places = [one.stages.loc[names[0], "folder"], other.stages.loc[names[1], "folder"]]
+    base = load_sentence_encoder(one.stages.loc["query and passage", "folder"], length=recipe.length)
+    return base, [load_sentence_encoder(place, length=recipe.length) for place in places]
+
+
+def _merged(base, parents, losses, temperature) -> dict[str, SentenceTransformer]:
+    shares = cocktail_weights(losses, temperature=temperature).tolist()
+    return {
+        "linear": merge_encoders(parents),
+        "cocktail": merge_encoders(parents, weights=shares),
+        "slerp": merge_encoders(parents, "slerp"),
+        "task_arithmetic": merge_encoders(parents, "task_arithmetic", weights=[0.5, 0.5], base=base),
+        "ties": merge_encoders(parents, "ties", weights=[1.0, 1.0], base=base, density=0.5),
+    }
+
+
+def _fused(encoders: Sequence[Encode], vectors: Sequence[np.ndarray], quality: np.ndarray) -> dict[str, Encode]:
+    """Fusions of two encoders, fitted on their vectors of some texts; rows have unit length before."""
+    from helpers.ensembles import QP, ConcatPCA, MeanOfLayers, OrthogonalProcrustes
+
+    names = ("one", "other")
+    told = dict(zip(names, map(unit_rows, vectors), strict=True))
+    fitted = {
+        "mean": MeanOfLayers(),
+        "concatenation + PCA": ConcatPCA(width=min(vectors[0].shape[1], len(vectors[0]) - 1)),
+        "QP": QP(lam=0.1),
+        "Procrustes mean": OrthogonalProcrustes(),
+    }
+    for model in fitted.values():
+        model.fit(told, quality=dict(zip(names, quality, strict=True)))
+
+    def fused(name: str) -> Encode:
+        def encode(texts: list[str]) -> np.ndarray:
+            own = {key: unit_rows(one(texts)) for key, one in zip(names, encoders, strict=True)}
+            if name == "concatenation":
+                return np.hstack([*own.values()])
+            return np.asarray(fitted[name].transform(own))
+
+        return encode
+
+    return {name: fused(name) for name in FUSIONS}
+
+
+# Where encoders stand
+
+
+def floor_encoders() -> dict[str, Encode]:
+    """Encoders without a training: counts of words, or of letters in a row, that are hashed."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    made = {
+        "hashing 300 words": HashingVectorizer(n_features=300),
+        "hashing 1000 words": HashingVectorizer(n_features=1000),
+        "hashing 1000 letters": HashingVectorizer(n_features=1000, analyzer="char", ngram_range=(2, 4)),
+    }
+    return {name: model.transform for name, model in made.items()}
+
+
+def standing_rows(
+    encoders: Mapping[str, Encode],
+    megabytes: Mapping[str, float],
+    evaluation: str,
+    speed_texts: Sequence[str],
+    *,
+    tasks: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Scores of encoders by task, beside their size and speed.
+
+    Parameters
+    ----------
+    encoders
+        Functions from texts to vectors, by name.
+    megabytes
+        Size of each encoder that has weights.
+    evaluation, tasks
+        As :func:`encoder_scores` takes them; without a folder there are no scores.
+    speed_texts
+        Texts by which speed is measured.
+
+    Returns
+    -------
+    DataFrame
+        ``encoder``, ``megabytes`` (0 without weights), ``per_second`` (median of three), ``seconds`` of processor that
+        its scores took, and the columns of :func:`encoder_scores`.
+    """
+    import pandas as pd
+
+    from helpers.tasks.recall import texts_per_second
+
+    parts = []
+    for name, encode in encoders.items():
+        speed = texts_per_second(encode, speed_texts)["median"]
+        began = time.process_time()
+        rows = encoder_scores(encode, evaluation, tasks) if evaluation else pd.DataFrame({"task": ["none"]})
+        about = {"encoder": name, "megabytes": megabytes.get(name, 0.0), "per_second": round(float(speed))}
+        parts.append(rows.assign(**about, seconds=round(time.process_time() - began, 1)))
+    found = pd.concat(parts, ignore_index=True)
+    first = ["encoder", "megabytes", "per_second", "seconds"]
+    return found[[*first, *(name for name in found if name not in first)]]

@@ -1,0 +1,126 @@
+"""What is recorded for the chapters on a sentence encoder for Russian."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.encoders.recipes import Recipe
+from helpers.encoders.universal import LINES, Bag
+from helpers.similarity import cka
+from helpers.studies import russian_runs
+
+SMALL = {"width": 12, "pieces": 800, "steps": (4, 4, 4), "batch": 8, "rate": 5e-3, "examples": 16}
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return russian_runs.corpus_from()
+
+
+def test_a_corpus_comes_without_a_folder_or_out_of_one(sample, tmp_path):
+    assert sample.language == "ru" and russian_runs.corpus_from(language="en").language == "en"
+    short = (sample.pairs["kind"] == "translation") & (sample.pairs["left"].str.split().str.len() < 4)
+    assert not short.any()
+    sample.save(tmp_path / "kept")
+    assert russian_runs.corpus_from(str(tmp_path / "kept")).digest == sample.digest
+    with pytest.raises(FileNotFoundError, match="neither a corpus nor the packages"):
+        russian_runs.corpus_from(str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        russian_runs.corpus_from(str(tmp_path / "absent"))
+    with pytest.raises(ValueError, match="language is 'de'"):
+        russian_runs.corpus_from(language="de")
+
+
+def test_plain_parameters_give_the_recipe_that_they_name():
+    whole = russian_runs.recipe_from(**SMALL)
+    assert whole.base == Bag(800, 12) and whole.steps == (4, 4, 4) and whole.without == ()
+    deep = russian_runs.recipe_from(base="transformer", layers=[[1, 0.1]], width=64, language="ru")
+    assert isinstance(deep.base, Recipe) and deep.base.word_pieces and not deep.base.strip_accents
+    assert deep.base.language == "ru" and deep.base.heads == 2 and deep.base.stages == ((1, 0.1),)
+    for line, change in LINES.items():
+        assert all(getattr(russian_runs.recipe_from(line=line), name) == value for name, value in change.items())
+    assert russian_runs.recipe_from(without="title").without == ("title",)
+    with pytest.raises(ValueError, match="line is 'best'"):
+        russian_runs.recipe_from(line="best")
+    with pytest.raises(ValueError, match="base is 'tree'"):
+        russian_runs.recipe_from(base="tree")
+
+
+def test_tasks_of_the_corpus_are_reciprocal_ranks(sample):
+    pairs = pd.DataFrame(
+        {"kind": ["title"] * 4 + ["few"], "left": [*"abcd", "e"], "right": ["a a", "b b", "c c", "d d", "e e"]}
+    )
+
+    def encode(texts):
+        return np.array([[text.count(c) for c in "abcde"] for text in texts], float)
+
+    found = russian_runs.own_tasks(encode, pairs)
+    assert found["task"].tolist() == ["find title", "mean"]
+    assert found["published"].tolist() == [1, 1] and found["n"].tolist() == [4, 4]
+    assert found["chance"].iloc[0] == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
+
+    def worse(texts):
+        return np.array(
+            [[text.count(c) for c in "bcdae"] if " " in text else encode([text])[0] for text in texts], float
+        )
+
+    assert russian_runs.own_tasks(worse, pairs)["published"].iloc[0] < 1
+
+
+def test_rows_of_a_line_have_its_tasks_and_what_it_took(sample, tmp_path):
+    recipe = russian_runs.recipe_from(**SMALL)
+    found = russian_runs.ablation_rows(sample, recipe, str(tmp_path), negatives=30)
+    assert found["task"].iloc[-1] == "mean" and (found["steps"] == 12).all()
+    assert found["published"].between(0, 1).all() and (found["published"] == found["honest"]).all()
+    again = russian_runs.ablation_rows(sample, recipe, str(tmp_path), negatives=30)
+    pd.testing.assert_frame_equal(found, again)
+
+
+@pytest.mark.parametrize("distance", russian_runs.DISTANCES)
+def test_parents_are_merged_and_fused_in_all_ways(sample, tmp_path, distance):
+    recipe = russian_runs.recipe_from(**SMALL)
+    found = russian_runs.merging_rows(sample, recipe, distance, str(tmp_path), n_texts=60)
+    methods = found.groupby("way")["method"].unique()
+    assert set(methods["parameters"]) == set(russian_runs.MERGES)
+    assert set(methods["vectors"]) == set(russian_runs.FUSIONS) and set(methods["parent"]) == {"parent 1", "parent 2"}
+    by = found.drop_duplicates("method").set_index("method")
+    assert (by.loc[list(russian_runs.MERGES), "encoders"] == 1).all() and by.loc["concatenation", "width"] == 24
+    assert by["width"].drop("concatenation").eq(12).all() and found["cka"].nunique() == 1
+
+
+def test_parents_are_farther_apart_the_less_they_share(sample, tmp_path):
+    recipe = russian_runs.recipe_from(**SMALL)
+    near = {}
+    text = list(sample.paragraphs["text"])
+    for distance in russian_runs.DISTANCES:
+        _, parents = russian_runs._parents(sample, recipe, distance, str(tmp_path), 0, 0)
+        near[distance] = cka(*(russian_runs.model_encoder(model)(text) for model in parents))
+    assert near["same data"] > near["different base"] and near["different data"] > near["different base"]
+    with pytest.raises(ValueError, match="distance is 'far'"):
+        russian_runs.merging_rows(sample, recipe, "far")
+    whole = russian_runs.recipe_from(**SMALL, line="without stage 1")
+    with pytest.raises(ValueError, match="recipe has no two models of one stage 1"):
+        russian_runs.merging_rows(sample, whole, "same data")
+
+
+def test_the_mean_of_vectors_is_that_of_unit_rows(sample):
+    def one(texts):
+        return np.array([[len(text), 1.0] for text in texts])
+
+    def other(texts):
+        return np.array([[1.0, 3.0 * len(text)] for text in texts])
+
+    texts = list(sample.paragraphs["text"][:20])
+    fused = russian_runs._fused([one, other], [one(texts), other(texts)], np.array([0.5, 0.5]))
+    assert set(fused) == set(russian_runs.FUSIONS)
+    units = [encode(texts) / np.linalg.norm(encode(texts), axis=1, keepdims=True) for encode in (one, other)]
+    np.testing.assert_allclose(fused["mean"](texts), sum(units) / 2, rtol=1e-6)  # float32 may be inside
+    np.testing.assert_allclose(fused["concatenation"](texts), np.hstack(units))
+
+
+def test_floors_and_sizes_stand_beside_speed_without_a_benchmark():
+    floors = russian_runs.floor_encoders()
+    assert set(floors) == set(russian_runs.FLOORS)
+    found = russian_runs.standing_rows(floors, {"hashing 300 words": 1.5}, "", ["одно слово", "другое слово"])
+    assert (found["per_second"] > 0).all()
+    assert found.set_index("encoder")["megabytes"].to_dict() == {name: 1.5 * ("300" in name) for name in floors}
