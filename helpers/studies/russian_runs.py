@@ -160,7 +160,7 @@ def encoder_scores(encode: Encode | Mapping[str, Encode], evaluation: str, tasks
     evaluation
         Folder of the benchmark.
     tasks
-        Some of its tasks; empty for all, with ``"mean S"`` and ``"mean CLF"``.
+        Some of its tasks, with their ``"mean"``; empty for all, with ``"mean S"`` and ``"mean CLF"``.
 
     Returns
     -------
@@ -174,7 +174,8 @@ def encoder_scores(encode: Encode | Mapping[str, Encode], evaluation: str, tasks
     found = encodechka_scores(encode, evaluation, tasks or None)
     rows = found.reset_index()[["task", "n", "chance", "published", "honest"]]
     if tasks:
-        return rows
+        mean = rows.mean(numeric_only=True).to_dict() | {"task": "mean", "n": rows["n"].sum()}
+        return pd.concat([rows, pd.DataFrame([mean])], ignore_index=True)
     means = mean_scores(found).rename_axis("task").reset_index()
     return pd.concat([rows, means], ignore_index=True)[rows.columns]
 
