@@ -1,0 +1,457 @@
+"""What the page "Reading a stranger's vectors" shows: maps from few pairs, corrections, defences, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.arrays import check_count
+from helpers.book.style import INK
+from helpers.inference import Claim, Finding, absent, format_interval
+from helpers.inversion import Inverter
+from helpers.inversion.inverter import checked_texts
+from helpers.studies.collapse_page import mean_finding
+from helpers.studies.inversion_runs import Texts
+from helpers.studies.one_vector import MADE_UP, NAMES
+from helpers.studies.stranger_runs import Strange, defence_rows, made_up_pairs, pair_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "CLAIMS",
+    "LIVE_DEFENCES",
+    "check_stranger_choices",
+    "curve_figure",
+    "curve_table",
+    "defence_table",
+    "facts",
+    "findings",
+    "front_figure",
+    "live_data",
+    "live_defences",
+    "live_rows",
+    "recorded",
+    "recorded_facts",
+]
+
+LIVE_DEFENCES = {"none": (0,), "noise": (0.5, 2.0), "rotation": (1.0,), "quantisation": (1,), "truncation": (24,)}
+"""Defences that the page itself tries."""
+
+NOT_RECORDED = "not recorded yet"
+"""What stands in place of a number that no run has given."""
+
+_FEW = "fewer than two encoders are recorded"
+_MODELS = {"models": "decoders of another encoder's vectors", "spec": "+.3f"}
+
+CLAIMS = {
+    "few": Claim(
+        "A thousand pairs give what more pairs give",
+        "token F1 gained by all pairs over a thousand",
+        side="equal",
+        margin=0.02,
+        source="chen2025algen",
+        **_MODELS,
+    ),
+    "leak": Claim(
+        "Ten pairs leak already", "token F1 over the higher floor, with ten pairs", source="chen2025algen", **_MODELS
+    ),
+    "unpaired": Claim(
+        "Spaces are aligned without one pair, well enough to read",
+        "token F1 over the higher floor, without pairs",
+        source="jha2025harnessing",
+        **_MODELS,
+    ),
+    "correction": Claim(
+        "A guess that is encoded and put right is better than the first",
+        "token F1 gained by corrections, with all pairs",
+        source="morris2023text",
+        **_MODELS,
+    ),
+    "defence": Claim(
+        "Noise does not protect vectors before it makes them useless",
+        "token F1 over the higher floor, with pairs of changed vectors, at the strongest noise that keeps nine tenths "
+        "of the correlation with people's ratings",
+        source="chen2025algen",
+        **_MODELS,
+    ),
+}
+"""What is said of reading the vectors of other encoders."""
+
+KEPT = 0.9
+"""Share of the correlation with ratings that a defence has to keep to be of use."""
+
+_WAYS = {"none": "none", "noise": "noise", "rotation": "rotation", "quantisation": "bits", "truncation": "coordinates"}
+
+
+def check_stranger_choices(*, sentence: str, encoder: str, n_pairs: int, steps: int, beams: int) -> None:
+    """Refuse what the page could not do.
+
+    Parameters
+    ----------
+    sentence
+        A sentence that is not blank.
+    encoder
+        Folder of an encoder, or its name on the hub.
+    n_pairs
+        Texts that are known in both spaces, at least 50.
+    steps
+        Corrections, at least 1.
+    beams
+        Beams of the search.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        If one of them is out of range, or the encoder is not there.
+    """
+    from helpers.encoders.extraction import resolve_model
+
+    checked_texts([sentence], "sentence")
+    resolve_model(encoder)
+    check_count(n_pairs, "n_pairs", least=50)
+    check_count(steps, "steps")
+    check_count(beams, "beams")
+
+
+def live_data(
+    inverter: Inverter, encode: Callable[[Sequence[str]], Any], sentence: str, *, n_pairs: int, rng: int = 0
+) -> Strange:
+    """Pairs of texts that the inverter wrote itself, and made-up headlines that are read, the reader's own first.
+
+    Parameters
+    ----------
+    inverter
+        The inverter of the book.
+    encode
+        A stranger's encoder.
+    sentence
+        The reader's own sentence.
+    n_pairs
+        Texts that the inverter writes, before equal ones are left out.
+    rng
+        Seed of those.
+    """
+    known = made_up_pairs(inverter, n_pairs, rng=rng)
+    test = list(dict.fromkeys([sentence, *MADE_UP]))
+    both = [[np.asarray(of(texts), dtype=np.float32) for texts in (known, test)] for of in (inverter.encode, encode)]
+    return Strange(Texts(known, [], test, np.arange(len(test))), both[0][0], both[1][0], both[0][1], both[1][1])
+
+
+def live_rows(
+    inverter: Inverter, data: Strange, encode: Callable[[Sequence[str]], Any], *, steps: int, rng: int = 0
+) -> pd.DataFrame:
+    """The curve of the page itself: rows of :func:`helpers.studies.stranger_runs.pair_rows`.
+
+    Parameters
+    ----------
+    inverter, data, encode
+        From :func:`live_data`.
+    steps
+        Corrections.
+    rng
+        Seed of alignment, floors and intervals.
+    """
+    n = len(data.texts.train)
+    counts = [count for count in (0, 10, 100, 1000) if count < n]
+    return pair_rows(inverter, data, encode, pairs=counts, steps=steps, names=NAMES, rng=rng)
+
+
+def live_defences(inverter: Inverter, data: Strange, *, rng: int = 0) -> pd.DataFrame:
+    """What is left to be read of the made-up headlines after :data:`LIVE_DEFENCES`.
+
+    Parameters
+    ----------
+    inverter, data
+        From :func:`live_data`.
+    rng
+        Seed of the defences, floors and intervals.
+    """
+    return defence_rows(inverter, data, None, defences=LIVE_DEFENCES, rng=rng)
+
+
+def recorded(name: str) -> pd.DataFrame | None:
+    """Rows of ``data/results/stranger.csv`` or ``stranger_defences.csv``; None before there are any."""
+    from helpers.book.data import table
+
+    try:
+        return table(f"results/{name}.csv")
+    except FileNotFoundError:
+        return None
+
+
+def _means(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Means over seeds, and their number."""
+    numbers = rows.select_dtypes("number").columns.difference([*by, "seed"])
+    found = rows.groupby(list(by), sort=False)[list(numbers)].mean()
+    return found.assign(seeds=rows.groupby(list(by), sort=False)["seed"].nunique())
+
+
+def curve_figure(rows: pd.DataFrame | None, live: pd.DataFrame, *, name: str = "the encoder of this page") -> Figure:
+    """Token F1 against the number of pairs: a curve for each encoder, with floors and with what own vectors give.
+
+    Parameters
+    ----------
+    rows
+        Recorded rows, or None: then a panel says so.
+    live
+        Rows of :func:`live_rows`.
+    name
+        What the legend calls the encoder of the page.
+
+    Returns
+    -------
+    Figure
+        A panel for the page, and one for each recorded domain; 0 pairs stand at the left end of a logarithmic axis.
+    """
+    import matplotlib.pyplot as plt
+
+    domains = [] if rows is None else list(dict.fromkeys(rows["domain"]))
+    titles = ["this page", *(domains or ["headlines"])]
+    fig, axes = plt.subplots(1, len(titles), figsize=(2.2 + 3.3 * len(titles), 3.9), sharey=True, squeeze=False)
+    _curves(axes[0, 0], {name: live})
+    for ax, domain in zip(axes[0, 1:], titles[1:], strict=True):
+        if rows is None:
+            ax.text(0.5, 0.5, NOT_RECORDED, ha="center", va="center", color=INK, transform=ax.transAxes)
+            ax.set_xticks([])
+            continue
+        part = rows[rows["domain"] == domain]
+        _curves(ax, {str(encoder): some for encoder, some in part.groupby("encoder", sort=False)})
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set(title=title, ylim=(0, 1), xlabel="pairs")
+    axes[0, 0].set_ylabel("token F1")
+    lines = {line.get_label(): line for ax in axes[0] for line in ax.get_lines() if line.get_label()[0] != "_"}
+    fig.legend(lines.values(), lines.keys(), loc="upper center", ncols=3, bbox_to_anchor=(0.5, 0), frameon=False)
+    fig.tight_layout()
+    return fig
+
+
+def _curves(ax: Any, parts: Mapping[str, pd.DataFrame]) -> None:
+    least = 3.0  # where 0 pairs stand
+    for number, (encoder, rows) in enumerate(parts.items()):
+        found = _means(rows.assign(seed=rows["seed"] if "seed" in rows else 0), ["pairs", "steps"]).reset_index()
+        plain = found[found["steps"] == 0].sort_values("pairs")
+        at = np.maximum(plain["pairs"], least)
+        ax.plot(at, plain["f1"], "o-", color=f"C{number}", label=encoder)
+        better = found[found["steps"] > 0].sort_values("pairs")
+        ax.plot(better["pairs"], better["f1"], "^", color=f"C{number}", markerfacecolor="none", label="_")
+        ax.plot(at, plain["f1_shuffled"], ":", color=f"C{number}", lw=1, label="_")
+    whole = [_means(rows.assign(seed=0), ["pairs"]) for rows in parts.values()]
+    for column, words, style in (("f1_own", "own vectors", "--"), ("f1_centre", "the mean vector", "-.")):
+        level = float(np.mean([part[column].mean() for part in whole]))
+        ax.axhline(level, color=INK, ls=style, lw=1, label=words)
+    ax.set_xscale("log")
+    ticks = sorted({count for rows in parts.values() for count in rows["pairs"]})
+    ticks = [count for count in ticks if count in (0, 10, 100, 1000)] + ticks[-1:] * (ticks[-1] > 2000)
+    ax.set_xticks([max(count, least) for count in ticks], [f"{count:g}" for count in ticks])
+    ax.minorticks_off()
+
+
+def curve_table(rows: pd.DataFrame | None, domain: str = "headlines") -> pd.DataFrame:
+    """Token F1 of each encoder by the number of pairs, means over seeds with the number of seeds beside.
+
+    Parameters
+    ----------
+    rows
+        Recorded rows, or None.
+    domain
+        Domain that is shown.
+
+    Returns
+    -------
+    DataFrame
+        A row for each encoder; columns for pairs, for corrections after all pairs, for the higher floor and for own
+        vectors; the interval is that over texts where one seed is recorded, and left out where there are more.
+    """
+    import pandas as pd
+
+    if rows is None or (rows := rows[rows["domain"] == domain]).empty:
+        return pd.DataFrame({"token F1": [NOT_RECORDED]}, index=pd.Index(["–"], name="encoder"))
+    found = {}
+    for encoder, part in rows.groupby("encoder", sort=False):
+        plain = part[part["steps"] == 0]
+        most, line = plain["pairs"].max(), {}
+        for count, some in plain.groupby("pairs"):
+            line["all" if count == most else f"{count:g}"] = _said(some)
+        better = part[(part["steps"] > 0) & (part["pairs"] == most)]
+        line["all, corrected"] = _said(better) if len(better) else "–"
+        last = plain[plain["pairs"] == most]
+        line |= {
+            "floor": f"{last[['f1_shuffled', 'f1_centre']].mean().max():.2f}",
+            "own": f"{last['f1_own'].mean():.2f}",
+        }
+        found[encoder] = line | {"seeds": part["seed"].nunique()}
+    return pd.DataFrame.from_dict(found, orient="index").rename_axis("encoder").fillna("–")
+
+
+def _said(rows: pd.DataFrame) -> str:
+    if len(rows) > 1:
+        return f"{rows['f1'].mean():.2f}"
+    return format_interval(rows.iloc[0], "f1", ("f1_ci_low", "f1_ci_high"), spec=".2f")
+
+
+def defence_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """What is left to use and to read after each defence, a row each.
+
+    Parameters
+    ----------
+    rows
+        Rows of :func:`helpers.studies.stranger_runs.defence_rows`.
+    """
+    import pandas as pd
+
+    out = {}
+    for (how, strength), part in rows.groupby(["defence", "strength"], sort=False):
+        by = part.set_index("knows")
+        line = {"neighbours kept": by["neighbours"].iloc[0]}
+        for knows in ("unchanged", "changed"):
+            line[f"read, pairs of {knows} vectors"] = by.loc[knows, "f1"]
+        out[_WAYS[how] if how == "none" else f"{_WAYS[how]} {strength:g}"] = line
+    return pd.DataFrame.from_dict(out, orient="index").rename_axis("defence")
+
+
+def front_figure(rows: pd.DataFrame | None, live: pd.DataFrame) -> Figure:
+    """What can still be read against what vectors are still good for, defence by defence.
+
+    Parameters
+    ----------
+    rows
+        Recorded rows, over whose encoders and seeds means are taken; or None: then the rows of the page are drawn.
+    live
+        Rows of :func:`live_defences`.
+
+    Returns
+    -------
+    Figure
+        A panel for each reader; an owner wants to be right and low.
+    """
+    import matplotlib.pyplot as plt
+
+    shown, use = (live, "neighbours") if rows is None else (rows, "sts")
+    words = {"neighbours": "share of nearest neighbours kept", "sts": "correlation with people's ratings (STS)"}
+    titles = {"unchanged": "pairs of unchanged vectors", "changed": "pairs of changed vectors"}
+    fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), sharey=True)
+    for ax, (knows, title) in zip(axes, titles.items(), strict=True):
+        part = shown[shown["knows"] == knows]
+        columns = [use, "f1", "f1_shuffled", "f1_centre"]
+        means = part.groupby(["defence", "strength"], sort=False)[columns].mean().reset_index()
+        base = means[means["defence"] == "none"]
+        for number, (how, some) in enumerate(means[means["defence"] != "none"].groupby("defence", sort=False)):
+            ax.plot(some[use], some["f1"], "o-", color=f"C{number}", label=_WAYS[str(how)])
+            for row in some.itertuples():
+                place = (getattr(row, use), row.f1)
+                ax.annotate(f"{row.strength:g}", place, xytext=(3, 4), textcoords="offset points", fontsize=7)
+        ax.plot(base[use], base["f1"], "*", color=INK, ms=11, label="no defence")
+        ax.axhline(means[["f1_shuffled", "f1_centre"]].max(axis=1).mean(), color=INK, ls=":", lw=1, label="floor")
+        ax.set(title=title, xlabel=words[use], ylim=(0, None))
+    axes[0].set_ylabel("token F1 of what is read")
+    axes[1].legend(frameon=False, fontsize=8)
+    fig.tight_layout()
+    return fig
+
+
+def findings(pairs: pd.DataFrame | None, defences: pd.DataFrame | None) -> dict[str, Finding]:
+    """What the recorded runs on headlines say of :data:`CLAIMS`; encoders are the units, each the mean of its seeds.
+
+    Parameters
+    ----------
+    pairs, defences
+        Rows of ``data/results/stranger.csv`` and ``stranger_defences.csv``, or None.
+
+    Returns
+    -------
+    dict of str to Finding
+        What has no two encoders recorded is absent.
+    """
+    values: dict[str, Any] = dict.fromkeys(CLAIMS, ())
+    if pairs is not None:
+        values |= _of_pairs(pairs[pairs["domain"] == "headlines"])
+    if defences is not None:
+        values["defence"] = _of_noise(defences)
+    out = {}
+    for key, numbers in values.items():
+        numbers = np.asarray(numbers, dtype=float)
+        enough = len(numbers) > 1
+        out[key] = mean_finding(CLAIMS[key], numbers)._replace(units="encoders") if enough else absent(_FEW)
+    return out
+
+
+def _of_pairs(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    found: dict[str, list[float]] = {"few": [], "leak": [], "unpaired": [], "correction": []}
+    for _, part in rows.groupby("encoder", sort=False):
+        means = _means(part, ["pairs", "steps"])
+        most = part["pairs"].max()
+        plain, better = (
+            means[
+                means.index.get_level_values("steps") > 0 if more else means.index.get_level_values("steps") == 0
+            ].droplevel("steps")
+            for more in (False, True)
+        )
+        if 1000 in plain.index and most > 1000:
+            found["few"].append(plain["f1"][most] - plain["f1"][1000])
+        for key, count in (("leak", 10), ("unpaired", 0)):
+            if count in plain.index:
+                found[key].append(plain["gain"][count])
+        if most in better.index:
+            found["correction"].append(better["f1"][most] - plain["f1"][most])
+    return {key: np.array(numbers) for key, numbers in found.items()}
+
+
+def _of_noise(rows: pd.DataFrame) -> np.ndarray:
+    out = []
+    for _, part in rows[rows["knows"] == "changed"].groupby("encoder", sort=False):
+        means = part.groupby(["defence", "strength"])[["sts", "gain"]].mean()
+        base = means["sts"].get(("none", 0.0), np.nan)
+        noise = means.loc["noise"] if "noise" in means.index.get_level_values(0) else means.iloc[:0]
+        useful = noise[noise["sts"] >= KEPT * base]
+        if len(useful):
+            out.append(float(useful["gain"].iloc[-1]))
+    return np.array(out)
+
+
+def facts(rows: pd.DataFrame, better: Any, data: Strange) -> dict[str, Any]:
+    """What the text of the page says of its own runs in numbers.
+
+    Parameters
+    ----------
+    rows
+        Rows of :func:`live_rows`.
+    better
+        Corrected guesses, from :func:`helpers.inversion.correction.corrected`.
+    data
+        Texts and vectors, from :func:`live_data`.
+    """
+    plain = rows[rows["steps"] == 0].set_index("pairs")
+    last = plain.loc[plain.index.max()]
+    after = rows[(rows["steps"] > 0) & (rows["pairs"] == plain.index.max())].iloc[0]
+    return {
+        "known": len(data.texts.train),
+        "n": len(data.texts.test),
+        "f1": last["f1"],
+        "f1_low": last["f1_ci_low"],
+        "f1_high": last["f1_ci_high"],
+        "floor": max(last["f1_shuffled"], last["f1_centre"]),
+        "own": last["f1_own"],
+        "unpaired": plain["f1"].get(0, np.nan),
+        "ten": plain["f1"].get(10, np.nan),
+        "found": last["found"],
+        "chance": 1 / len(data.texts.test),
+        "corrected": after["f1"],
+        "cosine_first": float(better.cosine[:, 0].mean()),
+        "cosine_last": float(better.cosine[:, -1].mean()),
+    }
+
+
+def recorded_facts(rows: pd.DataFrame | None) -> dict[str, Any]:
+    """How much is recorded: encoders, seeds and test texts, 0 where nothing is."""
+    if rows is None:
+        return {"encoders": 0, "seeds": 0, "texts": 0, "pairs": 0}
+    return {
+        "encoders": int(rows["encoder"].nunique()),
+        "seeds": int(rows.groupby("encoder")["seed"].nunique().min()),
+        "texts": int(rows["n_test"].min()),
+        "pairs": int(rows["pairs"].max()),
+    }

@@ -1,0 +1,459 @@
+"""The recorded runs of the chapter "Reading a stranger's vectors": maps from few pairs to many, and defences."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from helpers.arrays import check_count, unit_rows
+from helpers.inversion import Inverter, against_floors, learn_names
+from helpers.inversion.correction import corrected
+from helpers.inversion.foreign import align_unpaired, defended, pairs_map
+from helpers.studies.inversion_runs import Texts, corpus
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "DEFENDED",
+    "Rated",
+    "Strange",
+    "defence_rows",
+    "encoder_of",
+    "kept_corpus",
+    "made_up_pairs",
+    "neighbours_kept",
+    "pair_rows",
+    "rated_pairs",
+    "read",
+    "strange",
+    "unpaired_map",
+    "utility",
+]
+
+DEFENDED = {
+    "none": (0,),
+    "noise": (0.1, 0.25, 0.5, 1.0, 2.0),
+    "rotation": (0.1, 0.5, 1.0),
+    "quantisation": (8, 4, 2, 1),
+    "truncation": (192, 96, 48, 24),
+}
+"""What an owner of vectors does, and how much of it; see :func:`helpers.inversion.foreign.defended`."""
+
+UNPAIRED = 2000
+"""Rows of each space at most, between which a map without pairs is sought."""
+
+
+class Strange(NamedTuple):
+    """Texts and their vectors in the space of an inverter, and in a stranger's.
+
+    Attributes
+    ----------
+    texts : Texts
+        Those of ``train`` are known to whoever reads; those of ``test`` are read.
+    own, theirs : ndarray of shape (n_train, q) and (n_train, p)
+        Vectors of the training texts.
+    own_test, theirs_test : ndarray of shape (n_test, q) and (n_test, p)
+        Vectors of the test texts; only the second are given to who reads.
+    """
+
+    texts: Texts
+    own: np.ndarray
+    theirs: np.ndarray
+    own_test: np.ndarray
+    theirs_test: np.ndarray
+
+
+class Rated(NamedTuple):
+    """Pairs of sentences that people have rated.
+
+    Attributes
+    ----------
+    first, second : list of str
+        Sentences.
+    score : ndarray
+        How alike people found them, from 0 to 5.
+    """
+
+    first: list[str]
+    second: list[str]
+    score: np.ndarray
+
+
+def encoder_of(model: str | os.PathLike[str]) -> Callable[[Sequence[str]], np.ndarray]:
+    """The function from texts to vectors of an encoder, pooled as its folder says, else by the mean over tokens.
+
+    Parameters
+    ----------
+    model
+        Folder, or name on the hub, as :func:`helpers.encoders.extraction.resolve_model` takes it.
+
+    Returns
+    -------
+    callable
+        From n texts to float32 of shape (n, p). What was encoded once is kept in the store of
+        :func:`helpers.encoders.extraction.extract`.
+    """
+    from helpers.encoders.extraction import extract, vectors_of
+
+    pooling, _ = vectors_of(model, None, layers=False)
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        layers = extract(model, list(texts), pooling=pooling, progress=False)
+        return np.array(layers[list(layers)[-1]], dtype=np.float32)
+
+    return encode
+
+
+def kept_corpus(source: str, n_texts: int | None = None, folder: str | os.PathLike[str] | None = None) -> Texts:
+    """The split of :func:`helpers.studies.inversion_runs.corpus` by seed 0, kept in a folder, as looking for near
+    duplicates among all headlines takes a minute.
+
+    Parameters
+    ----------
+    source, n_texts
+        As there.
+    folder
+        Folder in which the split is kept, by source and number; None: nowhere.
+    """
+    file = None if folder is None else Path(folder) / f"{Path(source).stem}-{n_texts or 'all'}.json"
+    if file is not None and file.is_file():
+        train, validation, test, groups = json.loads(file.read_text(encoding="utf-8"))
+        return Texts(train, validation, test, np.array(groups))
+    texts = corpus(source, n_texts)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps([*texts[:3], texts.groups.tolist()]), encoding="utf-8")
+        os.replace(draft, file)
+    return texts
+
+
+def strange(
+    inverter: Inverter,
+    encode: Callable[[Sequence[str]], Any],
+    domain: str,
+    *,
+    n_pairs: int = 6000,
+    n_test: int = 200,
+    folder: str | os.PathLike[str] | None = None,
+    rng: int = 0,
+) -> Strange:
+    """Texts of a domain, split as the inverter of the book was trained, and their vectors in both spaces.
+
+    Parameters
+    ----------
+    inverter
+        A fitted inverter with an encoder.
+    encode
+        Function from texts to a stranger's vectors.
+    domain
+        Source of the texts, as in :func:`helpers.studies.inversion_runs.corpus`.
+    n_pairs
+        Most training texts, in an order of the seed; they are the same texts for all seeds.
+    n_test
+        Most test texts, of the seed.
+    folder
+        As in :func:`kept_corpus`.
+    rng
+        Seed of that order and of the test texts; the split of the corpus itself has none, since the inverter must not
+        have seen test texts in training.
+    """
+    texts = kept_corpus(domain, None if domain == "headlines" else 2 * n_pairs, folder)
+    mix = np.random.default_rng(rng)
+    train = [texts.train[row] for row in mix.permutation(min(n_pairs, len(texts.train)))]
+    rows = mix.permutation(min(3 * n_test, len(texts.test)))[:n_test]
+    test = [texts.test[row] for row in rows]
+    chosen = Texts(train, [], test, texts.groups[rows])
+    own, theirs = (
+        [np.asarray(of(part), dtype=np.float32) for part in (train, test)] for of in (inverter.encode, encode)
+    )
+    return Strange(chosen, own[0], theirs[0], own[1], theirs[1])
+
+
+def made_up_pairs(inverter: Inverter, n: int, *, rng: int = 0) -> list[str]:
+    """Texts that an inverter writes of vectors drawn at random about its centre: known texts, and none of anybody.
+
+    Parameters
+    ----------
+    inverter
+        A fitted inverter with an encoder.
+    n
+        Vectors that are drawn; equal and blank texts are left out.
+    rng
+        Seed of the vectors.
+    """
+    check_count(n, "n")
+    z = np.random.default_rng(rng).normal(size=(n, len(inverter.centre_))) * inverter.spread_ + inverter.centre_
+    return [text for text in dict.fromkeys(inverter.decode(z.astype(np.float32))) if text.strip()]
+
+
+def unpaired_map(theirs: Any, own: Any, *, rng: int = 0) -> Callable[[Any], np.ndarray]:
+    """A map from vectors of the first half of the texts in one space, and of the second half in the other.
+
+    Parameters
+    ----------
+    theirs, own : ndarray of shape (n, p) and (n, q)
+        Vectors of the same texts in the same order; each text is used in one of the spaces only.
+    rng
+        Seed of :func:`helpers.inversion.foreign.align_unpaired`.
+    """
+    half = min(UNPAIRED, len(own) // 2)
+    return align_unpaired(theirs[:half], own[-half:], rng=rng)
+
+
+def read(
+    inverter: Inverter,
+    data: Strange,
+    mapped: np.ndarray,
+    written: Sequence[str],
+    *,
+    names: Collection[str] | None = None,
+    rng: int = 0,
+) -> dict[str, float]:
+    """What was read of test vectors, beside floors.
+
+    Parameters
+    ----------
+    inverter
+        The inverter that read.
+    data
+        Texts that were to be read, and their own vectors.
+    mapped : ndarray of shape (n_test, q)
+        Vectors in the space of the inverter.
+    written
+        What was written of them.
+    names
+        Words that are names; by default those that the training texts tell.
+    rng
+        Seed of the order of shuffled texts and of the intervals.
+
+    Returns
+    -------
+    dict
+        ``f1``, ``exact``, ``chrf``; ``f1_ci_low`` and ``f1_ci_high`` over texts; ``f1_shuffled`` (read of another
+        text's vector), ``f1_centre`` (of the mean vector, which is the language alone); ``gain`` over the higher of
+        both, with its interval; ``names`` and ``numbers``, shares that were kept (NaN: there are none);
+        ``found``, the share of test texts whose own vector is the nearest to the mapped one among those of all test
+        texts (by chance one over their number); ``error`` of the mapped vectors, over the variance of the own ones.
+    """
+    test = data.texts.test
+    order = np.random.default_rng(rng).permutation(len(test))
+    others = np.empty_like(order)
+    others[order] = np.roll(order, 1)
+    below = {
+        "shuffled": [written[row] for row in others],
+        "centre": inverter.decode(inverter.centre_[None]) * len(test),
+    }
+    names = learn_names(data.texts.train) if names is None else names
+    options = {"names": names, "groups": data.texts.groups, "lower": inverter.lower}
+    table = against_floors(test, written, below, **options, rng=rng)
+    f1 = table.loc["token_f1"]
+    centred, away = data.own_test - data.own.mean(0), mapped - data.own.mean(0)
+    near = (unit_rows(away.astype(np.float64)) @ unit_rows(centred.astype(np.float64)).T).argmax(1)
+    return {
+        "f1": f1["read"],
+        "f1_ci_low": f1["read_ci_low"],
+        "f1_ci_high": f1["read_ci_high"],
+        "f1_shuffled": f1["shuffled"],
+        "f1_centre": f1["centre"],
+        "gain": f1["gain"],
+        "gain_ci_low": f1["gain_ci_low"],
+        "gain_ci_high": f1["gain_ci_high"],
+        "exact": table.loc["exact", "read"],
+        "chrf": table.loc["chrf", "read"],
+        "names": table["read"].get("facts name", np.nan),
+        "numbers": table["read"].get("facts number", np.nan),
+        "found": float(np.mean(near == np.arange(len(test)))),
+        "error": float(np.mean((mapped - data.own_test) ** 2) / np.mean(centred**2)),
+    }
+
+
+def pair_rows(
+    inverter: Inverter,
+    data: Strange,
+    encode: Callable[[Sequence[str]], Any],
+    *,
+    pairs: Sequence[int] = (0, 10, 100, 1000),
+    steps: int = 3,
+    beams: int = 1,
+    names: Collection[str] | None = None,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """What is read through maps from few pairs to all, and what corrections add.
+
+    Parameters
+    ----------
+    inverter
+        A fitted inverter with an encoder.
+    data
+        Texts and vectors, from :func:`strange`.
+    encode
+        The stranger's encoder, for the corrections.
+    pairs
+        Numbers of pairs; 0: alignment without pairs. All pairs follow by themselves.
+    steps
+        Corrections of what the map of all pairs, and of the largest number below, gives.
+    beams
+        Beams of the search.
+    names
+        As in :func:`read`.
+    rng
+        Seed of alignment, floors and intervals.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``pairs`` (the number), ``steps``, those of :func:`read`, ``cosine`` (mean cosine of what was read and
+        the vector, by the stranger's encoder; NaN without corrections), and ``f1_own``, token F1 of what is read of the
+        own vectors of the same texts.
+    """
+    import pandas as pd
+
+    n = len(data.texts.train)
+    counts = [count for count in dict.fromkeys(pairs) if count < n] + [n]
+    options = {"names": learn_names(data.texts.train) if names is None else names, "rng": rng}
+    own = read(inverter, data, data.own_test, inverter.decode(data.own_test, beams=beams), **options)["f1"]
+    rows = []
+    for count in counts:
+        to_own = (
+            pairs_map(data.theirs[:count], data.own[:count]) if count else unpaired_map(data.theirs, data.own, rng=rng)
+        )
+        mapped = to_own(data.theirs_test)
+        found = read(inverter, data, mapped, inverter.decode(mapped, beams=beams), **options)
+        rows.append({"pairs": count, "steps": 0, **found, "cosine": np.nan, "f1_own": own})
+        if steps and count in counts[-2:]:
+            better = corrected(inverter, data.theirs_test, to_own, encode, steps=steps, beams=beams)
+            again = inverter.encode([text if text.strip() else "." for text in better.texts])
+            found = read(inverter, data, again, better.texts, **options)
+            rows[-1]["cosine"] = float(better.cosine[:, 0].mean())
+            rows.append({"pairs": count, "steps": steps, **found, "cosine": better.cosine[:, -1].mean(), "f1_own": own})
+    return pd.DataFrame(rows)
+
+
+def rated_pairs(source: str = "$BOOK_DATA") -> Rated:
+    """Test pairs of the STS benchmark from a folder of public data sets.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder, or a file in it, is not there.
+    """
+    from helpers.tasks.sources import load_tasks
+
+    rows = load_tasks(source, "STSBenchmark")["STSBenchmark"].dataset["test"]
+    return Rated(list(rows["sentence1"]), list(rows["sentence2"]), np.asarray(rows["score"], dtype=float))
+
+
+def utility(
+    rated: Rated, first: np.ndarray, second: np.ndarray, *, least: float = 4.0, k: int = 10
+) -> dict[str, float]:
+    """What vectors are good for.
+
+    Parameters
+    ----------
+    rated
+        Pairs of sentences.
+    first, second : ndarray of shape (n, p)
+        Their vectors.
+    least
+        Score from which the second sentence answers the first.
+    k
+        Nearest second sentences that are looked at.
+
+    Returns
+    -------
+    dict
+        ``sts``: Spearman correlation of cosines and scores, in [-1, 1]; ``retrieval``: share of the first sentences
+        whose answer is among the k second sentences that are nearest by cosine, in [0, 1].
+    """
+    from helpers.metrics import pair_cosines, spearman
+
+    asked = np.flatnonzero(rated.score >= least)
+    place = {text: row for row, text in reversed(list(enumerate(rated.second)))}
+    distinct = np.array(sorted(place.values()))
+    scores = unit_rows(first[asked].astype(np.float64)) @ unit_rows(second[distinct].astype(np.float64)).T
+    answers = np.searchsorted(distinct, [place[rated.second[row]] for row in asked])
+    nearer = (scores > scores[np.arange(len(asked)), answers][:, None]).sum(1)
+    sts = float(spearman(pair_cosines(first, second), rated.score))
+    return {"sts": sts, "retrieval": float(np.mean(nearer < k))}
+
+
+def defence_rows(
+    inverter: Inverter,
+    data: Strange,
+    rated: Rated | None,
+    rated_vectors: Sequence[np.ndarray] = (),
+    *,
+    defences: Mapping[str, Sequence[float]] = DEFENDED,
+    beams: int = 1,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """What is left to be read, and to be used, of vectors that their owner has changed.
+
+    Two readers try: one with pairs of *unchanged* vectors, who does not know of the change; and one with pairs of
+    changed vectors, as many, to whom the owner's service is open.
+
+    Parameters
+    ----------
+    inverter
+        A fitted inverter with an encoder.
+    data
+        Texts and vectors, from :func:`strange`.
+    rated, rated_vectors
+        Rated pairs, and the vectors of their first and second sentences; without them utility is only what is kept of
+        neighbourhoods.
+    defences
+        Strengths of each defence, as in :data:`DEFENDED`.
+    beams
+        Beams of the search.
+    rng
+        Seed of the defences, of floors and intervals.
+
+    Returns
+    -------
+    DataFrame
+        A row for each defence, strength and reader (``knows``: ``"unchanged"`` or ``"changed"`` pairs), with the
+        columns of :func:`read`, ``neighbours`` (share of the ten nearest test texts that stay so, in [0, 1]), and
+        ``sts`` and ``retrieval`` of :func:`utility` where there are rated pairs.
+    """
+    import pandas as pd
+
+    parts = [data.theirs, data.theirs_test, *rated_vectors]
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    whole = np.concatenate(parts)
+    unchanged = pairs_map(data.theirs, data.own)
+    rows = []
+    for how, strengths in defences.items():
+        for strength in strengths:
+            if how == "truncation" and strength >= whole.shape[1]:
+                continue
+            changed = whole if how == "none" else defended(whole, how, strength, rng=rng)
+            train, test, *pairs = np.split(changed, ends)
+            found: dict[str, float] = {"neighbours": neighbours_kept(data.theirs_test, test)}
+            if rated is not None:
+                found |= utility(rated, *pairs)
+            for knows in ("unchanged", "changed"):
+                if knows == "unchanged":
+                    lost = data.theirs.mean(0)[test.shape[1] :]
+                    seen, to_own = np.hstack([test, np.tile(lost, (len(test), 1))]), unchanged
+                else:
+                    seen, to_own = test, pairs_map(train, data.own)
+                mapped = to_own(seen)
+                got = read(inverter, data, mapped, inverter.decode(mapped, beams=beams), rng=rng)
+                rows.append({"defence": how, "strength": strength, "knows": knows, **found, **got})
+    return pd.DataFrame(rows)
+
+
+def neighbours_kept(before: np.ndarray, after: np.ndarray, *, k: int = 10) -> float:
+    """Share of the k nearest rows of each row, by cosine, that are so in both spaces, in [0, 1]."""
+    from helpers.similarity.neighbours import nearest
+
+    k = min(k, len(before) - 1)
+    near = [nearest(part, k) for part in (before, after)]
+    return float(np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(*near, strict=True)]))
