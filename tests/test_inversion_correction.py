@@ -17,15 +17,15 @@ def encode(texts):
 
 
 def biased(by):
-    """A map back that is right up to a constant."""
-    rng = np.random.default_rng(0)
-    away = by * small_inverter().spread_ * rng.normal(size=12)
+    """A map back that is right up to a constant, which makes oil into gold."""
+    own = small_inverter().encode(TEXTS)
+    away = by * (own[4:].mean(0) - own[:4].mean(0))
     return lambda z: (z @ TURN.T + away).astype(np.float32)
 
 
 @pytest.mark.filterwarnings("ignore:.*outside the cloud")
 def test_what_a_map_does_wrong_to_all_texts_goes_out_in_one_step():
-    found = corrected(small_inverter(), encode(TEXTS), biased(2.0), encode, steps=1)
+    found = corrected(small_inverter(), encode(TEXTS), biased(1.5), encode, steps=1)
     assert found.first != TEXTS and found.texts == TEXTS
     assert np.allclose(found.cosine[:, 1], 1, atol=1e-5)  # single precision, 12 terms and the network before them
     assert (found.cosine[:, 0] < 0.999).any()

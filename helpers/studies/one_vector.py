@@ -162,7 +162,13 @@ def check_vector_choices(*, sentence: str, source: str, beams: int, n_texts: int
         raise ValueError(f"width is {width}; a multiple of {POCKET['n_heads']} is needed, one share for each head")
 
 
-def written_figure(texts: Sequence[str], written: Mapping[str, Sequence[str]], *, wide: int = 74) -> Figure:
+def written_figure(
+    texts: Sequence[str],
+    written: Mapping[str, Sequence[str]],
+    *,
+    labels: Mapping[str, str] = COLUMNS,
+    wide: int = 74,
+) -> Figure:
     """Sentences and what is written of vectors, words that are right in colour.
 
     Parameters
@@ -170,7 +176,9 @@ def written_figure(texts: Sequence[str], written: Mapping[str, Sequence[str]], *
     texts
         A few sentences.
     written
-        What was written, by the name of what it was written of; keys of :data:`COLUMNS`.
+        What was written, by the name of what it was written of; keys of ``labels``.
+    labels
+        What the picture calls them.
     wide
         Letters of a line.
 
@@ -193,7 +201,7 @@ def written_figure(texts: Sequence[str], written: Mapping[str, Sequence[str]], *
         ax.text(24, row, text[:wide], color=INK, weight="bold", **font)
         for name, column in written.items():
             row += 1
-            ax.text(0, row, COLUMNS[name], color=INK, **font)
+            ax.text(0, row, labels[name], color=INK, **font)
             at = 24
             for word, right in marked(text, column[number]):
                 if at + len(word) > wide + 24:

@@ -14,7 +14,7 @@ from helpers.inversion import Inverter
 from helpers.inversion.inverter import checked_texts
 from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_runs import Texts
-from helpers.studies.one_vector import MADE_UP, NAMES
+from helpers.studies.one_vector import COLUMNS, MADE_UP, NAMES, written_figure
 from helpers.studies.stranger_runs import Strange, defence_rows, made_up_pairs, pair_rows
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLAIMS",
     "LIVE_DEFENCES",
+    "WAYS",
     "check_stranger_choices",
     "curve_figure",
     "curve_table",
@@ -36,6 +37,7 @@ __all__ = [
     "live_rows",
     "recorded",
     "recorded_facts",
+    "story_figure",
 ]
 
 LIVE_DEFENCES = {"none": (0,), "noise": (0.5, 2.0), "rotation": (1.0,), "quantisation": (1,), "truncation": (24,)}
@@ -84,7 +86,10 @@ CLAIMS = {
 KEPT = 0.9
 """Share of the correlation with ratings that a defence has to keep to be of use."""
 
-_WAYS = {"none": "none", "noise": "noise", "rotation": "rotation", "quantisation": "bits", "truncation": "coordinates"}
+WAYS = {"read": "through the map", "corrected": "after corrections", **{k: COLUMNS[k] for k in ("shuffled", "centre")}}
+"""What is read of a stranger's vectors, as the page calls it."""
+
+_NAMES = {"none": "none", "noise": "noise", "rotation": "rotation", "quantisation": "bits", "truncation": "coordinates"}
 
 
 def check_stranger_choices(*, sentence: str, encoder: str, n_pairs: int, steps: int, beams: int) -> None:
@@ -171,6 +176,11 @@ def live_defences(inverter: Inverter, data: Strange, *, rng: int = 0) -> pd.Data
         Seed of the defences, floors and intervals.
     """
     return defence_rows(inverter, data, None, defences=LIVE_DEFENCES, rng=rng)
+
+
+def story_figure(texts: Sequence[str], ways: Mapping[str, Sequence[str]]) -> Figure:
+    """Sentences and what is read of a stranger's vectors, by the keys of :data:`WAYS`; right words in colour."""
+    return written_figure(texts, ways, labels=WAYS)
 
 
 def recorded(name: str) -> pd.DataFrame | None:
@@ -309,7 +319,7 @@ def defence_table(rows: pd.DataFrame) -> pd.DataFrame:
         line = {"neighbours kept": by["neighbours"].iloc[0]}
         for knows in ("unchanged", "changed"):
             line[f"read, pairs of {knows} vectors"] = by.loc[knows, "f1"]
-        out[_WAYS[how] if how == "none" else f"{_WAYS[how]} {strength:g}"] = line
+        out[_NAMES[how] if how == "none" else f"{_NAMES[how]} {strength:g}"] = line
     return pd.DataFrame.from_dict(out, orient="index").rename_axis("defence")
 
 
@@ -340,7 +350,7 @@ def front_figure(rows: pd.DataFrame | None, live: pd.DataFrame) -> Figure:
         means = part.groupby(["defence", "strength"], sort=False)[columns].mean().reset_index()
         base = means[means["defence"] == "none"]
         for number, (how, some) in enumerate(means[means["defence"] != "none"].groupby("defence", sort=False)):
-            ax.plot(some[use], some["f1"], "o-", color=f"C{number}", label=_WAYS[str(how)])
+            ax.plot(some[use], some["f1"], "o-", color=f"C{number}", label=_NAMES[str(how)])
             for row in some.itertuples():
                 place = (getattr(row, use), row.f1)
                 ax.annotate(f"{row.strength:g}", place, xytext=(3, 4), textcoords="offset points", fontsize=7)

@@ -48,6 +48,9 @@ DEFENDED = {
 UNPAIRED = 2000
 """Rows of each space at most, between which a map without pairs is sought."""
 
+CLUSTERS = 24
+"""Clusters of each space that are matched then, where there are enough rows."""
+
 
 class Strange(NamedTuple):
     """Texts and their vectors in the space of an inverter, and in a stranger's.
@@ -204,7 +207,7 @@ def unpaired_map(theirs: Any, own: Any, *, rng: int = 0) -> Callable[[Any], np.n
         Seed of :func:`helpers.inversion.foreign.align_unpaired`.
     """
     half = min(UNPAIRED, len(own) // 2)
-    return align_unpaired(theirs[:half], own[-half:], rng=rng)
+    return align_unpaired(theirs[:half], own[-half:], n_clusters=min(CLUSTERS, max(2, half // 4)), rng=rng)
 
 
 def read(

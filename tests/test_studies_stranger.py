@@ -1,0 +1,149 @@
+"""The study of the chapter "Reading a stranger's vectors"."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from inversion_texts import TEXTS, small_inverter
+from scipy.stats import ortho_group
+
+from helpers.inference import judge
+from helpers.studies import stranger as study
+
+TURN = ortho_group.rvs(12, random_state=0)
+
+
+def encode(texts):
+    return small_inverter().encode(texts) @ TURN
+
+
+def recorded(encoders=("a", "b", "c", "d"), seeds=(0, 1)):
+    """Made runs: nothing without pairs, a little with ten, as much with a thousand as with all; corrections help."""
+    rows = []
+    for (number, encoder), seed, domain in itertools.product(enumerate(encoders), seeds, ("headlines", "code")):
+        for pairs, steps in ((0, 0), (10, 0), (100, 0), (1000, 0), (1000, 3), (5000, 0), (5000, 3)):
+            gain = {0: 0.0, 10: 0.05, 100: 0.2, 1000: 0.3, 5000: 0.301}[pairs] + 0.1 * (steps > 0)
+            gain += 0.001 * (number - 1.5) * (pairs > 0) * (1 + (steps > 0)) + 0.002 * (number % 2) * (pairs == 0)
+            gain -= 0.001 * (pairs == 0)
+            row = {"encoder": encoder, "seed": seed, "domain": domain, "pairs": pairs, "steps": steps, "n_test": 50}
+            row |= {"f1": 0.1 + gain, "f1_ci_low": gain, "f1_ci_high": 0.2 + gain, "gain": gain, "f1_own": 0.8}
+            rows.append(row | {"f1_shuffled": 0.1, "f1_centre": 0.05, "found": 0.5, "cosine": np.nan})
+    return pd.DataFrame(rows)
+
+
+def guarded(encoders=("a", "b", "c", "d")):
+    """Made defences: the strongest noise that is of use leaves a gain of 0.2, a stronger one nothing."""
+    rows = []
+    for (number, encoder), knows in itertools.product(enumerate(encoders), ("unchanged", "changed")):
+        tried = (
+            ("none", 0.0, 0.8, 0.3),
+            ("noise", 0.5, 0.75, 0.2),
+            ("noise", 2.0, 0.3, 0.0),
+            ("rotation", 1.0, 0.8, 0.3),
+        )
+        for how, strength, sts, gain in tried:
+            row = {"encoder": encoder, "seed": 0, "defence": how, "strength": strength, "knows": knows, "sts": sts}
+            gain += 0.002 * number
+            row |= {"f1": 0.1 + gain, "gain": gain, "f1_shuffled": 0.1, "f1_centre": 0.1, "neighbours": sts}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def test_claims_are_judged_over_encoders():
+    found = study.findings(recorded(), guarded())
+    verdicts = judge(study.CLAIMS, found)["verdict"]
+    assert verdicts["few"] == verdicts["leak"] == verdicts["correction"] == verdicts["defence"] == "reproduced"
+    assert verdicts["unpaired"] != "reproduced"
+    assert found["leak"].n == 4 and found["leak"].units == "encoders"
+    assert found["leak"].estimate == pytest.approx(0.05)
+    assert found["defence"].estimate == pytest.approx(0.203)
+
+
+def test_what_is_not_recorded_is_not_testable():
+    for rows, tried in ((None, None), (recorded(["a"]), guarded(["a"])), (recorded().query("domain == 'code'"), None)):
+        verdicts = judge(study.CLAIMS, study.findings(rows, tried))["verdict"]
+        assert set(verdicts) == {"not testable here"}
+
+
+def test_one_seed_has_an_interval_over_texts_and_several_their_mean():
+    table = study.curve_table(recorded(["a"], [0]))
+    assert table["10"]["a"] == "0.15 [0.05, 0.25]" and table["seeds"]["a"] == 1
+    assert study.curve_table(recorded(["a"]))["10"]["a"] == "0.15"
+    assert list(table) == ["0", "10", "100", "1000", "all", "all, corrected", "floor", "own", "seeds"]
+    some = recorded(["a"], [0])
+    without = pd.concat([some[some["steps"] == 0], recorded(["b"], [0])])
+    assert study.curve_table(without)["all, corrected"]["a"] == "–"
+
+
+def test_a_table_that_is_not_there_is_said_to_be_absent():
+    assert study.curve_table(None).iloc[0, 0] == "not recorded yet"
+    assert study.curve_table(recorded().iloc[:0]).iloc[0, 0] == "not recorded yet"
+    assert study.recorded("nothing-of-this-name") is None
+    assert study.recorded_facts(None) == {"encoders": 0, "seeds": 0, "texts": 0, "pairs": 0}
+    assert study.recorded_facts(recorded()) == {"encoders": 4, "seeds": 2, "texts": 50, "pairs": 5000}
+
+
+def test_pictures_have_a_panel_for_each_domain_and_each_reader():
+    import matplotlib.pyplot as plt
+
+    live = recorded(["x"], [0]).query("domain == 'headlines'").drop(columns=["seed", "domain", "encoder"])
+    fig = study.curve_figure(None, live)
+    assert [ax.get_title() for ax in fig.axes] == ["this page", "headlines"]
+    assert fig.axes[1].texts[0].get_text() == "not recorded yet"
+    fig = study.curve_figure(recorded(), live)
+    assert [ax.get_title() for ax in fig.axes] == ["this page", "headlines", "code"]
+    line = next(line for line in fig.axes[1].get_lines() if line.get_label() == "b")
+    assert line.get_ydata() == pytest.approx([0.101, 0.1495, 0.2995, 0.3995, 0.4005])
+    for rows, words in ((None, "share of nearest"), (guarded(), "correlation")):
+        fig = study.front_figure(rows, guarded(["x"]).drop(columns=["seed", "encoder"]))
+        assert len(fig.axes) == 2 and fig.axes[0].get_xlabel().startswith(words)
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def live():
+    """Three made-up texts stand for the headlines of the page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "MADE_UP", tuple(TEXTS[:5]))
+        return study.live_data(small_inverter(), encode, TEXTS[6], n_pairs=40)
+
+
+def test_the_own_sentence_is_read_first_and_known_texts_are_made_up(live):
+    assert live.texts.test == [TEXTS[6], *TEXTS[:5]]
+    assert len(live.theirs) == len(live.own) == len(live.texts.train) <= 40
+    assert np.allclose(live.theirs_test, encode(live.texts.test), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*outside the cloud")
+def test_facts_are_numbers_of_the_runs(live):
+    from helpers.inversion.correction import corrected
+    from helpers.inversion.foreign import pairs_map
+
+    rows = study.live_rows(small_inverter(), live, encode, steps=1)
+    to_own = pairs_map(live.theirs, live.own)
+    better = corrected(small_inverter(), live.theirs_test, to_own, encode, steps=1)
+    facts = study.facts(rows, better, live)
+    assert facts["n"] == 6 and facts["chance"] == 1 / 6 and facts["known"] == len(live.texts.train)
+    assert facts["own"] == 1 >= facts["corrected"] >= 0
+    assert facts["cosine_last"] >= facts["cosine_first"]
+    table = study.defence_table(study.live_defences(small_inverter(), live))
+    assert table["neighbours kept"]["none"] == 1 and "bits 1" in table.index
+    assert "coordinates 24" not in table.index  # the vectors have twelve
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"sentence": " "}, r"sentence\[0\] is blank"),
+        ({"encoder": "encoders/none"}, "the encoders of the book are"),
+        ({"n_pairs": 10}, "n_pairs is 10; it must be at least 50"),
+        ({"steps": 0}, "steps is 0; it must be at least 1"),
+        ({"beams": 0}, "beams is 0"),
+    ],
+)
+def test_choices_that_cannot_be_are_refused(choice, words):
+    fine = {"sentence": "a", "encoder": "encoders/simcse", "n_pairs": 50, "steps": 1, "beams": 1}
+    study.check_stranger_choices(**fine)
+    with pytest.raises((ValueError, FileNotFoundError), match=words):
+        study.check_stranger_choices(**(fine | choice))
