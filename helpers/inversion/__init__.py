@@ -20,12 +20,14 @@ An :class:`Inverter` is trained on texts, or on vectors of somebody else's encod
 ``locality``     noise in units of the spread of the vectors, and ways between two texts
 ``leakage``      how much somebody's vectors give away of their texts
 ``foreign``      vectors of another encoder, through maps with and without pairs; defences of their owner
+``correction``   a first guess put right by the vector of what was guessed
 ``facts``        numbers, names, direction and negation: kept, changed, lost or invented
 ``texts``        headlines, normalised; near duplicates, kept on one side of a split
 ===============  =======================================================================================================
 """
 
 from helpers.inversion.capacity import Crammed, bits_explained, cram, text_bits
+from helpers.inversion.correction import Corrected, corrected
 from helpers.inversion.facts import FACTS, facts_kept, facts_of, learn_names
 from helpers.inversion.inverter import Inverter
 from helpers.inversion.leakage import Leakage, against_floors, leakage
@@ -35,6 +37,7 @@ from helpers.inversion.texts import Split, near_duplicates, normalise, read_head
 
 __all__ = [
     "FACTS",
+    "Corrected",
     "Crammed",
     "Inverter",
     "Leakage",
@@ -42,6 +45,7 @@ __all__ = [
     "against_floors",
     "between",
     "bits_explained",
+    "corrected",
     "cram",
     "facts_kept",
     "facts_of",

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from helpers.arrays import check_count, unit_rows
-from helpers.inversion import Inverter, against_floors, learn_names
+from helpers.inference import Interval, interval
+from helpers.inversion import Inverter, facts_kept, inversion_scores, learn_names
 from helpers.inversion.correction import corrected
 from helpers.inversion.foreign import align_unpaired, defended, pairs_map
 from helpers.studies.inversion_runs import Texts, corpus
@@ -245,36 +246,49 @@ def read(
         ``found``, the share of test texts whose own vector is the nearest to the mapped one among those of all test
         texts (by chance one over their number); ``error`` of the mapped vectors, over the variance of the own ones.
     """
+    import pandas as pd
+
     test = data.texts.test
     order = np.random.default_rng(rng).permutation(len(test))
     others = np.empty_like(order)
     others[order] = np.roll(order, 1)
-    below = {
-        "shuffled": [written[row] for row in others],
-        "centre": inverter.decode(inverter.centre_[None]) * len(test),
+    centre = inverter.decode(inverter.centre_[None]) * len(test)
+    scores = {
+        name: inversion_scores(test, words, lower=inverter.lower)
+        for name, words in (("read", written), ("shuffled", [written[row] for row in others]), ("centre", centre))
     }
-    names = learn_names(data.texts.train) if names is None else names
-    options = {"names": names, "groups": data.texts.groups, "lower": inverter.lower}
-    table = against_floors(test, written, below, **options, rng=rng)
-    f1 = table.loc["token_f1"]
+    f1 = pd.DataFrame({name: table["token_f1"] for name, table in scores.items()})
+    f1["gain"] = f1["read"] - f1[f1[["shuffled", "centre"]].mean().idxmax()]
+    sure = {name: _interval(f1[name].to_numpy(), data.texts.groups, rng) for name in ("read", "gain")}
+    kept = facts_kept(test, written, learn_names(data.texts.train) if names is None else names)
+    kept = kept.groupby("kind")[["facts", "kept"]].sum()
+    share = (kept["kept"] / kept["facts"].where(kept["facts"] > 0)).reindex(["name", "number"])
     centred, away = data.own_test - data.own.mean(0), mapped - data.own.mean(0)
     near = (unit_rows(away.astype(np.float64)) @ unit_rows(centred.astype(np.float64)).T).argmax(1)
     return {
-        "f1": f1["read"],
-        "f1_ci_low": f1["read_ci_low"],
-        "f1_ci_high": f1["read_ci_high"],
-        "f1_shuffled": f1["shuffled"],
-        "f1_centre": f1["centre"],
-        "gain": f1["gain"],
-        "gain_ci_low": f1["gain_ci_low"],
-        "gain_ci_high": f1["gain_ci_high"],
-        "exact": table.loc["exact", "read"],
-        "chrf": table.loc["chrf", "read"],
-        "names": table["read"].get("facts name", np.nan),
-        "numbers": table["read"].get("facts number", np.nan),
+        "f1": sure["read"].estimate,
+        "f1_ci_low": sure["read"].low,
+        "f1_ci_high": sure["read"].high,
+        "f1_shuffled": f1["shuffled"].mean(),
+        "f1_centre": f1["centre"].mean(),
+        "gain": sure["gain"].estimate,
+        "gain_ci_low": sure["gain"].low,
+        "gain_ci_high": sure["gain"].high,
+        "exact": scores["read"]["exact"].mean(),
+        "chrf": scores["read"]["chrf"].mean(),
+        "names": share["name"],
+        "numbers": share["number"],
         "found": float(np.mean(near == np.arange(len(test)))),
         "error": float(np.mean((mapped - data.own_test) ** 2) / np.mean(centred**2)),
     }
+
+
+def _interval(values: np.ndarray, groups: np.ndarray, rng: int) -> Interval:
+    """The mean of values with its interval over groups of near duplicates, drawn whole."""
+    _, place = np.unique(groups, return_inverse=True)
+    sums, sizes = np.bincount(place, values), np.bincount(place)
+    drawn = np.random.default_rng(rng).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=999)
+    return interval((drawn @ sums) / (drawn @ sizes), statistic=None, estimate=float(values.mean()))
 
 
 def pair_rows(
