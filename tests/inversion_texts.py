@@ -1,4 +1,4 @@
-"""Eight texts and an inverter that can write them, made once for all tests."""
+"""Eight texts, an inverter that can write them, made once for all tests, and a language model that cannot yet."""
 
 from functools import cache
 
@@ -22,3 +22,21 @@ SMALL = {
 def small_inverter() -> Inverter:
     """It writes each of the texts from its vector."""
     return Inverter(**SMALL, epochs=200).fit(TEXTS)
+
+
+def save_language_model(folder):
+    """Save a very small language model that nobody trained, with a tokenizer of the texts."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+    from helpers.inversion.tokens import TokenTable
+
+    names = {"eos_token": "<eos>", "bos_token": "<bos>", "pad_token": "<pad>"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=TokenTable.train(TEXTS, 280).tokenizer, **names)
+    tokenizer.save_pretrained(folder)
+    sizes = {"n_embd": 48, "n_layer": 2, "n_head": 2, "n_positions": 40}
+    ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), **sizes, **ends)).save_pretrained(folder)
+    return folder

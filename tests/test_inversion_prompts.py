@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from inversion_texts import TEXTS
+from inversion_texts import TEXTS, save_language_model
 
 from helpers.inversion.prompts import PromptedDecoder
 
@@ -12,20 +12,7 @@ CODES = np.random.default_rng(0).normal(size=(8, 6)) * 3 + 2
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """The folder of a very small language model that nobody trained, with a tokenizer of the texts."""
-    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
-
-    from helpers.inversion.tokens import TokenTable
-
-    folder = tmp_path_factory.mktemp("model")
-    names = {"eos_token": "<eos>", "bos_token": "<bos>", "pad_token": "<pad>"}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=TokenTable.train(TEXTS, 280).tokenizer, **names)
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    sizes = {"n_embd": 48, "n_layer": 2, "n_head": 2, "n_positions": 40}
-    ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
-    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), **sizes, **ends)).save_pretrained(folder)
-    return folder
+    return save_language_model(tmp_path_factory.mktemp("model"))
 
 
 def weights_of(decoder):

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from inversion_texts import TEXTS
-from test_inversion_prompts import model  # noqa: F401  a fixture
+from inversion_texts import TEXTS, save_language_model
 
 from helpers.inversion import inversion_scores
 from helpers.studies import prompted_runs as runs
@@ -20,12 +19,17 @@ REAL = next(
 )
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save_language_model(tmp_path_factory.mktemp("model"))
+
+
 def encode(texts):
     return np.array([CODES[text] for text in texts], dtype=np.float32)
 
 
 @pytest.mark.parametrize("lora", [0, 2])
-def test_what_is_measured_agrees_with_the_scores_themselves(model, lora):  # noqa: F811
+def test_what_is_measured_agrees_with_the_scores_themselves(model, lora):
     if lora:
         pytest.importorskip("peft", reason="peft is not installed, and updates of low rank need it")
     made = runs.fit_prompted(model, OURS, encode, lora=lora, epochs=2, length=20)
@@ -37,7 +41,7 @@ def test_what_is_measured_agrees_with_the_scores_themselves(model, lora):  # noq
     assert (1e6 * found["trained"] > linear) == bool(lora) and 1e6 * found["trained"] >= linear
 
 
-def test_ranks_below_nothing_are_refused(model):  # noqa: F811
+def test_ranks_below_nothing_are_refused(model):
     with pytest.raises(ValueError, match="lora is -1"):
         runs.fit_prompted(model, OURS, encode, lora=-1)
 
