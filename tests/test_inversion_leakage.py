@@ -58,6 +58,18 @@ def test_vectors_of_noise_give_nothing_away():
     assert found.conclusion().startswith("Nothing was read")
 
 
+def test_texts_longer_than_the_decoder_writes_are_counted_by_their_rows():
+    long = [text + " and on" * 40 * (row % 7 == 5) for row, text in enumerate(TEXTS[:300])]
+    with pytest.warns(
+        UserWarning, match=r"texts are longer than the 24 tokens that the decoder writes, the first"
+    ) as said:
+        found = leakage(long, codes()[:300], minutes=5, epochs=1, **SMALL)
+    read = np.concatenate([found.rows[name] for name in ("train", "validation", "test")])
+    assert found.rows["truncated"].tolist() == sorted(row for row in read if row % 7 == 5)
+    assert f"the first of them row {found.rows['truncated'][0]};" in str(said[0].message)
+    assert len(said) == 1
+
+
 @pytest.mark.parametrize(
     ("texts", "vectors", "words"),
     [

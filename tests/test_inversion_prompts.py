@@ -1,9 +1,12 @@
 """Tests of :mod:`helpers.inversion.prompts`."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 from inversion_texts import TEXTS, save_language_model
+from safetensors.torch import load_file, save_file
 
 from helpers.inversion.prompts import PromptedDecoder
 
@@ -54,3 +57,25 @@ def test_what_does_not_fit_is_refused(model):
     made = PromptedDecoder(model, epochs=1, length=20).fit(TEXTS, vectors=CODES)
     with pytest.raises(ValueError, match="vectors have 2 columns; this decoder reads vectors of 6"):
         made.decode(np.ones((1, 2)))
+
+
+def test_texts_that_are_too_long_are_counted_and_warned_of(model):
+    with pytest.warns(UserWarning, match=r"1 of 8 texts are longer than 12 tokens and were truncated.*texts\[2\]"):
+        texts = [text if i != 2 else " ".join(["oil"] * 30) for i, text in enumerate(TEXTS)]
+        made = PromptedDecoder(model, epochs=1, length=12).fit(texts, vectors=CODES)
+    assert made.truncated_.tolist() == [2]
+    with pytest.raises(ValueError, match="length 38 and 4 prompts need 42 positions; it has 40"):
+        PromptedDecoder(model, epochs=1, length=38).fit(TEXTS, vectors=CODES)
+
+
+def test_a_folder_that_is_no_language_model_is_refused(model, tmp_path):
+    copy = shutil.copytree(model, tmp_path / "copy")
+    weights = load_file(copy / "model.safetensors")
+    some = {name: weight for name, weight in weights.items() if "h.1." not in name}
+    save_file(some, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"copy lack \d+ tensors of its GPT2LMHeadModel"):
+        PromptedDecoder(copy, epochs=1).fit(TEXTS, vectors=CODES)
+    for file in copy.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises((ValueError, OSError), match="copy"):
+        PromptedDecoder(copy, epochs=1).fit(TEXTS, vectors=CODES)

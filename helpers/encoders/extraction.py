@@ -426,11 +426,7 @@ class _Encoder:
         # Such as T5, whose encoder alone may be in the file; the parts of Funnel that are called so are no models.
         two = hasattr(model, "decoder") and hasattr(getattr(model, "encoder", None), "get_input_embeddings")
         unread = ("pooler.", "decoder.") if two else ("pooler.",)
-        if lacking := [key for key in absent if not key.startswith(unread)]:
-            raise ValueError(
-                f"the weights in {folder} lack {len(lacking)} tensors of its {type(model).__name__}, such as "
-                f"{lacking[0]}; they would be random"
-            )
+        check_all_loaded(folder, model, absent, unread)
         model = model.get_encoder() if two else getattr(model, "text_model", model)
         model.config.use_cache = False
         self.model, self.folder, self.device = model.eval().to(device), folder, device
@@ -440,7 +436,7 @@ class _Encoder:
             states, pooled, _ = self._states({"input_ids": torch.zeros((1, PROBED), dtype=torch.long)})
         if any(state.shape[:2] != (1, PROBED) for state in states):
             raise ValueError(f"the hidden states of {type(model).__name__} in {folder} are not one vector per token")
-        limit = self._limit()
+        limit = position_limit(self.model)
         default = min(self.tokenizer.model_max_length, limit or 10**9)
         self.card = {
             "widths": [state.shape[-1] for state in states],
@@ -448,15 +444,6 @@ class _Encoder:
             "limit": limit,
             "max_length": default if default < 10**9 else 512,
         }
-
-    def _limit(self) -> int | None:
-        """How many tokens there are positions for."""
-        limit = getattr(self.model.config, "max_position_embeddings", None)
-        table = getattr(getattr(self.model, "embeddings", None), "position_embeddings", None)
-        offset = getattr(table, "padding_idx", None)  # RoBERTa counts positions from there
-        if limit is None or limit <= 0:  # XLNet says -1: positions are relative
-            return None
-        return limit if offset is None else limit - offset - 1
 
     def _states(self, batch: dict[str, Any]) -> tuple[Sequence[Any], Any, Any]:
         """The hidden states of all layers, the output of the pooler, and the output of the model."""
@@ -527,6 +514,31 @@ class _Encoder:
                 dtype = self.model.dtype
                 raise ValueError(f"a vector is not finite in {dtype}; pass dtype='bfloat16' or dtype='float32'")
         return {pooling: block.cpu().numpy() for pooling, block in out.items()}
+
+
+def position_limit(model: Any) -> int | None:
+    """How many tokens a model of transformers has positions for; None if it does not count them."""
+    limit = getattr(model.config, "max_position_embeddings", None)
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    offset = getattr(table, "padding_idx", None)  # RoBERTa counts positions from there
+    if limit is None or limit <= 0:  # XLNet says -1: positions are relative
+        return None
+    return limit if offset is None else limit - offset - 1
+
+
+def check_all_loaded(folder: Path | str, model: Any, absent: Iterable[str], unread: tuple[str, ...]) -> None:
+    """Refuse a model some of whose weights were not in its files, but for those that are not read.
+
+    Raises
+    ------
+    ValueError
+        If there are any; the message counts them and names the first.
+    """
+    if lacking := [key for key in sorted(absent) if not key.startswith(unread)]:
+        raise ValueError(
+            f"the weights in {folder} lack {len(lacking)} tensors of its {type(model).__name__}, such as "
+            f"{lacking[0]}; they would be random"
+        )
 
 
 @contextmanager

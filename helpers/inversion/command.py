@@ -25,6 +25,7 @@ def add_leak_options(parser: argparse.ArgumentParser) -> None:
     option("--missing", choices=("raise", "drop"), help="rows with NaN or infinite entries: raise an error, or drop")
     option("--minutes", type=float, help="training for each embedding (default: 3)")
     option("--beams", type=int, help="beams of the search (default: 5)")
+    option("--length", type=int, help="most tokens of a text that the decoder writes (default: 48)")
     option("--seed", dest="rng", type=int, help="seed of everything that is random (default: 0)")
     option("--overwrite", action="store_true", help="replace a finished folder")
 

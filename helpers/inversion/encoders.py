@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from helpers.encoders.extraction import check_all_loaded, position_limit, quiet, resolve_model
+from helpers.encoders.sentence_folders import foreign_code, loading
 from helpers.inversion.decoders import network
-from helpers.inversion.tokens import BOS, PAD, padded
+from helpers.inversion.tokens import BOS, PAD, Rows, padded
 from helpers.locations import allocate
 
 __all__ = ["FolderEncoder", "OwnEncoder", "StateStore"]
@@ -52,13 +54,20 @@ class FolderEncoder(torch.nn.Module):
         Folder or name on the hub, as in :func:`helpers.encoders.extraction.resolve_model`.
     trained
         Whether its weights are trained further.
+
+    Attributes
+    ----------
+    limit : int or None
+        Tokens that it has positions for, special ones included.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the folder lacks a configuration, a tokenizer or weights, or the weights are of another model.
     """
 
     def __init__(self, model: str | os.PathLike[str], trained: bool):
         from transformers import AutoModel, AutoTokenizer
-
-        from helpers.encoders.extraction import quiet, resolve_model
-        from helpers.encoders.sentence_folders import foreign_code, loading
 
         super().__init__()
         folder = resolve_model(model)
@@ -67,7 +76,10 @@ class FolderEncoder(torch.nn.Module):
         with quiet(), loading(Path(folder)):
             options = {"trust_remote_code": False}
             self.tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-            self.net = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, **options)
+            options |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+            self.net, found = AutoModel.from_pretrained(folder, **options)
+        check_all_loaded(folder, self.net, found["missing_keys"], ("pooler.",))
+        self.limit = position_limit(self.net)
         self.trained = trained
         self.net.requires_grad_(trained)
         self.hidden = self.net.config.hidden_size
@@ -77,10 +89,17 @@ class FolderEncoder(torch.nn.Module):
         self.net.train(mode and self.trained)
         return self
 
-    def rows(self, texts: Sequence[str], most: int) -> list[np.ndarray]:
-        """Tokens of the encoder's own, special ones included, at most so many."""
-        found = self.tokenizer(list(texts), truncation=True, max_length=most)["input_ids"]
-        return [np.array(ids, dtype=np.int64) for ids in found]
+    def rows(self, texts: Sequence[str], most: int) -> Rows:
+        """Tokens of the encoder's own, special ones included, at most so many and as it has positions for."""
+        most = min(most, self.limit or most)
+        with quiet():
+            whole = self.tokenizer(list(texts), return_attention_mask=False)["input_ids"]
+        long = np.flatnonzero([len(ids) > most for ids in whole])
+        if len(long):
+            short = self.tokenizer([texts[i] for i in long], truncation=True, max_length=most)["input_ids"]
+            for i, ids in zip(long, short, strict=True):
+                whole[i] = ids
+        return Rows([np.array(ids, dtype=np.int64) for ids in whole], long)
 
     def forward(self, tokens: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """States (n, length, hidden) of tokens (n, length) under a mask."""

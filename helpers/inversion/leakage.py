@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ class Leakage:
     inverter : Inverter
         What was trained to read the vectors.
     rows : dict of str to ndarray
-        Rows of ``train``, ``validation`` and ``test``, and those ``dropped`` as repeated.
+        Rows of ``train``, ``validation`` and ``test``, those ``dropped`` as repeated, and those among the first three
+        whose texts are longer than the decoder writes, ``truncated``.
     """
 
     table: pd.DataFrame
@@ -112,6 +114,11 @@ def leakage(
     -------
     Leakage
 
+    Warns
+    -----
+    UserWarning
+        If texts are longer than the decoder writes, which ``length=`` among the options sets; the warning counts them.
+
     Raises
     ------
     ValueError
@@ -144,7 +151,9 @@ def leakage(
     progress(f"training a decoder on {len(split.train)} texts for up to {minutes:g} minutes")
     inverter = Inverter(minutes=minutes, folder=folder, random_state=rng, **options)
     held = split.validation[:2000]
-    inverter.fit(taken(split.train), vectors=x[split.train], validation=taken(held), validation_vectors=x[held])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\d+ of \d+ texts are longer")  # told below, by the rows given here
+        inverter.fit(taken(split.train), vectors=x[split.train], validation=taken(held), validation_vectors=x[held])
     chosen = np.sort(np.random.default_rng(rng).permutation(split.test)[:n_test])
     progress(f"reading {len(chosen)} texts from their vectors")
     wanted = taken(chosen)
@@ -154,8 +163,21 @@ def leakage(
     f1 = inversion_scores(wanted, written, lower=inverter.lower)["token_f1"]
     examples = pd.DataFrame({"row": chosen, "text": wanted, "read": written, "token_f1": f1})
     rows = {"train": split.train, "validation": held, "test": chosen, "dropped": split.dropped}
+    rows["truncated"] = _too_long(inverter, texts, np.concatenate([split.train, held, chosen]))
     order = examples["token_f1"].argsort(kind="stable")[::-1]
     return Leakage(table, examples.iloc[order].reset_index(drop=True), inverter, rows)
+
+
+def _too_long(inverter: Inverter, texts: Sequence[str], rows: np.ndarray) -> np.ndarray:
+    """Those of some rows whose texts are longer than the decoder writes; a warning counts them."""
+    found = np.sort(rows[inverter.tokens_.rows([texts[i] for i in rows], inverter.length).truncated])
+    if len(found):
+        warnings.warn(
+            f"{len(found)} of {len(rows)} texts are longer than the {inverter.length} tokens that the decoder writes, "
+            f"the first of them row {found[0]}; their ends count as not read. Pass a larger length to read them whole",
+            stacklevel=3,
+        )
+    return found
 
 
 def against_floors(
@@ -247,6 +269,7 @@ def leakage_of_files(
     progress: Callable[[str], Any] = lambda words: None,
     minutes: float = 3.0,
     beams: int = 5,
+    length: int = 48,
     rng: int = 0,
     **reading: Any,
 ) -> dict[str, Leakage]:
@@ -268,6 +291,8 @@ def leakage_of_files(
         Called with what is done next.
     minutes, beams, rng
         As of :func:`leakage`; minutes for each embedding.
+    length
+        Most tokens of a text that the decoder writes.
     reading
         ``names``, ``ids`` and ``missing`` of :func:`helpers.inputs.read`.
 
@@ -298,6 +323,7 @@ def leakage_of_files(
             x,
             minutes=minutes,
             beams=beams,
+            length=length,
             rng=rng,
             folder=folder / KEPT / name,
             progress=lambda words, name=name: progress(f"{name}: {words}"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,6 +51,8 @@ class PromptedDecoder(BaseEstimator):
     ----------
     network_ : torch.nn.ModuleDict
         ``"map"`` and ``"model"``.
+    truncated_ : ndarray of int
+        Rows of training texts that were longer than ``length``.
     log_ : list of dict
         Rows of :class:`helpers.training.Trained`.
     """
@@ -96,8 +100,14 @@ class PromptedDecoder(BaseEstimator):
         ------
         ImportError
             If updates are asked for and peft is not installed.
-        ValueError
-            If lengths differ, a text is blank, a vector is not finite, or no budget is given.
+        OSError, ValueError
+            If the folder is no causal language model with a tokenizer, or has too few positions for prompts and texts;
+            if lengths differ, a text is blank, a vector is not finite, or no budget is given.
+
+        Warns
+        -----
+        UserWarning
+            If texts were truncated; the warning counts them.
         """
         import torch
 
@@ -116,6 +126,12 @@ class PromptedDecoder(BaseEstimator):
         self.spread_ = float(np.sqrt(np.mean((x - self.centre_) ** 2))) or 1.0
         self._build(x.shape[1])
         rows = self._rows(texts)
+        if self.truncated_.size:
+            warnings.warn(
+                f"{len(self.truncated_)} of {len(texts)} texts are longer than {self.length} tokens and were "
+                f"truncated, the first of them texts[{self.truncated_[0]}]; pass a larger length to read them whole",
+                stacklevel=2,
+            )
         z = torch.from_numpy((x - self.centre_) / np.float32(self.spread_))
         trained = [weight for weight in self.network_.parameters() if weight.requires_grad]
         folder = None if self.folder is None else Checkpoints(self.folder, about=self._about(texts))
@@ -172,13 +188,21 @@ class PromptedDecoder(BaseEstimator):
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        from helpers.encoders.extraction import quiet, resolve_model
+        from helpers.encoders.extraction import check_all_loaded, position_limit, quiet, resolve_model
+        from helpers.encoders.sentence_folders import loading
 
         folder = resolve_model(self.model)
-        with quiet(), torch.random.fork_rng([]):
+        options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+        with loading(Path(folder)), quiet(), torch.random.fork_rng([]):
             torch.manual_seed(self.random_state)
             self.tokenizer_ = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-            net = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+            net, found = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=False, **options)
+            check_all_loaded(folder, net, found["missing_keys"], ())
+            limit, wanted = position_limit(net), self.n_prompts + self.length
+            if limit is not None and limit < wanted:
+                raise ValueError(
+                    f"length {self.length} and {self.n_prompts} prompts need {wanted} positions; it has {limit}"
+                )
             table = net.get_input_embeddings().weight
             net.requires_grad_(False)
             if self.lora is not None:
@@ -197,6 +221,7 @@ class PromptedDecoder(BaseEstimator):
 
     def _rows(self, texts: Sequence[str]) -> list[np.ndarray]:
         found = self.tokenizer_(list(texts), add_special_tokens=False)["input_ids"]
+        self.truncated_ = np.flatnonzero([len(ids) >= self.length for ids in found])
         return [np.array([*ids[: self.length - 1], self._end], dtype=np.int64) for ids in found]
 
     def _prompts(self, z: Any) -> Any:

@@ -95,7 +95,8 @@ class Texts:
         if vectors is not None:
             self.given = torch.from_numpy((vectors - inverter.centre_) / np.float32(inverter.spread_))
         elif isinstance(encoder := self.network["encoder"], FolderEncoder):
-            self.read = encoder.rows(texts, min(512, 2 * inverter.length))
+            read = encoder.rows(texts, min(512, 2 * inverter.length))
+            self.read, self.truncated = read.tokens, np.union1d(self.truncated, read.truncated).astype(np.int64)
             if not encoder.trained:
                 self.store = StateStore(encoder, self.read)
 
@@ -144,11 +145,8 @@ def train_inverter(
     held = None if validation is None else Texts(inverter, validation, validation_vectors)
     inverter.truncated_ = known.truncated
     if known.truncated.size:
-        warnings.warn(
-            f"{len(known.truncated)} of {len(texts)} texts are longer than {inverter.length} tokens and were "
-            f"truncated, the first of them texts[{known.truncated[0]}]; pass a larger length to read them whole",
-            stacklevel=4,
-        )
+        words = _truncated(inverter, known.truncated, len(texts))
+        warnings.warn(f"{words}; pass a larger length to read them whole", stacklevel=4)
     network = inverter.network_
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=inverter.learning_rate, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
@@ -259,15 +257,21 @@ def forced(inverter: Any, texts: Sequence[str], vectors: np.ndarray) -> Iterator
         yield rows, inverter.network_["decoder"].logits(some, tokens).cpu(), tokens.cpu(), (tokens != PAD).cpu()
 
 
+def _truncated(inverter: Any, rows: np.ndarray, n: int) -> str:
+    encoder = inverter.network_["encoder"] if "encoder" in inverter.network_ else None
+    limit = getattr(encoder, "limit", None)
+    more = f", or than the {limit} that the encoder reads," if limit and limit < 2 * inverter.length else ""
+    return (
+        f"{len(rows)} of {n} texts are longer than {inverter.length} tokens{more} and were truncated, the first of "
+        f"them texts[{rows[0]}]"
+    )
+
+
 def encode(inverter: Any, texts: Sequence[str]) -> np.ndarray:
     """Vectors of texts."""
     known = Texts(inverter, texts, None)
     if known.truncated.size:
-        warnings.warn(
-            f"{len(known.truncated)} of {len(texts)} texts are longer than {inverter.length} tokens and were "
-            f"truncated, the first of them texts[{known.truncated[0]}]",
-            stacklevel=3,
-        )
+        warnings.warn(_truncated(inverter, known.truncated, len(texts)), stacklevel=3)
     return _encoded(inverter, known, np.arange(len(texts)))
 
 
