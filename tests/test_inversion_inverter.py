@@ -1,6 +1,7 @@
 """Tests of :mod:`helpers.inversion.inverter` and of its training."""
 
 import os
+import json
 import shutil
 import subprocess
 import sys
@@ -248,6 +249,38 @@ def test_a_folder_that_is_no_inverter_is_named(fitted, tmp_path):
     Inverter(**(SMALL | {"hidden": 96}), epochs=1).fit(TEXTS).save(tmp_path / "b")
     shutil.copy(tmp_path / "b" / "model.safetensors", folder)
     with pytest.raises(ValueError, match="has shape"):
+        Inverter.load(folder)
+
+
+def edited(change):
+    """A change of what an inverter says of itself."""
+
+    def spoil(folder):
+        about = json.loads((folder / "inverter.json").read_text())
+        (folder / "inverter.json").write_text(json.dumps(change(about)))
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: (folder / "inverter.json").write_text("{"), "inverter.json is damaged: Expecting"),
+        (edited(lambda about: [about]), "inverter.json is damaged: it holds a list"),
+        (edited(lambda about: about | {"format": 99}), "has format 99; 1 is read"),
+        (edited(lambda about: {k: v for k, v in about.items() if k != "centre"}), "damaged: it lacks 'centre'"),
+        (
+            edited(lambda about: about | {"parameters": about["parameters"] | {"later": 1}}),
+            "has a parameter 'later', which this version does not know",
+        ),
+        (lambda folder: (folder / "tokens.json").write_text("{}"), "tokens.json is damaged"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"x" * 9), "model.safetensors is truncated or no"),
+    ],
+)
+def test_a_damaged_inverter_is_refused_by_the_name_of_the_file(fitted, tmp_path, spoil, words):
+    folder = fitted.save(tmp_path / "copy")
+    spoil(folder)
+    with pytest.raises(ValueError, match=words):
         Inverter.load(folder)
 
 

@@ -354,7 +354,7 @@ class Inverter(BaseEstimator):
         FileNotFoundError
             If the folder is no inverter; the message names what is missing.
         ValueError
-            If it was written by a later version, or its weights do not fit.
+            If it was written by a later version, a file is damaged, or its weights do not fit.
         """
         from helpers.inversion.tokens import TokenTable
         from helpers.inversion.training import build, load_weights
@@ -363,9 +363,7 @@ class Inverter(BaseEstimator):
         for name in ("inverter.json", "tokens.json"):
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"{folder} is no inverter: {name} is missing")
-        about = json.loads((folder / "inverter.json").read_text(encoding="utf-8"))
-        if about.get("format") != FORMAT:
-            raise ValueError(f"{folder} has format {about.get('format')}; {FORMAT} is read")
+        about = _description(folder / "inverter.json", set(cls().get_params()))
         self = cls(**about["parameters"])
         self.tokens_ = TokenTable.load(folder / "tokens.json")
         self.centre_ = np.array(about["centre"], dtype=np.float32)
@@ -419,6 +417,24 @@ class Inverter(BaseEstimator):
         if self.decoder not in WORD_BY_WORD:
             raise ValueError(f"paraphrases need a decoder among {', '.join(WORD_BY_WORD)}; it is {self.decoder!r}")
         return [checked_texts(some, f"paraphrases[{i}]") if len(some) else [] for i, some in enumerate(paraphrases)]
+
+
+def _description(file: Path, parameters: set[str]) -> dict[str, Any]:
+    """What an inverter says of itself, checked."""
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged: {error}") from None
+    if not isinstance(about, dict):
+        raise ValueError(f"{file} is damaged: it holds a {type(about).__name__}; an object is needed")
+    if about.get("format") != FORMAT:
+        raise ValueError(f"{file.parent} has format {about.get('format')}; {FORMAT} is read")
+    wanted = ("parameters", "vectors_given", "width", "centre", "spread", "reach", "truncated", "log")
+    if lacking := [name for name in wanted if name not in about]:
+        raise ValueError(f"{file} is damaged: it lacks {lacking[0]!r}")
+    if unknown := sorted(set(about["parameters"]) - parameters):
+        raise ValueError(f"{file} has a parameter {unknown[0]!r}, which this version does not know")
+    return about
 
 
 def checked_texts(texts: Any, name: str) -> list[str]:

@@ -80,8 +80,11 @@ class TokenTable:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TokenTable:
-        """Read a table that :meth:`save` wrote."""
-        return cls(Tokenizer.from_file(str(path)))
+        """Read a table that :meth:`save` wrote; a ``ValueError`` says if it is damaged."""
+        try:
+            return cls(Tokenizer.from_file(str(path)))
+        except Exception as error:  # the library raises nothing narrower
+            raise ValueError(f"{path} is damaged: {error}") from None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the table as one JSON file."""

@@ -339,8 +339,9 @@ def load_weights(inverter: Any, folder: Path) -> None:
     FileNotFoundError
         If a file of weights is missing; the message names it.
     ValueError
-        If tensors are missing, left over, or of another shape.
+        If a file is damaged, or tensors are missing, left over, or of another shape.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     index = folder / f"{WEIGHTS}.index.json"
@@ -349,7 +350,10 @@ def load_weights(inverter: Any, folder: Path) -> None:
     for name in names:
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} is no inverter: {name} is missing")
-        found |= load_file(folder / name)
+        try:
+            found |= load_file(folder / name)
+        except SafetensorError as error:
+            raise ValueError(f"{folder / name} is truncated or no safetensors file: {error}") from None
     own = own_weights(inverter)
     if wrong := sorted(set(found) ^ set(own)):
         raise ValueError(f"{folder} has other weights than its inverter: {wrong[0]} is missing or left over")
