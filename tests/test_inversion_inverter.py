@@ -1,7 +1,7 @@
 """Tests of :mod:`helpers.inversion.inverter` and of its training."""
 
-import os
 import json
+import os
 import shutil
 import subprocess
 import sys
