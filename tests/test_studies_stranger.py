@@ -70,6 +70,10 @@ def test_one_seed_has_an_interval_over_texts_and_several_their_mean():
     table = study.curve_table(recorded(["a"], [0]))
     assert table["10"]["a"] == "0.15 [0.05, 0.25]" and table["seeds"]["a"] == 1
     assert study.curve_table(recorded(["a"]))["10"]["a"] == "0.15"
+    three = recorded(["a"], [0, 1, 2])
+    three.loc[three["pairs"] == 10, "f1"] = [0.1, 0.2, 0.3] * 2
+    # Student's t with two degrees of freedom: 4.303 × 0.1 / √3.
+    assert study.curve_table(three)["10"]["a"] == "0.20 [-0.05, 0.45]"
     assert list(table) == ["0", "10", "100", "1000", "all", "all, corrected", "floor", "own", "seeds"]
     some = recorded(["a"], [0])
     without = pd.concat([some[some["steps"] == 0], recorded(["b"], [0])])

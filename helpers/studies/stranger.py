@@ -83,6 +83,9 @@ CLAIMS = {
 }
 """What is said of reading the vectors of other encoders."""
 
+ENOUGH = 3
+"""Seeds from which on a table gives an interval over them."""
+
 KEPT = 0.9
 """Share of the correlation with ratings that a defence has to keep to be of use."""
 
@@ -222,14 +225,15 @@ def curve_figure(rows: pd.DataFrame | None, live: pd.DataFrame, *, name: str = "
     domains = [] if rows is None else list(dict.fromkeys(rows["domain"]))
     titles = ["this page", *(domains or ["headlines"])]
     fig, axes = plt.subplots(1, len(titles), figsize=(2.2 + 3.3 * len(titles), 3.9), sharey=True, squeeze=False)
-    _curves(axes[0, 0], {name: live})
+    _curves(axes[0, 0], {name: live}, {name: "C7"})
+    colours = {} if rows is None else {encoder: f"C{i}" for i, encoder in enumerate(dict.fromkeys(rows["encoder"]))}
     for ax, domain in zip(axes[0, 1:], titles[1:], strict=True):
         if rows is None:
             ax.text(0.5, 0.5, NOT_RECORDED, ha="center", va="center", color=INK, transform=ax.transAxes)
             ax.set_xticks([])
             continue
         part = rows[rows["domain"] == domain]
-        _curves(ax, {str(encoder): some for encoder, some in part.groupby("encoder", sort=False)})
+        _curves(ax, {str(encoder): some for encoder, some in part.groupby("encoder", sort=False)}, colours)
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set(title=title, ylim=(0, 1), xlabel="pairs")
     axes[0, 0].set_ylabel("token F1")
@@ -239,16 +243,17 @@ def curve_figure(rows: pd.DataFrame | None, live: pd.DataFrame, *, name: str = "
     return fig
 
 
-def _curves(ax: Any, parts: Mapping[str, pd.DataFrame]) -> None:
+def _curves(ax: Any, parts: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> None:
     least = 3.0  # where 0 pairs stand
-    for number, (encoder, rows) in enumerate(parts.items()):
+    for encoder, rows in parts.items():
+        style = {"color": colours[encoder]}
         found = _means(rows.assign(seed=rows["seed"] if "seed" in rows else 0), ["pairs", "steps"]).reset_index()
         plain = found[found["steps"] == 0].sort_values("pairs")
         at = np.maximum(plain["pairs"], least)
-        ax.plot(at, plain["f1"], "o-", color=f"C{number}", label=encoder)
+        ax.plot(at, plain["f1"], "o-", **style, label=encoder)
         better = found[found["steps"] > 0].sort_values("pairs")
-        ax.plot(better["pairs"], better["f1"], "^", color=f"C{number}", markerfacecolor="none", label="_")
-        ax.plot(at, plain["f1_shuffled"], ":", color=f"C{number}", lw=1, label="_")
+        ax.plot(better["pairs"], better["f1"], "^", **style, markerfacecolor="none", label="_")
+        ax.plot(at, plain["f1_shuffled"], ":", **style, lw=1, label="_")
     whole = [_means(rows.assign(seed=0), ["pairs"]) for rows in parts.values()]
     for column, words, style in (("f1_own", "own vectors", "--"), ("f1_centre", "the mean vector", "-.")):
         level = float(np.mean([part[column].mean() for part in whole]))
@@ -274,7 +279,8 @@ def curve_table(rows: pd.DataFrame | None, domain: str = "headlines") -> pd.Data
     -------
     DataFrame
         A row for each encoder; columns for pairs, for corrections after all pairs, for the higher floor and for own
-        vectors; the interval is that over texts where one seed is recorded, and left out where there are more.
+        vectors. The interval is that over texts where one seed is recorded, that over seeds by Student's t where there
+        are three or more, and left out where there are two.
     """
     import pandas as pd
 
@@ -298,6 +304,9 @@ def curve_table(rows: pd.DataFrame | None, domain: str = "headlines") -> pd.Data
 
 
 def _said(rows: pd.DataFrame) -> str:
+    if len(rows) >= ENOUGH:
+        over = mean_finding(Claim("mean"), rows["f1"])
+        return f"{over.estimate:.2f} [{over.low:.2f}, {over.high:.2f}]"
     if len(rows) > 1:
         return f"{rows['f1'].mean():.2f}"
     return format_interval(rows.iloc[0], "f1", ("f1_ci_low", "f1_ci_high"), spec=".2f")
