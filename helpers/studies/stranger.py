@@ -51,10 +51,10 @@ _MODELS = {"models": "decoders of another encoder's vectors", "spec": "+.3f"}
 
 CLAIMS = {
     "few": Claim(
-        "A thousand pairs give what more pairs give",
-        "token F1 gained by all pairs over a thousand",
-        side="equal",
-        margin=0.02,
+        "More than a thousand pairs hardly help",
+        "token F1 gained by all pairs over a thousand; up to 0.02 is hardly",
+        side="less",
+        null=0.02,
         source="chen2025algen",
         **_MODELS,
     ),

@@ -143,7 +143,7 @@ def strange(
     encode: Callable[[Sequence[str]], Any],
     domain: str,
     *,
-    n_pairs: int = 6000,
+    n_pairs: int = 3000,
     n_test: int = 200,
     folder: str | os.PathLike[str] | None = None,
     rng: int = 0,
