@@ -77,5 +77,24 @@ def test_encoders_that_give_something_else_are_named():
         corrected(small_inverter(), x, to_own, encode, own=lambda texts: np.ones((len(texts), 3)))
     with pytest.raises(ValueError, match="candidates is 2; it must be between 1 and 1"):
         corrected(small_inverter(), x, to_own, encode, candidates=2)
-    with pytest.raises(ValueError, match="what encode gives has a NaN"):
+    with pytest.raises(ValueError, match=r"what encode gives\[0, 0\] is NaN"):
         corrected(small_inverter(), x, to_own, lambda texts: np.full((len(texts), 12), np.nan))
+    with pytest.raises(ValueError, match=r"centre has shape \(3,\), and vectors have 12 columns"):
+        corrected(small_inverter(), x, to_own, encode, centre=np.ones(3))
+
+
+@pytest.mark.filterwarnings("ignore:.*outside the cloud")
+def test_more_draws_find_nearer_guesses():
+    wrong = ortho_group.rvs(12, random_state=2)
+    x, centre = encode(TEXTS), encode(TEXTS).mean(0)
+    options = {"steps": 3, "centre": centre}
+
+    def to_own(z):
+        return (z @ wrong).astype(np.float32)
+
+    one, more, again = (
+        corrected(small_inverter(), x, to_own, encode, **options, draws=n, noise=1.0) for n in (1, 12, 12)
+    )
+    assert np.allclose(one.cosine[:, 0], more.cosine[:, 0], atol=1e-5)
+    assert more.cosine[:, -1].mean() > one.cosine[:, -1].mean()
+    assert more.texts == again.texts

@@ -26,7 +26,15 @@ def recorded(encoders=("a", "b", "c", "d"), seeds=(0, 1)):
             gain = {0: 0.0, 10: 0.05, 100: 0.2, 1000: 0.3, 5000: 0.301}[pairs] + 0.1 * (steps > 0)
             gain += 0.001 * (number - 1.5) * (pairs > 0) * (1 + (steps > 0)) + 0.002 * (number % 2) * (pairs == 0)
             gain -= 0.001 * (pairs == 0)
-            row = {"encoder": encoder, "seed": seed, "domain": domain, "pairs": pairs, "steps": steps, "n_test": 50}
+            row = {
+                "encoder": encoder,
+                "seed": seed,
+                "reader": "headlines",
+                "domain": domain,
+                "pairs": pairs,
+                "steps": steps,
+                "n_test": 50,
+            }
             row |= {"f1": 0.1 + gain, "f1_ci_low": gain, "f1_ci_high": 0.2 + gain, "gain": gain, "f1_own": 0.8}
             rows.append(row | {"f1_shuffled": 0.1, "f1_centre": 0.05, "found": 0.5, "cosine": np.nan})
     return pd.DataFrame(rows)
@@ -82,6 +90,7 @@ def test_one_seed_has_an_interval_over_texts_and_several_their_mean():
 
 def test_a_table_that_is_not_there_is_said_to_be_absent():
     assert study.curve_table(None).iloc[0, 0] == "not recorded yet"
+    assert study.curve_table(recorded(), "gte-small").iloc[0, 0] == "not recorded yet"
     assert study.curve_table(recorded().iloc[:0]).iloc[0, 0] == "not recorded yet"
     assert study.recorded("nothing-of-this-name") is None
     assert study.recorded_facts(None) == {"encoders": 0, "seeds": 0, "texts": 0, "pairs": 0}
@@ -91,12 +100,15 @@ def test_a_table_that_is_not_there_is_said_to_be_absent():
 def test_pictures_have_a_panel_for_each_domain_and_each_reader():
     import matplotlib.pyplot as plt
 
-    live = recorded(["x"], [0]).query("domain == 'headlines'").drop(columns=["seed", "domain", "encoder"])
+    live = recorded(["x"], [0]).query("domain == 'headlines'").drop(columns=["seed", "reader", "domain", "encoder"])
     fig = study.curve_figure(None, live)
-    assert [ax.get_title() for ax in fig.axes] == ["this page", "headlines"]
+    assert [ax.get_title() for ax in fig.axes] == ["this page", "real encoders"]
     assert fig.axes[1].texts[0].get_text() == "not recorded yet"
     fig = study.curve_figure(recorded(), live)
-    assert [ax.get_title() for ax in fig.axes] == ["this page", "headlines", "code"]
+    assert [ax.get_title() for ax in fig.axes] == [
+        "this page",
+        *(f"{what}, by a reader of its own encoder" for what in ("headlines", "code")),
+    ]
     line = next(line for line in fig.axes[1].get_lines() if line.get_label() == "b")
     assert line.get_ydata() == pytest.approx([0.101, 0.1495, 0.2995, 0.3995, 0.4005])
     for rows, words in ((None, "share of nearest"), (guarded(), "correlation")):

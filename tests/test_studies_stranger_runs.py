@@ -16,6 +16,10 @@ def encode(texts):
     return small_inverter().encode(texts) @ TURN + 1
 
 
+def reader():
+    return runs.Reader(small_inverter(), small_inverter().encode)
+
+
 def data():
     """All texts are known, and all are read."""
     own, theirs = small_inverter().encode(TEXTS), encode(TEXTS)
@@ -24,7 +28,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def rows():
-    return runs.pair_rows(small_inverter(), data(), encode, pairs=(0, 2), steps=1)
+    return runs.pair_rows(reader(), data(), encode, pairs=(0, 2), steps=1)
 
 
 def test_all_pairs_of_a_turned_space_read_everything_and_two_do_not(rows):
@@ -48,7 +52,7 @@ def test_what_is_read_agrees_with_the_scores_themselves():
 
 def test_shuffled_vectors_fall_to_their_floor():
     turned = data()._replace(theirs_test=np.roll(data().theirs_test, 3, 0))
-    found = runs.pair_rows(small_inverter(), turned, encode, pairs=(), steps=0).iloc[-1]
+    found = runs.pair_rows(reader(), turned, encode, pairs=(), steps=0).iloc[-1]
     assert found["exact"] == found["found"] == 0
 
 
@@ -61,7 +65,7 @@ def test_the_split_of_a_corpus_is_kept(tmp_path, monkeypatch):
 
 def test_seeds_choose_order_and_test_texts_of_one_split(tmp_path):
     options = {"n_pairs": 40, "n_test": 3, "folder": tmp_path}
-    parts = [runs.strange(small_inverter(), encode, "documentation", **options, rng=seed) for seed in (0, 0, 1)]
+    parts = [runs.strange(reader(), encode, "documentation", **options, rng=seed) for seed in (0, 0, 1)]
     first, again, other = (part.texts for part in parts)
     assert first.train == again.train != other.train and set(first.train) == set(other.train)
     assert first.test == again.test and not set(first.test) & set(other.train)
@@ -101,6 +105,21 @@ def test_defences_leave_what_their_reader_can_undo():
     assert {"sts", "retrieval"} <= set(found)
     alone = runs.defence_rows(small_inverter(), data(), None, defences={"none": (0,)})
     assert "sts" not in alone and len(alone) == 2
+
+
+def test_a_reader_of_an_encoder_is_trained_once_and_kept(tmp_path, monkeypatch):
+    texts = [f"{text[:-1]} {end}." for text in TEXTS for end in ("today", "so far", "in May")]
+    kept = Texts(texts[:18], texts[18:21], texts[21:], np.arange(3))
+    monkeypatch.setattr(runs, "kept_corpus", lambda *some: kept)
+    small = {"hidden": 32, "layers": 1, "vocabulary": 300, "length": 24, "warmup": 5}
+    monkeypatch.setattr(runs, "READER", small)
+    first = runs.reader_of("encoders/simcse", tmp_path, epochs=2)
+    monkeypatch.setattr(runs, "kept_corpus", None)
+    again = runs.reader_of("encoders/simcse", tmp_path, epochs=2)
+    x = first.own(TEXTS)
+    assert x.shape[1] == len(first.inverter.centre_)
+    assert first.inverter.decode(x) == again.inverter.decode(x)
+    assert (tmp_path / "readers" / "simcse" / "inverter" / "inverter.json").is_file()
 
 
 def test_an_encoder_that_is_a_folder_gives_one_vector_a_text():

@@ -15,7 +15,7 @@ from helpers.inversion.inverter import checked_texts
 from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_runs import Texts
 from helpers.studies.one_vector import COLUMNS, MADE_UP, NAMES, written_figure
-from helpers.studies.stranger_runs import Strange, defence_rows, made_up_pairs, pair_rows
+from helpers.studies.stranger_runs import Reader, Strange, defence_rows, made_up_pairs, pair_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +82,9 @@ CLAIMS = {
     ),
 }
 """What is said of reading the vectors of other encoders."""
+
+BOOK = "headlines"
+"""What the recorded rows call the inverter of the book as a reader."""
 
 ENOUGH = 3
 """Seeds from which on a table gives an interval over them."""
@@ -165,7 +168,8 @@ def live_rows(
     """
     n = len(data.texts.train)
     counts = [count for count in (0, 10, 100, 1000) if count < n]
-    return pair_rows(inverter, data, encode, pairs=counts, steps=steps, names=NAMES, rng=rng)
+    reader = Reader(inverter, inverter.encode)
+    return pair_rows(reader, data, encode, pairs=counts, steps=steps, names=NAMES, rng=rng)
 
 
 def live_defences(inverter: Inverter, data: Strange, *, rng: int = 0) -> pd.DataFrame:
@@ -218,21 +222,20 @@ def curve_figure(rows: pd.DataFrame | None, live: pd.DataFrame, *, name: str = "
     Returns
     -------
     Figure
-        A panel for the page, and one for each recorded domain; 0 pairs stand at the left end of a logarithmic axis.
+        A panel for the page, and one for each recorded reader and domain; 0 pairs stand at the left end of a
+        logarithmic axis.
     """
     import matplotlib.pyplot as plt
 
-    domains = [] if rows is None else list(dict.fromkeys(rows["domain"]))
-    titles = ["this page", *(domains or ["headlines"])]
+    panels = {} if rows is None else dict(list(rows.groupby(["reader", "domain"], sort=False)))
+    titles = ["this page", *([_title(*key) for key in panels] or ["real encoders"])]
     fig, axes = plt.subplots(1, len(titles), figsize=(2.2 + 3.3 * len(titles), 3.9), sharey=True, squeeze=False)
     _curves(axes[0, 0], {name: live}, {name: "C7"})
     colours = {} if rows is None else {encoder: f"C{i}" for i, encoder in enumerate(dict.fromkeys(rows["encoder"]))}
-    for ax, domain in zip(axes[0, 1:], titles[1:], strict=True):
-        if rows is None:
-            ax.text(0.5, 0.5, NOT_RECORDED, ha="center", va="center", color=INK, transform=ax.transAxes)
-            ax.set_xticks([])
-            continue
-        part = rows[rows["domain"] == domain]
+    if not panels:
+        axes[0, 1].text(0.5, 0.5, NOT_RECORDED, ha="center", va="center", color=INK, transform=axes[0, 1].transAxes)
+        axes[0, 1].set_xticks([])
+    for ax, part in zip(axes[0, 1:], panels.values(), strict=False):
         _curves(ax, {str(encoder): some for encoder, some in part.groupby("encoder", sort=False)}, colours)
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set(title=title, ylim=(0, 1), xlabel="pairs")
@@ -241,6 +244,11 @@ def curve_figure(rows: pd.DataFrame | None, live: pd.DataFrame, *, name: str = "
     fig.legend(lines.values(), lines.keys(), loc="upper center", ncols=3, bbox_to_anchor=(0.5, 0), frameon=False)
     fig.tight_layout()
     return fig
+
+
+def _title(reader: str, domain: str) -> str:
+    """What is read, by whom."""
+    return f"{domain}, by a reader of {'its own encoder' if reader == BOOK else reader}"
 
 
 def _curves(ax: Any, parts: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> None:
@@ -265,15 +273,15 @@ def _curves(ax: Any, parts: Mapping[str, pd.DataFrame], colours: Mapping[str, st
     ax.minorticks_off()
 
 
-def curve_table(rows: pd.DataFrame | None, domain: str = "headlines") -> pd.DataFrame:
+def curve_table(rows: pd.DataFrame | None, reader: str = BOOK, domain: str = "headlines") -> pd.DataFrame:
     """Token F1 of each encoder by the number of pairs, means over seeds with the number of seeds beside.
 
     Parameters
     ----------
     rows
         Recorded rows, or None.
-    domain
-        Domain that is shown.
+    reader, domain
+        Reader and domain that are shown.
 
     Returns
     -------
@@ -284,7 +292,7 @@ def curve_table(rows: pd.DataFrame | None, domain: str = "headlines") -> pd.Data
     """
     import pandas as pd
 
-    if rows is None or (rows := rows[rows["domain"] == domain]).empty:
+    if rows is None or (rows := rows.query("reader == @reader and domain == @domain")).empty:
         return pd.DataFrame({"token F1": [NOT_RECORDED]}, index=pd.Index(["–"], name="encoder"))
     found = {}
     for encoder, part in rows.groupby("encoder", sort=False):
@@ -373,7 +381,9 @@ def front_figure(rows: pd.DataFrame | None, live: pd.DataFrame) -> Figure:
 
 
 def findings(pairs: pd.DataFrame | None, defences: pd.DataFrame | None) -> dict[str, Finding]:
-    """What the recorded runs on headlines say of :data:`CLAIMS`; encoders are the units, each the mean of its seeds.
+    """What the recorded runs on headlines say of :data:`CLAIMS`.
+
+    Encoders are the units, each the mean of its seeds and readers.
 
     Parameters
     ----------

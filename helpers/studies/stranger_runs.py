@@ -15,14 +15,16 @@ from helpers.inference import Interval, interval
 from helpers.inversion import Inverter, facts_kept, inversion_scores, learn_names
 from helpers.inversion.correction import corrected
 from helpers.inversion.foreign import align_unpaired, defended, pairs_map
-from helpers.studies.inversion_runs import Texts, corpus
+from helpers.studies.inversion_runs import HEADLINES, Texts, corpus
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
     "DEFENDED",
+    "READER",
     "Rated",
+    "Reader",
     "Strange",
     "defence_rows",
     "encoder_of",
@@ -32,6 +34,7 @@ __all__ = [
     "pair_rows",
     "rated_pairs",
     "read",
+    "reader_of",
     "strange",
     "unpaired_map",
     "utility",
@@ -48,6 +51,9 @@ DEFENDED = {
 
 UNPAIRED = 2000
 """Rows of each space at most, between which a map without pairs is sought."""
+
+READER = {**HEADLINES, "dropout": 0.1, "patience": 3}
+"""A decoder that is trained on the vectors of an encoder."""
 
 CLUSTERS = 24
 """Clusters of each space that are matched then, where there are enough rows."""
@@ -71,6 +77,21 @@ class Strange(NamedTuple):
     theirs: np.ndarray
     own_test: np.ndarray
     theirs_test: np.ndarray
+
+
+class Reader(NamedTuple):
+    """A decoder and the encoder that it was trained on.
+
+    Attributes
+    ----------
+    inverter : Inverter
+        The decoder.
+    own : callable
+        From a list of texts to vectors in its space.
+    """
+
+    inverter: Inverter
+    own: Callable[[Sequence[str]], Any]
 
 
 class Rated(NamedTuple):
@@ -139,7 +160,7 @@ def kept_corpus(source: str, n_texts: int | None = None, folder: str | os.PathLi
 
 
 def strange(
-    inverter: Inverter,
+    reader: Reader,
     encode: Callable[[Sequence[str]], Any],
     domain: str,
     *,
@@ -152,8 +173,8 @@ def strange(
 
     Parameters
     ----------
-    inverter
-        A fitted inverter with an encoder.
+    reader
+        A decoder with its encoder.
     encode
         Function from texts to a stranger's vectors.
     domain
@@ -174,10 +195,42 @@ def strange(
     rows = mix.permutation(min(3 * n_test, len(texts.test)))[:n_test]
     test = [texts.test[row] for row in rows]
     chosen = Texts(train, [], test, texts.groups[rows])
-    own, theirs = (
-        [np.asarray(of(part), dtype=np.float32) for part in (train, test)] for of in (inverter.encode, encode)
-    )
+    own, theirs = ([np.asarray(of(part), dtype=np.float32) for part in (train, test)] for of in (reader.own, encode))
     return Strange(chosen, own[0], theirs[0], own[1], theirs[1])
+
+
+def reader_of(
+    name: str, folder: str | os.PathLike[str], *, n_texts: int = 16000, epochs: int = 12, n_validation: int = 500
+) -> Reader:
+    """The inverter of the book, or a decoder of headlines that is trained on the vectors of an encoder, once, and kept.
+
+    Parameters
+    ----------
+    name
+        ``"headlines"``: the inverter of the book; else an encoder, as for :func:`encoder_of`.
+    folder
+        Folder in which what is trained, and how far it is, is kept by the name; :func:`kept_corpus` is there, too.
+    n_texts
+        Headlines that it learns from, most.
+    epochs
+        Times that each is seen at most; the weights with the least loss of validation headlines are taken.
+    n_validation
+        Of those.
+    """
+    from helpers.book.data import path
+
+    if name == "headlines":
+        made = Inverter.load(path("inverters/headlines"))
+        return Reader(made, made.encode)
+    own, home = encoder_of(name), Path(folder) / "readers" / Path(name).name
+    if (home / "inverter" / "inverter.json").is_file():
+        return Reader(Inverter.load(home / "inverter"), own)
+    texts = kept_corpus("headlines", None, folder)
+    train, held = texts.train[:n_texts], texts.validation[:n_validation]
+    made = Inverter(**READER, epochs=epochs, folder=home / "training")
+    made.fit(train, vectors=own(train), validation=held, validation_vectors=own(held))
+    made.save(home / "inverter")
+    return Reader(Inverter.load(home / "inverter"), own)
 
 
 def made_up_pairs(inverter: Inverter, n: int, *, rng: int = 0) -> list[str]:
@@ -292,12 +345,13 @@ def _interval(values: np.ndarray, groups: np.ndarray, rng: int) -> Interval:
 
 
 def pair_rows(
-    inverter: Inverter,
+    reader: Reader,
     data: Strange,
     encode: Callable[[Sequence[str]], Any],
     *,
     pairs: Sequence[int] = (0, 10, 100, 1000),
     steps: int = 3,
+    draws: int = 4,
     beams: int = 1,
     names: Collection[str] | None = None,
     rng: int = 0,
@@ -306,8 +360,8 @@ def pair_rows(
 
     Parameters
     ----------
-    inverter
-        A fitted inverter with an encoder.
+    reader
+        A decoder with its encoder.
     data
         Texts and vectors, from :func:`strange`.
     encode
@@ -316,6 +370,8 @@ def pair_rows(
         Numbers of pairs; 0: alignment without pairs. All pairs follow by themselves.
     steps
         Corrections of what the map of all pairs, and of the largest number below, gives.
+    draws
+        Guesses of each correction.
     beams
         Beams of the search.
     names
@@ -332,7 +388,7 @@ def pair_rows(
     """
     import pandas as pd
 
-    n = len(data.texts.train)
+    inverter, n = reader.inverter, len(data.texts.train)
     counts = [count for count in dict.fromkeys(pairs) if count < n] + [n]
     options = {"names": learn_names(data.texts.train) if names is None else names, "rng": rng}
     own = read(inverter, data, data.own_test, inverter.decode(data.own_test, beams=beams), **options)["f1"]
@@ -345,8 +401,9 @@ def pair_rows(
         found = read(inverter, data, mapped, inverter.decode(mapped, beams=beams), **options)
         rows.append({"pairs": count, "steps": 0, **found, "cosine": np.nan, "f1_own": own})
         if steps and count in counts[-2:]:
-            better = corrected(inverter, data.theirs_test, to_own, encode, steps=steps, beams=beams)
-            again = inverter.encode([text if text.strip() else "." for text in better.texts])
+            search = {"own": reader.own, "steps": steps, "draws": draws, "beams": beams, "rng": rng}
+            better = corrected(inverter, data.theirs_test, to_own, encode, **search, centre=data.theirs.mean(0))
+            again = np.asarray(reader.own([text if text.strip() else "." for text in better.texts]))
             found = read(inverter, data, again, better.texts, **options)
             rows[-1]["cosine"] = float(better.cosine[:, 0].mean())
             rows.append({"pairs": count, "steps": steps, **found, "cosine": better.cosine[:, -1].mean(), "f1_own": own})
