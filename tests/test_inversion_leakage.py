@@ -85,6 +85,34 @@ def test_what_cannot_be_read_is_refused(texts, vectors, words):
         leakage(texts, vectors, minutes=1)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"minutes": 0}, "minutes is 0; a number above 0"),
+        ({"minutes": float("nan")}, "minutes is nan; a number above 0"),
+        ({"minutes": float("inf")}, "minutes is inf; a number above 0"),
+        ({"beams": 0}, "beams is 0"),
+        ({"length": 1}, "length is 1"),
+        ({"rng": -3}, "rng is -3"),
+    ],
+)
+def test_budgets_that_cannot_be_are_refused_before_anything_is_read(tmp_path, options, words):
+    from helpers.inversion.leakage import leakage_of_files
+
+    with pytest.raises(ValueError, match=words):
+        leakage_of_files(tmp_path / "not-there.npy", tmp_path / "out", text="texts", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_is_no_folder_to_leave(tmp_path):
+    from helpers.inversion.leakage import leakage_of_files
+
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(FileExistsError, match="is a file; name a folder"):
+        leakage_of_files(tmp_path / "not-there.npy", tmp_path / "out", text="texts")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
 def test_the_command_leaves_tables_examples_and_a_decoder(tmp_path, capsys, monkeypatch):
     import json
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers.arrays import single_precision
+from helpers.arrays import check_count, check_number, single_precision
 from helpers.errors import Argument, OutputExistsError
 from helpers.inference import Interval, interval
 from helpers.inputs import read
@@ -130,6 +130,7 @@ def leakage(
     What is not read here may be read by a better decoder with more data: the result is a lower bound of what vectors
     give away.
     """
+    _check_budgets(minutes, beams, rng)
     texts = checked_texts(texts, "texts")
     x = single_precision(vectors, "vectors")
     if len(x) != len(texts):
@@ -166,6 +167,13 @@ def leakage(
     rows["truncated"] = _too_long(inverter, texts, np.concatenate([split.train, held, chosen]))
     order = examples["token_f1"].argsort(kind="stable")[::-1]
     return Leakage(table, examples.iloc[order].reset_index(drop=True), inverter, rows)
+
+
+def _check_budgets(minutes: float, beams: int, rng: int) -> None:
+    """Refuse, before anything is computed, what would be refused after it."""
+    check_number(minutes, "minutes", lambda value: 0 < value < np.inf, "a number above 0")
+    check_count(beams, "beams")
+    check_count(rng, "rng", least=0)
 
 
 def _too_long(inverter: Inverter, texts: Sequence[str], rows: np.ndarray) -> np.ndarray:
@@ -307,7 +315,11 @@ def leakage_of_files(
     ValueError
         As :func:`helpers.inputs.read` and :func:`leakage`.
     """
+    _check_budgets(minutes, beams, rng)
+    check_count(length, "length", least=2)
     folder = Path(folder).expanduser().absolute()
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file; name a folder that is empty or not there")
     if (folder / REPORT).is_file() and not overwrite:
         raise OutputExistsError(f"{folder} is finished; to replace it, pass ", Argument("overwrite", True))
     if folder.is_dir() and any(folder.iterdir()) and not (folder / REPORT).is_file() and not (folder / KEPT).is_dir():
