@@ -136,7 +136,7 @@ def test_facts_are_numbers_of_the_runs(live):
     from helpers.inversion.correction import corrected
     from helpers.inversion.foreign import pairs_map
 
-    rows = study.live_rows(small_inverter(), live, encode, steps=1)
+    rows = study.live_rows(small_inverter(), live, encode, steps=1, draws=2)
     to_own = pairs_map(live.theirs, live.own)
     better = corrected(small_inverter(), live.theirs_test, to_own, encode, steps=1)
     facts = study.facts(rows, better, live)
@@ -155,11 +155,12 @@ def test_facts_are_numbers_of_the_runs(live):
         ({"encoder": "encoders/none"}, "the encoders of the book are"),
         ({"n_pairs": 10}, "n_pairs is 10; it must be at least 50"),
         ({"steps": 0}, "steps is 0; it must be at least 1"),
+        ({"draws": 0}, "draws is 0"),
         ({"beams": 0}, "beams is 0"),
     ],
 )
 def test_choices_that_cannot_be_are_refused(choice, words):
-    fine = {"sentence": "a", "encoder": "encoders/simcse", "n_pairs": 50, "steps": 1, "beams": 1}
+    fine = {"sentence": "a", "encoder": "encoders/simcse", "n_pairs": 50, "steps": 1, "draws": 1, "beams": 1}
     study.check_stranger_choices(**fine)
     with pytest.raises((ValueError, FileNotFoundError), match=words):
         study.check_stranger_choices(**(fine | choice))

@@ -98,7 +98,7 @@ WAYS = {"read": "through the map", "corrected": "after corrections", **{k: COLUM
 _NAMES = {"none": "none", "noise": "noise", "rotation": "rotation", "quantisation": "bits", "truncation": "coordinates"}
 
 
-def check_stranger_choices(*, sentence: str, encoder: str, n_pairs: int, steps: int, beams: int) -> None:
+def check_stranger_choices(*, sentence: str, encoder: str, n_pairs: int, steps: int, draws: int, beams: int) -> None:
     """Refuse what the page could not do.
 
     Parameters
@@ -111,6 +111,8 @@ def check_stranger_choices(*, sentence: str, encoder: str, n_pairs: int, steps: 
         Texts that are known in both spaces, at least 50.
     steps
         Corrections, at least 1.
+    draws
+        Guesses of each.
     beams
         Beams of the search.
 
@@ -125,6 +127,7 @@ def check_stranger_choices(*, sentence: str, encoder: str, n_pairs: int, steps: 
     resolve_model(encoder)
     check_count(n_pairs, "n_pairs", least=50)
     check_count(steps, "steps")
+    check_count(draws, "draws")
     check_count(beams, "beams")
 
 
@@ -153,7 +156,7 @@ def live_data(
 
 
 def live_rows(
-    inverter: Inverter, data: Strange, encode: Callable[[Sequence[str]], Any], *, steps: int, rng: int = 0
+    inverter: Inverter, data: Strange, encode: Callable[[Sequence[str]], Any], *, steps: int, draws: int, rng: int = 0
 ) -> pd.DataFrame:
     """The curve of the page itself: rows of :func:`helpers.studies.stranger_runs.pair_rows`.
 
@@ -161,15 +164,15 @@ def live_rows(
     ----------
     inverter, data, encode
         From :func:`live_data`.
-    steps
-        Corrections.
+    steps, draws
+        Corrections, and guesses of each.
     rng
         Seed of alignment, floors and intervals.
     """
     n = len(data.texts.train)
     counts = [count for count in (0, 10, 100, 1000) if count < n]
     reader = Reader(inverter, inverter.encode)
-    return pair_rows(reader, data, encode, pairs=counts, steps=steps, names=NAMES, rng=rng)
+    return pair_rows(reader, data, encode, pairs=counts, steps=steps, draws=draws, names=NAMES, rng=rng)
 
 
 def live_defences(inverter: Inverter, data: Strange, *, rng: int = 0) -> pd.DataFrame:
