@@ -49,10 +49,10 @@ def of_weights(path, change):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda path: without(path, "tokenizer"), "tokenizer"),
-        (lambda path: without(path, "config"), "config"),
-        (lambda path: without(path, "model"), "safetensors"),
-        (lambda path: without(path, ""), "copy"),
+        (lambda path: without(path, "tokenizer"), "copy has no tokenizer"),
+        (lambda path: without(path, "config"), "copy has no configuration"),
+        (lambda path: without(path, "model"), "copy has no weights"),
+        (lambda path: without(path, ""), "copy has no configuration"),
         (lambda path: (path / "model.safetensors").write_bytes(b"no weights"), "copy"),
         (lambda path: of_weights(path, lambda found: {"other": torch.ones(2)}), r"lack \d+ tensors of its BertModel"),
         (

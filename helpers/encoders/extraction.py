@@ -366,8 +366,14 @@ def _folder(model: str | os.PathLike[str], revision: str | None) -> Path:
         raise
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file that decides the vectors."""
+def model_files(folder: Path) -> set[Path]:
+    """Every file of a folder that decides the vectors: configuration, weights and tokenizer.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one of the three is missing; the message says which, and what the folder holds.
+    """
     found = {pattern: sorted(folder.glob(pattern)) for pattern in ("config.json", *WEIGHTS, *TOKENIZER)}
     for what, patterns in (("configuration", ["config.json"]), ("weights", WEIGHTS[:1]), ("tokenizer", TOKENIZER)):
         if not any(found[pattern] for pattern in patterns):
@@ -378,8 +384,13 @@ def _digests(folder: Path) -> dict[str, str]:
         for name in set(json.loads(index.read_text())["weight_map"].values()):
             if not (folder / name).exists():
                 raise FileNotFoundError(f"{folder} lacks {name}, which {index.name} names")
-    paths = {path for group in found.values() for path in group}
-    return {path.name: _digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(paths)}
+    return {path for group in found.values() for path in group}
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file that decides the vectors."""
+    files = sorted(model_files(folder))
+    return {path.name: _digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
 
 @cache

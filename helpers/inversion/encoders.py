@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from helpers.encoders.extraction import check_all_loaded, position_limit, quiet, resolve_model
+from helpers.encoders.extraction import check_all_loaded, model_files, position_limit, quiet, resolve_model
 from helpers.encoders.sentence_folders import foreign_code, loading
 from helpers.inversion.decoders import network
 from helpers.inversion.tokens import BOS, PAD, Rows, padded
@@ -72,6 +72,7 @@ class FolderEncoder(torch.nn.Module):
         super().__init__()
         folder = resolve_model(model)
         if isinstance(folder, Path):
+            model_files(folder)  # without a tokenizer the library would make an empty one
             foreign_code(folder)
         with quiet(), loading(Path(folder)):
             options = {"trust_remote_code": False}

@@ -188,10 +188,12 @@ class PromptedDecoder(BaseEstimator):
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        from helpers.encoders.extraction import check_all_loaded, position_limit, quiet, resolve_model
+        from helpers.encoders.extraction import check_all_loaded, model_files, position_limit, quiet, resolve_model
         from helpers.encoders.sentence_folders import loading
 
         folder = resolve_model(self.model)
+        if isinstance(folder, Path):
+            model_files(folder)
         options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
         with loading(Path(folder)), quiet(), torch.random.fork_rng([]):
             torch.manual_seed(self.random_state)
