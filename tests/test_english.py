@@ -18,7 +18,7 @@ INSTEAD = {
     r"(?:do|does|did) not compare(?=[.,;:]|$)": "are not comparable",
     r"st(?:ands|and|ood|anding) still": "has converged",
     r"(?:is|are) said (?:twice|again)": "is reported twice",
-    r"strangers?": "unrelated, random pairs",
+    r"(?<!-)strangers?(?!'s|-|\.csv)": "unrelated, random pairs",
     r"are relatives": "are not independent",
     r"price of similarity": "similarity penalty λ",
     r"lost (?:its|their) ends?": "were truncated",

@@ -92,9 +92,9 @@ def test_a_table_that_is_not_there_is_said_to_be_absent():
     assert study.curve_table(None).iloc[0, 0] == "not recorded yet"
     assert study.curve_table(recorded(), "gte-small").iloc[0, 0] == "not recorded yet"
     assert study.curve_table(recorded().iloc[:0]).iloc[0, 0] == "not recorded yet"
-    assert study.recorded("nothing-of-this-name") is None
-    assert study.recorded_facts(None) == {"encoders": 0, "seeds": 0, "texts": 0, "pairs": 0}
-    assert study.recorded_facts(recorded()) == {"encoders": 4, "seeds": 2, "texts": 50, "pairs": 5000}
+    assert study.recorded_reads("nothing-of-this-name") is None
+    assert study.facts_of_reads(None) == {"encoders": 0, "seeds": 0, "texts": 0, "pairs": 0}
+    assert study.facts_of_reads(recorded()) == {"encoders": 4, "seeds": 2, "texts": 50, "pairs": 5000}
 
 
 def test_pictures_have_a_panel_for_each_domain_and_each_reader():

@@ -25,12 +25,12 @@ class Corrected(NamedTuple):
     Attributes
     ----------
     texts : list of str
-        Of all guesses the one whose vector is nearest to the vector that was read.
+        Guesses whose vectors are the nearest to the vectors that were read, one for each.
     cosine : ndarray of shape (n, steps + 1)
         Cosine in [-1, 1] of that vector and the vector of the best guess so far: of the first guess, and after each
         step. It does not fall along a row.
     first : list of str
-        First guesses.
+        What the map alone gives.
     """
 
     texts: list[str]
@@ -72,7 +72,7 @@ def corrected(
         Map into the space of the inverter, from :func:`helpers.inversion.foreign.pairs_map` or
         :func:`helpers.inversion.foreign.align_unpaired`.
     encode
-        The encoder whose vectors they are: from a list of texts to (m, p). Whoever reads needs access to it.
+        The encoder whose vectors they are: from a list of texts to (m, p). It has to be open to who reads.
     own
         From a list of texts to their vectors in the space of the inverter; by default its own encoder. It is needed if
         the inverter was trained on vectors.

@@ -35,9 +35,9 @@ __all__ = [
     "live_data",
     "live_defences",
     "live_rows",
-    "recorded",
-    "recorded_facts",
-    "story_figure",
+    "recorded_reads",
+    "facts_of_reads",
+    "read_figure",
 ]
 
 LIVE_DEFENCES = {"none": (0,), "noise": (0.5, 2.0), "rotation": (1.0,), "quantisation": (1,), "truncation": (24,)}
@@ -163,7 +163,7 @@ def live_rows(
     Parameters
     ----------
     inverter, data, encode
-        From :func:`live_data`.
+        What :func:`live_data` takes and gives.
     steps, draws
         Corrections, and guesses of each.
     rng
@@ -181,19 +181,19 @@ def live_defences(inverter: Inverter, data: Strange, *, rng: int = 0) -> pd.Data
     Parameters
     ----------
     inverter, data
-        From :func:`live_data`.
+        What :func:`live_data` takes and gives.
     rng
         Seed of the defences, floors and intervals.
     """
     return defence_rows(inverter, data, None, defences=LIVE_DEFENCES, rng=rng)
 
 
-def story_figure(texts: Sequence[str], ways: Mapping[str, Sequence[str]]) -> Figure:
+def read_figure(texts: Sequence[str], ways: Mapping[str, Sequence[str]]) -> Figure:
     """Sentences and what is read of a stranger's vectors, by the keys of :data:`WAYS`; right words in colour."""
     return written_figure(texts, ways, labels=WAYS)
 
 
-def recorded(name: str) -> pd.DataFrame | None:
+def recorded_reads(name: str) -> pd.DataFrame | None:
     """Rows of ``data/results/stranger.csv`` or ``stranger_defences.csv``; None before there are any."""
     from helpers.book.data import table
 
@@ -477,7 +477,7 @@ def facts(rows: pd.DataFrame, better: Any, data: Strange) -> dict[str, Any]:
     }
 
 
-def recorded_facts(rows: pd.DataFrame | None) -> dict[str, Any]:
+def facts_of_reads(rows: pd.DataFrame | None) -> dict[str, Any]:
     """How much is recorded: encoders, seeds and test texts, 0 where nothing is."""
     if rows is None:
         return {"encoders": 0, "seeds": 0, "texts": 0, "pairs": 0}

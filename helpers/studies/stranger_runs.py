@@ -65,7 +65,7 @@ class Strange(NamedTuple):
     Attributes
     ----------
     texts : Texts
-        Those of ``train`` are known to whoever reads; those of ``test`` are read.
+        Texts, of which those of ``train`` are known to who reads, and those of ``test`` are read.
     own, theirs : ndarray of shape (n_train, q) and (n_train, p)
         Vectors of the training texts.
     own_test, theirs_test : ndarray of shape (n_test, q) and (n_test, p)
@@ -85,7 +85,7 @@ class Reader(NamedTuple):
     Attributes
     ----------
     inverter : Inverter
-        The decoder.
+        Decoder from vectors to texts.
     own : callable
         From a list of texts to vectors in its space.
     """
@@ -100,7 +100,7 @@ class Rated(NamedTuple):
     Attributes
     ----------
     first, second : list of str
-        Sentences.
+        Sentences of each pair.
     score : ndarray
         How alike people found them, from 0 to 5.
     """
@@ -142,7 +142,7 @@ def kept_corpus(source: str, n_texts: int | None = None, folder: str | os.PathLi
     Parameters
     ----------
     source, n_texts
-        As there.
+        Same meaning as for that function.
     folder
         Folder in which the split is kept, by source and number; None: nowhere.
     """
@@ -215,7 +215,7 @@ def reader_of(
     epochs
         Times that each is seen at most; the weights with the least loss of validation headlines are taken.
     n_validation
-        Of those.
+        Number of those validation headlines.
     """
     from helpers.book.data import path
 
@@ -434,7 +434,7 @@ def utility(
     rated
         Pairs of sentences.
     first, second : ndarray of shape (n, p)
-        Their vectors.
+        Vectors of both sentences of each pair.
     least
         Score from which the second sentence answers the first.
     k
