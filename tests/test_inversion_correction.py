@@ -41,6 +41,7 @@ def test_the_best_guess_is_kept_and_no_step_makes_it_worse():
     assert (np.diff(found.cosine, axis=1) >= 0).all()
     theirs = encode([text or "." for text in found.texts])
     norms = np.linalg.norm(theirs, axis=1) * np.linalg.norm(encode(TEXTS), axis=1)
+    # single precision, and batches of other sizes
     assert np.allclose(found.cosine[:, -1], np.sum(theirs * encode(TEXTS), axis=1) / norms, atol=1e-5)
 
 
@@ -95,6 +96,7 @@ def test_more_draws_find_nearer_guesses():
     one, more, again = (
         corrected(small_inverter(), x, to_own, encode, **options, draws=n, noise=1.0) for n in (1, 12, 12)
     )
+    # single precision: the first guesses are the same
     assert np.allclose(one.cosine[:, 0], more.cosine[:, 0], atol=1e-5)
     assert more.cosine[:, -1].mean() > one.cosine[:, -1].mean()
     assert more.texts == again.texts

@@ -128,6 +128,7 @@ def live():
 def test_the_own_sentence_is_read_first_and_known_texts_are_made_up(live):
     assert live.texts.test == [TEXTS[6], *TEXTS[:5]]
     assert len(live.theirs) == len(live.own) == len(live.texts.train) <= 40
+    # single precision, and batches of other sizes
     assert np.allclose(live.theirs_test, encode(live.texts.test), atol=1e-5)
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from helpers.encoders.model_folders import TOKENIZER, WEIGHTS, check_all_loaded, model_files, position_limit
 from helpers.encoders.sentence_folders import (
     SentenceRecipe,
     foreign_code,
@@ -41,9 +42,7 @@ ONE_VECTOR = ("pooler", "sentence")  # rather than one for each layer
 SAVE_EVERY = 5.0  # seconds between two moments at which what was encoded becomes safe
 PROBED = 8  # tokens on which a model is tried
 FORMAT = 1  # of the store; part of every key
-WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 SENTENCE = ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json")
-TOKENIZER = ("tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model")
 
 
 def extract(
@@ -366,27 +365,6 @@ def _folder(model: str | os.PathLike[str], revision: str | None) -> Path:
         raise
 
 
-def model_files(folder: Path) -> set[Path]:
-    """Every file of a folder that decides the vectors: configuration, weights and tokenizer.
-
-    Raises
-    ------
-    FileNotFoundError
-        If one of the three is missing; the message says which, and what the folder holds.
-    """
-    found = {pattern: sorted(folder.glob(pattern)) for pattern in ("config.json", *WEIGHTS, *TOKENIZER)}
-    for what, patterns in (("configuration", ["config.json"]), ("weights", WEIGHTS[:1]), ("tokenizer", TOKENIZER)):
-        if not any(found[pattern] for pattern in patterns):
-            hint = "; only safetensors are read, so convert other formats first" if what == "weights" else ""
-            beside = sorted(path.name for path in folder.iterdir())
-            raise FileNotFoundError(f"{folder} has no {what} ({', '.join(patterns)}); it holds {beside}{hint}")
-    for index in found[WEIGHTS[1]]:
-        for name in set(json.loads(index.read_text())["weight_map"].values()):
-            if not (folder / name).exists():
-                raise FileNotFoundError(f"{folder} lacks {name}, which {index.name} names")
-    return {path for group in found.values() for path in group}
-
-
 def _digests(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file that decides the vectors."""
     files = sorted(model_files(folder))
@@ -525,31 +503,6 @@ class _Encoder:
                 dtype = self.model.dtype
                 raise ValueError(f"a vector is not finite in {dtype}; pass dtype='bfloat16' or dtype='float32'")
         return {pooling: block.cpu().numpy() for pooling, block in out.items()}
-
-
-def position_limit(model: Any) -> int | None:
-    """How many tokens a model of transformers has positions for; None if it does not count them."""
-    limit = getattr(model.config, "max_position_embeddings", None)
-    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
-    offset = getattr(table, "padding_idx", None)  # RoBERTa counts positions from there
-    if limit is None or limit <= 0:  # XLNet says -1: positions are relative
-        return None
-    return limit if offset is None else limit - offset - 1
-
-
-def check_all_loaded(folder: Path | str, model: Any, absent: Iterable[str], unread: tuple[str, ...]) -> None:
-    """Refuse a model some of whose weights were not in its files, but for those that are not read.
-
-    Raises
-    ------
-    ValueError
-        If there are any; the message counts them and names the first.
-    """
-    if lacking := [key for key in sorted(absent) if not key.startswith(unread)]:
-        raise ValueError(
-            f"the weights in {folder} lack {len(lacking)} tensors of its {type(model).__name__}, such as "
-            f"{lacking[0]}; they would be random"
-        )
 
 
 @contextmanager

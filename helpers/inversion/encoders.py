@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from helpers.encoders.extraction import check_all_loaded, model_files, position_limit, quiet, resolve_model
+from helpers.encoders.extraction import quiet, resolve_model
+from helpers.encoders.model_folders import check_all_loaded, model_files, position_limit
 from helpers.encoders.sentence_folders import foreign_code, loading
 from helpers.inversion.decoders import network
 from helpers.inversion.tokens import BOS, PAD, Rows, padded

@@ -188,7 +188,8 @@ class PromptedDecoder(BaseEstimator):
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        from helpers.encoders.extraction import check_all_loaded, model_files, position_limit, quiet, resolve_model
+        from helpers.encoders.extraction import quiet, resolve_model
+        from helpers.encoders.model_folders import check_all_loaded, model_files, position_limit
         from helpers.encoders.sentence_folders import loading
 
         folder = resolve_model(self.model)
