@@ -54,6 +54,7 @@ def guarded(encoders=("a", "b", "c", "d")):
             row = {"encoder": encoder, "seed": 0, "defence": how, "strength": strength, "knows": knows, "sts": sts}
             gain += 0.002 * number
             row |= {"f1": 0.1 + gain, "gain": gain, "f1_shuffled": 0.1, "f1_centre": 0.1, "neighbours": sts}
+            row |= {"found": 2 * gain, "n_test": 20}
             rows.append(row)
     return pd.DataFrame(rows)
 

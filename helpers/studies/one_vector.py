@@ -190,7 +190,7 @@ def written_figure(
 
     lines, size = len(texts) * (len(written) + 2), 8.4
     letter = 0.602 * size / 72  # of the font with letters of one width, in inches
-    fig = plt.figure(figsize=((wide + 24) * letter, 0.22 * lines))
+    fig = plt.figure(figsize=((wide + 24) * letter, 0.22 * lines), layout="none")
     ax = fig.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, wide + 24), ylim=(lines - 0.5, -0.5))
     ax.axis("off")

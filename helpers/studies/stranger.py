@@ -185,7 +185,8 @@ def live_defences(inverter: Inverter, data: Strange, *, rng: int = 0) -> pd.Data
     rng
         Seed of the defences, floors and intervals.
     """
-    return defence_rows(inverter, data, None, defences=LIVE_DEFENCES, rng=rng)
+    found = defence_rows(inverter, data, None, defences=LIVE_DEFENCES, rng=rng)
+    return found.assign(n_test=len(data.texts.test))
 
 
 def read_figure(texts: Sequence[str], ways: Mapping[str, Sequence[str]]) -> Figure:
@@ -211,7 +212,7 @@ def _means(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def curve_figure(rows: pd.DataFrame | None, live: pd.DataFrame, *, name: str = "the encoder of this page") -> Figure:
-    """Token F1 against the number of pairs: a curve for each encoder, with floors and with what own vectors give.
+    """Token F1, and the share found in a list, against the number of pairs, beside floors and what own vectors give.
 
     Parameters
     ----------
@@ -232,7 +233,8 @@ def curve_figure(rows: pd.DataFrame | None, live: pd.DataFrame, *, name: str = "
 
     panels = {} if rows is None else dict(list(rows.groupby(["reader", "domain"], sort=False)))
     titles = ["this page", *([_title(*key) for key in panels] or ["real encoders"])]
-    fig, axes = plt.subplots(1, len(titles), figsize=(2.2 + 3.3 * len(titles), 3.9), sharey=True, squeeze=False)
+    size = (2.2 + 3.3 * len(titles), 3.9)
+    fig, axes = plt.subplots(1, len(titles), figsize=size, sharey=True, squeeze=False, layout="constrained")
     _curves(axes[0, 0], {name: live}, {name: "C7"})
     colours = {} if rows is None else {encoder: f"C{i}" for i, encoder in enumerate(dict.fromkeys(rows["encoder"]))}
     if not panels:
@@ -242,10 +244,9 @@ def curve_figure(rows: pd.DataFrame | None, live: pd.DataFrame, *, name: str = "
         _curves(ax, {str(encoder): some for encoder, some in part.groupby("encoder", sort=False)}, colours)
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set(title=title, ylim=(0, 1), xlabel="pairs")
-    axes[0, 0].set_ylabel("token F1")
+    axes[0, 0].set_ylabel("token F1; share found")
     lines = {line.get_label(): line for ax in axes[0] for line in ax.get_lines() if line.get_label()[0] != "_"}
-    fig.legend(lines.values(), lines.keys(), loc="upper center", ncols=3, bbox_to_anchor=(0.5, 0), frameon=False)
-    fig.tight_layout()
+    fig.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3, frameon=False)
     return fig
 
 
@@ -265,6 +266,7 @@ def _curves(ax: Any, parts: Mapping[str, pd.DataFrame], colours: Mapping[str, st
         better = found[found["steps"] > 0].sort_values("pairs")
         ax.plot(better["pairs"], better["f1"], "^", **style, markerfacecolor="none", label="_")
         ax.plot(at, plain["f1_shuffled"], ":", **style, lw=1, label="_")
+        ax.plot(at, plain["found"], "s--", **style, ms=5, lw=1, label="_")
     whole = [_means(rows.assign(seed=0), ["pairs"]) for rows in parts.values()]
     for column, words, style in (("f1_own", "own vectors", "--"), ("f1_centre", "the mean vector", "-.")):
         level = float(np.mean([part[column].mean() for part in whole]))
@@ -338,13 +340,13 @@ def defence_table(rows: pd.DataFrame) -> pd.DataFrame:
         by = part.set_index("knows")
         line = {"neighbours kept": by["neighbours"].iloc[0]}
         for knows in ("unchanged", "changed"):
-            line[f"read, pairs of {knows} vectors"] = by.loc[knows, "f1"]
+            line[f"found, pairs of {knows} vectors"] = by.loc[knows, "found"]
         out[_NAMES[how] if how == "none" else f"{_NAMES[how]} {strength:g}"] = line
     return pd.DataFrame.from_dict(out, orient="index").rename_axis("defence")
 
 
 def front_figure(rows: pd.DataFrame | None, live: pd.DataFrame) -> Figure:
-    """What can still be read against what vectors are still good for, defence by defence.
+    """How often the right sentence is still found against what vectors are still good for, defence by defence.
 
     Parameters
     ----------
@@ -363,23 +365,22 @@ def front_figure(rows: pd.DataFrame | None, live: pd.DataFrame) -> Figure:
     shown, use = (live, "neighbours") if rows is None else (rows, "sts")
     words = {"neighbours": "share of nearest neighbours kept", "sts": "correlation with people's ratings (STS)"}
     titles = {"unchanged": "pairs of unchanged vectors", "changed": "pairs of changed vectors"}
-    fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), sharey=True, layout="constrained")
     for ax, (knows, title) in zip(axes, titles.items(), strict=True):
         part = shown[shown["knows"] == knows]
-        columns = [use, "f1", "f1_shuffled", "f1_centre"]
+        columns = [use, "found", "n_test"]
         means = part.groupby(["defence", "strength"], sort=False)[columns].mean().reset_index()
         base = means[means["defence"] == "none"]
         for number, (how, some) in enumerate(means[means["defence"] != "none"].groupby("defence", sort=False)):
-            ax.plot(some[use], some["f1"], "o-", color=f"C{number}", label=_NAMES[str(how)])
+            ax.plot(some[use], some["found"], "o-", color=f"C{number}", label=_NAMES[str(how)])
             for row in some.itertuples():
-                place = (getattr(row, use), row.f1)
+                place = (getattr(row, use), row.found)
                 ax.annotate(f"{row.strength:g}", place, xytext=(3, 4), textcoords="offset points", fontsize=7)
-        ax.plot(base[use], base["f1"], "*", color=INK, ms=11, label="no defence")
-        ax.axhline(means[["f1_shuffled", "f1_centre"]].max(axis=1).mean(), color=INK, ls=":", lw=1, label="floor")
-        ax.set(title=title, xlabel=words[use], ylim=(0, None))
-    axes[0].set_ylabel("token F1 of what is read")
-    axes[1].legend(frameon=False, fontsize=8)
-    fig.tight_layout()
+        ax.plot(base[use], base["found"], "*", color=INK, ms=11, label="no defence")
+        ax.axhline(1 / means["n_test"].mean(), color=INK, ls=":", lw=1, label="chance")
+        ax.set(title=title, xlabel=words[use], ylim=(0, 1))
+    axes[0].set_ylabel("share of sentences found")
+    fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False, fontsize=8)
     return fig
 
 
