@@ -1,0 +1,356 @@
+"""The chapter "Averaging parameters or vectors": two parents merged in all ways, and where encoders stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.arrays import check_count
+from helpers.book import data
+from helpers.book.style import INK
+from helpers.inference import Claim, Finding, absent
+from helpers.studies.pairs_page import seed_finding
+from helpers.studies.russian_runs import DISTANCES, FUSIONS, MERGES, merging_rows, recipe_from
+from helpers.tasks.recall import pareto_front
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from helpers.pairs import PairCorpus
+
+__all__ = [
+    "MERGE_CLAIMS",
+    "best_ways",
+    "check_parameters_choices",
+    "flattered",
+    "gains_by_method",
+    "gains_figure",
+    "live_merging",
+    "merge_findings",
+    "merging_facts",
+    "published_encoders",
+    "standing_figure",
+    "standing_table",
+]
+
+NOT_YET = "not recorded yet"
+MERGE_CLAIMS = {
+    "soup": Claim(
+        "The mean of the parameters of two models of one base is as good as the better of them, or better",
+        "mean score gained over the better parent, same data",
+        models="networks that were fine-tuned from one model",
+        source="wortsman2022soups",
+        spec="+.3f",
+    ),
+    "ensemble": Claim(
+        "It comes near the ensemble of their outputs",
+        "mean score of the mean of vectors less that of the mean of parameters",
+        side="less",
+        null=0.01,
+        models="networks that were fine-tuned from one model",
+        source="wortsman2022soups",
+        spec="+.3f",
+    ),
+    "cocktail": Claim(
+        "Weights by losses on a few examples are better than equal ones",
+        "mean score gained over equal weights, different data",
+        models="language models",
+        source="xiao2024lmcocktail",
+        spec="+.3f",
+    ),
+}
+"""What is said of averages of parameters."""
+
+
+def check_parameters_choices(*, language: str, width: int, steps: Sequence[int], n_texts: int) -> None:
+    """Refuse what the page could not do.
+
+    Parameters
+    ----------
+    language
+        ``"ru"`` or ``"en"``.
+    width
+        Features of the encoders, at least 4.
+    steps
+        Updates of stage 1, the symmetric and the asymmetric model: three numbers of at least 5.
+    n_texts
+        Texts on which parents are compared and fusions fitted, at least 30.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is out of range.
+    """
+    if language not in ("ru", "en"):
+        raise ValueError(f"language is {language!r}; it is one of 'ru', 'en'")
+    check_count(width, "width", least=4)
+    if not isinstance(steps, (list, tuple)) or len(steps) != 3:
+        raise ValueError(f"steps is {steps!r}; three numbers are needed: stage 1, symmetric, asymmetric")
+    for number in steps:
+        check_count(number, "a number in steps", least=5)
+    check_count(n_texts, "n_texts", least=30)
+
+
+def live_merging(
+    corpus: PairCorpus, folder: str, *, width: int, steps: Sequence[int], n_texts: int, rng: int = 0
+) -> pd.DataFrame:
+    """Parents at all distances, merged and fused in all ways, on the pairs that were kept back.
+
+    Parameters
+    ----------
+    corpus
+        Pairs to train on, some of which are kept back.
+    folder
+        Folder in which stages are kept.
+    width, steps
+        Features; updates of the three stages.
+    n_texts
+        Texts on which parents are compared and fusions fitted.
+    rng
+        Seed of everything.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`helpers.studies.russian_runs.merging_rows` gives, with ``seed``.
+    """
+    import pandas as pd
+
+    made = {"language": corpus.language, "width": width, "steps": tuple(steps), "line": "without instructions"}
+    recipe = recipe_from(base="bag", pieces=1500, batch=8, rate=5e-3, examples=24, **made)
+    options = {"negatives": 50, "n_texts": n_texts, "rng": rng}
+    parts = [merging_rows(corpus, recipe, distance, folder, **options) for distance in DISTANCES]
+    return pd.concat(parts, ignore_index=True).assign(seed=rng)
+
+
+def _means(found: pd.DataFrame, rule: str = "honest") -> pd.DataFrame:
+    """Mean score by distance and seed (rows) and method (columns), and the better parent."""
+    mean = found[found["task"].isin(["mean S", "mean"])]
+    wide = mean.pivot_table(index=["distance", "seed"], columns="method", values=rule)
+    return wide.assign(better=wide[["parent 1", "parent 2"]].max(axis=1))
+
+
+def gains_by_method(found: pd.DataFrame | None, rule: str = "honest") -> pd.DataFrame:
+    """What each method gains over the better parent, by distance; how near the parents are, and what a method costs.
+
+    Parameters
+    ----------
+    found
+        Rows of :func:`live_merging` or recorded ones; None where nothing is recorded.
+    rule
+        Rule of choice of the scores.
+
+    Returns
+    -------
+    DataFrame
+        By method: ``way``, ``encoders`` (that run for a text), and a column for each distance with the gain, and its
+        interval over seeds where there are two or more. The first row is the CKA of the parents.
+    """
+    import pandas as pd
+
+    methods = [(name, "parameters", 1) for name in MERGES] + [(name, "vectors", 2) for name in FUSIONS]
+    table = pd.DataFrame(methods, columns=["method", "way", "encoders"]).set_index("method")
+    table["encoders"] = table["encoders"].astype(str)
+    near = {"way": "CKA of the parents", "encoders": ""}
+    if found is None:
+        return table.assign(**dict.fromkeys(DISTANCES, "—"))
+    means = _means(found, rule)
+    for distance in DISTANCES:
+        own = found[found["distance"] == distance]
+        near[distance] = f"{own['cka'].mean():.2f}" if len(own) else "—"
+        here = means.loc[distance] if distance in means.index.get_level_values(0) else means[:0]
+        table[distance] = [_gain(here, method) for method in table.index]
+    first = pd.DataFrame([near], index=pd.Index(["parents"], name="method"))
+    return pd.concat([first, table])
+
+
+def _gain(means: pd.DataFrame, method: str) -> str:
+    """A gain over the better parent in words."""
+    from helpers.inference import paired
+
+    if not len(means) or method not in means:
+        return "—"
+    both = means[[method, "better"]].dropna()
+    if len(both) < 2:
+        return f"{float((both[method] - both['better']).iloc[0]):+.3f}"
+    one = paired(both[method].to_numpy(), both["better"].to_numpy(), overlap=0.0)
+    return f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
+
+
+def best_ways(found: pd.DataFrame, rule: str = "honest") -> pd.DataFrame:
+    """The best method of each way at each distance, by mean score, and how near the parents are."""
+    import pandas as pd
+
+    means = _means(found, rule).groupby(level="distance").mean()
+    rows = {}
+    for distance in (name for name in DISTANCES if name in means.index):
+        row = {"cka": float(found.loc[found["distance"] == distance, "cka"].mean())}
+        for way, names in (("parameters", MERGES), ("vectors", FUSIONS)):
+            own = means.loc[distance, list(names)]
+            row |= {way: own.idxmax(), f"{way} gain": float(own.max() - means.loc[distance, "better"])}
+        rows[distance] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("distance")
+
+
+def gains_figure(found: pd.DataFrame, rule: str = "honest") -> Figure:
+    """Gain over the better parent by distance of the parents: parameters (left) and vectors (right), by method."""
+    import matplotlib.pyplot as plt
+
+    means = _means(found, rule)
+    near = found.groupby("distance")["cka"].mean()
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.6), sharey=True)
+    for ax, names, marker, title in zip(
+        axes, (MERGES, FUSIONS), "os", ("one encoder: parameters", "two encoders: vectors"), strict=True
+    ):
+        for number, method in enumerate(names):
+            gain = means[method] - means["better"]
+            places = [DISTANCES.index(distance) for distance in gain.index.get_level_values("distance")]
+            ax.plot(np.array(places) + 0.12 * (number - 2), gain, marker, color=f"C{number}", label=method, alpha=0.8)
+        ax.axhline(0, color=INK, lw=0.8, ls=":")
+        labels = [f"{name}\nCKA {near[name]:.2f}" if name in near else name for name in DISTANCES]
+        ax.set(xticks=range(len(DISTANCES)), xticklabels=labels, title=title)
+        ax.legend(fontsize=7, loc="best")
+    axes[0].set_ylabel("gain over the better parent")
+    return figure
+
+
+def merge_findings(found: pd.DataFrame | None, rule: str = "honest") -> dict[str, Finding]:
+    """What recorded seeds say of :data:`MERGE_CLAIMS`."""
+    if found is None:
+        return dict.fromkeys(MERGE_CLAIMS, absent(NOT_YET))
+    means = _means(found, rule)
+    asked = {
+        "soup": ("same data", "linear", "better"),
+        "ensemble": ("same data", "mean", "linear"),
+        "cocktail": ("different data", "cocktail", "linear"),
+    }
+    out = {}
+    for key, (distance, one, other) in asked.items():
+        there = distance in means.index.get_level_values(0)
+        both = means.loc[distance][[one, other]].dropna() if there else means[:0].assign(better=0.0)[["better"] * 2]
+        out[key] = seed_finding(MERGE_CLAIMS[key], *both.to_numpy().T) if len(both) else absent(NOT_YET)
+    return out
+
+
+def merging_facts(found: pd.DataFrame, rule: str = "honest") -> dict[str, Any]:
+    """What the text says in numbers: CKA of parents, the best of each way, by distance."""
+    best = best_ways(found, rule)
+    out: dict[str, Any] = {}
+    for distance, row in best.iterrows():
+        key = distance.replace(" ", "_")
+        out |= {f"{key}_cka": row["cka"], f"{key}_parameters": row["parameters"], f"{key}_vectors": row["vectors"]}
+        out |= {f"{key}_parameters_gain": row["parameters gain"], f"{key}_vectors_gain": row["vectors gain"]}
+    means = _means(found, rule)
+    out["linear_far"] = float((means["linear"] - means["better"]).loc["different base"].mean())
+    out["procrustes_far"] = float((means["Procrustes mean"] - means["better"]).loc["different base"].mean())
+    return {name: float(value) if not isinstance(value, str) else value for name, value in out.items()}
+
+
+# Where encoders stand
+
+
+def published_encoders() -> pd.DataFrame:
+    """Published encoders by their published numbers, which were not measured here :cite:`deepvk2024user`.
+
+    Returns
+    -------
+    DataFrame
+        By encoder, best first: ``"million parameters"`` without the embedding table, ``"mean S"``, ``"mean CLF"``.
+    """
+    told = data.table("published/russian_encoder.csv")
+    wide = told[told["table"] == "comparison"].pivot(index="row", columns="column", values="value")
+    names = {
+        "params_million_without_embeddings": "million parameters",
+        "encodechka_mean_s": "mean S",
+        "encodechka_mean_clf": "mean CLF",
+    }
+    return (
+        wide[list(names)].rename(columns=names).rename_axis(index="encoder", columns=None).sort_values("mean S")[::-1]
+    )
+
+
+def standing_table(found: pd.DataFrame | None, rule: str = "published") -> pd.DataFrame:
+    """Mean S, size and speed of what was measured, whether it is on the front, and published encoders below.
+
+    Parameters
+    ----------
+    found
+        Recorded rows; None where nothing is recorded.
+    rule
+        Rule of choice: published numbers follow ``"published"``.
+    """
+    import pandas as pd
+
+    parts = []
+    if found is not None:
+        mean = found[found["task"] == "mean S"].groupby("encoder", sort=False)
+        own = mean[[rule, "megabytes", "per_second"]].mean()
+        own["ms"] = 1000 / own["per_second"]
+        front = pareto_front(own, rule, "ms")
+        parts.append(
+            pd.DataFrame(
+                {
+                    "mean S": own[rule].map("{:.3f}".format),
+                    "MB": own["megabytes"].map("{:.1f}".format),
+                    "sentences a second": own["per_second"].map("{:.0f}".format),
+                    "front": front,
+                    "from": "measured",
+                }
+            )
+        )
+    else:
+        parts.append(pd.DataFrame("—", index=[NOT_YET], columns=["mean S", "MB", "sentences a second", "front"]))
+        parts[0]["from"] = "measured"
+    told = published_encoders()
+    parts.append(
+        pd.DataFrame(
+            {
+                "mean S": told["mean S"].map("{:.3f}".format),
+                "MB": "—",
+                "sentences a second": "—",
+                "front": "—",
+                "from": [f"published, {n:.0f} M parameters without embeddings" for n in told["million parameters"]],
+            },
+            index=told.index,
+        )
+    )
+    return pd.concat(parts).rename_axis("encoder")
+
+
+def flattered(found: pd.DataFrame | None) -> pd.DataFrame:
+    """How much choosing on the test part flatters, by encoder: published rule, honest rule, difference."""
+    import pandas as pd
+
+    if found is None:
+        return pd.DataFrame(
+            "—", index=pd.Index([NOT_YET], name="encoder"), columns=["published", "honest", "flattered"]
+        )
+    mean = found[found["task"] == "mean S"].groupby("encoder", sort=False)[["published", "honest"]].mean()
+    return mean.assign(flattered=mean["published"] - mean["honest"]).map("{:.3f}".format)
+
+
+def standing_figure(found: pd.DataFrame | None, rule: str = "published") -> Figure:
+    """Quality and speed of what was measured, and published encoders as lines at their mean S."""
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(6.8, 3.6))
+    if found is not None:
+        own = found[found["task"] == "mean S"].groupby("encoder", sort=False)[[rule, "per_second"]].mean()
+        front = pareto_front(own.assign(ms=1000 / own["per_second"]), rule, "ms")
+        for name, row in own.iterrows():
+            color = "C0" if front[name] == "on" else INK
+            ax.plot(row["per_second"], row[rule], "o", color=color)
+            ax.annotate(f" {name}", (row["per_second"], row[rule]), color=color, fontsize=8)
+        ax.set_xscale("log")
+    else:
+        ax.set(ylim=(0.45, 0.85), xticks=[])
+    told = published_encoders()["mean S"][::-1]
+    for place, (name, score) in enumerate(told.items()):
+        ax.axhline(score, color="C1", lw=0.8, ls=":")
+        at = (1.01, told.mean() + 0.02 * (place - (len(told) - 1) / 2))  # labels would lie on each other
+        ax.annotate(f"{name}, published", at, xycoords=("axes fraction", "data"), fontsize=7, color="C1", va="center")
+    ax.set(xlabel="sentences a second, on one core", ylabel="mean S")
+    return figure

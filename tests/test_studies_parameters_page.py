@@ -1,0 +1,91 @@
+"""The study of the chapter "Averaging parameters or vectors"."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.inference import judge
+from helpers.studies import parameters_page
+from helpers.studies.russian_runs import DISTANCES, FUSIONS, MERGES
+
+METHODS = [("parent 1", "parent", 1), ("parent 2", "parent", 1)]
+METHODS += [(name, "parameters", 1) for name in MERGES] + [(name, "vectors", 2) for name in FUSIONS]
+
+
+def rows(gains, seeds=6):
+    """Recorded rows in which methods gain so much over parents of 0.5, by distance and method."""
+    rng = np.random.default_rng(0)
+    told = [
+        (seed, distance, method, way, n, 1.0 - 0.3 * place, "mean S", 0.5 + gains.get((distance, method), 0.0) + noise)
+        for seed in range(seeds)
+        for place, distance in enumerate(DISTANCES)
+        for (method, way, n), noise in zip(METHODS, rng.normal(scale=1e-3, size=len(METHODS)), strict=True)
+    ]
+    found = pd.DataFrame(told, columns=["seed", "distance", "method", "way", "encoders", "cka", "task", "honest"])
+    return found.assign(published=found["honest"])
+
+
+def test_gains_are_over_the_better_parent_with_intervals_over_seeds():
+    found = rows({("same data", "linear"): 0.02, ("different base", "linear"): -0.2})
+    table = parameters_page.gains_by_method(found)
+    assert table.loc["parents", list(DISTANCES)].tolist() == ["1.00", "0.70", "0.40"]
+    assert table.loc["linear", "same data"].startswith("+0.0") and table.loc["linear", "different base"].startswith(
+        "-0.2"
+    )
+    assert table.loc["concatenation", "encoders"] == "2" and "[" in table.loc["mean", "same data"]
+    one = parameters_page.gains_by_method(rows({}, seeds=1))
+    assert "[" not in one.loc["linear", "same data"]
+    best = parameters_page.best_ways(found)
+    assert best.loc["same data", "parameters"] == "linear" and best.loc["different base", "parameters"] != "linear"
+    facts = parameters_page.merging_facts(found)
+    assert facts["linear_far"] == pytest.approx(-0.2, abs=0.01)  # ten spreads of the noise
+    assert facts["different_base_cka"] == pytest.approx(0.4)
+    plt.close(parameters_page.gains_figure(found))
+
+
+def test_verdicts_follow_from_the_rows():
+    found = rows({("same data", "linear"): 0.02, ("same data", "mean"): 0.021, ("different data", "cocktail"): 0.03})
+    judged = judge(parameters_page.MERGE_CLAIMS, parameters_page.merge_findings(found))
+    assert (judged["verdict"] == "reproduced").all(), judged[["estimate", "ci_low", "ci_high", "verdict"]]
+    against = rows({("same data", "linear"): -0.02, ("same data", "mean"): 0.02, ("different data", "cocktail"): -0.03})
+    judged = judge(parameters_page.MERGE_CLAIMS, parameters_page.merge_findings(against))
+    assert (judged["verdict"] == "not reproduced").all()
+    part = found[found["distance"] == "same data"]
+    judged = judge(parameters_page.MERGE_CLAIMS, parameters_page.merge_findings(part))
+    assert judged.loc["cocktail", "note"] == "not recorded yet" and judged.loc["soup", "verdict"] == "reproduced"
+
+
+def test_without_recorded_rows_there_are_dashes_and_published_encoders():
+    assert (parameters_page.gains_by_method(None)[list(DISTANCES)] == "—").all(axis=None)
+    judged = judge(parameters_page.MERGE_CLAIMS, parameters_page.merge_findings(None))
+    assert (judged["verdict"] == "not testable here").all()
+    shown = parameters_page.standing_table(None)
+    assert shown.loc["not recorded yet", "mean S"] == "—" and shown.loc["USER", "mean S"] == "0.772"
+    assert (parameters_page.flattered(None) == "—").all(axis=None)
+    plt.close(parameters_page.standing_figure(None))
+
+
+def test_published_encoders_are_those_of_the_table():
+    told = parameters_page.published_encoders()
+    assert told.index[0] == "bge-m3 (dense)" and told.loc["USER", "million parameters"] == 85
+    assert told.loc["mult-e5-base", "mean CLF"] == 0.849 and told.loc["USER", "mean CLF"] == 0.871
+
+
+def test_the_front_holds_what_is_fast_or_good():
+    told = [("bag", 0.58, 0.57, 8.0, 20000), ("floor", 0.5, 0.5, 0.0, 50000), ("slow", 0.4, 0.3, 9.0, 100)]
+    found = pd.DataFrame(told, columns=["encoder", "published", "honest", "megabytes", "per_second"]).assign(
+        task="mean S"
+    )
+    shown = parameters_page.standing_table(found)
+    assert shown.loc[["bag", "floor", "slow"], "front"].tolist() == ["on", "on", "off"]
+    assert parameters_page.flattered(found).loc["slow", "flattered"] == "0.100"
+    plt.close(parameters_page.standing_figure(found))
+
+
+def test_bad_choices_are_refused():
+    good = {"language": "ru", "width": 4, "steps": [5, 5, 5], "n_texts": 30}
+    parameters_page.check_parameters_choices(**good)
+    for change in ({"language": "de"}, {"width": 3}, {"steps": [5, 5]}, {"steps": [4, 5, 5]}, {"n_texts": 29}):
+        with pytest.raises(ValueError, match=next(iter(change))):
+            parameters_page.check_parameters_choices(**good | change)
