@@ -55,6 +55,13 @@ def test_spaces_of_unlike_widths_are_aligned_too(spaces):
         align_unpaired(theirs[:300], own, n_clusters=400)
 
 
+def test_a_map_refuses_vectors_of_another_width(spaces):
+    own, theirs = spaces
+    for to_own in (pairs_map(theirs[:50], own[:50]), align_unpaired(theirs[:50], own[50:100], n_clusters=5)):
+        with pytest.raises(ValueError, match="vectors have 3 columns; this map reads vectors of 12"):
+            to_own(theirs[:4, :3])
+
+
 def test_a_secret_rotation_keeps_all_distances_and_is_undone_by_pairs(spaces):
     own, _ = spaces
     for strength in (0.0, 0.3, 1.0):

@@ -57,7 +57,7 @@ def pairs_map(theirs: Any, own: Any) -> Callable[[Any], np.ndarray]:
         raise ValueError(f"theirs has {len(x)} rows and own {len(y)}; the same texts are needed in the same order")
     scale = float(np.sqrt(np.mean((x - x.mean(0)) ** 2))) or 1.0
     model = RidgeCV(alphas=RIDGES * len(x)).fit(x / scale, y)
-    return lambda z: model.predict(single_precision(z, "vectors", rows=1) / scale).astype(np.float32)
+    return lambda z: model.predict(_of_width(z, x.shape[1]) / scale).astype(np.float32)
 
 
 def align_unpaired(
@@ -120,10 +120,18 @@ def align_unpaired(
     them, us = spaces
 
     def mapped(z: Any) -> np.ndarray:
-        turned = them.directions(single_precision(z, "vectors", rows=1)) @ turn
+        turned = them.directions(_of_width(z, x.shape[1])) @ turn
         return (us.mean + us.length * turned).astype(np.float32)
 
     return mapped
+
+
+def _of_width(z: Any, width: int) -> np.ndarray:
+    """Vectors, checked, that have the width of those that a map was fitted on."""
+    z = single_precision(z, "vectors", rows=1)
+    if z.shape[1] != width:
+        raise ValueError(f"vectors have {z.shape[1]} columns; this map reads vectors of {width}")
+    return z
 
 
 def _refined(x: np.ndarray, y: np.ndarray, turn: np.ndarray, steps: int) -> np.ndarray:
