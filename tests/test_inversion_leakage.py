@@ -85,6 +85,18 @@ def test_what_cannot_be_read_is_refused(texts, vectors, words):
         leakage(texts, vectors, minutes=1)
 
 
+def test_nothing_read_after_few_texts_is_not_called_safe():
+    import pandas as pd
+
+    from helpers.inversion import Leakage
+
+    row = {"read": 0.1, "shuffled": 0.1, "centre": 0.1, "gain_ci_low": -0.1}
+    table = pd.DataFrame([row, row], index=["token_f1", "exact"])
+    few, many = (Leakage(table, table, None, {"train": np.arange(n)}).conclusion() for n in (240, 2000))
+    assert few.endswith("a decoder that learned from 240 texts hardly writes, so this is no sign of safety")
+    assert many.endswith("from vectors of other texts or of none")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

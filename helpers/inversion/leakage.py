@@ -27,6 +27,9 @@ __all__ = ["Leakage", "against_floors", "leakage", "leakage_of_files"]
 
 REPORT, KEPT = "report.json", "training"
 
+FEW = 2000
+"""Training texts below which it says little that nothing was read."""
+
 LEAST = 200
 """Distinct texts below which nothing is learned and nothing is told."""
 
@@ -61,9 +64,11 @@ class Leakage:
         f1, exact = self.table.loc["token_f1"], self.table.loc["exact"]
         floor = max(f1["shuffled"], f1["centre"])
         if f1["gain_ci_low"] <= 0:
+            n = len(self.rows["train"])
+            few = f"; a decoder that learned from {n} texts hardly writes, so this is no sign of safety" * (n < FEW)
             return (
                 f"Nothing was read that the language alone does not tell: {f1['read']:.0%} of the words came back, "
-                f"{floor:.0%} from vectors of other texts or of none"
+                f"{floor:.0%} from vectors of other texts or of none{few}"
             )
         return (
             f"From a vector alone {f1['read']:.0%} of the words of a text come back "
