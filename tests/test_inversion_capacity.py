@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from inversion_texts import SMALL, TEXTS, small_inverter
 
-from helpers.inversion import Inverter, bits_explained, cram, text_bits, token_accuracy
+from helpers.inversion import Inverter, bits_explained, cram, cram_at_once, text_bits, token_accuracy
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +58,25 @@ def test_what_has_no_bits_is_refused(inverter):
         bits_explained(inverter, TEXTS, without=other)
     with pytest.raises(ValueError, match=r"text\[0\] is blank"):
         cram(inverter, " ")
+
+
+def test_two_vectors_are_found_from_which_one_pass_writes_a_text(inverter):
+    import torch
+
+    found = cram_at_once(inverter, "gold falls again.", steps=400)
+    assert found.right == 1 and found.text == "gold falls again."
+    assert found.vector.shape == (12 + 64,)
+    # One pass over as many copies of the second vector as the text has tokens, with the first as the memory.
+    tokens = inverter.tokens_.rows(["gold falls again."], inverter.length).tokens[0]
+    decoder, x = inverter.network_["decoder"], torch.from_numpy(found.vector)
+    with torch.inference_mode():
+        places = x[12:].expand(1, len(tokens), -1)
+        states = decoder.net.model.decoder(inputs_embeds=places, encoder_hidden_states=decoder.slots(x[None, :12]))
+        said = decoder.said(states.last_hidden_state[0]).argmax(-1)
+    assert said.tolist() == list(tokens)
+
+
+def test_one_pass_needs_a_decoder_with_cross_attention():
+    made = Inverter(**SMALL, decoder="one_pass", epochs=1).fit(TEXTS)
+    with pytest.raises(ValueError, match="decoder is 'one_pass'; 'autoregressive' is needed"):
+        cram_at_once(made, "oil")

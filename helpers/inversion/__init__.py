@@ -26,7 +26,7 @@ An :class:`Inverter` is trained on texts, or on vectors of somebody else's encod
 ===============  =======================================================================================================
 """
 
-from helpers.inversion.capacity import Crammed, bits_explained, cram, text_bits
+from helpers.inversion.capacity import Crammed, bits_explained, cram, cram_at_once, text_bits
 from helpers.inversion.correction import Corrected, corrected
 from helpers.inversion.facts import FACTS, facts_kept, facts_of, learn_names
 from helpers.inversion.inverter import Inverter
@@ -47,6 +47,7 @@ __all__ = [
     "bits_explained",
     "corrected",
     "cram",
+    "cram_at_once",
     "facts_kept",
     "facts_of",
     "floors",

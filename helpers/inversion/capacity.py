@@ -12,7 +12,7 @@ from helpers.arrays import check_count, check_not_negative
 from helpers.inference import interval
 from helpers.inversion.inverter import Inverter, checked_texts
 
-__all__ = ["Crammed", "bits_explained", "cram", "text_bits"]
+__all__ = ["Crammed", "bits_explained", "cram", "cram_at_once", "text_bits"]
 
 
 def text_bits(inverter: Inverter, texts: Sequence[str], *, vectors: Any = None) -> np.ndarray:
@@ -119,13 +119,14 @@ class Crammed(NamedTuple):
     Attributes
     ----------
     vector
-        What was found, an array of shape (width,).
+        What was found, an array of shape (width,); of two vectors, one behind the other.
     bits
         Bits that the text takes with it.
     right
-        Share of the tokens that are the likeliest, all before them being right.
+        Share of the tokens that are the likeliest, all before them being right; in one pass, nothing before them being
+        known.
     text
-        What is written from it, greedily.
+        What is written from it, by the likeliest token.
     steps
         Steps of the search.
     """
@@ -191,3 +192,74 @@ def cram(inverter: Inverter, text: str, *, steps: int = 300, learning_rate: floa
 
     (row,) = written_tokens(inverter, x.astype(np.float32), beams=1, batch=1)
     return Crammed(x[0], bits, right, inverter.tokens_.texts([row])[0], done)
+
+
+def cram_at_once(
+    inverter: Inverter, text: str, *, steps: int = 300, learning_rate: float = 0.05, rng: int = 0
+) -> Crammed:
+    """Seek two vectors from which the fixed decoder writes one text in one pass, though it never learned to.
+
+    The first is read as the vector of a text is; the second stands at every place, where the word before would stand
+    :cite:`mezentsev2025exploring`.
+
+    Parameters
+    ----------
+    inverter
+        A fitted inverter whose decoder is ``"autoregressive"``.
+    text
+        Any text; what is longer than ``length`` tokens is truncated.
+    steps
+        Most steps of Adam; it stops as soon as all tokens are right by a margin.
+    learning_rate
+        Learning rate of Adam, in units of the spread of the training vectors and of the table of tokens.
+    rng
+        Seed of the vectors that it begins with.
+
+    Raises
+    ------
+    ValueError
+        If the decoder is another one, the text is blank, or ``steps`` is below 1.
+    """
+    import torch
+
+    from helpers.inversion.tokens import padded
+
+    if inverter.decoder != "autoregressive":
+        raise ValueError(f"decoder is {inverter.decoder!r}; 'autoregressive' is needed")
+    check_count(steps, "steps")
+    check_not_negative(learning_rate, "learning_rate")
+    (text,) = checked_texts([text], "text")
+    tokens = padded(inverter.tokens_.rows([text], inverter.length).tokens)[0]
+    decoder, given = inverter.network_["decoder"], "encoder" not in inverter.network_
+    centre, spread = (0.0, 1.0) if given else (torch.from_numpy(inverter.centre_), inverter.spread_)
+    table = decoder.net.get_input_embeddings().weight.detach()
+    scale = float(table.std()) * table.shape[1] ** 0.5  # the table is multiplied by this root where tokens are read
+    noise = np.random.default_rng(rng).normal(size=len(inverter.centre_) + table.shape[1]).astype(np.float32)
+    free = torch.from_numpy(noise).requires_grad_(True)
+    optimizer = torch.optim.Adam([free], lr=learning_rate)
+
+    def scores() -> torch.Tensor:
+        slots = decoder.slots((centre + spread * free[: len(inverter.centre_)])[None])
+        places = (scale * free[len(inverter.centre_) :]).expand(1, len(tokens), -1)
+        found = decoder.net.model.decoder(inputs_embeds=places, encoder_hidden_states=slots, use_cache=False)
+        return decoder.said(found.last_hidden_state[0]).log_softmax(-1)
+
+    done = 0
+    while done < steps:
+        chances = scores().gather(-1, tokens[:, None])
+        if float(chances.detach().min()) > np.log(0.9):
+            break
+        optimizer.zero_grad()
+        (-chances.sum()).backward()
+        optimizer.step()
+        done += 1
+    with torch.inference_mode():
+        chances = scores()
+        said = chances.argmax(-1)
+        x = free.numpy().copy()
+        first = (centre + spread * free[: len(inverter.centre_)]).numpy()
+    x[: len(first)] = first * inverter.spread_ + inverter.centre_ if given else first
+    x[len(first) :] *= scale
+    bits = float(-chances.gather(-1, tokens[:, None]).sum()) / np.log(2)
+    right = float((said == tokens).float().mean())
+    return Crammed(x, bits, right, inverter.tokens_.texts([said.tolist()])[0], done)

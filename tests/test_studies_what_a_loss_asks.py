@@ -1,0 +1,117 @@
+"""The study of the chapter "What a loss asks for"."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from inversion_texts import TEXTS, small_inverter
+
+from helpers.inference import judge
+from helpers.inversion import text_bits
+from helpers.studies import what_a_loss_asks as study
+from helpers.studies.loss_runs import LOSSES
+
+
+def rows_of(seeds, losses=tuple(LOSSES)):
+    """Every loss gains what is claimed of it."""
+    rows = []
+    for seed in seeds:
+        for loss in losses:
+            tiny = 0.001 * seed * (loss != "entropy")
+            row = {"loss": loss, "seed": seed, "facts": 0.5, "near": 0.8, "nats_train": 1.0}
+            row |= {"f1": 0.7 - 0.3 * (loss == "much meaning") + tiny, "nats": 2 - 0.5 * (loss == "paraphrase") + tiny}
+            row["meaning"] = 0.8 + 0.1 * (loss == "meaning") + tiny
+            rows.append(row | {"f1_at_1": 0.3 + 0.2 * (loss == "variational") + tiny})
+    return pd.DataFrame(rows)
+
+
+def test_claims_follow_from_the_rows():
+    assert set(judge(study.CLAIMS, study.findings(rows_of(range(3))))["verdict"]) == {"reproduced"}
+
+
+def test_what_is_not_recorded_is_not_testable():
+    for rows in (None, rows_of((0,)), rows_of(range(3), ("meaning", "noise"))):
+        assert set(judge(study.CLAIMS, study.findings(rows))["verdict"]) == {"not testable here"}
+    part = judge(study.CLAIMS, study.findings(rows_of(range(3), ("entropy", "variational"))))["verdict"]
+    assert part["variational"] == "reproduced" and set(part.drop("variational")) == {"not testable here"}
+
+
+def test_tables_say_what_is_recorded_and_no_more():
+    three = study.gained_table(rows_of(range(3)))
+    assert list(three.index) == list(LOSSES) and set(three["seeds"]) == {3}
+    assert three.loc["variational", "token F1 under noise of 1"].startswith("+0.201 [")
+    one = study.gained_table(rows_of((0,)))
+    assert one.loc["meaning", "nearness in meaning"] == "+0.100" and one.loc["entropy", "token F1"] == "0.700"
+    assert list(study.gained_table(rows_of((0,), ("entropy",))).index) == ["entropy"]
+    for rows in (None, rows_of((0,), ("noise",))):
+        nothing = study.gained_table(rows)
+        assert list(nothing.index) == ["not recorded yet"] and set(nothing.iloc[0]) == {"–"}
+
+
+def test_the_picture_shows_every_seed_or_says_that_there_is_none():
+    fig = study.gained_figure(rows_of(range(3)))
+    assert len(fig.axes) == len(study.MEASURES) and not fig.texts
+    # The line at zero, and the seeds of six losses.
+    assert [len(line.get_xdata()) for line in fig.axes[0].lines] == [2, 3, 3, 3, 3, 3, 3]
+    for rows in (None, rows_of((0,), ("entropy",)), rows_of((0,), ("noise",))):
+        assert [text.get_text() for text in study.gained_figure(rows).texts] == ["not recorded yet"]
+    plt.close("all")
+
+
+def test_a_seed_without_cross_entropy_counts_for_nothing():
+    rows = pd.concat([rows_of((0, 1)), rows_of((2,), ("noise",))])
+    assert study.gained_table(rows).loc["noise", "seeds"] == 2
+
+
+def test_bits_of_paraphrases_are_those_of_the_first_vector():
+    made = small_inverter()
+    found = study.paraphrase_bits(made, TEXTS[:3])
+    first = made.encode(TEXTS[:1])
+    lengths = [len(row) for row in made.tokens_.rows(TEXTS[:3], made.length).tokens]
+    for row in range(3):
+        alone = text_bits(made, [TEXTS[row]], vectors=first)[0] / lengths[row]
+        assert found["bits"][row] == pytest.approx(alone, rel=1e-3, abs=1e-4)  # single precision, after padding
+    assert found["bits"].idxmin() == 0
+
+
+def test_only_a_gradient_through_draws_has_chance_in_it():
+    found = study.gradient_table(small_inverter(), TEXTS[:3], draws=12)
+    again = study.gradient_table(small_inverter(), TEXTS[:3], draws=12)
+    assert found.equals(again)
+    assert found.loc["cross-entropy", "chance"] == 0 <= found.loc["cosine of sentences", "chance"] <= 1
+    assert (found["length"] >= 0).all()
+
+
+def test_inverters_of_the_page_differ_in_their_loss_alone():
+    made, texts = study.trained_with(["entropy", "noise"], "documentation", n_texts=120, epochs=1, width=8)
+    assert made["entropy"].get_params() | {"noise": 0.5} == made["noise"].get_params()
+    curves = study.locality_curves(made, texts.test[:5], sigmas=(0.0, 1.0))
+    assert list(curves["loss"]) == ["entropy", "entropy", "noise", "noise"]
+    assert curves["ci_low"].le(curves["f1"]).all() and curves["f1"].le(curves["ci_high"]).all()
+    study.locality_figure(curves)
+    plt.close("all")
+    table = study.bought_table(made, texts, n_test=5)
+    assert list(table.columns) == list(study.MEASURES) and list(table.index) == ["entropy", "noise"]
+    gradients = study.gradient_table(small_inverter(), TEXTS[:1], draws=3)
+    facts = study.facts(gradients, curves, made)
+    assert facts["other_noisy"] == curves["f1"].iloc[3] and all(np.isfinite(value) for value in facts.values())
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"sentence": ""}, r"sentence\[0\] is blank"),
+        ({"losses": ["entropy"]}, "a list with entropy and another of"),
+        ({"losses": "entropy"}, "a list with entropy and another of"),
+        ({"losses": ["entropy", "cosine"]}, "losses has 'cosine'; each is one of"),
+        ({"sigma": 0}, "sigma is 0; a number above 0"),
+        ({"width": 12}, "width is 12; a multiple of 8"),
+        ({"source": "nowhere.txt"}, "there is no file nowhere.txt"),
+    ],
+)
+def test_choices_that_cannot_be_are_refused(choice, words):
+    fine = {"sentence": "a", "losses": ["entropy", "noise"], "source": "documentation", "n_texts": 100, "epochs": 1}
+    fine |= {"width": 8, "sigma": 1.0}
+    study.check_loss_choices(**fine)
+    with pytest.raises((ValueError, FileNotFoundError), match=words):
+        study.check_loss_choices(**(fine | choice))

@@ -1,0 +1,137 @@
+"""The study of the chapter "What one vector holds"."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from inversion_texts import SMALL, TEXTS, small_inverter
+from test_studies_vector_runs import ranks_of
+
+from helpers.inference import judge
+from helpers.inversion import Inverter, text_bits
+from helpers.studies import what_it_holds as study
+from helpers.studies.vector_runs import FORMS, SIGMAS
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return study.Pair(small_inverter(), Inverter(**SMALL, epochs=60).fit(TEXTS, vectors=np.zeros((8, 1))), TEXTS)
+
+
+@pytest.fixture(scope="module")
+def scores():
+    """Noise of a tenth costs nothing, of one a half."""
+    step = 0.01 * np.arange(12)
+    names = [("precision", form) for form in FORMS] + [("noise", f"{sigma:g}") for sigma in SIGMAS]
+    return pd.DataFrame({name: (0.7 + step) * (0.5 if name == ("noise", "1") else 1) for name in names})
+
+
+@pytest.fixture(scope="module")
+def crammed():
+    """Mixed-up tokens take more steps, and one pass has everything right."""
+    steps = 20 + np.arange(10)
+    found = pd.DataFrame({"steps": steps, "mixed_steps": 2 * steps, "once_right": 0.99 + 0.001 * (steps % 3)})
+    return found.assign(bits_encoded=9.0, bits=1.0, right=1.0, mixed_bits=1.0, mixed_right=1.0, once_steps=30)
+
+
+def test_bits_of_tokens_add_up_to_those_of_the_text(pair):
+    found = study.bits_of_tokens(pair.inverter, pair.language, TEXTS[0])
+    assert found["with"].sum() == pytest.approx(text_bits(pair.inverter, TEXTS[:1])[0], rel=1e-5)  # float32
+    assert found["without"].sum() > found["with"].sum() and "".join(found["token"][:-1]) == "oilfallsnow."
+
+
+def test_forms_lose_what_they_take_away(pair):
+    import matplotlib.pyplot as plt
+
+    bits = {kind: study.forms_table(pair, kind=kind) for kind in ("precision", "noise")}
+    assert list(bits["precision"].index) == list(FORMS)
+    assert bits["noise"]["bits"]["2"] < bits["noise"]["bits"]["0.1"] <= bits["precision"]["bits_without"].iloc[0]
+    scores = study.forms_scores(pair.inverter, TEXTS)
+    assert scores["precision", "float32"].mean() == scores["precision", "float16"].mean() == 1
+    assert scores["noise", "2"].mean() < 1
+    study.forms_figure(bits, scores)
+    study.bits_figure(pd.DataFrame({"token": ["a"], "without": [3.0], "with": [0.1]}))
+    plt.close("all")
+    assert list(study.noise_table(pair.inverter, TEXTS[0], [0.1, 4.0], beams=1).index) == [0.1, 4.0]
+
+
+def test_neighbours_stand_from_near_to_far():
+    found = study.neighbours_table(small_inverter(), TEXTS, beams=1)
+    assert found["distance"].is_monotonic_increasing and set(found["text"]) == set(TEXTS[1:])
+    x = small_inverter().encode([TEXTS[0], found["text"][0]])
+    assert found["distance"][0] == pytest.approx(
+        float(np.linalg.norm(x[1] - x[0])) / (small_inverter().spread_ * np.sqrt(2 * 12))
+    )
+
+
+def test_a_direction_turns_what_is_written():
+    table = study.direction_table(small_inverter(), TEXTS[:2], [0.0, 0.5], beams=1)
+    assert table.loc[0.0, "down"] == 1 == table.loc[0.0, "others"]
+    assert np.allclose(table[["up", "down", "neither"]].sum(axis=1), 1)
+
+
+def test_searches_are_of_texts_and_of_the_same_tokens_mixed_up():
+    found = study.searched(small_inverter(), TEXTS[:3], steps=60)
+    assert (found["bits"] < 5).all() and (found["steps"] <= 60).all() and found["once_right"].between(0, 1).all()
+    table = study.crammed_table(found)
+    assert table.loc["headline, encoder's vector", "steps"] == "–"
+    assert table.loc["headline, vector searched for", "tokens right"].startswith("1.00")
+
+
+def test_a_pair_is_trained_on_sentences_of_the_documentation():
+    found = study.holding_pair("documentation", n_texts=100, epochs=1, width=8)
+    assert found.inverter.width == 8 and len(found.language.centre_) == 1
+    assert found.inverter.tokens_.tokenizer.to_str() == found.language.tokens_.tokenizer.to_str()
+
+
+def test_claims_follow_from_the_rows(scores, crammed):
+    tops = {(16, 0.2): 0, (256, 0.5): 1, (1024, 0.56): 2}
+    rows = [
+        {"width": width, "kind": "precision", "form": "float32", "seed": seed, "top_1": top + 0.001 * seed * place}
+        for (width, top), place in tops.items()
+        for seed in range(3)
+    ]
+    ranks = ranks_of(range(3))
+    ranks["f1_beams"] += 0.001 * ranks["seed"] * (ranks["decoder"] == "mamba")
+    four = ranks[ranks["rank"] == 32].assign(
+        rank=4, f1_beams=lambda table: table["f1_beams"] - 0.2 - table["seed"] / 99
+    )
+    ranks = pd.concat([ranks, four])
+    verdicts = judge(study.CLAIMS, study.findings(scores, crammed, pd.DataFrame(rows), ranks))["verdict"]
+    assert verdicts["rank"] == "not reproduced"
+    assert set(verdicts.drop("rank")) == {"reproduced"}
+
+
+def test_what_is_not_recorded_is_not_testable(scores, crammed):
+    for recorded in ((None, None), (pd.DataFrame(columns=["form", "seed", "width", "top_1"]), ranks_of((0,)))):
+        verdicts = judge(study.CLAIMS, study.findings(scores, crammed, *recorded))["verdict"]
+        assert set(verdicts[["wider", "state", "rank"]]) == {"not testable here"}
+        assert set(verdicts.drop(["wider", "state", "rank"])) == {"reproduced"}
+
+
+def test_facts_are_numbers_of_the_tables(pair, scores, crammed):
+    tokens = study.bits_of_tokens(pair.inverter, pair.language, TEXTS[0])
+    bits = study.forms_table(pair)
+    found = study.facts(tokens, bits, scores, crammed)
+    assert found["f1_plain"] == pytest.approx(scores["precision", "float32"].mean())
+    assert found["per_number"] == pytest.approx(found["saved"] / 12) and found["cram_mixed_steps"] == 49
+    assert all(np.isfinite(value) for value in found.values())
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"sentence": " "}, r"sentence\[0\] is blank"),
+        ({"other": ""}, r"other\[0\] is blank"),
+        ({"sigmas": [1.0]}, "at least two numbers"),
+        ({"sigmas": [1.0, 0.0]}, "a number of sigmas is 0.0"),
+        ({"steps": 0}, "steps is 0"),
+        ({"width": 12}, "width is 12; a multiple of 8"),
+        ({"source": "nowhere.txt"}, "there is no file nowhere.txt"),
+    ],
+)
+def test_choices_that_cannot_be_are_refused(choice, words):
+    fine = {"sentence": "a", "other": "b", "beams": 1, "sigmas": [0.5, 1.0], "steps": 1}
+    fine |= {"source": "documentation", "n_texts": 100, "epochs": 1, "width": 8}
+    study.check_held_choices(**fine)
+    with pytest.raises((ValueError, FileNotFoundError), match=words):
+        study.check_held_choices(**(fine | choice))
