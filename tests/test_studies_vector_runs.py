@@ -1,4 +1,4 @@
-"""Recorded runs of the chapter "What one vector holds": forms of vectors, widths, ranks, and tables that may be absent."""
+"""Recorded runs of the chapter "What one vector holds": forms of vectors, widths, ranks; tables that may be absent."""
 
 import numpy as np
 import pandas as pd

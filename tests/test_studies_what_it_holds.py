@@ -30,7 +30,17 @@ def crammed():
     """Mixed-up tokens take more steps, and one pass has everything right."""
     steps = 20 + np.arange(10)
     found = pd.DataFrame({"steps": steps, "mixed_steps": 2 * steps, "once_right": 0.99 + 0.001 * (steps % 3)})
-    return found.assign(bits_encoded=9.0, bits=1.0, right=1.0, mixed_bits=1.0, mixed_right=1.0, once_steps=30)
+    return found.assign(
+        bits_encoded=9.0,
+        bits=1.0,
+        right=1.0,
+        once_bits=2.0,
+        tokens=9,
+        mixed_tokens=8,
+        mixed_bits=1.0,
+        mixed_right=1.0,
+        once_steps=30,
+    )
 
 
 def test_bits_of_tokens_add_up_to_those_of_the_text(pair):

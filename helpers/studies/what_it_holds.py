@@ -487,8 +487,9 @@ def searched(inverter: Inverter, texts: Sequence[str], *, steps: int, rng: int =
     -------
     DataFrame
         A row for each text: ``tokens``; ``bits_encoded`` that the encoder's vector leaves open, ``bits`` that the
-        vector found does, after ``steps``; ``mixed_tokens``, ``mixed_bits`` and ``mixed_steps`` of mixed-up tokens;
-        ``once_right`` of the tokens in one pass from two vectors, after ``once_steps``.
+        vector found does, ``right`` of its tokens, after ``steps``; the same of mixed-up tokens, ``mixed_…``;
+        ``once_bits`` that are left open and ``once_right`` of the tokens in one pass from two vectors, after
+        ``once_steps``.
     """
     import pandas as pd
 
@@ -504,7 +505,7 @@ def searched(inverter: Inverter, texts: Sequence[str], *, steps: int, rng: int =
         found = {"tokens": len(row), "bits_encoded": bits, "bits": one.bits, "steps": one.steps, "right": one.right}
         found["mixed_tokens"] = len(inverter.tokens_.rows([mixed or text], inverter.length).tokens[0])
         found |= {"mixed_bits": other.bits, "mixed_steps": other.steps, "mixed_right": other.right}
-        out.append(found | {"once_right": once.right, "once_steps": once.steps})
+        out.append(found | {"once_bits": once.bits, "once_right": once.right, "once_steps": once.steps})
     return pd.DataFrame(out)
 
 
@@ -513,19 +514,18 @@ def crammed_table(found: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     kinds = {
-        "headline, encoder's vector": {"bits left": "bits_encoded"},
-        "headline, vector searched for": {"bits left": "bits", "steps": "steps", "tokens right": "right"},
-        "mixed-up tokens, searched for": {
-            "bits left": "mixed_bits",
-            "steps": "mixed_steps",
-            "tokens right": "mixed_right",
-        },
-        "headline in one pass, two vectors": {"steps": "once_steps", "tokens right": "once_right"},
+        "headline, encoder's vector": ("tokens", "bits_encoded", "", ""),
+        "headline, vector searched for": ("tokens", "bits", "steps", "right"),
+        "mixed-up tokens, searched for": ("mixed_tokens", "mixed_bits", "mixed_steps", "mixed_right"),
+        "headline in one pass, two vectors": ("tokens", "once_bits", "once_steps", "once_right"),
     }
     rows = {}
-    for kind, columns in kinds.items():
-        rows[kind] = dict.fromkeys(("bits left", "steps", "tokens right"), "–")
-        for said, name in columns.items():
+    for kind, names in kinds.items():
+        rows[kind] = {}
+        for said, name in zip(("tokens", "bits left", "steps", "tokens right"), names, strict=True):
+            if not name:
+                rows[kind][said] = "–"
+                continue
             mean = interval(found[name], method="percentile", n_resamples=999, rng=0)
             row = pd.Series({"mean": mean.estimate, "low": mean.low, "high": mean.high})
             spec = ".2f" if said == "tokens right" else ".0f"
