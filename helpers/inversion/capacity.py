@@ -260,6 +260,6 @@ def cram_at_once(
         first = (centre + spread * free[: len(inverter.centre_)]).numpy()
     x[: len(first)] = first * inverter.spread_ + inverter.centre_ if given else first
     x[len(first) :] *= scale
-    bits = float(-chances.gather(-1, tokens[:, None]).sum()) / np.log(2)
+    bits = float(-chances.gather(-1, tokens[:, None]).sum() / np.log(2))
     right = float((said == tokens).float().mean())
     return Crammed(x, bits, right, inverter.tokens_.texts([said.tolist()])[0], done)
