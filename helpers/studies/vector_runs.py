@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMS",
+    "LIVE",
     "NOT_RECORDED",
     "SIGMAS",
     "blank_table",
@@ -44,6 +45,9 @@ FORMS = ("float32", "float16", "8 bits", "4 bits", "2 bits", "1 bit")
 
 SIGMAS = (0.1, 0.25, 0.5, 1.0, 2.0)
 """Standard deviations of noise, in units of the spread of the vectors."""
+
+LIVE = {"batch_tokens": 512, "warmup": 50, "length": 64, "precision": "auto"}
+"""What trainings of a page have in place of the settings of recorded runs: more steps of fewer sentences each."""
 
 NOT_RECORDED = "not recorded yet"
 """What stands in a table or a picture in place of runs that are not there."""

@@ -15,7 +15,7 @@ from helpers.inversion.inverter import checked_texts
 from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_runs import POCKET, check_source
 from helpers.studies.loss_runs import LOSSES, Rephrased, bought, fit_loss, rephrased
-from helpers.studies.vector_runs import blank_table, far_vectors, mean_words, nothing_yet
+from helpers.studies.vector_runs import LIVE, blank_table, far_vectors, mean_words, nothing_yet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -232,7 +232,7 @@ def trained_with(
         The inverters by loss, and the texts.
     """
     texts = rephrased(source, n_texts, rng=rng)
-    options = {"epochs": epochs, "width": width, "rng": rng, "precision": "auto"}
+    options = {"epochs": epochs, "width": width, "rng": rng, **LIVE}
     return {loss: fit_loss(texts, loss, **options) for loss in losses}, texts
 
 

@@ -25,6 +25,7 @@ from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_runs import POCKET, check_source, corpus, fit_pocket
 from helpers.studies.vector_runs import (
     FORMS,
+    LIVE,
     SIGMAS,
     far_vectors,
     forms_of,
@@ -238,7 +239,7 @@ def holding_pair(source: str, *, n_texts: int, epochs: int, width: int, n_test: 
         Seed of split, weights and batches.
     """
     texts = corpus(source, n_texts, rng=rng)
-    options = {"epochs": epochs, "rng": rng, "precision": "auto"}
+    options = {"epochs": epochs, "rng": rng, **LIVE}
     made = fit_pocket(texts, width=width, **options)
     return Pair(made, language_model(texts, **options), texts.test[:n_test])
 
