@@ -20,8 +20,9 @@ from helpers.inversion import (
 )
 from helpers.inversion.texts import natural_paraphrases
 from helpers.locations import resolve
-from helpers.studies.inversion_runs import POCKET, check_source, corpus
-from helpers.studies.vector_runs import far_vectors, recorded_as
+from helpers.studies.inversion_runs import POCKET, corpus
+from helpers.studies.made_headlines import MADE, made_headlines, reworded
+from helpers.studies.vector_runs import far_vectors, page_source, recorded_as
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +62,7 @@ class Rephrased(NamedTuple):
     train, test
         Lists of texts.
     paraphrases
-        For each training text those of the training texts that say the same; most often none.
+        For each training text others that say the same; of real texts most often none, and training texts themselves.
     pairs
         Pairs of a test text and another text that say the same.
     """
@@ -80,7 +81,8 @@ def rephrased(source: str, n_texts: int, *, least: float = LEAST, rng: int = 0) 
     source
         ``"headlines"``: two agencies on one day with many words in common, all headlines that have such a paraphrase
         being taken before others; else as in :func:`helpers.studies.inversion_runs.corpus`, where any two texts with
-        many words in common are taken to say the same.
+        many words in common are taken to say the same. ``"made up"``: a small world of headlines, in which those that
+        differ in a verb of the same direction say the same; they need not be training texts.
     n_texts
         Texts before they are split.
     least
@@ -96,8 +98,13 @@ def rephrased(source: str, n_texts: int, *, least: float = LEAST, rng: int = 0) 
     """
     import pandas as pd
 
-    check_source(source)
+    page_source(source)
     check_count(n_texts, "n_texts", least=100)
+    if source == MADE:
+        train, _, test = made_headlines(n_texts, rng=rng)
+        held = set(test)
+        others = [[other for other in reworded(text) if other not in held] for text in train]
+        return Rephrased(train, test, others, [(text, reworded(text)[0]) for text in test])
     draw = np.random.default_rng(rng)
     if source == "headlines":
         table = read_headlines(resolve("financial_headlines"))

@@ -11,7 +11,8 @@ import numpy as np
 
 from helpers.book.style import INK
 from helpers.inversion import Inverter, inversion_scores, noisy_vectors, text_bits, token_accuracy
-from helpers.studies.inversion_runs import POCKET, Texts, fit_pocket, measured
+from helpers.studies.inversion_runs import POCKET, Texts, check_source, corpus, fit_pocket, measured
+from helpers.studies.made_headlines import MADE, made_headlines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,8 @@ __all__ = [
     "held",
     "language_model",
     "mean_words",
+    "page_source",
+    "page_texts",
     "nothing_yet",
     "rank_rows",
     "ranked",
@@ -46,8 +49,8 @@ FORMS = ("float32", "float16", "8 bits", "4 bits", "2 bits", "1 bit")
 SIGMAS = (0.1, 0.25, 0.5, 1.0, 2.0)
 """Standard deviations of noise, in units of the spread of the vectors."""
 
-LIVE = {"batch_tokens": 512, "warmup": 50, "length": 64, "precision": "auto"}
-"""What trainings of a page have in place of the settings of recorded runs: more steps of fewer sentences each."""
+LIVE = {"hidden": 96, "layers": 1, "batch_tokens": 384, "warmup": 50, "length": 64, "precision": "auto"}
+"""What trainings of a page have in place of the settings of recorded runs: smaller networks, more steps."""
 
 NOT_RECORDED = "not recorded yet"
 """What stands in a table or a picture in place of runs that are not there."""
@@ -228,6 +231,36 @@ def ranked(
     kept = ("n_test", "top_1", "nats", "f1_greedy", "f1_beams", "exact_beams", "f1_shuffled", "tokens", "cpu_minutes")
     up = made.network_["decoder"].up
     return {name: found[name] for name in kept} | {"weights": sum(part.numel() for part in up.parameters()) / 1e6}
+
+
+def page_source(source: str) -> None:
+    """Refuse a source of :func:`page_texts` that is not there, in words.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, or no headlines.
+    """
+    if source != MADE:
+        check_source(source)
+
+
+def page_texts(source: str, n_texts: int, *, rng: int = 0) -> Texts:
+    """Texts for the trainings of a page.
+
+    Parameters
+    ----------
+    source
+        ``"made up"``: a small world of headlines; else as in :func:`helpers.studies.inversion_runs.corpus`.
+    n_texts
+        Texts before they are split.
+    rng
+        Seed of draw and split.
+    """
+    if source != MADE:
+        return corpus(source, n_texts, rng=rng)
+    train, validation, test = made_headlines(n_texts, rng=rng)
+    return Texts(train, validation, test, np.arange(len(test)))
 
 
 def recorded_as(name: str, reader: Any = None) -> pd.DataFrame | None:

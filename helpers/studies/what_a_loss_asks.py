@@ -13,9 +13,9 @@ from helpers.inference import Claim, Finding, absent, interval
 from helpers.inversion import Inverter, inversion_scores, noisy_vectors, text_bits
 from helpers.inversion.inverter import checked_texts
 from helpers.studies.collapse_page import mean_finding
-from helpers.studies.inversion_runs import POCKET, check_source
+from helpers.studies.inversion_runs import POCKET
 from helpers.studies.loss_runs import LOSSES, Rephrased, bought, fit_loss, rephrased
-from helpers.studies.vector_runs import LIVE, blank_table, far_vectors, mean_words, nothing_yet
+from helpers.studies.vector_runs import LIVE, blank_table, far_vectors, mean_words, nothing_yet, page_source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,7 @@ def check_loss_choices(
     losses
         Keys of :data:`helpers.studies.loss_runs.LOSSES`, two at least, ``"entropy"`` among them.
     source
-        Same meaning as in :func:`helpers.studies.inversion_runs.corpus`.
+        Same meaning as in :func:`helpers.studies.loss_runs.rephrased`.
     n_texts
         Sentences of the live training, at least 100.
     epochs
@@ -127,7 +127,7 @@ def check_loss_choices(
         raise ValueError(f"losses is {losses!r}; a list with entropy and another of {', '.join(LOSSES)} is needed")
     if unknown := [loss for loss in losses if loss not in LOSSES]:
         raise ValueError(f"losses has {unknown[0]!r}; each is one of {', '.join(LOSSES)}")
-    check_source(source)
+    page_source(source)
     check_count(n_texts, "n_texts", least=100)
     check_count(epochs, "epochs")
     check_number(sigma, "sigma", lambda value: value > 0, "a number above 0")

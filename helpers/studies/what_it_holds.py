@@ -22,7 +22,7 @@ from helpers.inversion import (
 )
 from helpers.inversion.inverter import checked_texts
 from helpers.studies.collapse_page import mean_finding
-from helpers.studies.inversion_runs import POCKET, check_source, corpus, fit_pocket
+from helpers.studies.inversion_runs import POCKET, fit_pocket
 from helpers.studies.vector_runs import (
     FORMS,
     LIVE,
@@ -30,6 +30,8 @@ from helpers.studies.vector_runs import (
     far_vectors,
     forms_of,
     language_model,
+    page_source,
+    page_texts,
 )
 
 if TYPE_CHECKING:
@@ -176,7 +178,7 @@ def check_held_choices(
     steps
         Most steps of the search for a vector, at least 1.
     source
-        Same meaning as in :func:`helpers.studies.inversion_runs.corpus`.
+        Same meaning as in :func:`helpers.studies.vector_runs.page_texts`.
     n_texts
         Sentences of the live training, at least 100.
     epochs
@@ -191,7 +193,7 @@ def check_held_choices(
     """
     for text, name in ((sentence, "sentence"), (other, "other")):
         checked_texts([text], name)
-    check_source(source)
+    page_source(source)
     check_count(beams, "beams")
     check_count(steps, "steps")
     check_count(n_texts, "n_texts", least=100)
@@ -228,7 +230,7 @@ def holding_pair(source: str, *, n_texts: int, epochs: int, width: int, n_test: 
     Parameters
     ----------
     source, n_texts
-        Same meaning as in :func:`helpers.studies.inversion_runs.corpus`.
+        Same meaning as in :func:`helpers.studies.vector_runs.page_texts`.
     epochs
         Times that each sees a sentence.
     width
@@ -238,7 +240,7 @@ def holding_pair(source: str, *, n_texts: int, epochs: int, width: int, n_test: 
     rng
         Seed of split, weights and batches.
     """
-    texts = corpus(source, n_texts, rng=rng)
+    texts = page_texts(source, n_texts, rng=rng)
     options = {"epochs": epochs, "rng": rng, **LIVE}
     made = fit_pocket(texts, width=width, **options)
     return Pair(made, language_model(texts, **options), texts.test[:n_test])
