@@ -40,6 +40,7 @@ def crammed():
         mixed_bits=1.0,
         mixed_right=1.0,
         once_steps=30,
+        mixed_encoded=40.0,
     )
 
 
@@ -82,6 +83,8 @@ def test_a_direction_turns_what_is_written():
 def test_searches_are_of_texts_and_of_the_same_tokens_mixed_up():
     found = study.searched(small_inverter(), TEXTS[:3], steps=60)
     assert (found["bits"] < 5).all() and (found["steps"] <= 60).all() and found["once_right"].between(0, 1).all()
+    short = study.searched(small_inverter(), TEXTS[:3], steps=2, n_once=1)
+    assert short["once_right"].notna().tolist() == [True, False, False]
     table = study.crammed_table(found)
     assert table.loc["headline, encoder's vector", "steps"] == "–"
     assert table.loc["headline, vector searched for", "tokens right"].startswith("1.00")
@@ -118,12 +121,21 @@ def test_what_is_not_recorded_is_not_testable(scores, crammed):
         assert set(verdicts.drop(["wider", "state", "rank"])) == {"reproduced"}
 
 
+def test_searches_that_ended_at_their_limit_decide_nothing(scores, crammed):
+    found = study.findings(scores, crammed.assign(once_steps=60, once_right=0.1))["once"]
+    assert found.n == 0 and found.why == "all searches ended at their limit of steps"
+
+
 def test_facts_are_numbers_of_the_tables(pair, scores, crammed):
     tokens = study.bits_of_tokens(pair.inverter, pair.language, TEXTS[0])
     bits = study.forms_table(pair)
     found = study.facts(tokens, bits, scores, crammed)
     assert found["f1_plain"] == pytest.approx(scores["precision", "float32"].mean())
-    assert found["per_number"] == pytest.approx(found["saved"] / 12) and found["cram_mixed_steps"] == 49
+    assert (
+        found["per_number"] == pytest.approx(found["saved"] / 12)
+        and found["cram_mixed_steps"] == 49
+        and found["cram_mixed_encoded"] == 40
+    )
     assert all(np.isfinite(value) for value in found.values())
 
 

@@ -472,7 +472,7 @@ def _without_direction(texts: Sequence[str]) -> list[str]:
     return [" ".join(word for word in text.split() if not facts_of(word)["direction"]) for text in texts]
 
 
-def searched(inverter: Inverter, texts: Sequence[str], *, steps: int, rng: int = 0) -> pd.DataFrame:
+def searched(inverter: Inverter, texts: Sequence[str], *, steps: int, n_once: int = 3, rng: int = 0) -> pd.DataFrame:
     """Vectors that are searched for: of texts, of the same number of mixed-up tokens, and for one pass.
 
     Parameters
@@ -483,6 +483,8 @@ def searched(inverter: Inverter, texts: Sequence[str], *, steps: int, rng: int =
         Sentences, none of them blank.
     steps
         Most steps of each search.
+    n_once
+        For how many of the texts two vectors are sought from which one pass writes them.
     rng
         Seed of the beginnings, and of the mixed-up tokens, which are drawn from those of all texts.
 
@@ -492,7 +494,7 @@ def searched(inverter: Inverter, texts: Sequence[str], *, steps: int, rng: int =
         A row for each text: ``tokens``; ``bits_encoded`` that the encoder's vector leaves open, ``bits`` that the
         vector found does, ``right`` of its tokens, after ``steps``; the same of mixed-up tokens, ``mixed_…``;
         ``once_bits`` that are left open and ``once_right`` of the tokens in one pass from two vectors, after
-        ``once_steps``.
+        ``once_steps``; NaN where that was not sought.
     """
     import pandas as pd
 
@@ -504,11 +506,14 @@ def searched(inverter: Inverter, texts: Sequence[str], *, steps: int, rng: int =
         mixed = inverter.tokens_.texts([pool[at : at + len(row) - 1].tolist()])[0]
         at += len(row) - 1
         one, other = (cram(inverter, some, steps=steps, rng=rng) for some in (text, mixed or text))
-        once = cram_at_once(inverter, text, steps=steps, rng=rng)
         found = {"tokens": len(row), "bits_encoded": bits, "bits": one.bits, "steps": one.steps, "right": one.right}
         found["mixed_tokens"] = len(inverter.tokens_.rows([mixed or text], inverter.length).tokens[0])
         found |= {"mixed_bits": other.bits, "mixed_steps": other.steps, "mixed_right": other.right}
-        out.append(found | {"once_bits": once.bits, "once_right": once.right, "once_steps": once.steps})
+        found["mixed_encoded"] = float(text_bits(inverter, [mixed or text])[0])
+        if len(out) < n_once:
+            once = cram_at_once(inverter, text, steps=steps, rng=rng)
+            found |= {"once_bits": once.bits, "once_right": once.right, "once_steps": once.steps}
+        out.append(found)
     return pd.DataFrame(out)
 
 
@@ -519,6 +524,7 @@ def crammed_table(found: pd.DataFrame) -> pd.DataFrame:
     kinds = {
         "headline, encoder's vector": ("tokens", "bits_encoded", "", ""),
         "headline, vector searched for": ("tokens", "bits", "steps", "right"),
+        "mixed-up tokens, encoder's vector": ("mixed_tokens", "mixed_encoded", "", ""),
         "mixed-up tokens, searched for": ("mixed_tokens", "mixed_bits", "mixed_steps", "mixed_right"),
         "headline in one pass, two vectors": ("tokens", "once_bits", "once_steps", "once_right"),
     }
@@ -529,7 +535,7 @@ def crammed_table(found: pd.DataFrame) -> pd.DataFrame:
             if not name:
                 rows[kind][said] = "–"
                 continue
-            mean = interval(found[name], method="percentile", n_resamples=999, rng=0)
+            mean = interval(found[name].dropna(), method="percentile", n_resamples=999, rng=0)
             row = pd.Series({"mean": mean.estimate, "low": mean.low, "high": mean.high})
             spec = ".2f" if said == "tokens right" else ".0f"
             rows[kind][said] = format_interval(row, "mean", ("low", "high"), spec=spec)
@@ -560,12 +566,15 @@ def findings(
     dict of str to Finding
         Means of differences within units; what has no two seeds recorded is absent.
     """
-    plain, zero = scores["precision", "float32"], np.zeros(len(crammed))
+    plain, once = scores["precision", "float32"], crammed.dropna(subset="once_right")
+    ended = bool((once["once_steps"] >= crammed[["steps", "mixed_steps", "once_steps"]].max(axis=None)).all())
     out = {
         "harmless": paired_finding(CLAIMS["harmless"], plain, scores["noise", "0.1"], "sentences"),
         "harmful": paired_finding(CLAIMS["harmful"], 0.9 * plain, scores["noise", "1"], "sentences"),
         "uncertain": paired_finding(CLAIMS["uncertain"], crammed["mixed_steps"], crammed["steps"], "sentences"),
-        "once": paired_finding(CLAIMS["once"], crammed["once_right"], zero, "sentences"),
+        "once": absent("all searches ended at their limit of steps")
+        if ended
+        else paired_finding(CLAIMS["once"], once["once_right"], np.zeros(len(once)), "sentences"),
     }
     values: dict[str, Any] = dict.fromkeys(("wider", "state", "rank"), ())
     if widths is not None:
@@ -608,5 +617,5 @@ def facts(tokens: pd.DataFrame, bits: pd.DataFrame, scores: pd.DataFrame, cramme
         out |= {f"bits_{name}": bits["bits"][form], f"f1_{name}": scores["precision", form].mean()}
     out["f1_plain"] = scores["precision", "float32"].mean()
     out |= {f"f1_{name}": scores["noise", form].mean() for name, form in (("tenth", "0.1"), ("spread", "1"))}
-    out |= {f"cram_{name}": crammed[name].mean() for name in ("bits_encoded", "bits", "once_right", "steps")}
-    return out | {"cram_mixed_steps": crammed["mixed_steps"].mean(), "n_crammed": len(crammed)}
+    out |= {f"cram_{name}": crammed[name].mean() for name in ("bits_encoded", "once_right", "steps")}
+    return out | {f"cram_{name}": crammed[name].mean() for name in ("mixed_encoded", "mixed_bits", "mixed_steps")}
