@@ -364,6 +364,8 @@ def forms_figure(bits: dict[str, pd.DataFrame], scores: pd.DataFrame) -> Figure:
             axes[row, column].fill_between(places, low, high, color=f"C{row}", alpha=0.2, lw=0)
             axes[row, column].set(ylim=(0, None))
         axes[0, column].axhline(found["bits_without"].iloc[0], color=INK, ls=":", lw=1)
+        axes[0, column].axhline(0, color=INK, lw=0.8)
+        axes[0, column].set(ylim=(-0.3 * found["bits_without"].iloc[0], None))
         axes[1, column].set_xticks(places, order, rotation=45, ha="right", rotation_mode="anchor")
     axes[0, 0].set(ylabel="bits of a text")
     axes[1, 0].set(ylabel="token F1", xlabel="how a number is kept")
