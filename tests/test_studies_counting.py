@@ -43,7 +43,7 @@ def test_every_number_of_recorded_experiments_has_its_words(n):
         assert facts["gap_long"].startswith(f"{difference:+.1f}") and shown["experiments"] == f"{n} of 17"
         assert ("[" in facts["gap_long"]) == (n >= 6) and shown["by hand"] == f"{wide['hand_made'].mean():.3f}"
     # The least p of six experiments is 1 / 32, and of the two tests of a question the other one has less.
-    assert facts["said_long"] == {0: "not recorded", 6: "loses", 7: "loses", 17: "loses"}.get(n, "not decided")
+    assert facts["said_long"] == {0: "not recorded", 6: "loses", 7: "loses", 17: "loses"}.get(n, "too few to tell")
     axes = study.figure_gaps(regimes, gaps)
     words = [text.get_text() for text in axes[0].texts]
     assert words == [study.NOT_RECORDED] * (1 + (n == 0)) and f"({n} of 17)" in axes[0].get_yticklabels()[1].get_text()
@@ -61,7 +61,7 @@ def test_intervals_are_those_of_paired_differences_and_words_follow_their_sign()
     assert gaps.loc[("coles_recorded", "both"), "said"] == "not distinguishable"
 
 
-@pytest.mark.parametrize(("n", "said"), [(6, "not decided"), (7, "loses")])
+@pytest.mark.parametrize(("n", "said"), [(6, "too few to tell"), (7, "loses")])
 def test_a_clear_difference_of_so_few_experiments_that_no_test_could_tell_is_not_called_a_draw(n, said):
     """Two regimes of six experiments have p = 1 / 32 each, which the correction doubles; of seven 1 / 64."""
     gaps = study.gaps_to_counting(recorded((17, n, n))).xs("encoder", level="against")

@@ -45,7 +45,7 @@ AGAINST = {
 """What is held against the features made by hand: its name in recorded tables, and what the difference is called."""
 VERDICTS = {"better": "beats", "worse": "loses", "not distinguishable": "not distinguishable"}
 """What is said of an encoder whose difference to features made by hand has a verdict."""
-UNDECIDED = "not decided"
+UNDECIDED = "too few to tell"
 METRICS = {
     "accuracy, four classes": ("accuracy", "classes"),
     "ROC-AUC, four classes": ("roc_auc", "classes"),
@@ -73,7 +73,7 @@ def gaps_to_counting(regimes: pd.DataFrame, *, rng: int | np.random.Generator = 
         Index ``sweep`` and ``against`` (of :data:`AGAINST`), every one of them: ``n`` experiments that have both,
         ``score`` and ``hand_made`` (means), ``difference`` in points with ``ci_low`` and ``ci_high`` (NaN for fewer
         than six), ``p_holm`` over the regimes that have limits, each of :data:`AGAINST` by itself, and ``said``: a word
-        of :data:`VERDICTS`, ``"not decided"`` where so few experiments could not decide whatever they show,
+        of :data:`VERDICTS`, ``"too few to tell"`` where so few experiments could not decide whatever they show,
         :data:`NOT_RECORDED` for none.
 
     Examples
@@ -83,7 +83,7 @@ def gaps_to_counting(regimes: pd.DataFrame, *, rng: int | np.random.Generator = 
     >>> rows = [("coles_ordered", e, m, 0.6 + d) for e in range(3) for m, d in (("best", 0.0), ("hand_made", 0.01))]
     >>> made = pd.DataFrame(rows, columns=["sweep", "experiment", "method", "score"])
     >>> gaps_to_counting(made).loc["coles_ordered", ["n", "said"]].to_numpy().tolist()
-    [[3, 'not decided'], [0, 'not recorded']]
+    [[3, 'too few to tell'], [0, 'not recorded']]
     """
     import pandas as pd
 
