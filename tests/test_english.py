@@ -174,3 +174,13 @@ def f(x, y, z):
     """
 '''
     assert [entry.split(":")[0] for entry in unfinished(source)] == ["f, x ", "f, y"]
+
+
+def test_no_sentence_holds_an_escape_that_was_read_as_a_character():
+    typed = {path: path.read_text(encoding="utf-8") for path in (ROOT / "book").rglob("*.md")}
+    for path in (ROOT / "notebooks").rglob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        typed[path] = "\n".join("".join(cell["source"]) for cell in cells)
+    assert len(typed) > 60
+    found = {path.name: re.findall(r"[^\S\n ]\w*|[\x00-\x08\x0e-\x1f\x7f]\w*", text) for path, text in typed.items()}
+    assert {name: words for name, words in found.items() if words} == {}
