@@ -175,10 +175,13 @@ def transformer_encoder(folder: str | os.PathLike[str], *, length: int = 64) -> 
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
+    from helpers.encoders.extraction import quiet
+
     place = Path(expand(folder))
     if not (place / "config.json").is_file():
         raise FileNotFoundError(f"there is no model in {place}: config.json is missing")
-    transformer = Transformer(str(place), max_seq_length=length)
+    with quiet():
+        transformer = Transformer(str(place), max_seq_length=length)
     pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
     return SentenceTransformer(modules=[transformer, pooling], device="cpu")
 
