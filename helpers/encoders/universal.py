@@ -558,7 +558,7 @@ def _random_weights(words: Path, place: Path, seed: int) -> None:
     draft = Path(tempfile.mkdtemp(dir=place.parent))
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        AutoModel.from_config(AutoConfig.from_pretrained(words)).save_pretrained(draft)
+        AutoModel.from_config(AutoConfig.from_pretrained(words, trust_remote_code=False)).save_pretrained(draft)
     tokenizer_of(words).save_pretrained(draft)
     swap_folder(draft, place)
 
