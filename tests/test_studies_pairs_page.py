@@ -52,7 +52,7 @@ def test_the_story_has_roles_a_negation_and_an_order_of_clauses(language):
 def test_negatives_that_were_trained_on_move_away_and_tables_say_so(sample):
     texts = pairs_page.sentences_of(sample, 120)["text"]
     made = made_pairs(list(texts), each=2)
-    options = {"width": 16, "steps": 60}
+    options = {"width": 16, "steps": 200}
     seen = {}
     for name, negatives in (("pairs", None), ("negatives", made)):
         model = pairs_page.vectors_by(pairs_page.train_on(sample, negatives, **options))
