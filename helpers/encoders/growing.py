@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from helpers.encoders.pieces import word_pieces
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -148,8 +150,7 @@ def trained_tokenizer(recipe: Recipe, table: pd.DataFrame) -> PreTrainedTokenize
     texts = list(table["text"])
     accents = None if recipe.strip_accents else False  # None: lost with the capitals
     if recipe.word_pieces:
-        learner = tokenizers.BertWordPieceTokenizer(lowercase=True, strip_accents=accents)
-        learner.train_from_iterator(texts, vocab_size=recipe.vocabulary, min_frequency=2, show_progress=False)
+        learner = word_pieces(texts, recipe.vocabulary, strip_accents=accents)
     else:
         learner = tokenizers.ByteLevelBPETokenizer(add_prefix_space=True)
         special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import check_count, check_number
+from helpers.encoders.pieces import SPECIAL, word_pieces
 from helpers.locations import expand
 from helpers.pairs.heuristics import HEURISTICS
 from helpers.text import digest_of_texts
@@ -126,13 +127,10 @@ def learn_pieces(texts: Iterable[str], size: int = 8000, *, alphabet: int = 300)
     ValueError
         If there are no texts.
     """
-    from tokenizers import BertWordPieceTokenizer
-
-    learner = BertWordPieceTokenizer(lowercase=True, strip_accents=False)
-    learner.train_from_iterator(list(texts), vocab_size=size, limit_alphabet=alphabet, show_progress=False)
-    if learner.get_vocab_size() <= 5:
+    found = word_pieces(texts, size, alphabet=alphabet, strip_accents=False)
+    if found.get_vocab_size() <= len(SPECIAL):
         raise ValueError("texts has no words; a vocabulary is learned from some texts")
-    return learner._tokenizer
+    return found
 
 
 def bag_encoder(tokenizer: Tokenizer, width: int = 128, *, rng: int | np.random.Generator = 0) -> SentenceTransformer:

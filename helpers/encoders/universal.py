@@ -445,7 +445,7 @@ class _Training:
         return place
 
     def _pieces(self, size: int) -> Any:
-        """Word pieces, the same for all seeds: learning them breaks ties at random."""
+        """Word pieces of the corpus, learned once for all seeds and stages."""
         from tokenizers import Tokenizer
 
         file = self.place / f"pieces-{size}-{self.corpus.digest[:12]}.json"

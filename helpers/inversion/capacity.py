@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,9 @@ import pandas as pd
 from helpers.arrays import check_count, check_not_negative
 from helpers.inference import interval
 from helpers.inversion.inverter import Inverter, checked_texts
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Crammed", "bits_explained", "cram", "cram_at_once", "text_bits"]
 
@@ -171,27 +174,38 @@ def cram(inverter: Inverter, text: str, *, steps: int = 300, learning_rate: floa
     centre, spread = (0.0, 1.0) if given else (torch.from_numpy(inverter.centre_), inverter.spread_)
     noise = np.random.default_rng(rng).normal(size=(1, len(inverter.centre_))).astype(np.float32)
     offset = torch.from_numpy(noise).requires_grad_(True)
-    optimizer = torch.optim.Adam([offset], lr=learning_rate)
-    done = 0
-    while done < steps:
-        scores = decoder.logits(centre + spread * offset, tokens)[0]
-        chances = scores.log_softmax(-1).gather(-1, tokens[0][:, None])
-        if float(chances.detach().min()) > np.log(0.9):
-            break
-        optimizer.zero_grad()
-        (-chances.sum()).backward()
-        optimizer.step()
-        done += 1
+
+    def scores() -> torch.Tensor:
+        return decoder.logits(centre + spread * offset, tokens)[0].log_softmax(-1)
+
+    done = _search(offset, scores, tokens[0], steps, learning_rate)
     with torch.inference_mode():
         x = (centre + spread * offset).numpy()
         x = x * inverter.spread_ + inverter.centre_ if given else x
-        scores = decoder.logits(centre + spread * offset, tokens)[0]
-        right = float((scores.argmax(-1) == tokens[0]).float().mean())
-        bits = float(-scores.log_softmax(-1).gather(-1, tokens[0][:, None]).sum()) / np.log(2)
+        chances = scores()
+        right = float((chances.argmax(-1) == tokens[0]).float().mean())
+        bits = float(-chances.gather(-1, tokens[0][:, None]).sum()) / np.log(2)
     from helpers.inversion.training import written_tokens
 
     (row,) = written_tokens(inverter, x.astype(np.float32), beams=1, batch=1)
     return Crammed(x[0], bits, right, inverter.tokens_.texts([row])[0], done)
+
+
+def _search(
+    free: torch.Tensor, scores: Callable[[], torch.Tensor], tokens: torch.Tensor, steps: int, learning_rate: float
+) -> int:
+    """Move free numbers by Adam until each token has a probability of 0.9; how many steps that took."""
+    import torch
+
+    optimizer = torch.optim.Adam([free], lr=learning_rate)
+    for done in range(steps):
+        chances = scores().gather(-1, tokens[:, None])
+        if float(chances.detach().min()) > np.log(0.9):
+            return done
+        optimizer.zero_grad()
+        (-chances.sum()).backward()
+        optimizer.step()
+    return steps
 
 
 def cram_at_once(
@@ -236,7 +250,6 @@ def cram_at_once(
     scale = float(table.std()) * table.shape[1] ** 0.5  # the table is multiplied by this root where tokens are read
     noise = np.random.default_rng(rng).normal(size=len(inverter.centre_) + table.shape[1]).astype(np.float32)
     free = torch.from_numpy(noise).requires_grad_(True)
-    optimizer = torch.optim.Adam([free], lr=learning_rate)
 
     def scores() -> torch.Tensor:
         slots = decoder.slots((centre + spread * free[: len(inverter.centre_)])[None])
@@ -244,15 +257,7 @@ def cram_at_once(
         found = decoder.net.model.decoder(inputs_embeds=places, encoder_hidden_states=slots, use_cache=False)
         return decoder.said(found.last_hidden_state[0]).log_softmax(-1)
 
-    done = 0
-    while done < steps:
-        chances = scores().gather(-1, tokens[:, None])
-        if float(chances.detach().min()) > np.log(0.9):
-            break
-        optimizer.zero_grad()
-        (-chances.sum()).backward()
-        optimizer.step()
-        done += 1
+    done = _search(free, scores, tokens, steps, learning_rate)
     with torch.inference_mode():
         chances = scores()
         said = chances.argmax(-1)

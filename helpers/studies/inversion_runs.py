@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,6 +41,7 @@ __all__ = [
     "corpus",
     "fit_pocket",
     "headline_inverter",
+    "kept_shares",
     "measured",
     "scored",
 ]
@@ -210,8 +212,8 @@ def measured(inverter: Inverter, texts: Texts, *, n_test: int = 300, beams: int 
     dict
         ``top_1``, ``top_5``, ``nats`` under teacher forcing, and the same of shuffled vectors; ``f1``, ``exact``,
         ``chrf`` and ``repetition`` of what is written freely, with one beam (``_greedy``) and several (``_beams``);
-        ``f1_shuffled``, ``f1_centre``, ``repetition_text``; for each kind of fact the share that was kept; ``tokens``
-        and ``cpu_minutes`` of the training.
+        ``f1_shuffled``, ``f1_centre``, ``repetition_text``; those of :func:`kept_shares`; ``tokens`` and
+        ``cpu_minutes`` of the training.
     """
     test = texts.test[: check_count(n_test, "n_test")]
     x = inverter.encode(test)
@@ -228,9 +230,23 @@ def measured(inverter: Inverter, texts: Texts, *, n_test: int = 300, beams: int 
     out["repetition_text"] = inversion_scores(test, test)["repetition"].mean()
     for name, without in floors(inverter, x, beams=1, rng=rng).items():
         out[f"f1_{name}"] = inversion_scores(test, without, lower=inverter.lower)["token_f1"].mean()
-    kept = facts_kept(test, written, learn_names(texts.train)).groupby("kind")[["facts", "kept"]].sum()
-    out |= {f"kept_{kind}": kept["kept"][kind] / max(1, kept["facts"][kind]) for kind in FACTS}
-    return out | {name: inverter.log_[-1][name] for name in ("tokens", "cpu_minutes")}
+    return (
+        out | kept_shares(texts, test, written) | {name: inverter.log_[-1][name] for name in ("tokens", "cpu_minutes")}
+    )
+
+
+def kept_shares(texts: Texts, test: Sequence[str], written: Sequence[str]) -> dict[str, float]:
+    """Share of the facts of test texts that was kept, by kind: ``kept_number`` and so on; NaN where there are none.
+
+    Parameters
+    ----------
+    texts
+        Texts, from whose training part names are told from other words.
+    test, written
+        Test texts, and what was written of each.
+    """
+    found = facts_kept(test, written, learn_names(texts.train)).groupby("kind")[["facts", "kept"]].sum()
+    return {f"kept_{kind}": float(found["kept"][kind] / (found["facts"][kind] or np.nan)) for kind in FACTS}
 
 
 def headline_inverter(

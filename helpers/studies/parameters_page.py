@@ -12,7 +12,7 @@ from helpers.book import data
 from helpers.book.style import INK
 from helpers.inference import Claim, Finding, absent
 from helpers.studies.pairs_page import seed_finding
-from helpers.studies.russian_runs import DISTANCES, FUSIONS, MERGES, merging_rows, recipe_from
+from helpers.studies.russian_runs import DISTANCES, FUSIONS, MERGES, check_staged_choices, merging_rows, recipe_from
 from helpers.tasks.recall import pareto_front
 
 if TYPE_CHECKING:
@@ -84,13 +84,7 @@ def check_parameters_choices(*, language: str, width: int, steps: Sequence[int],
     TypeError, ValueError
         If one of them is out of range.
     """
-    if language not in ("ru", "en"):
-        raise ValueError(f"language is {language!r}; it is one of 'ru', 'en'")
-    check_count(width, "width", least=4)
-    if not isinstance(steps, (list, tuple)) or len(steps) != 3:
-        raise ValueError(f"steps is {steps!r}; three numbers are needed: stage 1, symmetric, asymmetric")
-    for number in steps:
-        check_count(number, "a number in steps", least=5)
+    check_staged_choices(language, width, steps)
     check_count(n_texts, "n_texts", least=30)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.arrays import check_count
-from helpers.inversion import FACTS, facts_kept, floors, inversion_scores, learn_names
-from helpers.studies.inversion_runs import Texts
+from helpers.inversion import floors, inversion_scores
+from helpers.studies.inversion_runs import Texts, kept_shares
 
 if TYPE_CHECKING:
     from helpers.inversion.prompts import PromptedDecoder
@@ -97,10 +97,7 @@ def prompted_measured(
     out |= {name: scores[name] for name in ("exact", "chrf", "repetition")}
     for name, without in floors(made, x, beams=beams, rng=rng).items():
         out[f"f1_{name}"] = inversion_scores(test, without)["token_f1"].mean()
-    kept = facts_kept(test, written, learn_names(texts.train)).groupby("kind")[["facts", "kept"]].sum()
-    out |= {
-        f"kept_{kind}": kept["kept"][kind] / kept["facts"][kind] if kept["facts"][kind] else np.nan for kind in FACTS
-    }
+    out |= kept_shares(texts, test, written)
     trained = sum(weight.numel() for weight in made.network_.parameters() if weight.requires_grad)
     row = made.log_[-1]
     return out | {"trained": trained / 1e6, "steps": row["step"], "cpu_minutes": row["cpu_minutes"]}

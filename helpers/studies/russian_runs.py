@@ -47,6 +47,7 @@ __all__ = [
     "FUSIONS",
     "MERGES",
     "ablation_rows",
+    "check_staged_choices",
     "corpus_from",
     "encoder_scores",
     "floor_encoders",
@@ -78,6 +79,32 @@ Encode = Callable[[list[str]], Any]
 
 
 # Corpora
+
+
+def check_staged_choices(language: str, width: int, steps: Sequence[int]) -> None:
+    """Refuse what no page that trains in stages could do.
+
+    Parameters
+    ----------
+    language
+        ``"ru"`` or ``"en"``.
+    width
+        Features of the encoders, at least 4.
+    steps
+        Updates of stage 1, the symmetric and the asymmetric model: three numbers of at least 5.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is out of range.
+    """
+    if language not in LANGUAGE_OF:
+        raise ValueError(f"language is {language!r}; it is one of {', '.join(map(repr, LANGUAGE_OF))}")
+    check_count(width, "width", least=4)
+    if not isinstance(steps, (list, tuple)) or len(steps) != 3:
+        raise ValueError(f"steps is {steps!r}; three numbers are needed: stage 1, symmetric, asymmetric")
+    for number in steps:
+        check_count(number, "a number in steps", least=5)
 
 
 def corpus_from(source: str = "", *, language: str = "ru", asked: str = "") -> PairCorpus:

@@ -19,7 +19,7 @@ from helpers.encoders.universal import (
 )
 from helpers.inference import Claim, Finding, absent, paired
 from helpers.studies.pairs_page import seed_finding
-from helpers.studies.russian_runs import ablation_rows, recipe_from
+from helpers.studies.russian_runs import ablation_rows, check_staged_choices, recipe_from
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,15 +104,9 @@ def check_stages_choices(*, language: str, width: int, steps: Sequence[int], n_s
     TypeError, ValueError
         If one of them is out of range.
     """
-    if language not in ("ru", "en"):
-        raise ValueError(f"language is {language!r}; it is one of 'ru', 'en'")
-    check_count(width, "width", least=4)
+    check_staged_choices(language, width, steps)
     if width % 2:
         raise ValueError(f"width is {width}; an even number is needed, since angles take features two by two")
-    if not isinstance(steps, (list, tuple)) or len(steps) != 3:
-        raise ValueError(f"steps is {steps!r}; three numbers are needed: stage 1, symmetric, asymmetric")
-    for number in steps:
-        check_count(number, "a number in steps", least=5)
     check_count(n_seeds, "n_seeds", least=2)
 
 
@@ -348,12 +342,13 @@ def stage_findings(found: pd.DataFrame | None, rule: str = "honest") -> dict[str
 
 
 def ablation_facts(lost: pd.DataFrame, losses: pd.DataFrame, merged: pd.DataFrame) -> dict[str, Any]:
-    """What the text says in numbers: widths of intervals, the mean loss of each model, and its weight."""
+    """What the text says in numbers: widths of intervals, the mean loss of each model, its weight, published losses."""
     half = ((lost["ci_high"] - lost["ci_low"]) / 2).dropna()
     out: dict[str, Any] = {"half_width": float(half.mean()) if len(half) else 0.0}
     out |= {f"loss_{name.replace(' ', '_')}": float(value) for name, value in losses["mean"].items()}
     out |= {f"weight_{name}": float(value) for name, value in merged["weight"].items()}
-    return out | {"seeds": int(lost["seeds"].max())}
+    told = {"published_least": min(LOST.values()), "published_most": max(LOST.values())}
+    return out | told | {"seeds": int(lost["seeds"].max())}
 
 
 def losses_by_hand(model: Any, batch: Mapping[str, Sequence[str]], temperature: float) -> tuple[float, float]:
