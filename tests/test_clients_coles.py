@@ -301,9 +301,13 @@ def test_a_parameter_that_is_the_default_is_none_so_that_chapters_share_runs():
     assert other.parameters["fractions"] == [0.6, 0.2, 0.2] and other.key != plain[0].key
 
 
-@pytest.mark.parametrize("name", ["coles", "coles_recorded", "coles_ordered", "coles_unequal", "coles_paper"])
-def test_a_plan_has_the_runs_that_chapters_ask_for(name):
-    plan = read_parameters(WORKER.with_name(f"{name}.yml"))
+PLANS = {name: name for name in ("coles", "coles_recorded", "coles_ordered", "coles_unequal", "coles_paper")}
+PLANS |= dict.fromkeys(["coles_one_strong", "coles_five_weak"], "coles_one_strong")
+
+
+@pytest.mark.parametrize(("plan", "name"), PLANS.items())
+def test_a_plan_has_the_runs_that_chapters_ask_for(plan, name):
+    plan = read_parameters(WORKER.with_name(f"{plan}.yml"))
     point = {axis: values[-1] for axis, values in plan["grid"].items()}
     planned = Run(WORKER, ROOT / "x.ipynb", plan["parameters"] | point)
     planned.check()

@@ -53,8 +53,8 @@ METRICS = {
 }
 """Metric and target of the recorded scores, by what they are called."""
 STOPPED = ("coles_ordered", "coles_unequal")
-"""Regimes whose trainings validation clients stop."""
-SHORT = {"coles_recorded": "short", "coles_ordered": "long", "coles_unequal": "unequal"}
+"""Regimes all of whose trainings validation clients stop."""
+SHORT = {"coles_recorded": "short", "coles_ordered": "long", "coles_unequal": "unequal", "coles_one_strong": "alone"}
 
 
 def gaps_to_counting(regimes: pd.DataFrame, *, rng: int | np.random.Generator = 0) -> pd.DataFrame:
@@ -168,7 +168,7 @@ def table_gaps_by_metric(*, rng: int | np.random.Generator = 0) -> pd.DataFrame:
 
 
 def facts_of_gaps(gaps: pd.DataFrame) -> dict[str, Any]:
-    """What the text names of each regime, ``short``, ``long`` and ``unequal``: all of it words.
+    """What the text names of each regime, ``short``, ``long``, ``unequal`` and ``alone``: all of it words.
 
     Parameters
     ----------
@@ -244,6 +244,7 @@ def _trainings(curves: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     rows = {}
+    curves = curves[curves["sweep"].isin(STOPPED)]
     for key, one in curves.groupby(["sweep", "experiment", "model"]):
         kept = one[one["kept"]].iloc[0]
         start = one.loc[one["epoch"] == 0, "validation"].iloc[0]

@@ -1,4 +1,4 @@
-"""Regimes of a sweep: encoders that are cut short, that are trained to their end, and of very unequal strength.
+"""Regimes of a sweep: encoders cut short, trained to their end, of unequal strength, and one strong among weak ones.
 
 One recorded experiment gives what single encoders, their plain mean, other ensembles and features made by hand reach,
 for all classes and for two, by accuracy and by area: ``notebooks/runs/clients_regimes.yml``.
@@ -31,6 +31,7 @@ __all__ = [
     "REGIMES",
     "curves_of",
     "facts_of_regimes",
+    "facts_of_remedy",
     "figure_mean_against_best",
     "mean_against_best",
     "published_beside_ours",
@@ -47,6 +48,7 @@ REGIMES = {
     "coles_recorded": "a few epochs, no order",
     "coles_ordered": "trained to the end, with order",
     "coles_unequal": "strong and unequal, with order",
+    "coles_one_strong": "one strong, five weak, with order",
 }
 """Sweeps, and what they are called on pages."""
 
@@ -70,6 +72,9 @@ COMPARED = {
     "by hand beside the best less by hand": ("hand_made_best", "hand_made"),
 }
 """Differences of methods that are compared between regimes."""
+
+REMEDY = "coles_one_strong"
+"""The regime in which the mean has something to lose, and alignment something to win back."""
 
 TARGETS = {"classes": ("accuracy", "roc_auc"), "binary": ("accuracy", "roc_auc")}
 """Targets and the metrics that are recorded of them."""
@@ -387,28 +392,68 @@ def table_differences(regimes: pd.DataFrame, *, rng: int | np.random.Generator =
     """
     import pandas as pd
 
-    from helpers.inference import format_interval, holm, paired, verdict_of
-
     columns = {}
     for sweep, name in REGIMES.items():
         own = regimes[regimes["sweep"] == sweep]
         if own.empty:
             continue
-        wide = own.pivot(index="experiment", columns="method", values="score")
-        found = {}
-        for words, (one, other) in COMPARED.items():
-            both = wide.reindex(columns=[one, other]).dropna()
-            if len(both) >= LEAST:
-                found[words] = paired(100 * both[one], 100 * both[other], rng=rng)
         cells = dict.fromkeys(COMPARED, "–")
-        corrected = holm([one.p for one in found.values()]) if found else []
-        for (words, one), p in zip(found.items(), corrected, strict=True):
-            limits = {"difference": one.difference, "ci_low": one.low, "ci_high": one.high}
-            told = verdict_of(one.low, one.high, p) in ("better", "worse")
-            cells[words] = format_interval(limits, spec="+.1f") + " *" * told
+        for words, (interval, verdict) in _compared(own, rng).items():
+            cells[words] = interval + " *" * (verdict in ("better", "worse"))
         columns[f"{name} ({own['experiment'].nunique()} of {PLANNED})"] = cells
     table = pd.DataFrame(columns, index=list(COMPARED))
     return table.loc[(table != "–").any(axis=1)]
+
+
+def _compared(own: pd.DataFrame, rng: int | np.random.Generator) -> dict[str, tuple[str, str]]:
+    """Differences of :data:`COMPARED` of one regime that have enough experiments: points with interval, and verdict."""
+    from helpers.inference import format_interval, holm, paired, verdict_of
+
+    wide = own.pivot(index="experiment", columns="method", values="score")
+    tested = {}
+    for words, (one, other) in COMPARED.items():
+        both = wide.reindex(columns=[one, other]).dropna()
+        if len(both) >= LEAST:
+            tested[words] = paired(100 * both[one], 100 * both[other], rng=rng)
+    corrected = holm([one.p for one in tested.values()]) if tested else []
+    found = {}
+    for (words, one), p in zip(tested.items(), corrected, strict=True):
+        limits = {"difference": one.difference, "ci_low": one.low, "ci_high": one.high}
+        found[words] = format_interval(limits, spec="+.1f"), verdict_of(one.low, one.high, p)
+    return found
+
+
+def facts_of_remedy(regimes: pd.DataFrame, *, rng: int | np.random.Generator = 0) -> dict[str, str]:
+    """What the mean loses where one encoder is strong and the others weak, and what wins it back: all of it words.
+
+    Parameters
+    ----------
+    regimes
+        Rows of :func:`recorded_regimes`.
+    rng
+        Seed or generator of the bootstrap.
+
+    Returns
+    -------
+    dict
+        ``remedy_n`` experiments; of the differences ``mean``, ``aligned``, ``aligned_best``, ``weights``,
+        ``weights_aligned`` and ``pca`` (rows of :data:`COMPARED`) ``remedy_NAME``, points with a 95 % interval, and
+        ``remedy_NAME_said``, a verdict with the correction of :func:`table_differences`; dashes under :data:`LEAST`.
+    """
+    names = {
+        "mean": "mean less best",
+        "aligned": "mean after Procrustes less mean",
+        "aligned_best": "mean after Procrustes less best",
+        "weights": "QP, CKA less best",
+        "weights_aligned": "QP after Procrustes less best",
+        "pca": "concatenation + PCA less best",
+    }
+    own = regimes[regimes["sweep"] == REMEDY]
+    compared, found = _compared(own, rng), {"remedy_n": str(own["experiment"].nunique())}
+    for name, words in names.items():
+        interval, verdict = compared.get(words, ("–", "not recorded"))
+        found |= {f"remedy_{name}": interval, f"remedy_{name}_said": verdict}
+    return found
 
 
 def figure_mean_against_best(differences: pd.DataFrame, published: Mapping[str, float] | None = None) -> Any:
@@ -427,12 +472,12 @@ def figure_mean_against_best(differences: pd.DataFrame, published: Mapping[str, 
     for place, (sweep, name) in enumerate(REGIMES.items()):
         own = differences[differences["sweep"] == sweep]
         if len(own):
-            look = {"marker": "os^"[place], "color": f"C{place}", "ls": "", "ms": 5}
+            look = {"marker": "os^D"[place], "color": f"C{place}", "ls": "", "ms": 5}
             ax.plot(own["best"], 100 * own["difference"], **look, label=name)
     ax.axhline(0, color=INK, lw=1)
     if published:
-        ax.axhspan(published["ci_low"], published["ci_high"], color="C3", alpha=0.15, lw=0)
-        ax.axhline(published["estimate"], color="C3", lw=1, ls="--", label="published, with its widest interval")
+        ax.axhspan(published["ci_low"], published["ci_high"], color=INK, alpha=0.1, lw=0)
+        ax.axhline(published["estimate"], color=INK, lw=1, ls="--", label="published, with its widest interval")
     ax.set(xlabel="score of the best encoder", ylabel="mean less best, points")
     ax.legend(fontsize=8)
     return ax
