@@ -32,9 +32,9 @@ def defaults(chapter, names):
         ("check_client_choices", "13_aligning", "lambdas ridges n_toy"),
         ("check_client_choices", "14_unlabelled", "lam views n_resamples"),
         ("check_client_choices", "15_modalities", "strength text_width graph_width lambdas steps n_similar n_jobs"),
-        ("check_group_choices", "16_groups", "methods steps n_resamples"),
-        ("check_bound_choices", "17_group_bounds", "steps every n_cases"),
-        ("check_size_choices", "18_group_size", "p sizes n_groups precision pilot n_digits"),
+        ("check_group_choices", "20_groups", "methods steps n_resamples"),
+        ("check_bound_choices", "21_group_bounds", "steps every n_cases"),
+        ("check_size_choices", "22_group_size", "p sizes n_groups precision pilot n_digits"),
         ("check_report_choices", "own", "n_sentences n_objects folds"),
     ],
 )
