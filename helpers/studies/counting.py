@@ -208,7 +208,7 @@ def figure_gaps(regimes: pd.DataFrame, gaps: pd.DataFrame) -> Any:
 
     drawn = np.random.default_rng(0)
     wide = regimes.pivot(index=["sweep", "experiment"], columns="method", values="score")
-    _, axes = plt.subplots(1, 2, figsize=(7.4, 2.9), sharey=True, width_ratios=[1.5, 1])
+    _, axes = plt.subplots(1, 2, figsize=(7.4, 3.5), sharey=True, width_ratios=[1.5, 1])
     for ax, (key, (method, called)) in zip(axes, AGAINST.items(), strict=True):
         ax.axvline(0, color=INK, lw=1)
         for place, sweep in enumerate(REGIMES):
