@@ -99,7 +99,12 @@ def test_trainings_say_what_ended_them(n):
     found = study.table_training(curves(n)).loc[REGIMES["coles_ordered"]]
     assert found.tolist() == [str(2 * n), "18", "16", f"{100 * (0.2 + 0.25) / 2:.0f} %", str(n)]
     facts = study.facts_of_training(curves(n))
-    assert facts == {"trainings": str(2 * n), "trainings_cut": str(n), "trainings_limit": "30"}
+    assert facts == {
+        "trainings": str(2 * n),
+        "trainings_cut": str(n),
+        "trainings_limit": "30",
+        "trainings_tail": "50 %",  # a loss that falls from 2 to 0.5 in 30 equal steps is 1 at the twentieth
+    }
     left, right = study.figure_training(curves(n))
     assert len(left.lines) == 4 * n and [text.get_text() for text in right.texts] == [study.NOT_RECORDED]
     plt.close("all")

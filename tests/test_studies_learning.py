@@ -1,5 +1,8 @@
 """Learning curves: the same test clients for all points, smaller sets in larger ones, ceilings beside them."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -25,7 +28,8 @@ def curve():
 
 def test_every_size_and_number_of_epochs_has_a_row(curve):
     clients, parts, rows = curve
-    assert rows["n_train"].tolist() == [20, 40, 40] and rows["stopped_by"].tolist() == ["validation"] * 2 + ["epochs"]
+    assert rows["n_train"].tolist() == [20, 40, 40] and rows["stopped_by"].iloc[2] == "epochs"
+    assert set(rows["stopped_by"].iloc[:2]) <= {"validation", "limit"}
     assert (
         rows["epochs"].iloc[2] == 1
         and rows["epochs"].max() <= 3
@@ -38,6 +42,20 @@ def test_every_size_and_number_of_epochs_has_a_row(curve):
     by_hand = score(hand_made(clients), clients.target, own, classifier="logistic")
     assert rows["hand_made_accuracy"].iloc[0] == pytest.approx(by_hand.by("accuracy"))
     assert rows["hand_made_accuracy"].iloc[1] == rows["hand_made_accuracy"].iloc[2]
+
+
+@pytest.mark.parametrize(
+    ("losses", "validation", "ended"),
+    [
+        (8, [9, 5, 4, 3, 2, 1, 2, 2, 2], "validation"),  # three epochs without a better loss
+        (8, [9, 8, 7, 6, 5, 4, 3, 2, 1], "limit"),
+        (8, [9, 8, 7, 6, 5, 4, 3, 3, 3], "limit"),  # two of the three epochs that patience asks for
+        (8, [], "epochs"),
+    ],
+)
+def test_a_training_says_what_ended_it(losses, validation, ended):
+    found = SimpleNamespace(losses=[1.0] * losses, validation=validation)
+    assert study._ended_by(found, int(np.argmin(validation)) if validation else losses, 3) == ended
 
 
 def test_sizes_that_are_not_there_are_refused(curve):
@@ -75,4 +93,7 @@ def test_level_is_where_the_encoder_stays_level():
     columns = {"encoder_accuracy": [0.6, 0.5, 0.6, 0.6], "hand_made_accuracy": 0.55, "both_accuracy": 0.6, "epochs": 9}
     rows = pd.DataFrame({"experiment": 0, "n_train": sizes, "stopped_by": "validation", "ideal": 0.8} | columns)
     facts = study.facts_of_learning(rows.assign(ideal_counts=0.7))
+    assert (facts["learning_gap_first"], facts["learning_gap_last"]) == ("+5.0", "+5.0")
+    limited = study.facts_of_learning(rows.assign(ideal_counts=0.7, stopped_by=["limit", *["validation"] * 3]))
+    assert limited["learning_limited"] == "1 of 4" and limited["learning_fewest"] == "100"
     assert facts["learning_level"] == "from 400 training clients on" and facts["learning_counts"] == "0.700"

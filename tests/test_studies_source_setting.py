@@ -12,7 +12,7 @@ from helpers.studies import source_setting as study
 from helpers.studies.gain_correlations import gain_correlations
 
 PUBLISHED = table("published/client_qp_ensemble.csv")
-AS_STUDY = "trained to the end, with order: two classes, ROC-AUC, LightAutoML ({})"
+AS_STUDY = "trained long, with order: two classes, ROC-AUC, LightAutoML ({})"
 METHODS = ("best", "concat", "mean", "concat_pca", "qp_cka")
 
 
@@ -26,7 +26,7 @@ def headline(n, classifiers=("fast", "lightautoml")):
 
 @pytest.fixture
 def regimes(monkeypatch):
-    """Three recorded experiments of the encoders that are trained to their end, whatever else is recorded."""
+    """Three recorded experiments of the encoders that are trained long, whatever else is recorded."""
     rows = headline(3, ["score"]).assign(sweep="coles_ordered")
     monkeypatch.setattr(study, "recorded_regimes", lambda metric, target: rows)
 

@@ -240,7 +240,7 @@ def recorded_curves() -> pd.DataFrame | None:
 
 
 def _trainings(curves: pd.DataFrame) -> pd.DataFrame:
-    """A row for each training: its epochs, the one that was kept, the loss there over that at the start, the limit."""
+    """A row for each training: epochs, the one kept, its loss over that at the start and ten epochs before the end."""
     import pandas as pd
 
     rows = {}
@@ -249,6 +249,8 @@ def _trainings(curves: pd.DataFrame) -> pd.DataFrame:
         kept = one[one["kept"]].iloc[0]
         start = one.loc[one["epoch"] == 0, "validation"].iloc[0]
         rows[key] = {"epochs": one["epoch"].max(), "kept": kept["epoch"], "left": kept["validation"] / start}
+        before = one.loc[one["epoch"] <= one["epoch"].max() - 10, "validation"].min()
+        rows[key]["tail"] = 1 - kept["validation"] / before
     found = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["sweep", "experiment", "model"])
     return found.assign(limit=found.index.get_level_values("sweep").map({sweep: _limit(sweep) for sweep in STOPPED}))
 
@@ -294,19 +296,26 @@ def table_training(curves: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def facts_of_training(curves: pd.DataFrame | None) -> dict[str, Any]:
-    """How many trainings are recorded, how many of them the limit of epochs ended, and that limit, as words.
+    """How many trainings are recorded, how many the limit of epochs ended, and what these still gained, as words.
 
     Parameters
     ----------
     curves
         Table of :func:`recorded_curves`.
+
+    Returns
+    -------
+    dict
+        ``trainings``, ``trainings_cut``, ``trainings_limit``, and ``trainings_tail``: the median share of the loss ten
+        epochs before the limit that a training still lost by then, of those that it ended.
     """
     limit = {"trainings_limit": str(max(map(_limit, STOPPED)))}
     if curves is None:
-        return {"trainings": "–", "trainings_cut": "–"} | limit
+        return {"trainings": "–", "trainings_cut": "–", "trainings_tail": "–"} | limit
     found = _trainings(curves)
-    cut = int((found["epochs"] == found["limit"]).sum())
-    return {"trainings": str(len(found)), "trainings_cut": str(cut)} | limit
+    cut = found["epochs"] == found["limit"]
+    share = f"{100 * found.loc[cut, 'tail'].median():.0f} %" if cut.any() else "–"
+    return {"trainings": str(len(found)), "trainings_cut": str(int(cut.sum())), "trainings_tail": share} | limit
 
 
 def figure_training(curves: pd.DataFrame | None) -> Any:

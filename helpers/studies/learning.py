@@ -74,10 +74,11 @@ def score_learning(
     Returns
     -------
     DataFrame
-        A row for each training: ``n_train``, ``stopped_by`` (``"validation"`` or ``"epochs"``), ``epochs`` that its
-        weights have seen, ``loss`` (least, of validation clients; missing where they did not stop it), for ``encoder``,
-        ``hand_made`` and ``both`` side by side the ``…_accuracy`` and ``…_auc``, ``n_test``, and the accuracies of the
-        ``ideal`` observer and of the one who sees counts but no order, ``ideal_counts``.
+        A row for each training: ``n_train``, ``stopped_by`` (``"validation"``, ``"limit"`` where ``most_epochs`` came
+        before, or ``"epochs"``), ``epochs`` that its weights have seen, ``loss`` (least, of validation clients; missing
+        where epochs were given), for ``encoder``, ``hand_made`` and ``both`` side by side the ``…_accuracy`` and
+        ``…_auc``, ``n_test``, and the accuracies of the ``ideal`` observer and of the one who sees counts but no order,
+        ``ideal_counts``.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def score_learning(
         own = parts.where(~parts.index.isin(known[size:]), "not used")
         found = embed(clients, own, features=features, packed=True, rng=seed, **settings, **budget)
         least = int(np.argmin(found.validation)) if found.validation else len(found.losses)
-        row = {"n_train": size, "stopped_by": "validation" if found.validation else "epochs", "epochs": least}
+        row = {"n_train": size, "stopped_by": _ended_by(found, least, patience), "epochs": least}
         row["loss"] = min(found.validation, default=np.nan)
         spaces = {"encoder": found.embeddings, "hand_made": by_hand}
         spaces["both"] = pd.concat(spaces.values(), axis=1).set_axis(
@@ -122,6 +123,12 @@ def score_learning(
         value = float(ideal_posterior(test, features, model=model, order=order).max(axis=1).mean())
         rows = [row | {name: value} for row in rows]
     return pd.DataFrame(rows).assign(n_test=int((parts == "test").sum()))
+
+
+def _ended_by(found: Any, least: int, patience: int) -> str:
+    if not found.validation:
+        return "epochs"
+    return "validation" if len(found.losses) - least >= patience else "limit"
 
 
 def recorded_learning() -> pd.DataFrame | None:
@@ -147,7 +154,7 @@ def figure_learning(rows: pd.DataFrame | None) -> Any:
             ax.annotate("not recorded", (0.5, 0.5), xycoords="axes fraction", ha="center")
             ax.set(xlabel=label, xticks=[], yticks=[])
         return axes
-    by_size = rows[rows["stopped_by"] == "validation"]
+    by_size = rows[rows["stopped_by"] != "epochs"]
     stopped = rows[rows["stopped_by"] == "epochs"]
     at = stopped["n_train"].max() if len(stopped) else by_size["n_train"].max()
     by_epoch = rows[rows["n_train"] == at]
@@ -182,12 +189,15 @@ def facts_of_learning(rows: pd.DataFrame | None) -> dict[str, Any]:
     -------
     dict
         Words, dashes where nothing is recorded. ``learning_level``: whether the encoder is level with the features made
-        by hand, on average over the experiments, and from how many training clients on.
+        by hand, on average over the experiments, and from how many training clients on; ``learning_gap_first`` and
+        ``learning_gap_last``: encoder less features made by hand, in points; ``learning_limited``: trainings that
+        ``most_epochs`` ended, of all that validation clients could have stopped.
     """
-    names = "experiments fewest most first last hand_first hand_last both epochs ideal counts date".split()
+    names = "experiments fewest most first last both ideal counts".split()
     if rows is None:
-        return dict.fromkeys([f"learning_{name}" for name in (*names, "level")], "–")
-    by_size = rows[rows["stopped_by"] == "validation"].groupby("n_train").mean(numeric_only=True)
+        return dict.fromkeys([f"learning_{n}" for n in (*names, "level", "gap_first", "gap_last", "limited")], "–")
+    free = rows[rows["stopped_by"] != "epochs"]
+    by_size = free.groupby("n_train").mean(numeric_only=True)
     first, last = by_size.iloc[0], by_size.iloc[-1]
     ahead = by_size["encoder_accuracy"] >= by_size["hand_made_accuracy"]
     level = by_size.index[ahead[::-1].cummin()[::-1]]  # there and with every larger number
@@ -195,12 +205,12 @@ def facts_of_learning(rows: pd.DataFrame | None) -> dict[str, Any]:
         str(rows["experiment"].nunique()),
         *map(str, by_size.index[[0, -1]]),
         *(f"{row['encoder_accuracy']:.3f}" for row in (first, last)),
-        *(f"{row['hand_made_accuracy']:.3f}" for row in (first, last)),
         f"{last['both_accuracy']:.3f}",
-        f"{last['epochs']:.0f}",
         *(f"{rows[name].mean():.3f}" for name in ("ideal", "ideal_counts")),
-        str(rows["date"].max()) if "date" in rows else "–",
     )
     found = {f"learning_{name}": value for name, value in zip(names, values, strict=True)}
+    for name, row in (("first", first), ("last", last)):
+        found[f"learning_gap_{name}"] = f"{100 * (row['encoder_accuracy'] - row['hand_made_accuracy']):+.1f}"
+    found["learning_limited"] = f"{(free['stopped_by'] == 'limit').sum()} of {len(free)}"
     found["learning_level"] = f"from {level[0]} training clients on" if len(level) else "with none of these numbers"
     return found

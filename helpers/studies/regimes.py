@@ -1,4 +1,4 @@
-"""Regimes of a sweep: encoders cut short, trained to their end, of unequal strength, and one strong among weak ones.
+"""Regimes of a sweep: encoders cut short, trained long, of unequal strength, and one strong among weak ones.
 
 One recorded experiment gives what single encoders, their plain mean, other ensembles and features made by hand reach,
 for all classes and for two, by accuracy and by area: ``notebooks/runs/clients_regimes.yml``.
@@ -46,7 +46,7 @@ __all__ = [
 RECORDED = "results/clients_regimes.csv"
 REGIMES = {
     "coles_recorded": "a few epochs, no order",
-    "coles_ordered": "trained to the end, with order",
+    "coles_ordered": "trained long, with order",
     "coles_unequal": "strong and unequal, with order",
     "coles_one_strong": "one strong, five weak, with order",
 }
@@ -204,8 +204,9 @@ def recorded_regimes(metric: str = "accuracy", target: str = "classes") -> pd.Da
     Parameters
     ----------
     metric, target
-        Names in :data:`TARGETS`. Of the accuracy of all classes the encoders of the first regime are in
-        ``results/clients_aligning.csv``, its features made by hand in ``results/clients_hand_made.csv``.
+        Names in :data:`TARGETS`. By the accuracy of all classes the first regime is that of
+        ``results/clients_aligning.csv``, its features made by hand are in ``results/clients_hand_made.csv``; by the
+        area, and of both side by side, it is the same sweep trained once more.
     """
     import pandas as pd
 
@@ -224,7 +225,7 @@ def recorded_regimes(metric: str = "accuracy", target: str = "classes") -> pd.Da
     if not parts:
         return pd.DataFrame(columns=columns)
     whole = pd.concat(parts, ignore_index=True)
-    return whole.drop_duplicates(["sweep", "experiment", "method"], keep="last", ignore_index=True)
+    return whole.drop_duplicates(["sweep", "experiment", "method"], keep="first", ignore_index=True)
 
 
 def mean_against_best(regimes: pd.DataFrame) -> pd.DataFrame:

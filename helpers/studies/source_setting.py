@@ -168,7 +168,7 @@ def facts_of_settings(steps: dict[tuple[str, str, str], Any]) -> dict[str, str]:
 
 
 def recorded_pairs_by_area() -> pd.DataFrame | None:
-    """Pairs of encoders that are trained to the end, two classes by ROC-AUC; None where none are recorded."""
+    """Pairs of encoders that are trained long, two classes by ROC-AUC; None where none are recorded."""
     return recorded_table(PAIRS) if (DATA / PAIRS).is_file() else None
 
 
