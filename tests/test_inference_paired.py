@@ -26,11 +26,21 @@ def test_sign_flips_of_few_items_are_enumerated():
     assert paired([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])[:5] == (0, 0, 0, 1, "not distinguishable")
 
 
+@pytest.mark.parametrize("n", [2, 9, 17, 20])
+def test_up_to_twenty_items_every_sign_is_tried(n):
+    d = np.round(np.random.default_rng(n).normal(0.4, 1, size=n), 1)  # rounded, so that sums tie with the observed one
+    flipped = np.array([0])
+    for one in np.round(10 * d).astype(int):  # integers have no rounding: the enumeration of reference
+        flipped = np.concatenate([flipped + one, flipped - one])
+    expected = np.mean(np.abs(flipped) >= abs(np.round(10 * d).sum()))
+    assert paired(d, np.zeros(n), n_resamples=99).p == expected
+
+
 def test_sampled_sign_flips_are_near_the_exact_value():
-    d = np.random.default_rng(1).normal(0.4, 1, size=13)
-    exact = paired(d, np.zeros(13), n_resamples=2**13).p
-    sampled = paired(d, np.zeros(13), n_resamples=2**13 - 2).p
-    width = tolerance.of_a_share(exact, 2**13 - 2) + 1 / 2**13  # the data themselves count as one more sample
+    d = np.random.default_rng(1).normal(0.4, 1, size=21)
+    exact = paired(d, np.zeros(21), n_resamples=2**21).p
+    sampled = paired(d, np.zeros(21)).p
+    width = tolerance.of_a_share(exact, 9999) + 1 / 10000  # the data themselves count as one more sample
     assert sampled == pytest.approx(exact, abs=width) and sampled != exact
 
 

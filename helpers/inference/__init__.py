@@ -21,7 +21,7 @@ from helpers.inference.claims import (
     weakest,
 )
 from helpers.inference.crossed import crossed_mean
-from helpers.inference.intervals import Interval, format_interval, interval
+from helpers.inference.intervals import Interval, format_interval, format_p, interval
 from helpers.inference.paired import VERDICTS, Paired, holm, paired, verdict_of
 from helpers.inference.power import power
 from helpers.inference.ranks import (
@@ -55,6 +55,7 @@ __all__ = [
     "crossed_mean",
     "detectable_effect",
     "exceeded_words",
+    "format_p",
     "friedman",
     "holm",
     "interval",

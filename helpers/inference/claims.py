@@ -43,7 +43,7 @@ import numpy as np
 
 from helpers.arrays import check_count
 from helpers.inference._checks import check_level, choice, vector
-from helpers.inference.intervals import Interval
+from helpers.inference.intervals import Interval, format_p
 from helpers.inference.paired import holm, paired, two_sided_p
 
 if TYPE_CHECKING:
@@ -582,7 +582,7 @@ def claims_table(judged: pd.DataFrame, *, detail: bool = False) -> pd.DataFrame:
                 here, units = "—", PROOF
         line = {"claim": row["claim"], "verdict": exceeded_words(row)}
         line |= {"here": here, "published": row["published"]}
-        line |= {"p": "—" if is_deduced else _written_p(row["p"], row["p_at_most"]), "units": units}
+        line |= {"p": "—" if is_deduced else format_p(row["p"], row["p_at_most"]), "units": units}
         line |= {"on": f"transfer: {row['on']}" if row["transfer"] else row["on"]}
         if detail:
             size = row["detectable"]
@@ -680,7 +680,3 @@ def _published(claim: Claim) -> str:
     if claim.side == "equal":
         return f"{plain} ± {claim.margin:{claim.spec.replace('+', '')}}"
     return {"greater": ">", "less": "<", "two-sided": "≠"}[claim.side] + f" {plain}"
-
-
-def _written_p(p: float, at_most: bool = False) -> str:
-    return "—" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{'≤ ' * bool(at_most)}{p:.3f}"

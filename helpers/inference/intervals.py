@@ -12,7 +12,7 @@ import numpy as np
 from helpers.arrays import check_count, check_row_labels, generator
 from helpers.inference._checks import check_level, choice, group_members, numbers, vector
 
-__all__ = ["Interval", "interval", "percentiles", "format_interval"]
+__all__ = ["Interval", "format_interval", "format_p", "interval", "percentiles"]
 
 ENTRIES = 1 << 22
 
@@ -172,6 +172,25 @@ def format_interval(
     """
     found = [scale * float(row[column]) for column in (value, *limits)]
     return "" if np.isnan(found[0]) else f"{Interval(*found, confidence_level=np.nan):{spec}}"
+
+
+def format_p(p: float, at_most: bool = False) -> str:
+    """A p-value in words of a table: three decimals, ``"< 0.001"`` below them, a dash where nothing was tested (NaN).
+
+    Parameters
+    ----------
+    p
+        The p-value.
+    at_most
+        Whether it is the least that its resamples can give, and is written after "≤".
+
+    Examples
+    --------
+    >>> from helpers.inference import format_p
+    >>> format_p(0.0312), format_p(2e-5), format_p(0.002, at_most=True), format_p(float("nan"))
+    ('0.031', '< 0.001', '≤ 0.002', '—')
+    """
+    return "—" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{'≤ ' * bool(at_most)}{p:.3f}"
 
 
 def percentiles(draws: np.ndarray, confidence_level: float) -> tuple[float, float]:

@@ -15,6 +15,9 @@ __all__ = ["VERDICTS", "Paired", "holm", "paired", "two_sided_p", "verdict_of"]
 VERDICTS = ("better", "not distinguishable", "worse")
 """What :func:`paired` and :func:`nemenyi` may say of the first method against the second."""
 
+EXACT = 20
+"""Units up to which all signs are tried, whatever the number of resamples: half a million sums."""
+
 
 class Paired(NamedTuple):
     """The difference of two methods; ``f"{paired:+.2f}"`` writes ``+0.03 [-0.01, +0.07]``.
@@ -71,8 +74,9 @@ def paired(
     groups : array_like of shape (n,), optional
         Items of one group are drawn, and their signs are flipped, together.
     test
-        ``"sign-flip"``: exact below 2 ** n ≤ resamples; assumes only that without a difference d and -d are equally
-        likely. ``"bootstrap"``: twice the smaller share of resampled differences on one side of 0.
+        ``"sign-flip"``: exact up to 20 items or groups, and where 2 ** n ≤ resamples; assumes only that without a
+        difference d and -d are equally likely. ``"bootstrap"``: twice the smaller share of resampled differences on one
+        side of 0.
     confidence_level, n_resamples, rng
         Same meaning as in :func:`interval`.
 
@@ -248,9 +252,11 @@ def _sign_flip(d: np.ndarray, n_resamples: int, rng: np.random.Generator) -> flo
     """Two-sided p-value of the mean under random signs: exact if all can be tried, else by the plus-one rule."""
     n, total = len(d), abs(float(d.sum()))
     tolerance = 1e-12 * float(np.abs(d).sum())
-    if n < 30 and 2**n <= n_resamples + 1:
-        signs = 1 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-        return float(np.mean(np.abs(signs @ d) >= total - tolerance))
+    if n <= EXACT or n < 30 and 2**n <= n_resamples + 1:
+        sums = d[:1]  # all signs turned around give the same size, so the first may stay as it is
+        for one in d[1:]:
+            sums = np.concatenate([sums + one, sums - one])
+        return float(np.mean(np.abs(sums) >= total - tolerance))
     rows, beyond, done = max(1, ENTRIES // n), 0, 0
     while done < n_resamples:
         size = min(rows, n_resamples - done)

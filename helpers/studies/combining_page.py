@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from helpers.clients.scoring import METRIC_NAMES
-from helpers.inference import claims_table, format_interval, judge
+from helpers.inference import claims_table, format_interval, format_p, judge
 from helpers.studies.combining import (
     AboutMethods,
     deciding_findings,
@@ -117,7 +119,7 @@ def table_gains(
     columns = {
         METRIC_NAMES[metric]: found["accuracy"].map("{:.3f}".format),
         "points above": found.apply(format_interval, scale=100, axis=1),
-        "p, Holm": found["p_holm"].map("{:.3f}".format).replace("nan", ""),
+        "p, Holm": ["" if np.isnan(p) else format_p(p) for p in found["p_holm"]],
         "experiments won": [f"{wins} of {n}" for wins, n in found[["wins", "n"]].to_numpy()],
     }
     return pd.DataFrame(columns).rename(index=names).rename_axis(None)

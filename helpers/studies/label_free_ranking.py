@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from helpers.book.style import INK
-from helpers.inference import format_interval, paired
+from helpers.inference import format_interval, format_p, paired
 from helpers.quality import QUALITIES, mean_rank_correlations, rank_correlations
 from helpers.studies.comparing import paired_table
 from helpers.studies.label_free import FURTHER, PUBLISHED
@@ -169,8 +169,8 @@ def table_ranking(ranking: Ranking) -> pd.DataFrame:
     ranked = ranking.all
     columns = {
         "Spearman": ranked.apply(format_interval, value="spearman", axis=1),
-        "p": ranked["p"].map("{:.4f}".format),
-        "p, Holm": ranked["p_holm"].map("{:.4f}".format).replace("nan", ""),
+        "p": ranked["p"].map(format_p),
+        "p, Holm": ["" if np.isnan(p) else format_p(p) for p in ranked["p_holm"]],
         "its best is the best": ranked["top"].map("{:.0%}".format),
     }
     return pd.DataFrame(columns).rename(index=CALLED).rename_axis(None)
@@ -183,7 +183,7 @@ def table_given_columns(ranking: Ranking, fixed: pd.DataFrame) -> pd.DataFrame:
     columns = {
         "Spearman": ranking.qualities.apply(format_interval, value="spearman", axis=1),
         "columns held fixed": fixed.apply(format_interval, axis=1),
-        "p, Holm": fixed["p_holm"].map("{:.4f}".format),
+        "p, Holm": fixed["p_holm"].map(format_p),
     }
     order = ranking.qualities["spearman"].sort_values(ascending=False).index
     return pd.DataFrame(columns).loc[order].rename(index=CALLED).rename_axis(None)

@@ -167,7 +167,7 @@ def shown_decisions(decided: pd.DataFrame, *, against: str = "two best") -> pd.D
     """
     import pandas as pd
 
-    from helpers.inference import format_interval
+    from helpers.inference import format_interval, format_p
 
     rows = {}
     for rule, row in decided.iterrows():
@@ -175,7 +175,7 @@ def shown_decisions(decided: pd.DataFrame, *, against: str = "two best") -> pd.D
         rows[rule] = {
             "accuracy": f"{row['accuracy']:.1f}",
             f"above the {against} [95 %]": format_interval(row, "difference") if known else "–",
-            "p (Holm)": f"{row['p']:.3f}" if known else "–",
+            "p (Holm)": format_p(row["p"]) if known else "–",
             "verdict": row["verdict"] if known else "–",
             "takes": row["takes"],
         }

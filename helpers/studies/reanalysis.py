@@ -14,6 +14,7 @@ from helpers.book.style import INK
 from helpers.inference import (
     Interval,
     bootstrap_mean_ranks,
+    format_p,
     friedman,
     interval,
     mean_ranks,
@@ -249,7 +250,7 @@ def show_paired(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     columns = {}
     for name, rows in found.items():
         points = [_limits(row) for _, row in rows.iterrows()]
-        shown = {"points": points, "p": rows["p"].round(4), "p, Holm": rows["p_holm"].round(4)}
+        shown = {"points": points, "p": rows["p"].map(format_p), "p, Holm": rows["p_holm"].map(format_p)}
         columns[name] = pd.DataFrame(shown, rows.index)
     return pd.concat(columns, axis=1)
 
