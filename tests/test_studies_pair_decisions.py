@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from helpers.book.data import table
+from helpers.inference import holm, paired
 from helpers.studies import pair_decisions as study
 
 
@@ -68,29 +69,36 @@ def test_fitted_rules_learn_nothing_from_their_own_experiment():
 
 def test_the_table_compares_with_one_rule_by_experiments():
     found = study.decision_table(study.chosen_by_rules(*made()), against="best single")
-    assert found["verdict"].isna().tolist() == [rule == "best single" for rule in study.RULES]
-    assert found.loc["best pair in hindsight", "verdict"] == "better"
+    untested = {"best single", study.HINDSIGHT}
+    assert found["verdict"].isna().tolist() == [rule in untested for rule in study.RULES]
+    assert found.loc[study.HINDSIGHT, "difference"] > 0 and np.isnan(found.loc[study.HINDSIGHT, "p"])
     with pytest.raises(ValueError, match="against is 'worst'; it can be 'best single'"):
         study.decision_table(study.chosen_by_rules(*made()), against="worst")
 
 
-def test_decisions_are_shown_in_words_and_what_similarity_is_worth_has_an_interval():
+def test_tests_are_corrected_for_the_rules_that_somebody_could_follow_and_that_choose_otherwise():
+    accuracies = study.chosen_by_rules(*made())
+    accuracies["fitted to qualities"] = accuracies["two best"]
+    found = study.decision_table(accuracies)
+    assert found.loc["fitted to qualities", "verdict"] == study.SAME and found["p"].notna().sum() == 4
+    tested = found.index[found["p"].notna()]
+    plain = [paired(100 * accuracies[rule], 100 * accuracies["two best"]).p for rule in tested]
+    assert np.allclose(found.loc[tested, "p"].astype(float), holm(plain))
+
+
+def test_decisions_are_shown_in_words_and_the_text_has_the_verdicts_of_the_table():
     accuracies = study.chosen_by_rules(*made())
     decided = study.decision_table(accuracies)
     shown = study.shown_decisions(decided)
     assert shown.loc["two best"].tolist()[1:4] == ["–"] * 3 and shown.columns[1] == "above the two best [95 %]"
-    best = decided.loc["best pair in hindsight"]
-    assert shown.loc["best pair in hindsight"].iloc[1].startswith(f"{best['difference']:+.2f} [")
+    best = decided.loc[study.HINDSIGHT]
+    assert shown.loc[study.HINDSIGHT].iloc[1].startswith(f"{best['difference']:+.2f} [")
     facts = study.decision_facts(accuracies)
-    for key, (one, other) in {
-        "second": ("two best", "best single"),
-        "worth": ("fitted to qualities and similarity", "fitted to qualities"),
-        "blind": ("least similar", "two best"),
-    }.items():
-        difference = 100 * (accuracies[one] - accuracies[other]).mean()
-        assert facts[key].startswith(f"{difference:+.2f} [") and facts[f"{key}_verdict"]
-    with_it, without = accuracies["fitted to qualities and similarity"], accuracies["fitted to qualities"]
-    assert facts["choices"] == (with_it != without).sum() and facts["experiments"] == len(accuracies)
+    for key, rule in {"alone": "best single", "worth": "fitted to qualities and similarity"}.items():
+        difference = 100 * (accuracies[rule] - accuracies["two best"]).mean()
+        assert facts[key].startswith(f"{difference:+.2f} [") and facts[f"{key}_verdict"] == shown.loc[rule, "verdict"]
+    with_it, plain = accuracies["fitted to qualities and similarity"], accuracies["two best"]
+    assert facts["choices"] == (with_it != plain).sum() and facts["experiments"] == len(accuracies)
 
 
 def test_what_cannot_be_chosen_from_is_refused():

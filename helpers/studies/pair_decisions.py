@@ -23,6 +23,10 @@ RULES = {
 }
 """What each rule takes. Fitted rules learn from the other experiments alone."""
 
+HINDSIGHT = "best pair in hindsight"
+SAME = "the same pairs"
+"""What is said of a rule that takes what the rule takes with which it is compared, in every experiment."""
+
 
 def chosen_by_rules(
     pairs: pd.DataFrame, runs: pd.DataFrame, *, measure: str = "cka", combination: str = "concatenation"
@@ -126,8 +130,9 @@ def decision_table(
     -------
     DataFrame
         Index ``rule``; ``takes``, what it chooses; mean ``accuracy`` in per cent; ``difference`` from ``against`` in
-        points with its interval ``ci_low`` to ``ci_high`` (units: experiments), ``p`` by Holm over the rules, and
-        ``verdict``.
+        points with its interval ``ci_low`` to ``ci_high`` (units: experiments). Of rules that somebody could follow,
+        ``p`` by Holm over these and ``verdict``; :data:`SAME` of a rule that takes the same everywhere, which is no
+        test. The best pair in hindsight has neither: it is a ceiling.
 
     Raises
     ------
@@ -145,13 +150,18 @@ def decision_table(
         for rule in accuracies
         if rule != against
     }
-    p = dict(zip(found, holm([one.p for one in found.values()]), strict=True))
+    same = {rule for rule in found if (accuracies[rule] == accuracies[against]).all()}
+    tested = [rule for rule in found if rule not in same and rule != HINDSIGHT]
+    p = dict(zip(tested, holm([found[rule].p for rule in tested]), strict=True)) if tested else {}
     rows = {}
     for rule in accuracies:
         rows[rule] = {"takes": RULES[rule], "accuracy": 100 * accuracies[rule].mean()}
         if one := found.get(rule):
-            limits = {"difference": one.difference, "ci_low": one.low, "ci_high": one.high, "p": p[rule]}
-            rows[rule] |= limits | {"verdict": verdict_of(one.low, one.high, p[rule])}
+            rows[rule] |= {"difference": one.difference, "ci_low": one.low, "ci_high": one.high, "p": p.get(rule)}
+        if rule in p:
+            rows[rule]["verdict"] = verdict_of(one.low, one.high, p[rule])
+        elif rule in same:
+            rows[rule]["verdict"] = SAME
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("rule")
 
 
@@ -171,44 +181,51 @@ def shown_decisions(decided: pd.DataFrame, *, against: str = "two best") -> pd.D
 
     rows = {}
     for rule, row in decided.iterrows():
-        known = rule != against
         rows[rule] = {
             "accuracy": f"{row['accuracy']:.1f}",
-            f"above the {against} [95 %]": format_interval(row, "difference") if known else "–",
-            "p (Holm)": format_p(row["p"]) if known else "–",
-            "verdict": row["verdict"] if known else "–",
+            f"above the {against} [95 %]": format_interval(row, "difference") if rule != against else "–",
+            "p (Holm)": format_p(row["p"]) if row["p"] == row["p"] else "–",
+            "verdict": row["verdict"] if isinstance(row["verdict"], str) else "–",
             "takes": row["takes"],
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(None)
 
 
 def decision_facts(accuracies: pd.DataFrame, *, rng: int | np.random.Generator = 0) -> dict[str, Any]:
-    """What a second encoder is worth, and what knowing how similar it is adds to that.
+    """What a second encoder is worth, and what knowing how similar it is adds to that, against the two best.
+
+    Parameters
+    ----------
+    accuracies
+        What :func:`chosen_by_rules` returns.
+    rng
+        Seed or generator of the bootstrap.
 
     Returns
     -------
     dict
-        For each of four comparisons, in points with its interval over experiments, ``NAME`` and ``NAME_verdict``:
-        ``second``, the two best less the best single one; ``partner``, the least similar partner of the best less the
-        second best; ``worth``, the fitted rule with the similarity less the one without; ``blind``, the least similar
-        pair of all less the two best. The verdicts are by interval and test, corrected by Holm for the four. Besides
-        ``choices``, the number of experiments in which the two fitted rules choose otherwise, of ``experiments``.
+        Of four rows of :func:`decision_table`, points with their interval as ``NAME`` and ``NAME_verdict``: ``alone``,
+        the best single one; ``partner``, the best with the least similar; ``worth``, the rule that weighs qualities and
+        similarity; ``blind``, the least similar pair of all. Besides, numbers of ``experiments``, of those in which the
+        rule with similarity takes another pair than the two best, ``choices``, and of those in which the rule fitted to
+        qualities alone does, ``by_quality``.
     """
-    from helpers.inference import format_interval, holm, paired, verdict_of
+    from helpers.inference import format_interval
 
-    asked = {
-        "second": ("two best", "best single"),
-        "partner": ("best + least similar", "two best"),
-        "worth": ("fitted to qualities and similarity", "fitted to qualities"),
-        "blind": ("least similar", "two best"),
+    decided = decision_table(accuracies, rng=rng)
+    rules = {
+        "alone": "best single",
+        "partner": "best + least similar",
+        "worth": "fitted to qualities and similarity",
+        "blind": "least similar",
     }
-    found = {key: paired(100 * accuracies[a], 100 * accuracies[b], rng=rng) for key, (a, b) in asked.items()}
     facts: dict[str, Any] = {}
-    for (key, one), p in zip(found.items(), holm([one.p for one in found.values()]), strict=True):
-        limits = {"difference": one.difference, "ci_low": one.low, "ci_high": one.high}
-        facts |= {key: format_interval(limits, "difference"), f"{key}_verdict": verdict_of(one.low, one.high, p)}
-    with_it, without = (accuracies[rule] for rule in asked["worth"])
-    return facts | {"choices": int((with_it != without).sum()), "experiments": len(accuracies)}
+    for key, rule in rules.items():
+        row = decided.loc[rule]
+        facts |= {key: format_interval(row, "difference"), f"{key}_verdict": row["verdict"]}
+    for key, rule in (("choices", rules["worth"]), ("by_quality", "fitted to qualities")):
+        facts[key] = int((accuracies[rule] != accuracies["two best"]).sum())
+    return facts | {"experiments": len(accuracies)}
 
 
 def decisions_figure(accuracies: pd.DataFrame) -> Axes:
