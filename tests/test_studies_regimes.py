@@ -147,3 +147,36 @@ def test_curves_say_which_epoch_was_kept_and_refuse_trainings_that_nothing_stopp
     assert found.loc[(1, 1), "features"] == "category + amount"
     with pytest.raises(ValueError, match="model 0 of experiment 0 has no validation losses"):
         study.curves_of(Sweep(runs.drop(columns="validation"), {}, {}, {}))
+
+
+def made(gaps, n=17):
+    """The regime with one strong encoder: so many experiments, each method by its gap to the best with some noise."""
+    rng = np.random.default_rng(0)
+    rows = [(study.REMEDY, e, "best", 0.65) for e in range(n)]
+    rows += [(study.REMEDY, e, name, 0.65 + gap + 0.002 * rng.normal()) for e in range(n) for name, gap in gaps.items()]
+    return pd.DataFrame(rows, columns=["sweep", "experiment", "method", "score"])
+
+
+def test_what_wins_back_the_loss_of_the_mean_is_said_by_verdicts():
+    gaps = {"mean": -0.02, "procrustes_mean": -0.04, "qp_cka": 0.0, "procrustes_qp": 0.02}
+    facts = study.facts_of_remedy(made(gaps))
+    said = {name: facts[f"remedy_{name}_said"] for name in ("mean", "aligned", "weights", "weights_aligned", "pca")}
+    assert said == {
+        "mean": "worse",
+        "aligned": "worse",
+        "weights": "not distinguishable",
+        "weights_aligned": "better",
+        "pca": "not recorded",
+    }
+    assert facts["remedy_n"] == "17" and facts["remedy_mean"].startswith("-2.0 [") and facts["remedy_pca"] == "–"
+    few = study.facts_of_remedy(made(gaps, 5))
+    assert few["remedy_n"] == "5" and few["remedy_mean"] == "–" and few["remedy_mean_said"] == "not recorded"
+
+
+def test_the_recorded_regime_with_one_strong_encoder_has_the_verdicts_that_the_page_reads_out():
+    facts = study.facts_of_remedy(study.recorded_regimes())
+    assert facts["remedy_mean_said"] == facts["remedy_aligned_said"] == facts["remedy_aligned_best_said"] == "worse"
+    assert facts["remedy_weights_said"] == "not distinguishable" and facts["remedy_n"] == "17"
+    added = study.facts_of_aligned()
+    assert added["adds_alone_said"] == "worse" and added["adds_short_said"] == "not distinguishable"
+    assert added["adds_long_area_said"] == added["adds_unequal_area_said"] == "better"

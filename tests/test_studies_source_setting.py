@@ -66,11 +66,11 @@ def test_a_scorer_that_has_not_scored_yet_is_not_recorded(regimes):
 
 def test_our_setting_is_that_of_the_recorded_table():
     found, _ = shown(None)
-    ours = table("results/clients_headline.csv").pivot(index="experiment", columns="method", values="lightautoml")
+    ours = table("results/clients_headline.csv").pivot(index="experiment", columns="method", values="fast")
     one = paired(100 * ours["concat"], 100 * ours["best"], rng=0)
     limits = {"difference": one.difference, "ci_low": one.low, "ci_high": one.high}
     first = found.columns[0]
-    assert "LightAutoML (17 of 17)" in first and "accuracy" in first
+    assert "fast (17 of 17)" in first and "accuracy" in first
     assert found.loc["concatenation less best", first].removesuffix(" *") == format_interval(limits, spec="+.1f")
 
 

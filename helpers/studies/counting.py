@@ -14,7 +14,7 @@ from helpers.book.data import table as recorded_table
 from helpers.book.style import INK
 from helpers.locations import DATA
 from helpers.studies.comparing import LEAST_UNITS, least_p, paired_table
-from helpers.studies.regimes import PLANNED, RECORDED, REGIMES, recorded_regimes
+from helpers.studies.regimes import PLANNED, RECORDED, REGIMES, SHORT, recorded_regimes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,6 @@ METRICS = {
 """Metric and target of the recorded scores, by what they are called."""
 STOPPED = ("coles_ordered", "coles_unequal")
 """Regimes all of whose trainings validation clients stop."""
-SHORT = {"coles_recorded": "short", "coles_ordered": "long", "coles_unequal": "unequal", "coles_one_strong": "alone"}
 
 
 def gaps_to_counting(regimes: pd.DataFrame, *, rng: int | np.random.Generator = 0) -> pd.DataFrame:

@@ -29,9 +29,11 @@ __all__ = [
     "METHODS",
     "RECORDED",
     "REGIMES",
+    "SHORT",
     "curves_of",
     "facts_of_regimes",
     "facts_of_remedy",
+    "facts_of_aligned",
     "figure_mean_against_best",
     "mean_against_best",
     "published_beside_ours",
@@ -51,6 +53,9 @@ REGIMES = {
     "coles_one_strong": "one strong, five weak, with order",
 }
 """Sweeps, and what they are called on pages."""
+
+SHORT = {"coles_recorded": "short", "coles_ordered": "long", "coles_unequal": "unequal", "coles_one_strong": "alone"}
+"""Sweeps, and what they are called in names of facts."""
 
 METHODS = ("concat_pca", "mean", "mean_standardized", "qp_cka", "procrustes_mean", "procrustes_qp")
 """Ensembles that are recorded, of :func:`helpers.studies.aligning.aligning_methods`."""
@@ -454,6 +459,30 @@ def facts_of_remedy(regimes: pd.DataFrame, *, rng: int | np.random.Generator = 0
     for name, words in names.items():
         interval, verdict = compared.get(words, ("–", "not recorded"))
         found |= {f"remedy_{name}": interval, f"remedy_{name}_said": verdict}
+    return found
+
+
+def facts_of_aligned(*, rng: int | np.random.Generator = 0) -> dict[str, str]:
+    """What Procrustes adds to the plain mean in every regime, by accuracy and by the area of two classes, as words.
+
+    Parameters
+    ----------
+    rng
+        Seed or generator of the bootstrap.
+
+    Returns
+    -------
+    dict
+        For each of :data:`SHORT` ``adds_NAME`` (points of accuracy with a 95 % interval) and ``adds_NAME_area``, and
+        both with ``_said``, a verdict with the correction of :func:`table_differences`.
+    """
+    found = {}
+    for ending, asked in (("", ("accuracy", "classes")), ("_area", ("roc_auc", "binary"))):
+        regimes = recorded_regimes(*asked)
+        for sweep, short in SHORT.items():
+            compared = _compared(regimes[regimes["sweep"] == sweep], rng)
+            interval, verdict = compared.get("mean after Procrustes less mean", ("–", "not recorded"))
+            found |= {f"adds_{short}{ending}": interval, f"adds_{short}{ending}_said": verdict}
     return found
 
 

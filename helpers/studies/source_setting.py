@@ -51,12 +51,12 @@ def recorded_headline() -> pd.DataFrame | None:
 
 
 def steps_to_the_study(headline: pd.DataFrame, by_area: pd.DataFrame | None) -> dict[tuple[str, str, str], Any]:
-    """Recorded scores from our setting to that of the study, in each step of which one thing more is as there.
+    """Recorded scores from our setting to that of the study: other encoders, then the metric, then the scorer.
 
     Parameters
     ----------
     headline
-        Combinations of the first regime by the accuracy of four classes, with a column ``lightautoml``:
+        Combinations of the first regime by the accuracy of four classes, with a column ``fast``:
         ``results/clients_headline.csv``.
     by_area
         Table of :func:`recorded_headline`.
@@ -82,7 +82,7 @@ def steps_to_the_study(headline: pd.DataFrame, by_area: pd.DataFrame | None) -> 
         return rows if len(rows) else None
 
     return {
-        (short, four, "LightAutoML"): scored(headline, "lightautoml"),
+        (short, four, "fast"): scored(headline, "fast"),
         (long, four, "fast"): regime("accuracy", "classes"),
         (long, two, "fast"): regime("roc_auc", "binary"),
         (long, two, "LightAutoML"): scored(by_area, "lightautoml"),
