@@ -1,10 +1,17 @@
 """Hand-made features beside encoders: the same experiments, the same test clients, a gain with its interval."""
 
+import json
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.clients import SCORE_METRICS, simulate, split
+from helpers.clients import SCORE_METRICS, binary_target, load_clients, simulate, split
+from helpers.clients import hand_made as features_by_hand
 from helpers.studies import hand_made
+from helpers.studies.combining import compare_methods_by_experiment
+from helpers.studies.replacing import replacing_methods
+from helpers.studies.sweep import Sweep
 
 
 def tables(gain):
@@ -43,3 +50,81 @@ def test_scores_are_of_every_metric_and_part():
 def test_the_recorded_tables_belong_together():
     found = hand_made.recorded_beside_encoders()
     assert len(found) == 17 and found.notna().all(axis=None)
+
+
+def sweep_of(populations, source, *, options=None, binary_from=""):
+    """A sweep of two made-up encoders of different widths and scales on clients that somebody may read again."""
+    rng = np.random.default_rng(0)
+    rows, embeddings, splits, targets = [], {}, {}, {}
+    for number, clients in populations.items():
+        splits[number] = split(clients, experiment=number)
+        targets[number] = binary_target(clients.target, binary_from) if binary_from else clients.target
+        for model, width in ((0, 5), (1, 8)):
+            x = (model + 1) * rng.normal(size=(len(clients), width))
+            embeddings[number, model] = pd.DataFrame(x, index=clients.target.index, dtype=np.float32)
+            row = {"experiment": number, "model": model, "source": source, "seed": 0}
+            rows.append(row | ({"options": options} if options else {}))
+    return Sweep(pd.DataFrame(rows).set_index(["experiment", "model"]), embeddings, splits, targets)
+
+
+def test_features_made_by_hand_are_one_more_model_of_simulated_clients_that_are_drawn_again():
+    options = {"model": {"order": 1}}
+    populations = {number: simulate(60, rng=[0, number], **options) for number in (0, 3)}
+    sweep = sweep_of(populations, "simulated", options=options, binary_from="2")
+    found = hand_made.with_hand_made(sweep)
+    assert set(found.embeddings) == set(sweep.embeddings) | {(0, "hand made"), (3, "hand made")}
+    assert found.runs is sweep.runs and len(sweep.embeddings) == 4
+    for number, clients in populations.items():
+        x, raw, train = found.embeddings[number, "hand made"], features_by_hand(clients), sweep.split[number] == "train"
+        assert x.index.equals(clients.target.index) and list(x) == list(raw)
+        varies = raw[train].std() > 1e-12
+        assert (x.loc[:, ~varies] == 0).all(axis=None) and varies.sum() > 30
+        whole = np.mean([sweep.embeddings[number, m][train].var(ddof=0).sum() for m in range(2)])
+        # Single precision over some 30 rows and 46 columns.
+        np.testing.assert_allclose(x[train].var(ddof=0).sum(), whole, rtol=1e-5)
+        np.testing.assert_allclose(x.loc[train, varies].var(ddof=0), whole / varies.sum(), rtol=1e-4)
+        order = raw[train].corrwith(x[train]).loc[varies]
+        np.testing.assert_allclose(order, 1, rtol=1e-5)
+
+
+def test_own_clients_are_read_again_once_as_the_runs_recorded_them(tmp_path, monkeypatch):
+    made = simulate(80, rng=1)
+    path = str(tmp_path / "rows.csv")
+    table = made.events[["client", "time", "amount", "category"]].assign(age=made.events["client"].map(made.target))
+    table.rename(columns={"client": "who"}).to_csv(path, index=False)
+    options = {"columns": {"client": "who", "target": "age"}}
+    clients = load_clients(path, n_clients=50, rng=0, **options)
+    sweep = sweep_of({0: clients, 1: clients}, path, options=json.loads(json.dumps(options)))
+    read = []
+    monkeypatch.setattr(hand_made, "load_clients", lambda *a, **k: read.append(a) or load_clients(*a, **k))
+    found = hand_made.with_hand_made(sweep)
+    assert len(read) == 1 and len(found.embeddings[1, "hand made"]) == 50
+    given = hand_made.with_hand_made(sweep, {0: clients, 1: clients})
+    pd.testing.assert_frame_equal(found.embeddings[0, "hand made"], given.embeddings[0, "hand made"])
+
+
+def test_other_clients_or_features_that_do_not_vary_are_refused():
+    clients = simulate(60, rng=[0, 0])
+    sweep = sweep_of({0: clients}, "simulated")
+    with pytest.raises(ValueError, match=r"populations\[0\] has other clients than experiment 0 of the sweep"):
+        hand_made.with_hand_made(sweep, {0: simulate(60, rng=[0, 1])})
+    parts, models = sweep.split[0], {"0": sweep.embeddings[0, 0]}
+    with pytest.raises(ValueError, match="features has no column that varies among training clients"):
+        hand_made.as_one_more_model(features_by_hand(clients) * 0, models, parts)
+    with pytest.raises(ValueError, match="features lacks 10 clients of the split"):
+        hand_made.as_one_more_model(features_by_hand(clients).iloc[10:], models, parts)
+
+
+def test_every_ensemble_of_one_width_takes_them_whichever_model_is_the_best():
+    """Features are wider than both encoders here: columns are padded, projected, or change their places."""
+    sweep = hand_made.with_hand_made(sweep_of({0: simulate(80, rng=[0, 0])}, "simulated"))
+    found = compare_methods_by_experiment(sweep, replacing_methods, classifier="logistic", n_resamples=2)
+    widths = found.table.set_index("method")["width"]
+    n_features = sweep.embeddings[0, "hand made"].shape[1]
+    assert widths["hand made"] == n_features and widths["concat"] == 5 + 8 + n_features
+    assert widths["mean"] == n_features and found.table["accuracy"].notna().all()
+    for name, ensemble in found.ensembles.items():
+        assert "hand made" in ensemble.names_, name
+    replaced = found.ensembles[0, "replacement"]
+    start = replaced.start_ if replaced.start_ == "hand made" else int(replaced.start_)
+    assert widths["replacement"] == sweep.embeddings[0, start].shape[1]

@@ -9,6 +9,7 @@ from scipy import stats
 from helpers.book.data import table
 from helpers.clients import score
 from helpers.studies import regimes as study
+from helpers.studies.hand_made import as_one_more_model
 from helpers.studies.sweep import Sweep
 
 
@@ -46,6 +47,37 @@ def test_what_is_not_there_is_refused(experiment):
         study.score_regime(models, by_hand, {"age": targets["classes"]}, split)
     with pytest.raises(ValueError, match="methods has 'median'; it can have"):
         study.score_regime(models, by_hand, targets, split, methods=["median"])
+    with pytest.raises(ValueError, match="beside has 'mean'; it can have 'concat', 'concat_pca'"):
+        study.score_regime(models, by_hand, targets, split, beside=["mean"])
+
+
+def test_ensembles_take_features_made_by_hand_as_one_more_model_and_the_other_rows_stay(experiment):
+    models, by_hand, targets, split, before = experiment
+    options = {"methods": ["mean", "concat_pca"], "classifier": "logistic"}
+    found = study.score_regime(models, by_hand, targets, split, beside=study.BESIDE, **options)
+    more = found["method"].str.endswith("_by_hand")
+    pd.testing.assert_frame_equal(found[~more].reset_index(drop=True), before)
+    assert more.sum() == 4 * len(study.BESIDE) and set(found.loc[more, "kind"]) == {"by hand"}
+    scores = found[(found["target"] == "classes") & (found["metric"] == "accuracy")].set_index("method")
+    scaled = as_one_more_model(by_hand, models, split)
+    expected = score(np.hstack([*models.values(), scaled]), targets["classes"], split, classifier="logistic")
+    assert scores.loc["concat_by_hand", "score"] == expected.value and scores.loc["concat_by_hand", "width"] == 16
+    assert (scores.loc[["concat_pca_by_hand", "qp_cka_by_hand", "mean_standardized_by_hand"], "width"] == 4).all()
+    columns = [np.asarray(x) for x in (*models.values(), scaled)]
+    train = (split == "train").to_numpy()
+    mean = np.mean([(x - x[train].mean(axis=0)) / x[train].std(axis=0) for x in columns], axis=0)
+    expected = score(mean, targets["classes"], split, classifier="logistic").value
+    # Weights are rounded to single precision with the features, so that a client at a border may change sides.
+    assert abs(scores.loc["mean_standardized_by_hand", "score"] - expected) <= 1 / (split == "test").sum()
+
+
+def test_features_of_another_width_do_not_change_that_of_the_ensembles(experiment):
+    models, by_hand, targets, split, _ = experiment
+    wide = pd.concat([by_hand, by_hand**2], axis=1)
+    options = {"methods": ["mean"], "classifier": "logistic", "beside": ["concat", "concat_pca"]}
+    found = study.score_regime(models, wide, {"classes": targets["classes"]}, split, **options)
+    widths = found.set_index(["metric", "method"])["width"].loc["accuracy"]
+    assert widths["concat_by_hand"] == 3 * 4 + 8 and widths["concat_pca_by_hand"] == 4
 
 
 def test_the_mean_against_the_best_is_that_of_the_recorded_table():

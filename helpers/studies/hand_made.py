@@ -1,19 +1,34 @@
-"""Features made by hand beside the trained encoders of the recorded sweep: who predicts the client's class better?"""
+"""Features made by hand beside trained encoders: who predicts the client's class better, and as one more model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from helpers.book.data import table
-from helpers.clients import SCORE_METRICS, Clients, hand_made
+from helpers.clients import SCORE_METRICS, Clients, hand_made, load_clients
 from helpers.clients.scoring import score_splits
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
-__all__ = ["beside_encoders", "gain_facts", "recorded_beside_encoders", "score_by_hand"]
+    from helpers.studies.sweep import Sweep
+
+__all__ = [
+    "HAND_MADE",
+    "as_one_more_model",
+    "beside_encoders",
+    "gain_facts",
+    "recorded_beside_encoders",
+    "score_by_hand",
+    "with_hand_made",
+]
+
+HAND_MADE = "hand made"
+"""What features made by hand are called among the models of an experiment."""
 
 SCORERS = ("logistic", "fast")
 
@@ -126,3 +141,111 @@ def gain_facts(beside: pd.DataFrame, scorer: str = "fast", *, rng: int | np.rand
         "verdict": found.verdict,
         "beaten": int((beside[scorer] > beside["best"]).sum()),
     }
+
+
+def as_one_more_model(features: pd.DataFrame, models: Mapping[Any, Any], split: pd.Series) -> pd.DataFrame:
+    """Features made by hand, on the scale of the encoders of an experiment, to be combined with them.
+
+    Parameters
+    ----------
+    features
+        Features of :func:`helpers.clients.hand_made`, clients × features.
+    models
+        Embeddings of the encoders by name: DataFrames, or arrays with the clients of ``split`` as rows.
+    split
+        Part of each client.
+
+    Returns
+    -------
+    DataFrame
+        float32, the clients of ``split`` × features: columns have mean 0 and equal variances on training clients, which
+        add up to the mean total variance of the encoders, so that a sum does not hear features louder than encoders. A
+        feature that is the same for all training clients is 0 for everybody.
+
+    Raises
+    ------
+    ValueError
+        If a client of ``split`` has no features, or no feature varies among training clients.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.hand_made import as_one_more_model
+    >>> split = pd.Series(["train", "train", "test"])
+    >>> features = pd.DataFrame({"count": [1.0, 3.0, 5.0], "never": [0.0, 0.0, 1.0]})
+    >>> as_one_more_model(features, {"0": np.array([[0.0], [4.0], [2.0]])}, split).to_numpy().tolist()
+    [[-2.0, 0.0], [2.0, 0.0], [6.0, 0.0]]
+    """
+    if missing := len(split.index.difference(features.index)):
+        raise ValueError(f"features lacks {missing} clients of the split")
+    train, x = (split == "train").to_numpy(), features.loc[split.index].astype(float)
+    spread = x[train].std(ddof=0).where(x[train].nunique() > 1)
+    if spread.isna().all():
+        raise ValueError("features has no column that varies among training clients")
+    blocks = [np.asarray(one.loc[split.index] if hasattr(one, "loc") else one, float)[train] for one in models.values()]
+    whole = np.mean([block.var(axis=0).sum() for block in blocks])
+    scaled = (x - x[train].mean()) / spread * np.sqrt(whole / spread.notna().sum())
+    return scaled.fillna(0.0).astype(np.float32)
+
+
+def with_hand_made(sweep: Sweep, populations: Mapping[int, Clients] | None = None) -> Sweep:
+    """A sweep with features made by hand as one more model of each experiment.
+
+    Parameters
+    ----------
+    sweep
+        Sweep that :func:`helpers.studies.sweep.read_sweep` gives.
+    populations
+        Clients of each experiment; read or simulated again by default, as the recorded runs have them.
+
+    Returns
+    -------
+    Sweep
+        The same with ``(experiment, "hand made")`` among its embeddings, from :func:`as_one_more_model`; it has no row
+        in ``runs``, for nothing was trained. Its width is the number of features and not that of an encoder: ensembles
+        that add columns need ``align="pad"``, as those of the pages have it, and replacement keeps the width of the
+        model that it starts from.
+
+    Raises
+    ------
+    ValueError
+        If the clients are not those of the sweep.
+
+    Examples
+    --------
+    >>> from helpers.studies.hand_made import with_hand_made
+    >>> from helpers.studies.sweep import read_sweep
+    >>> sweep = with_hand_made(read_sweep("coles"))  # doctest: +SKIP
+    """
+    populations = _read_again(sweep) if populations is None else populations
+    embeddings = dict(sweep.embeddings)
+    for number, target in sweep.target.items():
+        clients = populations[number]
+        if not _same_clients(clients.target, target):
+            raise ValueError(f"populations[{number}] has other clients than experiment {number} of the sweep")
+        models = {model: x for (experiment, model), x in sweep.embeddings.items() if experiment == number}
+        embeddings[number, HAND_MADE] = as_one_more_model(hand_made(clients), models, sweep.split[number])
+    return replace(sweep, embeddings=embeddings)
+
+
+def _read_again(sweep: Sweep) -> dict[int, Clients]:
+    """Clients of each experiment, from what the runs recorded: of a file read once, simulated ones drawn anew."""
+    found: dict[int, Clients] = {}
+    known: dict[str, Clients] = {}
+    for number, target in sweep.target.items():
+        about = sweep.runs.loc[number].iloc[0]
+        options = about.get("options")
+        options = options if isinstance(options, dict) else {}
+        drawn = [about["seed"], number] if about["source"] == "simulated" else about["seed"]
+        key = repr((about["source"], len(target), drawn, sorted(options.items())))
+        if key not in known:
+            known[key] = load_clients(about["source"], n_clients=len(target), rng=drawn, **options)
+        found[number] = known[key]
+    return found
+
+
+def _same_clients(theirs: pd.Series, ours: pd.Series) -> bool:
+    """Whether both have the same clients, and each class of theirs is one of ours: two classes may be made of many."""
+    if not theirs.index.equals(ours.index) or not theirs.isna().equals(ours.isna()):
+        return False
+    return bool(ours.groupby(theirs.astype(str)).nunique().max() <= 1)

@@ -17,6 +17,7 @@ from helpers.book.style import INK
 from helpers.locations import DATA
 from helpers.studies.aligning import PUBLISHED_NAMES, aligning_methods
 from helpers.studies.combining import compare_methods
+from helpers.studies.hand_made import HAND_MADE, as_one_more_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +61,9 @@ SHORT = {"coles_recorded": "short", "coles_ordered": "long", "coles_unequal": "u
 METHODS = ("concat_pca", "mean", "mean_standardized", "qp_cka", "procrustes_mean", "procrustes_qp")
 """Ensembles that are recorded, of :func:`helpers.studies.aligning.aligning_methods`."""
 
+BESIDE = ("concat", "concat_pca", "qp_cka", "mean_standardized")
+"""What can be recorded of encoders and features made by hand as one more model, under names that end in _by_hand."""
+
 PLANNED = 17
 """Experiments of each regime in the plans."""
 
@@ -92,6 +96,7 @@ def score_regime(
     split: pd.Series,
     *,
     methods: Sequence[str] = METHODS,
+    beside: Sequence[str] = (),
     classifier: str = "fast",
     selection_classifier: str = "logistic",
     rng: int | np.random.Generator = 0,
@@ -110,6 +115,10 @@ def score_regime(
         Part of each client.
     methods
         Names of ensembles, some of :data:`METHODS`; what validation chooses, it chooses by the metric.
+    beside
+        Names of ensembles, some of :data:`BESIDE`, that are scored once more with features made by hand, as
+        :func:`helpers.studies.hand_made.as_one_more_model` scales them, as one more model beside the encoders; their
+        width is still that of the best encoder.
     classifier, selection_classifier, rng
         Arguments of :func:`helpers.studies.combining.compare_methods`.
 
@@ -117,8 +126,9 @@ def score_regime(
     -------
     DataFrame
         A row for each ``target``, ``metric`` and ``method``: the encoders by their names, ``best`` and
-        ``best_on_test``, ``concat``, the ensembles, ``hand_made``, and ``hand_made_best``, the features made by hand
-        beside the best encoder; ``kind``, ``width``, ``validation`` and test ``score``.
+        ``best_on_test``, ``concat``, the ensembles, ``hand_made``, ``hand_made_best``, the features made by hand
+        beside the best encoder, and ``METHOD_by_hand`` for those of ``beside``; ``kind``, ``width``, ``validation`` and
+        test ``score``.
 
     Examples
     --------
@@ -137,35 +147,55 @@ def score_regime(
     from helpers.clients.scoring import score_splits
 
     seed = integer_seed(rng)
-    if unknown := [name for name in targets if name not in TARGETS]:
-        raise ValueError(f"targets has {unknown[0]!r}; it can have {', '.join(map(repr, TARGETS))}")
-    if unknown := [name for name in methods if name not in METHODS]:
-        raise ValueError(f"methods has {unknown[0]!r}; it can have {', '.join(map(repr, METHODS))}")
-
-    def few(width: int, *, n_train: int | None, rng: Any) -> dict:
-        known = aligning_methods(width, lambdas=[0.1, 0.3, 1.0], n_train=n_train, rng=rng)
-        return {name: known[name] for name in methods}
-
+    for what, names, there in (
+        ("targets", targets, TARGETS),
+        ("methods", methods, METHODS),
+        ("beside", beside, BESIDE),
+    ):
+        if unknown := [name for name in names if name not in there]:
+            raise ValueError(f"{what} has {unknown[0]!r}; it can have {', '.join(map(repr, there))}")
+    several = representations | {HAND_MADE: as_one_more_model(by_hand, representations, split)} if beside else {}
     rows = []
     for name, target in targets.items():
         known: dict = {}
         for metric in TARGETS[name]:
             options = {"classifier": classifier, "selection_classifier": selection_classifier, "metric": metric}
-            found = compare_methods(
-                representations, target, split, few, **options, rng=seed, n_resamples=2, known=known
-            )
-            table = found.table.rename(columns={"accuracy": "score"})[
-                ["method", "kind", "width", "validation", "score"]
-            ]
+            options |= {"rng": seed, "known": known}
+            table = _compared_methods(representations, target, split, methods, **options)
             chosen = table.loc[table["kind"] == "single"].set_index("method")["validation"].idxmax()
-            beside = np.hstack([np.asarray(by_hand), np.asarray(representations[chosen])])
-            for method, x in (("hand_made", by_hand), ("hand_made_best", pd.DataFrame(beside, index=by_hand.index))):
+            both = np.hstack([np.asarray(by_hand), np.asarray(representations[chosen])])
+            for method, x in (("hand_made", by_hand), ("hand_made_best", pd.DataFrame(both, index=by_hand.index))):
                 scored = score_splits(x, target, split, classifier=classifier, metric=metric, rng=seed)
                 values = {"validation": scored["validation"].value, "score": scored["test"].value}
                 table.loc[len(table)] = {"method": method, "kind": "by hand", "width": x.shape[1], **values}
+            if beside:
+                width = np.shape(representations[chosen])[1]
+                more = _compared_methods(several, target, split, beside, width=width, **options)
+                more = more[more["method"].isin(beside)]
+                more = more.assign(method=more["method"] + "_by_hand", kind="by hand")
+                table = pd.concat([table, more], ignore_index=True)
             rows.append(table.assign(target=name, metric=metric))
-    front = ["target", "metric"]
-    return pd.concat(rows, ignore_index=True)[[*front, "method", "kind", "width", "validation", "score"]]
+    whole = pd.concat(rows, ignore_index=True)
+    return whole[["target", "metric", "method", "kind", "width", "validation", "score"]]
+
+
+def _compared_methods(
+    models: Mapping[str, Any],
+    target: pd.Series,
+    split: pd.Series,
+    names: Sequence[str],
+    *,
+    width: int = 0,
+    **options: Any,
+) -> pd.DataFrame:
+    """Single models, references and ensembles of that width, or of the best model's: kind, width and scores."""
+
+    def few(best: int, *, n_train: int | None, rng: Any) -> dict:
+        known = aligning_methods(width or best, lambdas=[0.1, 0.3, 1.0], n_train=n_train, rng=rng)
+        return {name: known[name] for name in names if name in known}
+
+    found = compare_methods(models, target, split, few, n_resamples=2, **options).table
+    return found.rename(columns={"accuracy": "score"})[["method", "kind", "width", "validation", "score"]]
 
 
 def curves_of(sweep: Sweep) -> pd.DataFrame:
