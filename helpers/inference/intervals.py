@@ -180,7 +180,7 @@ def format_p(p: float, at_most: bool = False) -> str:
     Parameters
     ----------
     p
-        The p-value.
+        From 0 to 1, or NaN.
     at_most
         Whether it is the least that its resamples can give, and is written after "≤".
 

@@ -204,7 +204,7 @@ def decision_facts(accuracies: pd.DataFrame, *, rng: int | np.random.Generator =
     Returns
     -------
     dict
-        Of four rows of :func:`decision_table`, points with their interval as ``NAME`` and ``NAME_verdict``: ``alone``,
+        ``NAME``, points with their interval, and ``NAME_verdict`` of four rows of :func:`decision_table`: ``alone``,
         the best single one; ``partner``, the best with the least similar; ``worth``, the rule that weighs qualities and
         similarity; ``blind``, the least similar pair of all. Besides, numbers of ``experiments``, of those in which the
         rule with similarity takes another pair than the two best, ``choices``, and of those in which the rule fitted to
