@@ -79,6 +79,8 @@ COMPARED = {
     "concatenation + PCA less best": ("concat_pca", "best"),
     "by hand less best": ("hand_made", "best"),
     "by hand beside the best less by hand": ("hand_made_best", "hand_made"),
+    "by hand among all, concatenated, less by hand": ("concat_by_hand", "hand_made"),
+    "by hand among all, QP, less by hand": ("qp_cka_by_hand", "hand_made"),
 }
 """Differences of methods that are compared between regimes."""
 
@@ -383,6 +385,10 @@ def table_beside_hand_made(regimes: pd.DataFrame) -> pd.DataFrame:
         "concat": "concatenation",
         "hand_made": "features made by hand",
         "hand_made_best": "by hand, beside the best encoder",
+        "concat_by_hand": "concatenation, by hand among all",
+        "concat_pca_by_hand": "concatenation + PCA, by hand among all",
+        "mean_standardized_by_hand": "mean, standardised, by hand among all",
+        "qp_cka_by_hand": "QP, CKA, by hand among all",
     }
     mean = regimes.groupby(["sweep", "method"])["score"].mean().unstack("sweep")
     found = mean.reindex(index=list(shown), columns=[sweep for sweep in REGIMES if sweep in mean]).dropna(how="all")
