@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from inversion_texts import TEXTS, small_inverter
 
-from helpers.inversion import Inverter, against_floors, floors
+from helpers.inversion import Inverter, against_floors, floors, inversion_scores, token_accuracy
 from helpers.studies import inversion_runs as runs
 
 TINY = {"width": 16, "n_heads": 2, "hidden": 32, "layers": 1, "n_slots": 1, "vocabulary": 300, "precision": "float32"}
@@ -43,11 +43,75 @@ def test_a_source_that_is_not_there_is_named(monkeypatch, tmp_path):
         runs.corpus("nowhere.txt")
 
 
-def test_what_is_measured_agrees_with_the_inverter_itself():
-    found = runs.measured(small_inverter(), texts_of(range(8)), beams=2)
-    assert found["f1_greedy"] == found["f1_beams"] == found["exact_beams"] == found["top_1"] == 1
-    assert found["f1_shuffled"] < 1 and found["top_1_shuffled"] < 1
-    assert found["kept_direction"] == 1 and found["n_test"] == 8
+LANGUAGE = {"hidden": 64, "layers": 1, "vocabulary": 262, "length": 20, "precision": "float32"}
+
+
+@pytest.fixture(scope="module")
+def language():
+    return runs.language_model(texts_of(range(8)), epochs=20, **LANGUAGE)
+
+
+@pytest.fixture(scope="module")
+def measures(language):
+    return runs.measured(small_inverter(), texts_of(range(8)), beams=2, language=language, similarity="encoders/simcse")
+
+
+def test_what_is_measured_agrees_with_the_inverter_itself(measures):
+    for name in ("f1_greedy", "f1_beams", "exact_beams", "top_1", "top_1_at_1", "top_1_at_2", "top_100"):
+        assert measures[name] == 1
+    assert measures["f1_beams_shuffled"] < 1 and measures["top_1_shuffled"] < 1 and measures["nats_shuffled"] > 0
+    assert measures["direction_kept"] == measures["facts_all"] == 8 and measures["n_test"] == 8
+    assert measures["state_f1"] == pytest.approx(1) == measures["similarity"] > measures["similarity_shuffled"]
+    assert measures["seconds_greedy"] > 0 and measures["seconds_beams"] > 0
+    longest = max(map(len, small_inverter().tokens_.rows(TEXTS, 20).tokens))
+    assert all((place > longest) == np.isnan(measures[f"top_1_at_{place}"]) for place in runs.POSITIONS)
+
+
+def test_floors_are_searched_with_as_many_beams_as_the_score_beside_them(monkeypatch):
+    seen = []
+    decode = Inverter.decode
+
+    def watched(self, vectors, *, beams=1, **options):
+        seen.append((beams, len(vectors)))
+        return decode(self, vectors, beams=beams, **options)
+
+    monkeypatch.setattr(Inverter, "decode", watched)
+    runs.measured(small_inverter(), texts_of(range(8)), beams=3, states=None)
+    # what is read, another's vectors, the mean vector
+    assert sorted(seen) == [(1, 1), (1, 8), (1, 8), (3, 1), (3, 8), (3, 8)]
+
+
+def test_a_language_model_knows_texts_better_than_nothing_and_worse_than_their_vectors(measures, language):
+    whole = token_accuracy(language, TEXTS, vectors=np.zeros((8, 1))).attrs["all"]
+    assert measures["nats_language"] == whole["nats"] and measures["top_1_language"] == whole["top_1"]
+    assert measures["nats"] < measures["nats_language"] < np.log(262)
+    assert measures["top_1_language"] <= measures["top_2_language"] <= measures["top_100_language"]
+    alone = runs.written_alone(language, 8, beams=2)
+    assert len(set(alone["language"])) == 1 and len(set(alone["drawn"])) > 1
+    f1 = inversion_scores(TEXTS, alone["language"])["token_f1"].mean()
+    assert measures["f1_beams_language"] == f1 < measures["f1_beams"] and measures["f1_beams_drawn"] < 1
+
+
+def test_without_a_language_model_its_floor_is_missing_and_one_of_other_tokens_is_refused():
+    found = runs.measured(small_inverter(), texts_of(range(8)), beams=1, states=None)
+    missing = [found[name] for name in ("top_1_language", "nats_language", "f1_greedy_language", "chrf_beams_drawn")]
+    assert np.isnan(missing).all()
+    other = runs.language_model(texts_of(range(8)), epochs=1, **{**LANGUAGE, "vocabulary": 300})
+    with pytest.raises(ValueError, match="language has other tokens than inverter"):
+        runs.measured(small_inverter(), texts_of(range(8)), language=other)
+
+
+def test_a_language_model_is_trained_once_for_the_same_texts(tmp_path, monkeypatch):
+    texts = texts_of(range(8))
+    first = runs.kept_language(texts, tmp_path, epochs=2, **LANGUAGE)
+    runs.kept_language(texts._replace(train=TEXTS[::-1]), tmp_path, epochs=2, **LANGUAGE)
+    runs.kept_language(texts, tmp_path, epochs=1, **LANGUAGE)
+    assert len(list((tmp_path / "languages").iterdir())) == 3
+    monkeypatch.setattr(runs, "language_model", None)
+    again = runs.kept_language(texts, tmp_path, epochs=2, **LANGUAGE)
+    x = np.zeros((8, 1))
+    kept = [token_accuracy(made, TEXTS, vectors=x).attrs["all"] for made in (first, again)]
+    assert kept[0] == kept[1]
 
 
 def test_scores_stand_beside_their_floors():

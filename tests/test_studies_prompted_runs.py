@@ -36,7 +36,8 @@ def test_what_is_measured_agrees_with_the_scores_themselves(model, lora):
     found = runs.prompted_measured(made, OURS, encode, n_test=4)
     written = made.decode(encode(TEXTS[:4]))
     assert found["f1"] == pytest.approx(inversion_scores(TEXTS[:4], written)["token_f1"].mean())
-    assert found["n_test"] == 4 and {"f1_shuffled", "f1_centre", "kept_direction"} <= set(found)
+    assert found["n_test"] == 4 and found["direction_facts"] == 4
+    assert {"f1_shuffled", "f1_centre", "facts_kept_centre", "state_f1"} <= set(found) and found["seconds"] > 0
     linear = 4 * 48 * 6 + 4 * 48
     assert (1e6 * found["trained"] > linear) == bool(lora) and 1e6 * found["trained"] >= linear
 

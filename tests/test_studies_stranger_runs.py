@@ -5,9 +5,9 @@ import pytest
 from inversion_texts import TEXTS, small_inverter
 from scipy.stats import ortho_group, spearmanr
 
-from helpers.inversion import inversion_scores
+from helpers.inversion import Inverter, inversion_scores
 from helpers.studies import stranger_runs as runs
-from helpers.studies.inversion_runs import Texts
+from helpers.studies.inversion_runs import FLOORS, Texts
 
 TURN = ortho_group.rvs(12, random_state=0)
 
@@ -49,6 +49,31 @@ def test_what_is_read_agrees_with_the_scores_themselves():
     assert found["found"] == 1 and found["error"] == 0
     wrong = runs.read(small_inverter(), data(), np.roll(data().own_test, 1, 0), written)
     assert wrong["found"] == 0
+
+
+def test_a_language_model_and_judges_of_meaning_are_floors_of_what_is_read():
+    alone = {"language": TEXTS[:1] * 8, "drawn": TEXTS[1:] + TEXTS[:1]}
+    found = runs.read(small_inverter(), data(), data().own_test, TEXTS, beams=2, alone=alone, judges={})
+    assert found["f1_language"] == pytest.approx(inversion_scores(TEXTS, TEXTS[:1] * 8)["token_f1"].mean())
+    assert found["gain"] == pytest.approx(1 - max(found[f"f1_{name}"] for name in FLOORS))
+    assert found["state_f1"] == pytest.approx(1) and found["state_f1_drawn"] < 1 and found["direction_kept"] == 8
+    without = runs.read(small_inverter(), data(), data().own_test, TEXTS)
+    assert np.isnan(without["f1_language"]) and "state_f1" not in without
+
+
+def test_the_mean_vector_is_decoded_with_the_beams_of_what_was_read(monkeypatch):
+    seen = []
+    decode = Inverter.decode
+    monkeypatch.setattr(Inverter, "decode", lambda *some, beams=1, **more: seen.append(beams) or decode(*some, **more))
+    runs.pair_rows(reader(), data(), encode, pairs=(), steps=0, beams=3)
+    assert set(seen) == {3}
+
+
+def test_the_language_model_of_a_domain_is_kept(tmp_path, monkeypatch):
+    kept = Texts(TEXTS, TEXTS[:2], TEXTS, np.arange(8))
+    monkeypatch.setattr(runs, "kept_corpus", lambda *some: kept)
+    found = runs.language_of("headlines", tmp_path, n_texts=4, epochs=1)
+    assert found.centre_.shape == (1,) and len(list((tmp_path / "languages").iterdir())) == 1
 
 
 def test_shuffled_vectors_fall_to_their_floor():

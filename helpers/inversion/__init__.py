@@ -16,6 +16,7 @@ An :class:`Inverter` is trained on texts, or on vectors of somebody else's encod
 ``prompts``      a language model that exists, frozen or with updates of low rank, behind a map from the vector
 ``tokens``       a table of tokens, learned from the texts themselves
 ``measures``     how much of a text came back: exact, by words, by n-grams, by rank of the token, beside two floors
+``meaning``      how near in meaning, by one vector of each text and by the states of its tokens
 ``capacity``     what a vector holds, in bits of its text; the best vector of one text
 ``locality``     noise in units of the spread of the vectors, and ways between two texts
 ``leakage``      how much somebody's vectors give away of their texts
@@ -32,6 +33,7 @@ from helpers.inversion.facts import FACTS, facts_kept, facts_of, learn_names
 from helpers.inversion.inverter import Inverter
 from helpers.inversion.leakage import Leakage, against_floors, leakage
 from helpers.inversion.locality import between, noisy_vectors, under_noise
+from helpers.inversion.meaning import matching_scores, vector_similarities
 from helpers.inversion.measures import floors, inversion_scores, token_accuracy
 from helpers.inversion.texts import Split, near_duplicates, normalise, read_headlines, split_texts
 
@@ -54,6 +56,7 @@ __all__ = [
     "inversion_scores",
     "leakage",
     "learn_names",
+    "matching_scores",
     "near_duplicates",
     "noisy_vectors",
     "normalise",
@@ -62,4 +65,5 @@ __all__ = [
     "text_bits",
     "token_accuracy",
     "under_noise",
+    "vector_similarities",
 ]

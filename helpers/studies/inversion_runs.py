@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
+import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,10 +16,8 @@ import numpy as np
 from helpers.arrays import check_count
 from helpers.inference import format_interval
 from helpers.inversion import (
-    FACTS,
     Inverter,
     against_floors,
-    facts_kept,
     floors,
     inversion_scores,
     learn_names,
@@ -26,14 +27,19 @@ from helpers.inversion import (
 )
 from helpers.inversion.training import own_weights
 from helpers.locations import expand, resolve
+from helpers.studies.inversion_measures import STATES, fact_counts, meaning_scores, word_scores
+from helpers.text import digest_of_texts
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
     "ENCODERS",
+    "FLOORS",
     "HEADLINES",
+    "KS",
     "POCKET",
+    "POSITIONS",
     "Texts",
     "about_training",
     "card",
@@ -41,9 +47,11 @@ __all__ = [
     "corpus",
     "fit_pocket",
     "headline_inverter",
-    "kept_shares",
+    "kept_language",
+    "language_model",
     "measured",
     "scored",
+    "written_alone",
 ]
 
 ENCODERS = ("own", "frozen", "trained")
@@ -78,6 +86,16 @@ HEADLINES = {
     "patience": 1000,
 }
 """The inverter that comes with the book."""
+
+KS = (1, 2, 3, 5, 10, 15, 20, 25, 50, 100)
+"""Numbers of likeliest tokens among which the right one is sought."""
+
+POSITIONS = (1, 2, 4, 8, 12, 16)
+"""Positions of a token, from 1, of which recorded runs keep the share of the likeliest."""
+
+FLOORS = ("shuffled", "centre", "language", "drawn")
+"""What writes without the vector of a text: another's vector, the mean vector, a language model by its likeliest text,
+and by texts that are drawn from it."""
 
 
 class Texts(NamedTuple):
@@ -191,7 +209,92 @@ def fit_pocket(
     return made.fit(texts.train)
 
 
-def measured(inverter: Inverter, texts: Texts, *, n_test: int = 300, beams: int = 5, rng: int = 0) -> dict[str, Any]:
+def language_model(texts: Texts, *, epochs: int = 3, rng: int = 0, **options: Any) -> Inverter:
+    """What knows the language of texts and no vector: the decoder of a recorded run, all its vectors being alike.
+
+    Parameters
+    ----------
+    texts
+        Texts, from :func:`corpus`.
+    epochs
+        Times that each text is seen.
+    rng
+        Seed of weights and batches.
+    options
+        Parameters of :class:`helpers.inversion.Inverter` in place of those of :data:`POCKET`.
+
+    Returns
+    -------
+    Inverter
+        Without an encoder; its vectors have one number, which says nothing.
+    """
+    made = Inverter(**{**POCKET, **options, "n_slots": 1}, epochs=epochs, random_state=rng)
+    return made.fit(texts.train, vectors=np.zeros((len(texts.train), 1)))
+
+
+def kept_language(
+    texts: Texts, folder: str | os.PathLike[str], *, epochs: int = 3, rng: int = 0, **options: Any
+) -> Inverter:
+    """The language model of texts, trained once and kept, so that all runs of the same texts share it.
+
+    Parameters
+    ----------
+    texts, epochs, rng, options
+        Same meaning as in :func:`language_model`.
+    folder
+        Folder in which it is kept, in ``languages``, by a digest of training texts, epochs, seed and options.
+    """
+    settings = {**POCKET, **options, "epochs": epochs, "rng": rng, "texts": digest_of_texts(texts.train)}
+    name = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    home = Path(folder) / "languages" / name
+    if not (home / "inverter.json").is_file():
+        made = language_model(texts, epochs=epochs, rng=rng, **options)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=home.parent))
+        made.save(draft)
+        try:
+            os.replace(draft, home)
+        except OSError:  # another run was faster
+            shutil.rmtree(draft)
+    return Inverter.load(home)
+
+
+def written_alone(language: Inverter | None, n: int, *, beams: int = 1) -> dict[str, list[str]]:
+    """What a language model writes for n texts of which it knows nothing.
+
+    Parameters
+    ----------
+    language
+        A language model of :func:`language_model`, or None.
+    n
+        Number of texts.
+    beams
+        Beams of the search.
+
+    Returns
+    -------
+    dict
+        ``"language"``: its likeliest text, n times; ``"drawn"``: a text for each that is drawn by its probabilities.
+        Empty without a language model.
+    """
+    if language is None:
+        return {}
+    nothing = np.zeros((n, 1), dtype=np.float32)
+    likeliest = language.decode(nothing[:1], beams=beams) * n
+    return {"language": likeliest, "drawn": language.decode(nothing, do_sample=True, top_k=0)}
+
+
+def measured(
+    inverter: Inverter,
+    texts: Texts,
+    *,
+    n_test: int = 300,
+    beams: int = 5,
+    language: Inverter | None = None,
+    similarity: str | None = None,
+    states: str | None = STATES,
+    rng: int = 0,
+) -> dict[str, Any]:
     """What one run reaches on test texts, and what is reached without their vectors.
 
     Parameters
@@ -204,49 +307,74 @@ def measured(inverter: Inverter, texts: Texts, *, n_test: int = 300, beams: int 
         Most test texts.
     beams
         Beams of the search.
+    language
+        A language model of the same texts, from :func:`kept_language`: a floor; without it that floor is NaN.
+    similarity, states
+        Encoders that judge meaning, as in :func:`helpers.studies.inversion_measures.meaning_scores`.
     rng
         Seed of the order of shuffled vectors.
 
     Returns
     -------
     dict
-        ``top_1``, ``top_5``, ``nats`` under teacher forcing, and the same of shuffled vectors; ``f1``, ``exact``,
-        ``chrf`` and ``repetition`` of what is written freely, with one beam (``_greedy``) and several (``_beams``);
-        ``f1_shuffled``, ``f1_centre``, ``repetition_text``; those of :func:`kept_shares`; ``tokens`` and
+        Under teacher forcing ``top_K`` for each of :data:`KS`, ``nats``, and ``top_1_at_P``, the share of the likeliest
+        at position P; the same of shuffled vectors (``_shuffled``) and of the language model (``_language``).
+
+        Written freely, by the likeliest token (``greedy``) and by beams: ``exact_WAY``, ``f1_WAY``, ``bleu_WAY``,
+        ``chrf_WAY``, ``repetition_WAY``, ``seconds_WAY`` (of the processor, for all test texts); and with the same
+        number of beams those scores of shuffled vectors (``f1_WAY_shuffled``), of the mean vector (``_centre``), of the
+        language model's likeliest text (``_language``) and of texts drawn from it (``_drawn``); ``repetition_text`` of
+        the texts themselves.
+
+        Of what beams write: facts of :func:`helpers.studies.inversion_measures.fact_counts`, with ``facts_kept`` of
+        each floor; similarity and matching of meaning, with that of each floor. ``n_test``; ``tokens`` and
         ``cpu_minutes`` of the training.
+
+    Raises
+    ------
+    ValueError
+        If the language model has other tokens.
     """
     test = texts.test[: check_count(n_test, "n_test")]
     x = inverter.encode(test)
-    out: dict[str, Any] = {"n_test": len(test)}
+    out: dict[str, Any] = {"n_test": len(test), **_forced(inverter, test, x, language)}
+    for way, count in (("greedy", 1), ("beams", beams)):
+        began = time.process_time()
+        written = {"read": inverter.decode(x, beams=count)}
+        out[f"seconds_{way}"] = time.process_time() - began
+        written |= floors(inverter, x, beams=count, rng=rng) | written_alone(language, len(test), beams=count)
+        for name in ("read", *FLOORS):
+            end = "" if name == "read" else f"_{name}"
+            scores = dict.fromkeys(("exact", "f1", "bleu", "chrf", "repetition"), np.nan)
+            if name in written:
+                scores = word_scores(test, written[name], lower=inverter.lower)
+            out |= {f"{score}_{way}{end}": value for score, value in scores.items()}
+    out["repetition_text"] = inversion_scores(test, test, lower=inverter.lower)["repetition"].mean()
+    names = learn_names(texts.train)
+    for name, some in written.items():
+        counts = fact_counts(test, some, names)
+        out |= counts if name == "read" else {f"facts_kept_{name}": counts["facts_kept"]}
+    out |= meaning_scores(test, written, similarity=similarity, states=states, lower=inverter.lower)
+    return out | {name: inverter.log_[-1][name] for name in ("tokens", "cpu_minutes")}
+
+
+def _forced(inverter: Inverter, test: list[str], x: np.ndarray, language: Inverter | None) -> dict[str, float]:
+    """What is right under teacher forcing: of vectors, of shuffled vectors, of a language model."""
+    if language is not None and language.tokens_.tokenizer.to_str() != inverter.tokens_.tokenizer.to_str():
+        raise ValueError("language has other tokens than inverter; train both on the same texts and vocabulary")
     order = np.roll(np.arange(len(test)), 1)
-    for end, rows in (("", slice(None)), ("_shuffled", order)):
-        found = token_accuracy(inverter, test, vectors=x[rows], ks=(1, 5)).attrs["all"]
-        out |= {f"{name}{end}": found[name] for name in ("top_1", "top_5", "nats")}
-    for name, count in (("greedy", 1), ("beams", beams)):
-        written = inverter.decode(x, beams=count)
-        scores = inversion_scores(test, written, lower=inverter.lower).mean()
-        out |= {f"{column}_{name}": scores[column] for column in ("exact", "chrf", "repetition")}
-        out[f"f1_{name}"] = scores["token_f1"]
-    out["repetition_text"] = inversion_scores(test, test)["repetition"].mean()
-    for name, without in floors(inverter, x, beams=1, rng=rng).items():
-        out[f"f1_{name}"] = inversion_scores(test, without, lower=inverter.lower)["token_f1"].mean()
-    return (
-        out | kept_shares(texts, test, written) | {name: inverter.log_[-1][name] for name in ("tokens", "cpu_minutes")}
-    )
-
-
-def kept_shares(texts: Texts, test: Sequence[str], written: Sequence[str]) -> dict[str, float]:
-    """Share of the facts of test texts that was kept, by kind: ``kept_number`` and so on; NaN where there are none.
-
-    Parameters
-    ----------
-    texts
-        Texts, from whose training part names are told from other words.
-    test, written
-        Test texts, and what was written of each.
-    """
-    found = facts_kept(test, written, learn_names(texts.train)).groupby("kind")[["facts", "kept"]].sum()
-    return {f"kept_{kind}": float(found["kept"][kind] / (found["facts"][kind] or np.nan)) for kind in FACTS}
+    readers = {"": (inverter, x), "_shuffled": (inverter, x[order])}
+    if language is not None:
+        readers["_language"] = language, np.zeros((len(test), 1), dtype=np.float32)
+    out: dict[str, float] = {}
+    for end, (reader, vectors) in readers.items():
+        found = token_accuracy(reader, test, vectors=vectors, ks=KS)
+        whole, at = found.attrs["all"], found.set_index("position")["top_1"]
+        out |= {f"{name}{end}": value for name, value in whole.items() if name != "tokens"}
+        out |= {f"top_1_at_{place}{end}": float(at.get(place - 1, np.nan)) for place in POSITIONS}
+    if language is None:
+        out |= {f"{name}_language": np.nan for name in out if not name.endswith("_shuffled")}
+    return out
 
 
 def headline_inverter(

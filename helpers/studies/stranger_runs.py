@@ -12,10 +12,11 @@ import numpy as np
 
 from helpers.arrays import check_count, unit_rows
 from helpers.inference import Interval, interval
-from helpers.inversion import Inverter, facts_kept, inversion_scores, learn_names
+from helpers.inversion import Inverter, inversion_scores, learn_names
 from helpers.inversion.correction import corrected
 from helpers.inversion.foreign import align_unpaired, defended, pairs_map
-from helpers.studies.inversion_runs import HEADLINES, Texts, corpus
+from helpers.studies.inversion_measures import fact_counts, meaning_scores
+from helpers.studies.inversion_runs import FLOORS, HEADLINES, Texts, corpus, kept_language
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ __all__ = [
     "defence_rows",
     "encoder_of",
     "kept_corpus",
+    "language_of",
     "made_up_pairs",
     "neighbours_kept",
     "pair_rows",
@@ -264,15 +266,36 @@ def unpaired_map(theirs: Any, own: Any, *, rng: int = 0) -> Callable[[Any], np.n
     return align_unpaired(theirs[:half], own[-half:], n_clusters=min(CLUSTERS, max(2, half // 4)), rng=rng)
 
 
+def language_of(
+    domain: str, folder: str | os.PathLike[str], *, n_pairs: int = 3000, n_texts: int = 8000, epochs: int = 3
+) -> Inverter:
+    """A language model of a domain, from the training texts of :func:`kept_corpus`, trained once and kept.
+
+    Parameters
+    ----------
+    domain, n_pairs, folder
+        Same meaning as in :func:`strange`.
+    n_texts
+        Most texts that it learns from, whatever is known in pairs: a floor is to be high.
+    epochs
+        Times that it sees each.
+    """
+    texts = kept_corpus(domain, None if domain == "headlines" else 2 * n_pairs, folder)
+    return kept_language(texts._replace(train=texts.train[:n_texts]), folder, epochs=epochs)
+
+
 def read(
     inverter: Inverter,
     data: Strange,
     mapped: np.ndarray,
     written: Sequence[str],
     *,
+    beams: int = 1,
+    alone: Mapping[str, Sequence[str]] | None = None,
     names: Collection[str] | None = None,
+    judges: Mapping[str, Any] | None = None,
     rng: int = 0,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """What was read of test vectors, beside floors.
 
     Parameters
@@ -285,8 +308,16 @@ def read(
         Vectors in the space of the inverter.
     written
         What was written of them.
+    beams
+        Beams of the search that wrote them: the mean vector is decoded with as many.
+    alone
+        What a language model writes without any vector, from
+        :func:`helpers.studies.inversion_runs.written_alone`; without it that floor is NaN.
     names
         Words that are names; by default those that the training texts tell.
+    judges
+        ``similarity`` and ``states`` of :func:`helpers.studies.inversion_measures.meaning_scores`; by default nobody
+        judges meaning.
     rng
         Seed of the order of shuffled texts and of the intervals.
 
@@ -294,10 +325,12 @@ def read(
     -------
     dict
         ``f1``, ``exact``, ``chrf``; ``f1_ci_low`` and ``f1_ci_high`` over texts; ``f1_shuffled`` (read of another
-        text's vector), ``f1_centre`` (of the mean vector, which is the language alone); ``gain`` over the higher of
-        both, with its interval; ``names`` and ``numbers``, shares that were kept (NaN: there are none);
-        ``found``, the share of test texts whose own vector is the nearest to the mapped one among those of all test
-        texts (by chance one over their number); ``error`` of the mapped vectors, over the variance of the own ones.
+        text's vector), ``f1_centre`` (of the mean vector), ``f1_language`` and ``f1_drawn`` (likeliest text of a
+        language model, and texts drawn from it); ``gain`` over the highest of these, with its interval; ``names`` and
+        ``numbers``, shares that were kept (NaN: there are none), and the counts of
+        :func:`helpers.studies.inversion_measures.fact_counts`; ``found``, the share of test texts whose own vector is
+        the nearest to the mapped one among those of all test texts (by chance one over their number); ``error`` of the
+        mapped vectors, over the variance of the own ones; what the judges say, with the same floors.
     """
     import pandas as pd
 
@@ -305,35 +338,33 @@ def read(
     order = np.random.default_rng(rng).permutation(len(test))
     others = np.empty_like(order)
     others[order] = np.roll(order, 1)
-    centre = inverter.decode(inverter.centre_[None]) * len(test)
-    scores = {
-        name: inversion_scores(test, words, lower=inverter.lower)
-        for name, words in (("read", written), ("shuffled", [written[row] for row in others]), ("centre", centre))
-    }
+    centre = inverter.decode(inverter.centre_[None], beams=beams) * len(test)
+    ways = {"read": written, "shuffled": [written[row] for row in others], "centre": centre, **(alone or {})}
+    scores = {name: inversion_scores(test, words, lower=inverter.lower) for name, words in ways.items()}
     f1 = pd.DataFrame({name: table["token_f1"] for name, table in scores.items()})
-    f1["gain"] = f1["read"] - f1[f1[["shuffled", "centre"]].mean().idxmax()]
+    f1["gain"] = f1["read"] - f1[f1[list(ways)[1:]].mean().idxmax()]
     sure = {name: _interval(f1[name].to_numpy(), data.texts.groups, rng) for name in ("read", "gain")}
-    kept = facts_kept(test, written, learn_names(data.texts.train) if names is None else names)
-    kept = kept.groupby("kind")[["facts", "kept"]].sum()
-    share = (kept["kept"] / kept["facts"].where(kept["facts"] > 0)).reindex(["name", "number"])
+    facts = fact_counts(test, written, learn_names(data.texts.train) if names is None else names)
     centred, away = data.own_test - data.own.mean(0), mapped - data.own.mean(0)
     near = (unit_rows(away.astype(np.float64)) @ unit_rows(centred.astype(np.float64)).T).argmax(1)
-    return {
+    out = {
         "f1": sure["read"].estimate,
         "f1_ci_low": sure["read"].low,
         "f1_ci_high": sure["read"].high,
-        "f1_shuffled": f1["shuffled"].mean(),
-        "f1_centre": f1["centre"].mean(),
+        **{f"f1_{name}": f1[name].mean() if name in f1 else np.nan for name in FLOORS},
         "gain": sure["gain"].estimate,
         "gain_ci_low": sure["gain"].low,
         "gain_ci_high": sure["gain"].high,
         "exact": scores["read"]["exact"].mean(),
         "chrf": scores["read"]["chrf"].mean(),
-        "names": share["name"],
-        "numbers": share["number"],
+        "names": facts["name_kept"] / (facts["name_facts"] or np.nan),
+        "numbers": facts["number_kept"] / (facts["number_facts"] or np.nan),
         "found": float(np.mean(near == np.arange(len(test)))),
         "error": float(np.mean((mapped - data.own_test) ** 2) / np.mean(centred**2)),
     }
+    if judges is not None:
+        out |= meaning_scores(test, ways, lower=inverter.lower, **judges)
+    return out | facts
 
 
 def _interval(values: np.ndarray, groups: np.ndarray, rng: int) -> Interval:
@@ -353,7 +384,9 @@ def pair_rows(
     steps: int = 3,
     draws: int = 4,
     beams: int = 1,
+    alone: Mapping[str, Sequence[str]] | None = None,
     names: Collection[str] | None = None,
+    judges: Mapping[str, Any] | None = None,
     rng: int = 0,
 ) -> pd.DataFrame:
     """What is read through maps from few pairs to all, and what corrections add.
@@ -374,7 +407,7 @@ def pair_rows(
         Guesses of each correction.
     beams
         Beams of the search.
-    names
+    alone, names, judges
         As in :func:`read`.
     rng
         Seed of alignment, floors and intervals.
@@ -391,6 +424,7 @@ def pair_rows(
     inverter, n = reader.inverter, len(data.texts.train)
     counts = [count for count in dict.fromkeys(pairs) if count < n] + [n]
     options = {"names": learn_names(data.texts.train) if names is None else names, "rng": rng}
+    options |= {"beams": beams, "alone": alone, "judges": judges}
     own = read(inverter, data, data.own_test, inverter.decode(data.own_test, beams=beams), **options)["f1"]
     rows = []
     for count in counts:
@@ -466,6 +500,8 @@ def defence_rows(
     *,
     defences: Mapping[str, Sequence[float]] = DEFENDED,
     beams: int = 1,
+    alone: Mapping[str, Sequence[str]] | None = None,
+    judges: Mapping[str, Any] | None = None,
     rng: int = 0,
 ) -> pd.DataFrame:
     """What is left to be read, and to be used, of vectors that their owner has changed.
@@ -486,6 +522,8 @@ def defence_rows(
         Strengths of each defence, as in :data:`DEFENDED`.
     beams
         Beams of the search.
+    alone, judges
+        As in :func:`read`.
     rng
         Seed of the defences, of floors and intervals.
 
@@ -502,6 +540,8 @@ def defence_rows(
     ends = np.cumsum([len(part) for part in parts])[:-1]
     whole = np.concatenate(parts)
     unchanged = pairs_map(data.theirs, data.own)
+    options: dict[str, Any] = {"beams": beams, "alone": alone, "judges": judges, "rng": rng}
+    options["names"] = learn_names(data.texts.train)
     rows = []
     for how, strengths in defences.items():
         for strength in strengths:
@@ -519,7 +559,7 @@ def defence_rows(
                 else:
                     seen, to_own = test, pairs_map(train, data.own)
                 mapped = to_own(seen)
-                got = read(inverter, data, mapped, inverter.decode(mapped, beams=beams), rng=rng)
+                got = read(inverter, data, mapped, inverter.decode(mapped, beams=beams), **options)
                 rows.append({"defence": how, "strength": strength, "knows": knows, **found, **got})
     return pd.DataFrame(rows)
 

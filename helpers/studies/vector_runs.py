@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from helpers.book.style import INK
 from helpers.inversion import Inverter, inversion_scores, noisy_vectors, text_bits, token_accuracy
-from helpers.studies.inversion_runs import POCKET, Texts, check_source, corpus, fit_pocket, measured
+from helpers.studies.inversion_runs import Texts, check_source, corpus, fit_pocket, language_model, measured
 from helpers.studies.made_headlines import MADE, made_headlines
 
 if TYPE_CHECKING:
@@ -120,29 +120,6 @@ def forms_of(inverter: Inverter, vectors: np.ndarray, rng: int = 0) -> dict[tupl
     return out | {("noise", f"{sigma:g}"): noisy_vectors(inverter, vectors, sigma, rng=rng) for sigma in SIGMAS}
 
 
-def language_model(texts: Texts, *, epochs: int = 3, rng: int = 0, **options: Any) -> Inverter:
-    """What knows the language of texts and no vector: the decoder of a recorded run, all its vectors being alike.
-
-    Parameters
-    ----------
-    texts
-        Texts, from :func:`helpers.studies.inversion_runs.corpus`.
-    epochs
-        Times that each text is seen.
-    rng
-        Seed of weights and batches.
-    options
-        Parameters of :class:`helpers.inversion.Inverter` in place of those of the recorded runs.
-
-    Returns
-    -------
-    Inverter
-        Without an encoder; its vectors have one number, which says nothing.
-    """
-    made = Inverter(**{**POCKET, **options, "n_slots": 1}, epochs=epochs, random_state=rng)
-    return made.fit(texts.train, vectors=np.zeros((len(texts.train), 1)))
-
-
 def held(texts: Texts, width: int, *, epochs: int = 3, n_test: int = 200, rng: int = 0, **options: Any) -> pd.DataFrame:
     """What vectors of one width hold as they are, in fewer bits and under noise; or what takes no vector.
 
@@ -197,6 +174,7 @@ def ranked(
     n_test: int = 200,
     beams: int = 5,
     rng: int = 0,
+    judges: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """What a decoder reaches whose layers begin with states of one rank, made from the vector.
@@ -217,20 +195,21 @@ def ranked(
         Beams of the search.
     rng
         Seed of weights and batches.
+    judges
+        ``language``, ``similarity`` and ``states`` of :func:`helpers.studies.inversion_runs.measured`.
     options
         Parameters of :class:`helpers.inversion.Inverter` in place of those of the recorded runs.
 
     Returns
     -------
     dict
-        What :func:`helpers.studies.inversion_runs.measured` gives of exactness, and ``weights``: millions of them that
-        make the states, or what cross-attention sees, from the vector.
+        What :func:`helpers.studies.inversion_runs.measured` gives, and ``weights``: millions of them that make the
+        states, or what cross-attention sees, from the vector.
     """
     made = fit_pocket(texts, epochs=epochs, rng=rng, decoder=decoder, rank=max(1, rank), **options)
-    found = measured(made, texts, n_test=n_test, beams=beams, rng=rng)
-    kept = ("n_test", "top_1", "nats", "f1_greedy", "f1_beams", "exact_beams", "f1_shuffled", "tokens", "cpu_minutes")
+    found = measured(made, texts, n_test=n_test, beams=beams, rng=rng, **(judges or {}))
     up = made.network_["decoder"].up
-    return {name: found[name] for name in kept} | {"weights": sum(part.numel() for part in up.parameters()) / 1e6}
+    return found | {"weights": sum(part.numel() for part in up.parameters()) / 1e6}
 
 
 def page_source(source: str) -> None:

@@ -1,0 +1,109 @@
+"""What is measured of everything that is written of vectors, in all runs of Part IV: words, facts and meaning."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from helpers.inversion import FACTS, facts_kept, inversion_scores
+from helpers.inversion.meaning import matching_scores, there, vector_similarities
+
+__all__ = ["OUTCOMES", "STATES", "fact_counts", "meaning_scores", "word_scores"]
+
+OUTCOMES = ("kept", "changed", "lost", "invented")
+"""What becomes of a fact."""
+
+STATES = "encoders/bert"
+"""The encoder whose token states are matched: the small one of the book, so that every machine has it."""
+
+
+def word_scores(test: Sequence[str], written: Sequence[str], *, lower: bool = True) -> dict[str, float]:
+    """Means of :func:`helpers.inversion.inversion_scores`: ``exact``, ``f1``, ``bleu``, ``chrf``, ``repetition``."""
+    found = inversion_scores(test, written, lower=lower).mean().rename({"token_f1": "f1"})
+    return {name: float(value) for name, value in found.items()}
+
+
+def fact_counts(test: Sequence[str], written: Sequence[str], names: Collection[str]) -> dict[str, int]:
+    """Facts of test texts and what became of them, counted.
+
+    Parameters
+    ----------
+    test, written
+        Test texts, and what was written of each.
+    names
+        Words that are names; see :func:`helpers.inversion.learn_names`.
+
+    Returns
+    -------
+    dict
+        ``facts_all``, ``facts_kept``, ``facts_changed``, ``facts_lost``, ``facts_invented`` over all kinds, and
+        ``number_facts``, ``number_kept``, … for each kind of :data:`helpers.inversion.FACTS`. Kept, changed and lost
+        sum to all; the invented ones come on top.
+    """
+    found = facts_kept(test, written, names)
+    columns = ["facts", *OUTCOMES]
+    whole = found[columns].sum().rename({"facts": "all"})
+    out = {f"facts_{name}": int(value) for name, value in whole.items()}
+    kinds = found.groupby("kind")[columns].sum().reindex(FACTS, fill_value=0)
+    return out | {f"{kind}_{name}": int(kinds[name][kind]) for kind in FACTS for name in columns}
+
+
+def meaning_scores(
+    test: Sequence[str],
+    written: Mapping[str, Sequence[str]],
+    *,
+    similarity: str | None = None,
+    states: str | None = STATES,
+    lower: bool = True,
+) -> dict[str, Any]:
+    """How near in meaning to the test texts it is what was written of their vectors, and of none.
+
+    Parameters
+    ----------
+    test
+        Test texts.
+    written
+        What was written, by the name of what it was written of; the first is what is judged, and those behind it are
+        its floors.
+    similarity
+        Encoder of sentences, a folder or a name in ``$BOOK_MODELS``; nothing is downloaded. None: no cosines.
+    states
+        Encoder whose token states are matched; None: no matching.
+    lower
+        Whether everything is read in small letters.
+
+    Returns
+    -------
+    dict
+        ``similarity`` (mean cosine) and ``similarity_model``; ``state_precision``, ``state_recall``, ``state_f1`` of
+        :func:`helpers.inversion.meaning.matching_scores` and ``states_model``; of each floor ``similarity_NAME`` and
+        ``state_f1_NAME``. NaN, and no name of a model, for an encoder that is not there.
+
+    Warns
+    -----
+    UserWarning
+        If an encoder is not there.
+    """
+    for model in (similarity, states):
+        if model is not None and not there(model):
+            warnings.warn(f"the encoder {model} is not on this machine; what it would say is left NaN", stacklevel=2)
+    out: dict[str, Any] = {}
+    seen = similarity if similarity is not None and there(similarity) else None
+    matched = states if states is not None and there(states) else None
+    out |= {"similarity_model": _name(seen), "states_model": _name(matched)}
+    for number, (name, texts) in enumerate(written.items()):
+        end = f"_{name}" if number else ""
+        found = np.nan if seen is None else vector_similarities(test, texts, seen, lower=lower).mean()
+        out[f"similarity{end}"] = float(found)
+        means = dict.fromkeys(("precision", "recall", "f1"), np.nan)
+        if matched is not None:
+            means = matching_scores(test, texts, matched, lower=lower).mean().to_dict()
+        out |= {f"state_{score}{end}": float(means[score]) for score in (("f1",) if number else means)}
+    return out
+
+
+def _name(model: str | None) -> str:
+    return "" if model is None else str(model).rpartition("/")[2]
