@@ -64,7 +64,7 @@ def meaning_scores(
     Parameters
     ----------
     test
-        Test texts.
+        Texts that were to be written.
     written
         What was written, by the name of what it was written of; the first is what is judged, and those behind it are
         its floors.
