@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -49,7 +50,7 @@ def vector_similarities(
     lower
         Whether both are read in small letters.
     store
-        Where vectors are kept, as for :func:`helpers.encoders.extraction.extract`.
+        Folder in which vectors are kept, as for :func:`helpers.encoders.extraction.extract`; by default nothing is.
 
     Returns
     -------
@@ -68,8 +69,10 @@ def vector_similarities(
     distinct = [text for text in dict.fromkeys(both) if text.strip()]
     if not distinct:
         return np.zeros(len(texts))
-    layers = extract(model, distinct, pooling=vectors_of(model, None, layers=False)[0], store=store, progress=False)
-    x = unit_rows(np.array(layers[list(layers)[-1]], dtype=np.float64))
+    with tempfile.TemporaryDirectory() as passing:
+        options = {"pooling": vectors_of(model, None, layers=False)[0], "store": store or passing, "progress": False}
+        layers = extract(model, distinct, **options)
+        x = unit_rows(np.array(layers[list(layers)[-1]], dtype=np.float64))
     place = {text: row for row, text in enumerate(distinct)}
     pairs = zip(both[: len(texts)], both[len(texts) :], strict=True)
     return np.array([x[place[a]] @ x[place[b]] if a.strip() and b.strip() else 0.0 for a, b in pairs])

@@ -94,14 +94,18 @@ def meaning_scores(
     seen = similarity if similarity is not None and there(similarity) else None
     matched = states if states is not None and there(states) else None
     out |= {"similarity_model": _name(seen), "states_model": _name(matched)}
-    for number, (name, texts) in enumerate(written.items()):
-        end = f"_{name}" if number else ""
-        found = np.nan if seen is None else vector_similarities(test, texts, seen, lower=lower).mean()
-        out[f"similarity{end}"] = float(found)
-        means = dict.fromkeys(("precision", "recall", "f1"), np.nan)
-        if matched is not None:
-            means = matching_scores(test, texts, matched, lower=lower).mean().to_dict()
-        out |= {f"state_{score}{end}": float(means[score]) for score in (("f1",) if number else means)}
+    ways = {name: "" if number == 0 else f"_{name}" for number, name in enumerate(written)}
+    both = list(test) * len(ways), [text for some in written.values() for text in some]  # each text is read once
+    near = np.full((len(ways), len(test)), np.nan)
+    if seen is not None:
+        near = vector_similarities(*both, seen, lower=lower).reshape(near.shape)
+    means = np.full((len(ways), 3), np.nan)
+    if matched is not None:
+        means = matching_scores(*both, matched, lower=lower).to_numpy().reshape(len(ways), len(test), 3).mean(1)
+    for cosines, (precision, recall, f1), end in zip(near, means, ways.values(), strict=True):
+        out |= {f"similarity{end}": float(cosines.mean()), f"state_f1{end}": float(f1)}
+        if not end:
+            out |= {"state_precision": float(precision), "state_recall": float(recall)}
     return out
 
 
