@@ -1,5 +1,7 @@
 """Encoders learn from pairs in stages: what a batch holds, what falls, what a stop does not change."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,9 @@ from helpers.encoders.stages import (
     Stage,
     _PairGroups,
     bag_encoder,
+    check_stage_data,
     learn_pieces,
+    stage_groups,
     stage_loss,
     train_stage,
     transformer_encoder,
@@ -48,8 +52,8 @@ def test_a_bag_is_the_mean_of_the_vectors_of_its_pieces(bag):
 
 
 def test_a_batch_is_of_one_source_and_kind_and_says_no_text_twice():
-    pairs = pd.concat([pairs_of(), pairs_of("summary", "two").assign(left="одно и то же", right=lambda t: t["right"])])
-    groups = _PairGroups(pairs, Stage(("title", "summary"), batch=16), "ru", None)
+    often = pairs_of("summary", "two").assign(left=lambda t: t["left"].str.split().str[0])  # each word four times
+    groups = _PairGroups(pd.concat([pairs_of(), often]), Stage(("title", "summary"), batch=16), "ru", None)
     kinds = set()
     for seed in range(20):
         batch = groups.batch(np.random.default_rng(seed))
@@ -57,6 +61,21 @@ def test_a_batch_is_of_one_source_and_kind_and_says_no_text_twice():
         for side in ("left", "right"):
             assert len(set(batch[side])) == len(batch[side])
     assert kinds == {"title", "summary"}
+
+
+def test_what_no_batch_can_be_made_of_is_counted():
+    few, same = pairs_of("summary", "one")[:15], pairs_of("title", "two").assign(left="одно и то же")
+    across = pairs_of("title", "one+two")
+    groups = stage_groups(
+        pd.concat([pairs_of(), few, same, across, pairs_of("synonym")]), Stage(("title", "summary"), batch=16)
+    )
+    told = groups.set_index(["source", "kind"]).apply(tuple, axis=1).to_dict()
+    assert told == {
+        ("across", "title"): (64, True),
+        ("one", "summary"): (15, False),
+        ("one", "title"): (64, True),
+        ("two", "title"): (64, False),
+    }
 
 
 @pytest.mark.parametrize("kind, other", [("title", 1), ("paraphrase", 0)])
@@ -161,6 +180,107 @@ def test_the_stages_of_the_recipe_split_pairs_by_symmetry():
     assert STAGES["asymmetric"].instructions and "angle" in STAGES["symmetric"].losses
 
 
+def test_every_kind_of_pairs_is_in_a_stage_of_its_symmetry():
+    from helpers.pairs import HEURISTICS
+
+    by = {True: set(), False: set()}
+    for kind, heuristic in HEURISTICS.items():
+        by[heuristic.symmetric].add(kind)
+    assert set(STAGES["symmetric"].kinds) == by[True] and set(STAGES["asymmetric"].kinds) == by[False]
+    assert {"query", "question"} <= set(STAGES["query and passage"].kinds)
+
+
+@pytest.mark.parametrize(
+    "left, right, some",
+    [
+        ("aaaa", "wxyz", False),
+        ("abcd", "xxxx", False),
+        ("aab", "xyx", True),  # the second and the third, though neither beside the first
+        ("abcd", "wxyz", True),
+    ],
+)
+def test_a_group_is_learned_from_if_some_two_of_its_pairs_are_negatives_of_each_other(left, right, some):
+    pairs = pd.DataFrame({"source": "one", "kind": "title", "left": [*left], "right": [*right]})
+    stage = Stage(("title",), batch=2)
+    if not some:
+        with pytest.raises(ValueError, match="some two of one source must differ on both sides"):
+            _PairGroups(pairs, stage, "ru", None)
+        return
+    groups = _PairGroups(pairs, stage, "ru", None)
+    for seed in range(30):
+        batch = groups.batch(np.random.default_rng(seed))
+        assert len(set(batch["left"])) == len(set(batch["right"])) == len(batch["left"]) == 2
+
+
+def test_a_batch_is_drawn_again_where_nearly_all_pairs_share_a_side(bag):
+    left, right = ["общее"] * 400 + ["другое"], [f"текст {i}" for i in range(401)]
+    pairs = pd.DataFrame({"source": "one", "kind": "title", "left": left, "right": right})
+    groups = _PairGroups(pairs, Stage(("title",), batch=4), "ru", None)
+    for seed in range(20):
+        assert sorted(groups.batch(np.random.default_rng(seed))["left"]) == ["другое", "общее"]
+    with pytest.raises(ValueError, match="batch has 1 pairs; two at least"):
+        stage_loss(bag, STAGE)({"left": ["кошка"], "right": ["собака"]})
+
+
+def made_of(*rows):
+    return pd.DataFrame(rows, columns=["text", "changed", "positive"])
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"left": " "}, "pairs has ' ' for left in row 5; a text is needed"),
+        ({"right": None}, "pairs has None for right in row 5; a text is needed"),
+        ({"right": float("nan")}, "pairs has nan for right in row 5"),
+        ({"left": "Кошка", "right": "кошка "}, "pairs has one text for left and right in row 5: 'Кошка'"),
+        ({"kind": "titel"}, "pairs has the kind 'titel' in row 5; there are 'title'"),
+    ],
+)
+def test_pairs_that_teach_nothing_are_refused_by_their_row(bag, change, message):
+    pairs = pairs_of().set_index(np.arange(64) + 100)  # rows are counted, whatever they are called
+    for name, value in change.items():
+        pairs[name] = pairs[name].astype(object)
+        pairs.iloc[5, pairs.columns.get_loc(name)] = value
+    with pytest.raises(ValueError, match=re.escape(message)):
+        train_stage(bag, pairs, STAGE, steps=1)
+
+
+@pytest.mark.parametrize(
+    "made, message",
+    [
+        (made_of(("Лес", "сад", False), ("Лес", "лес", False)), "negatives has one text for text and changed in row 1"),
+        (made_of(("Лес", "лес ", True)), "negatives has one text for text and changed in row 0"),
+        (made_of(("Лес", "", False)), "negatives has '' for changed in row 0"),
+        (made_of(("Лес", "Сад", "no")), "negatives has 'no' for positive in row 0; it is True or False"),
+        (
+            made_of(("а", "б", True), ("Лес", "Сад", True), ("лес", "сад", False)),
+            "in the rows 1 and 2, as positive and",
+        ),
+        (
+            made_of(("здесь живёт лиса номер 0", "лиса 0", False)),
+            "as a negative in row 0 what is a pair in row 8 of pairs",
+        ),
+        (
+            made_of(("Лес", "Сад", False)).drop(columns="positive"),
+            "negatives has no column 'positive'; its columns are",
+        ),
+        (made_of(), "negatives has no rows; None stands for no negatives"),
+    ],
+)
+def test_negatives_that_say_the_opposite_are_refused_by_their_row(bag, made, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        train_stage(bag, pairs_of(), STAGE, steps=1, negatives=made)
+
+
+def test_a_table_without_a_column_of_pairs_is_refused_by_its_name(bag):
+    with pytest.raises(ValueError, match="pairs has no column 'source', 'left'; its columns are 'kind', 'right'"):
+        train_stage(bag, pairs_of()[["kind", "right"]], STAGE, steps=1)
+
+
+def test_labels_that_are_zero_and_one_count(bag):
+    check_stage_data(pairs_of(), made_of(("Лес", "Сад", 1), ("Лес", "Дом", 0)))
+
+
 def test_bad_stages_are_refused(bag):
     for arguments, message in (
         ({"kinds": ("nothing",)}, "kinds has 'nothing'"),
@@ -170,7 +290,7 @@ def test_bad_stages_are_refused(bag):
     ):
         with pytest.raises(ValueError, match=message):
             Stage(**arguments)
-    with pytest.raises(ValueError, match="no source has 128 pairs of one of the kinds 'title'.*64 of them"):
+    with pytest.raises(ValueError, match=r"no source has 128 pairs of one of the kinds 'title'.*64 of them"):
         train_stage(bag, pairs_of(), Stage(("title",)), steps=1)
     with pytest.raises(ValueError, match="minutes and steps are both missing"):
         train_stage(bag, pairs_of(), STAGE)

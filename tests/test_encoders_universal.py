@@ -1,27 +1,31 @@
 """The whole recipe of a sentence encoder: what a line of the ablation leaves out, stops, merging, folders, cards."""
 
-import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import tolerance
 import torch
+from tokenizers import Tokenizer
 
+from helpers.encoders import universal
 from helpers.encoders.encoder_folders import load_sentence_encoder, save_sentence_encoder
+from helpers.encoders.kept_back import corpus_without, split_examples
 from helpers.encoders.recipes import Recipe
+from helpers.encoders.stages import learn_pieces
 from helpers.encoders.universal import (
     LINES,
     Bag,
     StagedRecipe,
     example_losses,
-    split_examples,
     train_sentence_encoder,
 )
-from helpers.pairs import PairCorpus
+from helpers.pairs import EvaluationTexts, PairCorpus
 
 THINGS = "кошка собака лошадь корова курица утка мышь белка лиса волк заяц медведь ёжик чайка сова рыба".split()
 PLACES = "лес дом сад".split()
+ENGLISH = "cat dog horse cow hen duck mouse squirrel fox wolf hare bear hedgehog gull owl fish".split()
 
 
 def made_up():
@@ -33,9 +37,9 @@ def made_up():
         for place in PLACES
     ]
     rows += [
-        ("two", "translation", f"это {t} {p}", f"this is {i} {j}", "")
-        for i, t in enumerate(THINGS)
-        for j, p in enumerate(PLACES)
+        ("two", "translation", f"это {t} {p}", f"{english} in {there}", "")
+        for t, english in zip(THINGS, ENGLISH, strict=True)
+        for p, there in zip(PLACES, ("forest", "house", "garden"), strict=True)
     ]
     pairs = pd.DataFrame(rows, columns=["source", "kind", "left", "right", "document"])
     told = pairs[pairs["kind"] != "translation"]
@@ -113,17 +117,13 @@ def test_the_merged_encoder_is_the_weighted_mean_of_three(tmp_path):
     expected = sum(share * weights(model)[0].double() for share, model in zip(shares, parents, strict=True))
     found = weights(trained.model)[0].double()
     assert (found - expected).abs().max() <= tolerance.apart(3, "float32") * expected.abs().max()
-    _, examples = split_examples(CORPUS.pairs, SMALL.examples)
-    assert losses[0] == pytest.approx(
-        example_losses(parents[0], examples, SMALL, "ru")["loss"].mean(), rel=1e-6
-    )  # single
+    choosing, scoring = split_examples(CORPUS.pairs, SMALL.examples)
+    told, other = (example_losses(parents[0], part, SMALL, "ru")["loss"].mean() for part in (choosing, scoring))
+    assert losses[0] == pytest.approx(told, rel=1e-6) != pytest.approx(other, rel=1e-6)  # single
 
 
 def test_a_recipe_that_was_stopped_goes_on_to_the_same_weights(tmp_path):
     whole = train_sentence_encoder(tmp_path / "whole", CORPUS, SMALL)
-    (tmp_path / "parts" / "stages").mkdir(parents=True)
-    for pieces in (tmp_path / "whole" / "stages").glob("pieces-*.json"):  # learning them breaks ties at random
-        shutil.copy(pieces, tmp_path / "parts" / "stages")
     sittings = 0
     while not (trained := train_sentence_encoder(tmp_path / "parts", CORPUS, SMALL, pause_after=0)).done:
         assert trained.model is None
@@ -142,13 +142,56 @@ def test_models_may_share_their_beginning_and_differ_by_their_batches(tmp_path):
     assert pieces[0] == pieces[1] and not same(one.model, far.model)
 
 
-def test_no_stage_sees_a_text_of_the_examples():
-    training, examples = split_examples(CORPUS.pairs, 4)
-    assert examples.groupby("kind").size().eq(4).all()
-    told = {*examples["left"], *examples["right"]}
-    assert not told & {*training["left"], *training["right"]}
-    again = split_examples(CORPUS.pairs.sample(frac=1, random_state=0), 4)[1]
-    assert set(again.index) == set(examples.index)
+def test_nothing_learns_from_pairs_that_were_kept_back_or_from_texts_near_them(tmp_path, monkeypatch):
+    told, made = [], [(f"{t} не живёт тут", f"{t} живёт тут", False) for t in THINGS]
+    _, scoring = kept = split_examples(CORPUS.pairs, SMALL.examples)
+    made += [(f"{text}!", f"совсем не {text}", False) for text in scoring["left"]]
+    made = pd.DataFrame(made, columns=["text", "changed", "positive"])
+
+    def watched(model, pairs, stage, **options):
+        told.extend([*pairs["left"], *pairs["right"]])
+        told.extend([] if options["negatives"] is None else options["negatives"]["text"])
+        return train_stage(model, pairs, stage, **options)
+
+    def paragraphs(table, **options):
+        told.extend(table["text"])
+        return table_of_paragraphs(table, **options)
+
+    train_stage, table_of_paragraphs = universal.train_stage, universal.table_of_paragraphs
+    monkeypatch.setattr(universal, "train_stage", watched)
+    monkeypatch.setattr(universal, "table_of_paragraphs", paragraphs)
+    recipe = StagedRecipe(WORDS, steps=(2, 2, 2), batch=16)
+    train_sentence_encoder(tmp_path / "out", CORPUS, recipe, negatives=made)
+    asked = EvaluationTexts([text for part in kept for side in ("left", "right") for text in part[side]])
+    assert any(asked.find(text) for text in CORPUS.paragraphs["text"]) and "лиса не живёт тут" in told
+    assert not any(asked.find(text) for text in told)
+    train_sentence_encoder(tmp_path / "bag", CORPUS, SMALL)
+    (file,) = (tmp_path / "bag" / "stages").glob("pieces-*.json")
+    left = corpus_without(CORPUS, *kept)
+    english = left.pairs["right"][left.pairs["kind"] == "translation"]
+    expected = learn_pieces([*left.paragraphs["text"], *english[: len(left.paragraphs) // 5]], 120)
+    assert Tokenizer.from_file(str(file)).get_vocab() == expected.get_vocab()
+
+
+def test_labels_of_negatives_decide_which_stage_it_is(tmp_path):
+    made = pd.DataFrame(
+        {"text": ["дождь шёл"] * 2, "changed": ["дождь не шёл", "ливень шёл"], "positive": [False, True]}
+    )
+    places = [
+        train_sentence_encoder(tmp_path / str(i), CORPUS, SMALL, negatives=one, shared=tmp_path / "shared").stages[
+            "folder"
+        ]
+        for i, one in enumerate((made, made.assign(positive=False)))
+    ]
+    assert [a == b for a, b in zip(*places, strict=True)] == [True, False, False]
+
+
+def test_a_pair_of_no_use_is_refused_before_anything_is_trained(tmp_path):
+    pairs = CORPUS.pairs.copy()
+    pairs.loc[7, "right"] = pairs.loc[7, "left"]
+    with pytest.raises(ValueError, match="pairs has one text for left and right in row 7"):
+        train_sentence_encoder(tmp_path / "out", replace(CORPUS, pairs=pairs), SMALL)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("line", ["whole", "without pre-training"])
@@ -185,7 +228,11 @@ def test_a_folder_holds_half_precision_and_is_read_in_single(largest, tmp_path):
 
 
 def test_the_card_names_language_licences_and_what_was_trained(tmp_path):
-    made = pd.DataFrame({"text": ["здесь кошка лес"] * 3, "changed": ["здесь нет кошки"] * 3, "positive": False})
+    told = {"text": ["дождь шёл"] * 3, "changed": ["дождь не шёл"] * 3, "positive": False}
+    _, scoring = split_examples(CORPUS.pairs, SMALL.examples)
+    made = pd.concat(
+        [pd.DataFrame(told), pd.DataFrame({"text": scoring["left"], "changed": "дождь", "positive": False})]
+    )
     trained = train_sentence_encoder(tmp_path, CORPUS, SMALL, negatives=made)
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     told = ["language: ru", "| one | CC0-1.0 |", "| two | MIT |", CORPUS.digest, "and 3 texts that were changed"]

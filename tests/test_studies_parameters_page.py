@@ -13,8 +13,8 @@ METHODS = [("parent 1", "parent", 1), ("parent 2", "parent", 1)]
 METHODS += [(name, "parameters", 1) for name in MERGES] + [(name, "vectors", 2) for name in FUSIONS]
 
 
-def rows(gains, seeds=6):
-    """Recorded rows in which methods gain so much over parents of 0.5, by distance and method."""
+def rows(gains, seeds=6, better=1):
+    """Recorded rows in which methods gain so much over parents of 0.5, one of which has the lower example loss."""
     rng = np.random.default_rng(0)
     told = [
         (seed, distance, method, way, n, 1.0 - 0.3 * place, "mean S", 0.5 + gains.get((distance, method), 0.0) + noise)
@@ -23,7 +23,8 @@ def rows(gains, seeds=6):
         for (method, way, n), noise in zip(METHODS, rng.normal(scale=1e-3, size=len(METHODS)), strict=True)
     ]
     found = pd.DataFrame(told, columns=["seed", "distance", "method", "way", "encoders", "cka", "task", "honest"])
-    return found.assign(published=found["honest"])
+    loss = found["method"].map({f"parent {better}": 1.0, f"parent {3 - better}": 2.0})
+    return found.assign(published=found["honest"], loss=loss, n=7)
 
 
 def test_gains_are_over_the_better_parent_with_intervals_over_seeds():
@@ -36,12 +37,67 @@ def test_gains_are_over_the_better_parent_with_intervals_over_seeds():
     assert table.loc["concatenation", "encoders"] == "2" and "[" in table.loc["mean", "same data"]
     one = parameters_page.gains_by_method(rows({}, seeds=1))
     assert "[" not in one.loc["linear", "same data"]
+    assert table.loc["Procrustes mean", "centred"] == table.loc["centred mean", "centred"] == "yes"
+    assert table.loc["mean", "centred"] == "no" and table.loc["linear", "centred"] == ""
     best = parameters_page.best_ways(found)
     assert best.loc["same data", "parameters"] == "linear" and best.loc["different base", "parameters"] != "linear"
     facts = parameters_page.merging_facts(found)
-    assert facts["linear_far"] == pytest.approx(-0.2, abs=0.01)  # ten spreads of the noise
-    assert facts["different_base_cka"] == pytest.approx(0.4)
+    assert facts["different_base_linear"] == pytest.approx(-0.2, abs=0.01)  # ten spreads of the noise
+    assert facts["different_base_cka"] == pytest.approx(0.4) and facts["n_scored"] == 7
     plt.close(parameters_page.gains_figure(found))
+
+
+def test_the_better_parent_is_the_one_with_the_lower_example_loss_whatever_it_scores():
+    gains = {(distance, "parent 2"): 0.1 for distance in DISTANCES} | {("same data", "linear"): 0.05}
+    by_loss = [
+        parameters_page.gains_by_method(rows(gains, better=better)).loc["linear", "same data"] for better in (1, 2)
+    ]
+    assert by_loss[0].startswith("+0.0") and by_loss[1].startswith("-0.0")
+    facts = parameters_page.merging_facts(rows(gains, better=2))
+    assert facts["same_data_linear"] == pytest.approx(-0.05, abs=0.01)  # ten spreads of the noise
+
+
+def test_as_good_as_the_better_parent_has_the_margin_of_near():
+    def verdict(gain):
+        found = rows({("same data", "linear"): gain})
+        return judge(parameters_page.MERGE_CLAIMS, parameters_page.merge_findings(found)).loc["soup", "verdict"]
+
+    assert [verdict(gain) for gain in (0.0, -0.005, -0.02)] == ["reproduced", "reproduced", "not reproduced"]
+
+
+def nearness(slope, seeds, noise, rng):
+    """Rows in which parameters lose on vectors by the distance of the parents times a slope, and by chance."""
+    chance = rng.normal(scale=noise, size=(seeds, len(DISTANCES))) + rng.normal(scale=noise, size=(seeds, 1))
+    told = []
+    for seed in range(seeds):
+        for place, distance in enumerate(DISTANCES):
+            near = 1.0 - 0.3 * place + rng.normal(scale=0.02)
+            for method, way, n in METHODS:
+                ahead = slope * near + chance[seed, place] if way == "parameters" else 0.0
+                told.append((seed, distance, method, way, n, near, "mean S", 0.5 + ahead, 1.0))
+    columns = ["seed", "distance", "method", "way", "encoders", "cka", "task", "honest", "loss"]
+    return pd.DataFrame(told, columns=columns)
+
+
+def test_nearness_of_parents_tells_the_better_way_where_it_does():
+    rng = np.random.default_rng(0)
+    for slope in (1.0, -1.0):
+        finding = parameters_page.cka_finding(nearness(slope, 6, 1e-3, rng))
+        assert finding.n == 6 and np.sign(finding.low) == np.sign(finding.high) == slope
+        assert finding.low <= finding.estimate <= finding.high and finding.p < 0.05
+    many = [parameters_page.cka_finding(nearness(0.0, 6, 0.1, rng)) for _ in range(60)]
+    found = sum(not one.low <= 0 <= one.high for one in many)
+    assert found <= 60 * 0.05 + 3 * (60 * 0.05 * 0.95) ** 0.5  # three spreads above the level
+
+
+def test_one_seed_has_a_rank_correlation_and_no_interval():
+    rng = np.random.default_rng(0)
+    runs = {"here": nearness(1.0, 1, 1e-3, rng), "six": nearness(1.0, 6, 1e-3, rng), "recorded": None}
+    table = parameters_page.cka_table(runs)
+    assert table["parents"].tolist() == [3, 18, 0] and table["seeds"].tolist() == [1, 6, 0]
+    assert table.loc["here", "rank correlation"] == "+1.00" and "[" in table.loc["six", "rank correlation"]
+    assert table.loc["recorded", ["rank correlation", "note"]].tolist() == ["—", "not recorded yet"]
+    assert "two at least" in table.loc["here", "note"]
 
 
 def test_verdicts_follow_from_the_rows():
@@ -62,6 +118,7 @@ def test_without_recorded_rows_there_are_dashes_and_published_encoders():
     assert (judged["verdict"] == "not testable here").all()
     shown = parameters_page.standing_table(None)
     assert shown.loc["not recorded yet", "mean S"] == "—" and shown.loc["USER", "mean S"] == "0.772"
+    assert (parameters_page.best_ways(None) == "—").all(axis=None)
     assert (parameters_page.flattered(None) == "—").all(axis=None)
     plt.close(parameters_page.standing_figure(None))
 

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.arrays import unit_rows
+from helpers.encoders.kept_back import split_examples
 from helpers.encoders.recipes import Recipe
-from helpers.encoders.universal import LINES, Bag
+from helpers.encoders.universal import LINES, Bag, example_losses
 from helpers.similarity import cka
 from helpers.studies import russian_runs
 
@@ -71,7 +73,16 @@ def test_rows_of_a_line_have_its_tasks_and_what_it_took(sample, tmp_path):
     recipe = russian_runs.recipe_from(**SMALL)
     found = russian_runs.ablation_rows(sample, recipe, str(tmp_path), negatives=30)
     assert found["task"].iloc[-1] == "mean" and (found["steps"] == 12).all()
-    assert found["published"].between(0, 1).all() and (found["published"] == found["honest"]).all()
+    trained = russian_runs.train_line(sample, recipe, str(tmp_path), negatives=30)
+    encode = russian_runs.model_encoder(trained.model, trained.instruction)
+    _, scoring = split_examples(sample.pairs, recipe.examples)
+    told = scoring[scoring["kind"] == "title"]
+    others = [*told["right"], *sample.pairs["right"][~sample.pairs["right"].isin(told["right"])].unique()]
+    left, right = (unit_rows(encode(list(texts))) for texts in (told["left"], others))
+    cosines = left @ right.T
+    rank = [1 + sum(row[i] < other for k, other in enumerate(row) if k != i) for i, row in enumerate(cosines)]
+    score = found.set_index("task").loc["find title"]
+    assert score["honest"] == pytest.approx(np.mean(1 / np.array(rank))) and score["n"] == len(told)
     again = russian_runs.ablation_rows(sample, recipe, str(tmp_path), negatives=30)
     pd.testing.assert_frame_equal(found, again)
 
@@ -86,6 +97,12 @@ def test_parents_are_merged_and_fused_in_all_ways(sample, tmp_path, distance):
     by = found.drop_duplicates("method").set_index("method")
     assert (by.loc[list(russian_runs.MERGES), "encoders"] == 1).all() and by.loc["concatenation", "width"] == 24
     assert by["width"].drop("concatenation").eq(12).all() and found["cka"].nunique() == 1
+    _, parents = russian_runs._parents(sample, recipe, distance, str(tmp_path), 0, 0)
+    choosing, _ = split_examples(sample.pairs, recipe.examples)
+    for number, model in enumerate(parents, 1):
+        expected = example_losses(model, choosing, recipe, "ru")["loss"].mean()
+        assert by.loc[f"parent {number}", "loss"] == pytest.approx(expected)
+    assert by["loss"].notna().sum() == 2
 
 
 def test_parents_are_farther_apart_the_less_they_share(sample, tmp_path):
@@ -116,6 +133,38 @@ def test_the_mean_of_vectors_is_that_of_unit_rows(sample):
     units = [encode(texts) / np.linalg.norm(encode(texts), axis=1, keepdims=True) for encode in (one, other)]
     np.testing.assert_allclose(fused["mean"](texts), sum(units) / 2, rtol=1e-6)  # float32 may be inside
     np.testing.assert_allclose(fused["concatenation"](texts), np.hstack(units))
+
+
+def test_the_centred_mean_differs_from_the_procrustes_mean_by_the_rotation_alone():
+    rng = np.random.default_rng(0)
+    texts = [f"{i}" for i in range(50)]
+    x = rng.normal(size=(50, 4)) + 1.0
+    turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+
+    def fused_of(y):
+        encoders = [lambda told: x[[int(text) for text in told]], lambda told: y[[int(text) for text in told]]]
+        return russian_runs._fused(encoders, [x, y], np.array([0.5, 0.5]))
+
+    bound = 4 * np.sqrt(np.finfo(float).eps)  # of a rotation found from second moments
+    same, turned = fused_of(x), fused_of(x @ turn)
+    np.testing.assert_allclose(same["centred mean"](texts), same["Procrustes mean"](texts), atol=bound)
+    assert not np.allclose(same["centred mean"](texts), same["mean"](texts), atol=0.1)
+    both = [turned["Procrustes mean"](texts) @ turned["Procrustes mean"](texts).T]
+    both += [same["Procrustes mean"](texts) @ same["Procrustes mean"](texts).T]
+    np.testing.assert_allclose(*both, atol=10 * bound)
+    assert not np.allclose(turned["centred mean"](texts), same["centred mean"](texts), atol=0.1)
+    assert not set(russian_runs.CENTRED) - set(russian_runs.FUSIONS)
+
+
+def test_task_arithmetic_is_not_the_plain_mean(sample, tmp_path):
+    recipe = russian_runs.recipe_from(**SMALL)
+    base, parents = russian_runs._parents(sample, recipe, "different data", str(tmp_path), 0, 0)
+    merged = russian_runs._merged(base, parents, [1.0, 2.0], 0.2)
+    weights = {name: model[0].embedding.weight.detach().numpy() for name, model in merged.items()}
+    start, one, other = (model[0].embedding.weight.detach().numpy() for model in (base, *parents))
+    np.testing.assert_allclose(weights["task_arithmetic"], one + other - start, atol=1e-5)  # single precision
+    np.testing.assert_allclose(weights["linear"], (one + other) / 2, atol=1e-6)
+    assert np.abs(weights["task_arithmetic"] - weights["linear"]).max() > 1e-3
 
 
 def test_floors_and_sizes_stand_beside_speed_without_a_benchmark():

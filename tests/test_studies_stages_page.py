@@ -5,10 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import ttest_1samp
 
 from helpers.book.data import table
+from helpers.encoders.kept_back import corpus_without, split_examples
 from helpers.encoders.stages import Stage, bag_encoder, learn_pieces, stage_loss
-from helpers.encoders.universal import LINES
+from helpers.encoders.universal import LINES, example_losses
 from helpers.inference import judge
 from helpers.studies import pairs_page, russian_runs, stages_page
 
@@ -97,6 +99,24 @@ def test_what_a_task_loses_without_a_kind_has_a_star_if_it_is_sure():
     lost = stages_page.heuristics_lost(found)
     assert lost.loc["title"].str.endswith("*").all() and lost.loc["title", "STS"].startswith("+0.1")
     assert set(lost.index) == {"title", "summary"}
+    assert not lost.loc["summary"].str.endswith("*").any()
+    other = found.assign(base="transformer")
+    assert (stages_page.heuristics_lost(other) == "—").all(axis=None)  # the table is of bags
+
+
+def test_stars_are_corrected_for_all_cells_of_the_table():
+    rng = np.random.default_rng(1)
+    told = [
+        ("bag", "whole", without, seed, f"task {task}", 0.5 + rng.normal(scale=1e-3), 0.0)
+        for seed in range(6)
+        for without in ("nothing", "title", "summary", "definition", "example")
+        for task in range(25)
+    ]
+    found = pd.DataFrame(told, columns=["base", "line", "without", "seed", "task", "honest", "published"])
+    wide = found.pivot_table(index=["seed", "task"], columns="without", values="honest")
+    gaps = wide["nothing"].unstack("task") - wide["title"].unstack("task")
+    assert (ttest_1samp(gaps, 0).pvalue < 0.05).any()  # without a correction chance has stars
+    assert not stages_page.heuristics_lost(found).apply(lambda column: column.str.endswith("*")).any(axis=None)
 
 
 def test_a_live_ablation_has_all_lines_but_pre_training_and_its_losses(tmp_path):
@@ -112,9 +132,18 @@ def test_a_live_ablation_has_all_lines_but_pre_training_and_its_losses(tmp_path)
     losses = stages_page.stage_losses(trained, corpus, recipe)
     assert list(losses.index) == ["query and passage", "symmetric", "asymmetric", "merged", "chance"]
     assert (losses.loc["chance", "mean"] > 0) and losses.notna().all(axis=None)
-    facts = stages_page.ablation_facts(lost, losses, trained.merged)
+    facts = stages_page.ablation_facts(lost, losses, corpus, recipe)
+    choosing, scoring = split_examples(corpus.pairs, recipe.examples)
+    assert (facts["chose"], facts["scored"]) == (len(choosing), len(scoring))
+    assert facts["learned"] == len(corpus_without(corpus, choosing, scoring).pairs)
+    told = example_losses(trained.model, scoring, recipe, "ru")["loss"].mean()
+    assert losses.loc["merged", "mean"] == pytest.approx(told)
     assert facts["loss_merged"] == pytest.approx(losses.loc["merged", "mean"]) and facts["seeds"] == 2
     shown = stages_page.show_stages(recipe, corpus)
+    groups = corpus_without(corpus, choosing, scoring).pairs.query("kind in ['title', 'summary']")
+    sizes = groups.groupby(["source", "kind"]).size()
+    assert shown.loc["asymmetric", "pairs"] == sizes[sizes >= 8].sum()
+    assert shown.loc["asymmetric", ["pairs", "left out"]].sum() == corpus.pairs["kind"].isin(["title", "summary"]).sum()
     assert shown.loc["symmetric", "losses"] == "contrastive + angle" and (shown["updates"] == 4).all()
     plt.close(stages_page.kinds_figure(losses))
 

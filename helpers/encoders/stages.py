@@ -8,7 +8,7 @@ loop is :func:`helpers.training.train`, so that a stage that was stopped at any 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,9 @@ __all__ = [
     "STAGES",
     "Stage",
     "bag_encoder",
+    "check_stage_data",
     "learn_pieces",
+    "stage_groups",
     "stage_loss",
     "train_stage",
     "transformer_encoder",
@@ -93,12 +95,14 @@ class Stage:
 
 #: Stages of the published recipe, in its order, on the pairs of free documentation.
 STAGES: dict[str, Stage] = {
-    "query and passage": Stage(("title", "question", "summary", "definition", "example")),
+    "query and passage": Stage(("title", "question", "summary", "query", "definition", "example")),
     "symmetric": Stage(
         ("same sense", "same English", "paraphrase", "entailment", "translation", "synonym", "neighbour"),
         losses=("contrastive", "angle"),
     ),
-    "asymmetric": Stage(("title", "question", "instruction", "summary", "definition", "example"), instructions=True),
+    "asymmetric": Stage(
+        ("title", "question", "instruction", "summary", "query", "definition", "example"), instructions=True
+    ),
 }
 
 
@@ -187,24 +191,121 @@ def transformer_encoder(folder: str | os.PathLike[str], *, length: int = 64) -> 
 # Batches
 
 
+def check_stage_data(pairs: pd.DataFrame, negatives: pd.DataFrame | None = None) -> None:
+    """Refuse pairs and negatives that would teach nothing, or the opposite of what they say.
+
+    Parameters
+    ----------
+    pairs
+        Table of pairs with the columns ``source``, ``kind``, ``left`` and ``right``.
+    negatives
+        Texts beside their changes with the columns ``text``, ``changed`` and ``positive``; None for none.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing; a text is none, or empty; a kind is unknown; both sides are the same text, but for case
+        and spaces, as is a change and its text; ``positive`` is neither true nor false; or the change of a text is a
+        positive in one row and a negative in another, or a negative and a pair. The row is told, counted from 0.
+    """
+    left, right = _texts(pairs, "pairs", ("source", "kind"), ("left", "right"))
+    for row in np.flatnonzero(~pairs["kind"].isin(list(HEURISTICS)).to_numpy())[:1]:
+        kinds = ", ".join(map(repr, HEURISTICS))
+        raise ValueError(f"pairs has the kind {pairs['kind'].iloc[row]!r} in row {row}; there are {kinds}")
+    if negatives is None:
+        return
+    text, changed = _texts(negatives, "negatives", ("positive",), ("text", "changed"))
+    if not len(negatives):
+        raise ValueError("negatives has no rows; None stands for no negatives")
+    for row in np.flatnonzero(~negatives["positive"].isin([True, False]).to_numpy())[:1]:
+        told = negatives["positive"].iloc[row]
+        raise ValueError(f"negatives has {told!r} for positive in row {row}; it is True or False")
+    positive = negatives["positive"].to_numpy(bool)
+    wrong = {both: row for row, both in enumerate(zip(text, changed, strict=True)) if not positive[row]}
+    for row in np.flatnonzero(positive).tolist():
+        if (other := wrong.get((text[row], changed[row]))) is not None:
+            rows = sorted((row, other))
+            raise ValueError(
+                f"negatives has one change in the rows {rows[0]} and {rows[1]}, as positive and as negative"
+            )
+    for row, (one, other) in enumerate(zip(left, right, strict=True)):
+        if (found := wrong.get((one, other), wrong.get((other, one)))) is not None:
+            raise ValueError(f"negatives has as a negative in row {found} what is a pair in row {row} of pairs")
+
+
+def _texts(table: pd.DataFrame, name: str, others: Sequence[str], sides: Sequence[str]) -> list[list[str]]:
+    """Two columns of texts without case and outer spaces, none of which is empty or the same as its neighbour."""
+    if absent := [column for column in (*others, *sides) if column not in table.columns]:
+        there = ", ".join(map(repr, map(str, table.columns)))
+        raise ValueError(f"{name} has no column {', '.join(map(repr, absent))}; its columns are {there}")
+    found = []
+    for side in sides:
+        texts = list(table[side])
+        for row, text in enumerate(texts):
+            if not isinstance(text, str) or not text.strip():
+                raise ValueError(f"{name} has {text!r} for {side} in row {row}; a text is needed")
+        found.append([text.strip().casefold() for text in texts])
+    for row, (one, other) in enumerate(zip(*found, strict=True)):
+        if one == other:
+            both = " and ".join(sides)
+            raise ValueError(f"{name} has one text for {both} in row {row}: {table[sides[0]].iloc[row]!r}")
+    return found
+
+
+def _some_differ(left: Sequence[str], right: Sequence[str]) -> bool:
+    """Whether some two pairs differ on both sides, so that each is a negative of the other."""
+    others = {(a != left[0], b != right[0]) for a, b in zip(left, right, strict=True)}
+    return (True, True) in others or {(True, False), (False, True)} <= others
+
+
+def stage_groups(pairs: pd.DataFrame, stage: Stage) -> pd.DataFrame:
+    """What a stage learns from, and what it leaves out because no batch can be made of it.
+
+    Parameters
+    ----------
+    pairs
+        Table of pairs.
+    stage
+        A stage.
+
+    Returns
+    -------
+    DataFrame
+        A row for each ``source`` (``"across"`` for pairs of two sources) and ``kind`` of the stage: number of ``pairs``
+        and whether they are ``learned``. They are if they fill a batch and some two of them differ on both sides.
+    """
+    import pandas as pd
+
+    rows = [(source, kind, len(rows), usable) for source, kind, rows, usable in _grouped(pairs, stage)]
+    return pd.DataFrame(rows, columns=["source", "kind", "pairs", "learned"]).astype({"pairs": int, "learned": bool})
+
+
+def _grouped(pairs: pd.DataFrame, stage: Stage) -> Iterator[tuple[str, str, pd.DataFrame, bool]]:
+    """Source, kind and pairs of each group of a stage, and whether batches can be made of it."""
+    chosen = pairs[pairs["kind"].isin(stage.kinds)]
+    source = chosen["source"].where(~chosen["source"].str.contains(r"\+"), "across")
+    for (name, kind), rows in chosen.groupby([source, chosen["kind"]], sort=True):
+        usable = len(rows) >= stage.batch and _some_differ(list(rows["left"]), list(rows["right"]))
+        yield name, kind, rows, usable
+
+
 class _PairGroups:
     """Pairs of one source and kind together, and batches of them in which no text stands twice on one side."""
 
     def __init__(self, pairs: pd.DataFrame, stage: Stage, language: str, negatives: pd.DataFrame | None):
         self.stage = stage
-        chosen = pairs[pairs["kind"].isin(stage.kinds)]
-        source = chosen["source"].where(~chosen["source"].str.contains(r"\+"), "across")
         self.groups: list[tuple[list[str], list[str], str]] = []
-        sizes = []
-        for (_, kind), rows in chosen.groupby([source, chosen["kind"]], sort=True):
-            if len(rows) >= stage.batch:
+        sizes, total = [], 0
+        for _, kind, rows, usable in _grouped(pairs, stage):
+            total += len(rows)
+            if usable:
                 self.groups.append((list(rows["left"]), list(rows["right"]), kind))
                 factor = stage.single if HEURISTICS[kind].words and HEURISTICS[kind].symmetric else 1.0
                 sizes.append(min(len(rows), stage.largest) ** 0.5 * factor)
         if not self.groups:
             raise ValueError(
                 f"no source has {stage.batch} pairs of one of the kinds {', '.join(map(repr, stage.kinds))}: "
-                f"pairs has {len(chosen)} of them in all"
+                f"pairs has {total} of them in all, of which some two of one source must differ on both sides"
             )
         self.shares = np.array(sizes) / sum(sizes)
         self.words = INSTRUCTIONS[language] if stage.instructions else ("", "")
@@ -217,15 +318,9 @@ class _PairGroups:
     def batch(self, rng: np.random.Generator) -> dict[str, Any]:
         """Sides of a batch, and, where there are made pairs, as many of them with their labels."""
         left, right, kind = self.groups[rng.choice(len(self.groups), p=self.shares)]
-        rows: list[int] = []
-        seen: tuple[set[str], set[str]] = (set(), set())
-        for row in rng.permutation(len(left))[: 4 * self.stage.batch].tolist():
-            if left[row] not in seen[0] and right[row] not in seen[1]:
-                rows.append(row)
-                seen[0].add(left[row])
-                seen[1].add(right[row])
-                if len(rows) == self.stage.batch:
-                    break
+        rows = self._apart(left, right, rng)
+        while len(rows) < 2:  # it began with a pair that shares a side with all that it met
+            rows = self._apart(left, right, rng, everywhere=True)
         query, passage = self.words
         other = query if self.symmetric[kind] else passage
         found = {"left": [query + left[i] for i in rows], "right": [other + right[i] for i in rows], "kind": kind}
@@ -238,6 +333,19 @@ class _PairGroups:
                 "positive": positive[some],
             }
         return found
+
+    def _apart(self, left, right, rng, everywhere: bool = False) -> list[int]:
+        """Pairs that share no side, out of four times as many as are needed, or out of all."""
+        rows: list[int] = []
+        seen: tuple[set[str], set[str]] = (set(), set())
+        for row in rng.permutation(len(left))[: None if everywhere else 4 * self.stage.batch].tolist():
+            if left[row] not in seen[0] and right[row] not in seen[1]:
+                rows.append(row)
+                seen[0].add(left[row])
+                seen[1].add(right[row])
+                if len(rows) == self.stage.batch:
+                    break
+        return rows
 
 
 class _Epoch(Sequence):
@@ -279,6 +387,10 @@ def stage_loss(model: SentenceTransformer, stage: Stage) -> Callable[[dict[str, 
     def of(batch: dict[str, Any]) -> dict[str, Any]:
         parts: dict[str, Any] = {}
         columns = [batch["left"], batch["right"]]
+        if len(columns[0]) < 2:
+            raise ValueError(
+                f"batch has {len(columns[0])} pairs; two at least are needed, each a negative of the other"
+            )
         made = "text" in batch
         if "contrastive" in stage.losses:
             parts["contrastive"] = contrast([model.preprocess(side) for side in columns], None)
@@ -350,8 +462,9 @@ def train_stage(
     Raises
     ------
     ValueError
-        If no budget is given, the stage or the language is unknown, pairs are too few for one batch of one source and
-        kind, or the folder holds another run.
+        If no budget is given, the stage or the language is unknown, a pair or a negative is of no use
+        (:func:`check_stage_data`), pairs are too few for one batch of one source and kind, or the folder holds another
+        run.
     """
     import torch
 
@@ -365,13 +478,15 @@ def train_stage(
         raise ValueError("minutes and steps are both missing; a budget is needed")
     if language not in INSTRUCTIONS:
         raise ValueError(f"language is {language!r}; instructions are known for {', '.join(map(repr, INSTRUCTIONS))}")
+    check_stage_data(pairs, negatives)
     groups = _PairGroups(pairs, stage, language, negatives)
     loss = stage_loss(model, stage)
     keep = None
     if folder is not None:
         about = {**asdict(stage), "language": language, "pairs": digest_of_texts(pairs[["kind", "left", "right"]])}
         if negatives is not None:
-            about["negatives"] = digest_of_texts(negatives[["text", "changed"]])
+            labels = negatives["positive"].map(str)
+            about["negatives"] = digest_of_texts(negatives[["text", "changed"]].assign(positive=labels))
         about = {name: list(value) if isinstance(value, tuple) else value for name, value in about.items()}
         keep = Checkpoints(expand(folder), 1.0, pause_after, about)
     bare = [weight for weight in model.parameters() if weight.ndim < 2]

@@ -21,13 +21,21 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from helpers.arrays import check_count, check_number
 from helpers.encoders.encoder_folders import load_sentence_encoder, save_sentence_encoder
+from helpers.encoders.kept_back import corpus_without, rows_without, split_examples
 from helpers.encoders.merging import cocktail_weights, merge_encoders
 from helpers.encoders.recipes import Recipe, table_of_paragraphs
-from helpers.encoders.stages import STAGES, Stage, bag_encoder, learn_pieces, stage_loss, train_stage
+from helpers.encoders.stages import (
+    INSTRUCTIONS,
+    STAGES,
+    Stage,
+    bag_encoder,
+    check_stage_data,
+    learn_pieces,
+    stage_loss,
+    train_stage,
+)
 from helpers.locations import expand, swap_folder
 from helpers.text import digest_of_texts
 from helpers.waiting import alone
@@ -44,7 +52,6 @@ __all__ = [
     "StagedRecipe",
     "TrainedEncoder",
     "example_losses",
-    "split_examples",
     "train_sentence_encoder",
 ]
 
@@ -110,7 +117,8 @@ class StagedRecipe:
     without
         Kinds of pairs that are left out.
     examples
-        Pairs of a kind that no stage learns from, at most: on them the weights of the merged models depend.
+        Pairs of a kind that no stage learns from, at most: half of them choose the weights of the merged models, the
+        other half is for scores alone.
     cocktail
         Temperature of these weights.
     english
@@ -233,7 +241,8 @@ def train_sentence_encoder(
     recipe
         What is trained; None for a bag of word pieces and the whole recipe.
     negatives
-        Texts that were changed on purpose, as of :func:`helpers.pairs.made_pairs`.
+        Texts that were changed on purpose, as of :func:`helpers.pairs.made_pairs`; those of texts that were kept back
+        do not count.
     shared
         Folder in which every stage is kept, so that recipes which begin alike train it once; by default ``stages``
         within ``folder``.
@@ -255,21 +264,28 @@ def train_sentence_encoder(
     Raises
     ------
     ValueError
-        If pairs of a stage are too few for a batch, or the language has no instructions.
+        If pairs of a stage are too few for a batch, a pair or a negative is of no use
+        (:func:`helpers.encoders.stages.check_stage_data`), or the language has no instructions.
 
     Notes
     -----
-    The recipe is that of :cite:`deepvk2024user`, with pairs of our own; merging is that of
-    :cite:`xiao2024lmcocktail`.
+    Pairs that :func:`helpers.encoders.kept_back.split_examples` keeps back, and texts that are near theirs, are in no
+    stage: not in the word pieces, the masked words, the pairs or the negatives. The recipe is that of
+    :cite:`deepvk2024user`, with pairs of our own; merging is that of :cite:`xiao2024lmcocktail`.
     """
     import pandas as pd
 
     recipe, folder = recipe or StagedRecipe(), Path(expand(folder))
-    training, examples = split_examples(corpus.pairs, recipe.examples)
+    check_stage_data(corpus.pairs, negatives)
+    choosing, scoring = split_examples(corpus.pairs, recipe.examples)
+    seen = corpus_without(corpus, choosing, scoring)
+    if negatives is not None:
+        far = rows_without(negatives, ("text", "changed"), choosing, scoring)
+        negatives = far if len(far) else None
     place = folder / "stages" if shared is None else Path(expand(shared))
     place.mkdir(parents=True, exist_ok=True)
     seeds = (rng, rng if base_rng is None else base_rng)
-    run = _Training(recipe, corpus, training, negatives, place, seeds, say, pause_after)
+    run = _Training(recipe, seen, negatives, place, seeds, say, pause_after)
     base = run.base()
     if base is None:
         return TrainedEncoder(False, None, run.table(), pd.DataFrame())
@@ -285,45 +301,16 @@ def train_sentence_encoder(
     models = {"before": run.load(parent)} | {name: run.load(end) for name, end in ends.items()}
     merged = pd.DataFrame()
     if recipe.split:
-        losses = [example_losses(model, examples, recipe, corpus.language)["loss"].mean() for model in models.values()]
+        losses = [example_losses(model, choosing, recipe, corpus.language)["loss"].mean() for model in models.values()]
         shares = cocktail_weights(losses, temperature=recipe.cocktail)
         merged = pd.DataFrame({"loss": losses, "weight": shares}, index=pd.Index(models, name="model"))
         model = merge_encoders([*models.values()], weights=shares.tolist())
     else:
         model = models["both"]
-    from helpers.encoders.stages import INSTRUCTIONS
-
     instruction = INSTRUCTIONS[corpus.language][0] if recipe.instructions else ""
     found = TrainedEncoder(True, model.eval(), run.table(), merged, instruction)
     save_sentence_encoder(model, folder, card=_card(found, corpus, recipe, negatives))
     return found
-
-
-def split_examples(pairs: pd.DataFrame, most: int = 32) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Pairs to train on, and a few of each kind to choose by, that share no text with them.
-
-    Parameters
-    ----------
-    pairs
-        Table of pairs.
-    most
-        Examples of a kind, at most; of kinds with few pairs a quarter.
-
-    Returns
-    -------
-    training, examples : DataFrame
-        Examples are chosen by a hash of their texts: equal pairs give equal examples. A pair that shares a side with an
-        example is in neither.
-    """
-    told = zip(pairs["left"], pairs["right"], strict=True)
-    order = [int(hashlib.sha256(f"{a}\0{b}".encode()).hexdigest()[:13], 16) for a, b in told]
-    place = pairs.assign(order=order).groupby("kind")["order"].rank(method="first")
-    size = pairs.groupby("kind")["kind"].transform("size")
-    chosen = place <= np.minimum(most, size // 4)
-    examples = pairs[chosen]
-    sides = {*examples["left"], *examples["right"]}
-    free = ~pairs["left"].isin(sides) & ~pairs["right"].isin(sides)
-    return pairs[free], examples
 
 
 def example_losses(
@@ -336,7 +323,8 @@ def example_losses(
     model
         Encoder whose losses are measured.
     examples
-        Pairs that it was not trained on, two at least of a kind that counts.
+        Pairs that it was not trained on, as of :func:`helpers.encoders.kept_back.split_examples`; two at least of a
+        kind that counts.
     recipe
         Recipe, for temperature and instructions.
     language
@@ -356,7 +344,6 @@ def example_losses(
     import pandas as pd
     import torch
 
-    from helpers.encoders.stages import INSTRUCTIONS
     from helpers.pairs.heuristics import HEURISTICS
 
     query, passage = INSTRUCTIONS[language] if recipe.instructions else ("", "")
@@ -379,16 +366,17 @@ def example_losses(
 class _Training:
     """The stages of a recipe, each in a folder that is named by everything its weights depend on."""
 
-    def __init__(self, recipe, corpus, pairs, negatives, place, seeds, say, pause_after):
-        self.recipe, self.corpus, self.pairs, self.place = recipe, corpus, pairs, place
+    def __init__(self, recipe, corpus, negatives, place, seeds, say, pause_after):
+        self.recipe, self.corpus, self.place = recipe, corpus, place
         self.seed, self.base_seed = seeds
         self.negatives = negatives if recipe.negatives else None
         self.say, self.pause, self.began, self.worked = say, pause_after, time.monotonic(), False
         self.rows: dict[str, dict[str, Any]] = {}
-        self.of_pairs = digest_of_texts(pairs[["source", "kind", "left", "right"]])
+        self.of_pairs = digest_of_texts(corpus.pairs[["source", "kind", "left", "right"]])
         self.of_negatives = ""
         if self.negatives is not None:
-            self.of_negatives = digest_of_texts(self.negatives[["text", "changed"]])
+            labels = self.negatives["positive"].map(str)
+            self.of_negatives = digest_of_texts(self.negatives[["text", "changed"]].assign(positive=labels))
 
     def over(self) -> bool:
         """Whether the sitting is over; never before something was done in it, so that each one gets on."""
@@ -505,7 +493,7 @@ class _Training:
         model = self.load(parent)
         trained = train_stage(
             model,
-            self.pairs,
+            self.corpus.pairs,
             stage,
             **self.recipe.budget(name),
             negatives=negatives,

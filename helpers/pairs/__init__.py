@@ -15,6 +15,7 @@ in packages that the ordinary clients download once, and the standard library re
 ``readers``     from the files of a package to documents; ``markup``: formats; ``documents``: pairs of a document
 ``corpus``      :func:`read_packages`, :func:`read_text_folder`, :func:`read_pair_table`: a :class:`PairCorpus`
 ``heuristics``  kinds of pairs, symmetric or not, and the checks that each pair passes
+``published``   the data sets of the published recipe by their names on the hub, read only when asked
 ``overlap``     texts of evaluations, and what is near them
 ``cleaning``    one spelling, letters, languages, encodings
 ``changes``     texts changed on purpose: negatives, each labelled with what was changed, and positives
@@ -36,17 +37,20 @@ from helpers.pairs.corpus import (
 from helpers.pairs.heuristics import HEURISTICS, PUBLISHED_SETS, Heuristic, check_pairs, heuristics_table
 from helpers.pairs.overlap import EvaluationTexts, texts_in_folder
 from helpers.pairs.packages import LIGHT, SOURCES, Package, TextSource, fetch_packages, package_files, sources_table
+from helpers.pairs.published import HUB_COLUMNS, HubColumns, published_sets_table, read_published_sets
 from helpers.pairs.seen import changes_seen
 
 __all__ = [
     "CHANGES",
     "HEURISTICS",
+    "HUB_COLUMNS",
     "LIGHT",
     "PUBLISHED_SETS",
     "SOURCES",
     "Change",
     "EvaluationTexts",
     "Heuristic",
+    "HubColumns",
     "Package",
     "PairCorpus",
     "TextSource",
@@ -59,9 +63,11 @@ __all__ = [
     "made_pairs",
     "make_changes",
     "package_files",
+    "published_sets_table",
     "read_documentation",
     "read_packages",
     "read_pair_table",
+    "read_published_sets",
     "read_sample",
     "read_saved_corpus",
     "read_text_folder",

@@ -278,7 +278,7 @@ def read_pair_table(
     name = "table"
     if isinstance(table, str) and table.startswith("hub:"):
         name = table.removeprefix("hub:")
-        table = _read_hub_table(name, most)
+        table = read_hub_rows(name, most)
     elif isinstance(table, (str, os.PathLike)):
         name = Path(table).name
         table = _read_table(Path(expand(table)))
@@ -302,7 +302,7 @@ def read_pair_table(
     return _corpus(items, licences, language, asked, from_pairs=True)
 
 
-def _read_hub_table(name: str, most: int) -> pd.DataFrame:
+def read_hub_rows(name: str, most: int) -> pd.DataFrame:
     """The first rows of the training split of a data set of the hub."""
     import pandas as pd
     from datasets import load_dataset

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +12,15 @@ from helpers.book import data
 from helpers.book.style import INK
 from helpers.inference import Claim, Finding, absent
 from helpers.studies.pairs_page import seed_finding
-from helpers.studies.russian_runs import DISTANCES, FUSIONS, MERGES, check_staged_choices, merging_rows, recipe_from
+from helpers.studies.russian_runs import (
+    CENTRED,
+    DISTANCES,
+    FUSIONS,
+    MERGES,
+    check_staged_choices,
+    merging_rows,
+    recipe_from,
+)
 from helpers.tasks.recall import pareto_front
 
 if TYPE_CHECKING:
@@ -25,6 +33,8 @@ __all__ = [
     "MERGE_CLAIMS",
     "best_ways",
     "check_parameters_choices",
+    "cka_finding",
+    "cka_table",
     "flattered",
     "gains_by_method",
     "gains_figure",
@@ -41,6 +51,7 @@ MERGE_CLAIMS = {
     "soup": Claim(
         "The mean of the parameters of two models of one base is as good as the better of them, or better",
         "mean score gained over the better parent, same data",
+        null=-0.01,
         models="networks that were fine-tuned from one model",
         source="wortsman2022soups",
         spec="+.3f",
@@ -121,10 +132,13 @@ def live_merging(
 
 
 def _means(found: pd.DataFrame, rule: str = "honest") -> pd.DataFrame:
-    """Mean score by distance and seed (rows) and method (columns), and the better parent."""
+    """Mean score by distance and seed (rows) and method (columns), and of the parent with the lower example loss."""
     mean = found[found["task"].isin(["mean S", "mean"])]
-    wide = mean.pivot_table(index=["distance", "seed"], columns="method", values=rule)
-    return wide.assign(better=wide[["parent 1", "parent 2"]].max(axis=1))
+    keys = {"index": ["distance", "seed"], "columns": "method"}
+    wide = mean.pivot_table(values=rule, **keys)
+    loss = mean[mean["way"] == "parent"].pivot_table(values="loss", **keys)
+    first = loss["parent 1"] <= loss["parent 2"]
+    return wide.assign(better=wide["parent 1"].where(first, wide["parent 2"]))
 
 
 def gains_by_method(found: pd.DataFrame | None, rule: str = "honest") -> pd.DataFrame:
@@ -140,15 +154,16 @@ def gains_by_method(found: pd.DataFrame | None, rule: str = "honest") -> pd.Data
     Returns
     -------
     DataFrame
-        By method: ``way``, ``encoders`` (that run for a text), and a column for each distance with the gain, and its
-        interval over seeds where there are two or more. The first row is the CKA of the parents.
+        By method: ``way``, ``encoders`` (that run for a text), ``centred`` (whether vectors are), and a column for each
+        distance with the gain, and its interval over seeds where there are two or more. The first row is the CKA of the
+        parents. The better parent is the one with the lower loss on the pairs that choose, which are not scored.
     """
     import pandas as pd
 
-    methods = [(name, "parameters", 1) for name in MERGES] + [(name, "vectors", 2) for name in FUSIONS]
-    table = pd.DataFrame(methods, columns=["method", "way", "encoders"]).set_index("method")
-    table["encoders"] = table["encoders"].astype(str)
-    near = {"way": "CKA of the parents", "encoders": ""}
+    methods = [(name, "parameters", "1", "") for name in MERGES]
+    methods += [(name, "vectors", "2", "yes" if name in CENTRED else "no") for name in FUSIONS]
+    table = pd.DataFrame(methods, columns=["method", "way", "encoders", "centred"]).set_index("method")
+    near = {"way": "CKA of the parents", "encoders": "", "centred": ""}
     if found is None:
         return table.assign(**dict.fromkeys(DISTANCES, "—"))
     means = _means(found, rule)
@@ -174,10 +189,27 @@ def _gain(means: pd.DataFrame, method: str) -> str:
     return f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
 
 
-def best_ways(found: pd.DataFrame, rule: str = "honest") -> pd.DataFrame:
-    """The best method of each way at each distance, by mean score, and how near the parents are."""
+def best_ways(found: pd.DataFrame | None, rule: str = "honest") -> pd.DataFrame:
+    """The best method of each way at each distance, by mean score, and how near the parents are.
+
+    Parameters
+    ----------
+    found
+        As :func:`gains_by_method` takes it.
+    rule
+        Rule of choice of the scores.
+
+    Returns
+    -------
+    DataFrame
+        By distance: ``cka``, the best ``parameters`` and ``vectors`` with their ``gain`` over the better parent; dashes
+        where nothing is recorded.
+    """
     import pandas as pd
 
+    if found is None:
+        columns = ["cka", "parameters", "parameters gain", "vectors", "vectors gain"]
+        return pd.DataFrame("—", index=pd.Index(DISTANCES, name="distance"), columns=columns)
     means = _means(found, rule).groupby(level="distance").mean()
     rows = {}
     for distance in (name for name in DISTANCES if name in means.index):
@@ -187,6 +219,78 @@ def best_ways(found: pd.DataFrame, rule: str = "honest") -> pd.DataFrame:
             row |= {way: own.idxmax(), f"{way} gain": float(own.max() - means.loc[distance, "better"])}
         rows[distance] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("distance")
+
+
+def _both_ways(found: pd.DataFrame, rule: str) -> pd.DataFrame:
+    """CKA of each two parents (rows: distance and seed), and the best of parameters less the best of vectors."""
+    means = _means(found, rule)
+    gap = means[list(MERGES)].max(axis=1) - means[list(FUSIONS)].max(axis=1)
+    return found.groupby(["distance", "seed"])[["cka"]].mean().assign(gap=gap)
+
+
+def cka_finding(found: pd.DataFrame | None, rule: str = "honest") -> Finding:
+    """Whether the CKA of the parents tells which way is better.
+
+    Parameters
+    ----------
+    found
+        As :func:`gains_by_method` takes it, with two seeds or more.
+    rule
+        Rule of choice of the scores.
+
+    Returns
+    -------
+    Finding
+        The rank correlation, over distances and seeds, of the CKA of the parents with the best mean score of merged
+        parameters less the best of fused vectors. What one seed gives hangs together: the interval is Student's t with
+        the error of a jackknife that leaves out a seed at a time, cut at -1 and 1.
+    """
+    from scipy import stats
+
+    from helpers.metrics import spearman
+
+    if found is None:
+        return absent(NOT_YET)
+    both = _both_ways(found, rule)
+    seeds = both.index.get_level_values("seed")
+    n = seeds.nunique()
+    if n < 2:
+        return absent("one seed: an interval needs two at least")
+    told = spearman(both["cka"], both["gap"], undefined=0.0)
+    without = np.array([spearman(*both[seeds != seed].to_numpy().T, undefined=0.0) for seed in seeds.unique()])
+    error = float(np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))
+    half = stats.t.isf(0.025, n - 1) * error
+    p = 2 * stats.t.sf(abs(told) / error, n - 1) if error else float(told == 0)
+    return Finding(float(told), float(max(-1, told - half)), float(min(1, told + half)), n, "seeds", float(p))
+
+
+def cka_table(found: Mapping[str, pd.DataFrame | None], rule: str = "honest") -> pd.DataFrame:
+    """:func:`cka_finding` of several runs in words, a row each; a dash where nothing is recorded.
+
+    Parameters
+    ----------
+    found
+        Rows, or None, by what they are called.
+    rule
+        Rule of choice of the scores.
+    """
+    import pandas as pd
+
+    from helpers.metrics import spearman
+
+    rows = {}
+    for name, one in found.items():
+        finding = cka_finding(one, rule)
+        both = None if one is None else _both_ways(one, rule)
+        row = {"parents": 0 if both is None else len(both), "seeds": finding.n}
+        if not finding.why:
+            row["rank correlation"] = f"{finding.estimate:+.2f} [{finding.low:+.2f}, {finding.high:+.2f}]"
+        elif both is None:
+            row["rank correlation"] = "—"
+        else:
+            row |= {"seeds": 1, "rank correlation": f"{spearman(both['cka'], both['gap'], undefined=0.0):+.2f}"}
+        rows[name] = row | {"note": finding.why}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("runs")
 
 
 def gains_figure(found: pd.DataFrame, rule: str = "honest") -> Figure:
@@ -202,7 +306,14 @@ def gains_figure(found: pd.DataFrame, rule: str = "honest") -> Figure:
         for number, method in enumerate(names):
             gain = means[method] - means["better"]
             places = [DISTANCES.index(distance) for distance in gain.index.get_level_values("distance")]
-            ax.plot(np.array(places) + 0.12 * (number - 2), gain, marker, color=f"C{number}", label=method, alpha=0.8)
+            ax.plot(
+                np.array(places) + 0.1 * (number - len(names) / 2),
+                gain,
+                marker,
+                color=f"C{number}",
+                label=method,
+                alpha=0.8,
+            )
         ax.axhline(0, color=INK, lw=0.8, ls=":")
         labels = [f"{name}\nCKA {near[name]:.2f}" if name in near else name for name in DISTANCES]
         ax.set(xticks=range(len(DISTANCES)), xticklabels=labels, title=title)
@@ -229,18 +340,21 @@ def merge_findings(found: pd.DataFrame | None, rule: str = "honest") -> dict[str
     return out
 
 
-def merging_facts(found: pd.DataFrame, rule: str = "honest") -> dict[str, Any]:
-    """What the text says in numbers: CKA of parents, the best of each way, by distance."""
-    best = best_ways(found, rule)
-    out: dict[str, Any] = {}
-    for distance, row in best.iterrows():
-        key = distance.replace(" ", "_")
-        out |= {f"{key}_cka": row["cka"], f"{key}_parameters": row["parameters"], f"{key}_vectors": row["vectors"]}
-        out |= {f"{key}_parameters_gain": row["parameters gain"], f"{key}_vectors_gain": row["vectors gain"]}
+def merging_facts(found: pd.DataFrame, rule: str = "honest") -> dict[str, float]:
+    """What the text says in numbers: CKA of parents, and gains of some means over the better parent, by distance."""
     means = _means(found, rule)
-    out["linear_far"] = float((means["linear"] - means["better"]).loc["different base"].mean())
-    out["procrustes_far"] = float((means["Procrustes mean"] - means["better"]).loc["different base"].mean())
-    return {name: float(value) if not isinstance(value, str) else value for name, value in out.items()}
+    gains = means.sub(means["better"], axis=0).groupby(level="distance").mean()
+    near = found.groupby("distance")["cka"].mean()
+    out = {}
+    for distance in DISTANCES:
+        key = distance.replace(" ", "_")
+        out[f"{key}_cka"] = float(near[distance])
+        out |= {
+            f"{key}_{name.split()[0]}": float(gains.loc[distance, name])
+            for name in ("linear", "centred mean", "Procrustes mean")
+        }
+    scored = found[(found["task"] != "mean") & (found["method"] == "linear")]
+    return out | {"n_scored": float(scored.groupby(["distance", "seed"])["n"].sum().iloc[0])}
 
 
 # Where encoders stand

@@ -12,6 +12,7 @@ import numpy as np
 
 from helpers.arrays import check_count, generator, unit_rows
 from helpers.encoders.encoder_folders import load_sentence_encoder
+from helpers.encoders.kept_back import split_examples
 from helpers.encoders.merging import cocktail_weights, merge_encoders
 from helpers.encoders.recipes import Recipe
 from helpers.encoders.universal import (
@@ -20,7 +21,6 @@ from helpers.encoders.universal import (
     StagedRecipe,
     TrainedEncoder,
     example_losses,
-    split_examples,
     train_sentence_encoder,
 )
 from helpers.locations import expand
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 __all__ = [
+    "CENTRED",
     "DISTANCES",
     "FLOORS",
     "FUSIONS",
@@ -67,8 +68,12 @@ comes before besides."""
 MERGES = ("linear", "cocktail", "slerp", "task_arithmetic", "ties")
 """How two parents become one encoder."""
 
-FUSIONS = ("mean", "concatenation", "concatenation + PCA", "QP", "Procrustes mean")
+FUSIONS = ("mean", "concatenation", "concatenation + PCA", "QP", "centred mean", "Procrustes mean")
 """How the vectors of two parents become one vector."""
+
+CENTRED = ("concatenation + PCA", "centred mean", "Procrustes mean")
+"""Those of them that take off the mean of the texts they were fitted on; the last two also
+bring both parents to one total variance, and differ by the rotation alone."""
 
 FLOORS = ("hashing 300 words", "hashing 1000 words", "hashing 1000 letters")
 """Encoders without a training."""
@@ -426,7 +431,8 @@ def merging_rows(
     -------
     DataFrame
         A row for each method and task, as of :func:`encoder_scores`, with ``method``, ``way`` (``"parent"``,
-        ``"parameters"``, ``"vectors"``), ``encoders`` (how many run for a text), ``width`` and ``cka`` of the parents.
+        ``"parameters"``, ``"vectors"``), ``encoders`` (how many run for a text), ``width``, ``loss`` (of a parent on
+        the pairs that choose, by which the better one is known before anything is scored) and ``cka`` of the parents.
 
     Raises
     ------
@@ -442,8 +448,8 @@ def merging_rows(
     text = corpus.paragraphs["text"].to_numpy()
     chosen = list(text[np.sort(generator(rng).permutation(len(text))[:n_texts])])
     vectors = [model_encoder(model, before)(chosen) for model in parents]
-    examples = split_examples(corpus.pairs, recipe.examples)[1]
-    losses = [example_losses(model, examples, recipe, corpus.language)["loss"].mean() for model in parents]
+    choosing = split_examples(corpus.pairs, recipe.examples)[0]
+    losses = [example_losses(model, choosing, recipe, corpus.language)["loss"].mean() for model in parents]
     merged = _merged(base, parents, losses, recipe.cocktail)
     encoders: dict[tuple[str, str, int], Encode] = {
         (f"parent {i + 1}", "parent", 1): model_encoder(model, before) for i, model in enumerate(parents)
@@ -454,11 +460,12 @@ def merging_rows(
         (name, "vectors", 2): fused
         for name, fused in _fused([model_encoder(model, before) for model in parents], vectors, quality).items()
     }
-    parts = []
+    parts, by_parent = [], {f"parent {i + 1}": float(loss) for i, loss in enumerate(losses)}
     for (method, way, n), encode in encoders.items():
         rows = _scores(encode, corpus, evaluation, recipe.examples, tasks)
         width = int(np.shape(encode(chosen[:1]))[1])
-        parts.append(rows.assign(method=method, way=way, encoders=n, width=width))
+        about = {"method": method, "way": way, "encoders": n, "width": width, "loss": by_parent.get(method, np.nan)}
+        parts.append(rows.assign(**about))
     return pd.concat(parts, ignore_index=True).assign(distance=distance, cka=float(cka(*vectors)))
 
 
@@ -497,7 +504,7 @@ def _merged(base, parents, losses, temperature) -> dict[str, SentenceTransformer
         "linear": merge_encoders(parents),
         "cocktail": merge_encoders(parents, weights=shares),
         "slerp": merge_encoders(parents, "slerp"),
-        "task_arithmetic": merge_encoders(parents, "task_arithmetic", weights=[0.5, 0.5], base=base),
+        "task_arithmetic": merge_encoders(parents, "task_arithmetic", weights=[1.0, 1.0], base=base),
         "ties": merge_encoders(parents, "ties", weights=[1.0, 1.0], base=base, density=0.5),
     }
 
@@ -516,12 +523,16 @@ def _fused(encoders: Sequence[Encode], vectors: Sequence[np.ndarray], quality: n
     }
     for model in fitted.values():
         model.fit(told, quality=dict(zip(names, quality, strict=True)))
+    middle = {name: rows.mean(axis=0) for name, rows in told.items()}
+    spread = {name: float(np.sqrt(np.var(rows, axis=0, ddof=1).mean())) for name, rows in told.items()}
 
     def fused(name: str) -> Encode:
         def encode(texts: list[str]) -> np.ndarray:
             own = {key: unit_rows(one(texts)) for key, one in zip(names, encoders, strict=True)}
             if name == "concatenation":
                 return np.hstack([*own.values()])
+            if name == "centred mean":  # what Procrustes does, but for the rotation
+                return sum((own[key] - middle[key]) / spread[key] for key in names) / 2
             return np.asarray(fitted[name].transform(own))
 
         return encode

@@ -10,14 +10,11 @@ import numpy as np
 from helpers.arrays import check_count
 from helpers.book.style import INK
 from helpers.encoders.encoder_folders import load_sentence_encoder
-from helpers.encoders.universal import (
-    LINES,
-    StagedRecipe,
-    TrainedEncoder,
-    example_losses,
-    split_examples,
-)
+from helpers.encoders.kept_back import corpus_without, split_examples
+from helpers.encoders.stages import stage_groups
+from helpers.encoders.universal import LINES, StagedRecipe, TrainedEncoder, example_losses
 from helpers.inference import Claim, Finding, absent, paired
+from helpers.pairs import HUB_COLUMNS, PUBLISHED_SETS
 from helpers.studies.pairs_page import seed_finding
 from helpers.studies.russian_runs import ablation_rows, check_staged_choices, recipe_from
 
@@ -111,14 +108,20 @@ def check_stages_choices(*, language: str, width: int, steps: Sequence[int], n_s
 
 
 def show_stages(recipe: StagedRecipe, corpus: PairCorpus) -> pd.DataFrame:
-    """The stages of a recipe: what each learns from, how many pairs there are, its losses, and whether it is told."""
+    """The stages of a recipe: what each learns from, how many pairs, its losses, and whether it is told.
+
+    ``left out`` counts pairs of these kinds that are kept back, or too few of one source for a batch.
+    """
     import pandas as pd
 
-    counts = corpus.pairs["kind"].value_counts()
+    left = corpus_without(corpus, *split_examples(corpus.pairs, recipe.examples)).pairs
+    learned = {name: stage_groups(left, stage).query("learned") for name, stage in recipe.stages().items()}
+    counts = {name: int(one["pairs"].sum()) for name, one in learned.items()}
     rows = {
         name: {
-            "kinds of pairs": ", ".join(kind for kind in stage.kinds if kind in counts),
-            "pairs": int(counts.reindex(list(stage.kinds)).sum()),
+            "kinds of pairs": ", ".join(kind for kind in stage.kinds if kind in set(learned[name]["kind"])),
+            "pairs": counts[name],
+            "left out": int(corpus.pairs["kind"].isin(stage.kinds).sum()) - counts[name],
             "losses": " + ".join(stage.losses),
             "instructions": "yes" if stage.instructions else "no",
             "updates": recipe.budget(name).get("steps", ""),
@@ -129,7 +132,7 @@ def show_stages(recipe: StagedRecipe, corpus: PairCorpus) -> pd.DataFrame:
 
 
 def stage_losses(trained: TrainedEncoder, corpus: PairCorpus, recipe: StagedRecipe) -> pd.DataFrame:
-    """Losses on pairs that were kept back, by model (rows) and kind of pair, and chance.
+    """Losses on the pairs that score, by model (rows) and kind of pair, and chance: no weight was chosen by them.
 
     Parameters
     ----------
@@ -177,7 +180,7 @@ def live_ablation(
     negatives: int = 50,
     rng: int = 0,
 ) -> pd.DataFrame:
-    """The lines of the ablation that a bag of word pieces has, on the pairs that were kept back.
+    """The lines of the ablation that a bag of word pieces has, on the half of the kept-back pairs that chose nothing.
 
     Parameters
     ----------
@@ -290,7 +293,7 @@ def ablation_figure(lost: pd.DataFrame) -> Figure:
 
 
 def heuristics_lost(found: pd.DataFrame | None, rule: str = "honest") -> pd.DataFrame:
-    """What each task loses without one kind of pairs: mean over seeds, with a star where its interval excludes 0.
+    """What each task loses without one kind of pairs, for a bag of word pieces: mean over seeds, with a star if sure.
 
     Parameters
     ----------
@@ -298,23 +301,31 @@ def heuristics_lost(found: pd.DataFrame | None, rule: str = "honest") -> pd.Data
         Recorded rows of the ablation; None where nothing is recorded.
     rule
         Rule of choice of the scores.
+
+    Returns
+    -------
+    DataFrame
+        By left-out kind (rows) and task. A star: p of Student's t over seeds, corrected by Holm's method for all cells
+        of the table, is 0.05 at most.
     """
     import pandas as pd
+
+    from helpers.inference import holm
 
     whole = None if found is None else found[(found["line"] == "whole") & (found["base"] == "bag")]
     if whole is None or whole["without"].nunique() < 2:
         return pd.DataFrame({"all tasks": ["—"]}, index=pd.Index([NOT_YET], name="without"))
     wide = whole.pivot_table(index=["seed", "task"], columns="without", values=rule)
-    table = {}
+    lost, p = {}, {}
     for kind in (name for name in wide if name != "nothing"):
-        row = {}
         for task, part in wide[["nothing", kind]].dropna().groupby(level="task", sort=False):
+            lost[kind, task] = float((part["nothing"] - part[kind]).mean())
             if len(part) > 1:
-                one = paired(part["nothing"].to_numpy(), part[kind].to_numpy(), overlap=0.0)
-                row[task] = f"{one.difference:+.3f}" + ("*" if one.low > 0 or one.high < 0 else "")
-            else:
-                row[task] = f"{float((part['nothing'] - part[kind]).iloc[0]):+.3f}"
-        table[kind] = row
+                p[kind, task] = paired(part["nothing"].to_numpy(), part[kind].to_numpy(), overlap=0.0).p
+    sure = dict(zip(p, holm(np.array([*p.values()])) <= 0.05, strict=True)) if p else {}
+    table: dict[str, dict[str, str]] = {}
+    for (kind, task), value in lost.items():
+        table.setdefault(kind, {})[task] = f"{value:+.3f}" + ("*" if sure.get((kind, task)) else "")
     return pd.DataFrame.from_dict(table, orient="index").fillna("—").rename_axis("without")
 
 
@@ -341,12 +352,17 @@ def stage_findings(found: pd.DataFrame | None, rule: str = "honest") -> dict[str
     return out
 
 
-def ablation_facts(lost: pd.DataFrame, losses: pd.DataFrame, merged: pd.DataFrame) -> dict[str, Any]:
-    """What the text says in numbers: widths of intervals, the mean loss of each model, its weight, published losses."""
+def ablation_facts(
+    lost: pd.DataFrame, losses: pd.DataFrame, corpus: PairCorpus, recipe: StagedRecipe
+) -> dict[str, Any]:
+    """What the text says in numbers: widths of intervals, the mean loss of each model, numbers of pairs, what is
+    published."""
     half = ((lost["ci_high"] - lost["ci_low"]) / 2).dropna()
     out: dict[str, Any] = {"half_width": float(half.mean()) if len(half) else 0.0}
     out |= {f"loss_{name.replace(' ', '_')}": float(value) for name, value in losses["mean"].items()}
-    out |= {f"weight_{name}": float(value) for name, value in merged["weight"].items()}
+    kept = split_examples(corpus.pairs, recipe.examples)
+    out |= {"learned": len(corpus_without(corpus, *kept).pairs), "chose": len(kept[0]), "scored": len(kept[1])}
+    out |= {"sets": len(PUBLISHED_SETS), "sets_known": len(HUB_COLUMNS)}
     told = {"published_least": min(LOST.values()), "published_most": max(LOST.values())}
     return out | told | {"seeds": int(lost["seeds"].max())}
 
