@@ -233,6 +233,7 @@ def made_of(*rows):
         ({"right": None}, "pairs has None for right in row 5; a text is needed"),
         ({"right": float("nan")}, "pairs has nan for right in row 5"),
         ({"left": "Кошка", "right": "кошка "}, "pairs has one text for left and right in row 5: 'Кошка'"),
+        ({"source": None}, "pairs has None for source in row 5; a text is needed"),
         ({"kind": "titel"}, "pairs has the kind 'titel' in row 5; there are 'title'"),
     ],
 )

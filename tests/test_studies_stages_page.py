@@ -134,8 +134,10 @@ def test_a_live_ablation_has_all_lines_but_pre_training_and_its_losses(tmp_path)
     assert (losses.loc["chance", "mean"] > 0) and losses.notna().all(axis=None)
     facts = stages_page.ablation_facts(lost, losses, corpus, recipe)
     choosing, scoring = split_examples(corpus.pairs, recipe.examples)
-    assert (facts["chose"], facts["scored"]) == (len(choosing), len(scoring))
-    assert facts["learned"] == len(corpus_without(corpus, choosing, scoring).pairs)
+    for name, part in (("chose", choosing), ("scored", scoring)):
+        assert facts[name] == sum(len(pairs) for _, pairs in part.groupby("kind") if len(pairs) > 1)
+    sizes = corpus_without(corpus, choosing, scoring).pairs.groupby(["source", "kind"]).size()
+    assert facts["learned"] == sizes[sizes >= 8].sum()
     told = example_losses(trained.model, scoring, recipe, "ru")["loss"].mean()
     assert losses.loc["merged", "mean"] == pytest.approx(told)
     assert facts["loss_merged"] == pytest.approx(losses.loc["merged", "mean"]) and facts["seeds"] == 2

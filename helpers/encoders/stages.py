@@ -212,6 +212,9 @@ def check_stage_data(pairs: pd.DataFrame, negatives: pd.DataFrame | None = None)
     for row in np.flatnonzero(~pairs["kind"].isin(list(HEURISTICS)).to_numpy())[:1]:
         kinds = ", ".join(map(repr, HEURISTICS))
         raise ValueError(f"pairs has the kind {pairs['kind'].iloc[row]!r} in row {row}; there are {kinds}")
+    for row, source in enumerate(pairs["source"]):
+        if not isinstance(source, str):
+            raise ValueError(f"pairs has {source!r} for source in row {row}; a text is needed")
     if negatives is None:
         return
     text, changed = _texts(negatives, "negatives", ("positive",), ("text", "changed"))

@@ -357,11 +357,18 @@ def ablation_facts(
 ) -> dict[str, Any]:
     """What the text says in numbers: widths of intervals, the mean loss of each model, numbers of pairs, what is
     published."""
+    import pandas as pd
+
     half = ((lost["ci_high"] - lost["ci_low"]) / 2).dropna()
     out: dict[str, Any] = {"half_width": float(half.mean()) if len(half) else 0.0}
     out |= {f"loss_{name.replace(' ', '_')}": float(value) for name, value in losses["mean"].items()}
     kept = split_examples(corpus.pairs, recipe.examples)
-    out |= {"learned": len(corpus_without(corpus, *kept).pairs), "chose": len(kept[0]), "scored": len(kept[1])}
+    left = corpus_without(corpus, *kept).pairs
+    groups = pd.concat([stage_groups(left, stage) for stage in recipe.stages().values()])
+    out["learned"] = int(groups[groups["learned"]].drop_duplicates(["source", "kind"])["pairs"].sum())
+    for name, part in zip(("chose", "scored"), kept, strict=True):
+        sizes = part["kind"].value_counts()
+        out[name] = int(sizes[sizes > 1].sum())  # a pair alone has no other to be told from
     out |= {"sets": len(PUBLISHED_SETS), "sets_known": len(HUB_COLUMNS)}
     told = {"published_least": min(LOST.values()), "published_most": max(LOST.values())}
     return out | told | {"seeds": int(lost["seeds"].max())}
