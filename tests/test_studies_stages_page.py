@@ -114,7 +114,7 @@ def test_stars_are_corrected_for_all_cells_of_the_table():
     ]
     found = pd.DataFrame(told, columns=["base", "line", "without", "seed", "task", "honest", "published"])
     wide = found.pivot_table(index=["seed", "task"], columns="without", values="honest")
-    gaps = wide["nothing"].unstack("task") - wide["title"].unstack("task")
+    gaps = wide.drop(columns="nothing").rsub(wide["nothing"], axis=0).unstack("task")
     assert (ttest_1samp(gaps, 0).pvalue < 0.05).any()  # without a correction chance has stars
     assert not stages_page.heuristics_lost(found).apply(lambda column: column.str.endswith("*")).any(axis=None)
 

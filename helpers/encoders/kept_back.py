@@ -80,9 +80,9 @@ def rows_without(table: pd.DataFrame, columns: Sequence[str], *examples: pd.Data
     Parameters
     ----------
     table
-        Any table.
+        Table with columns of texts, such as one of negatives.
     columns
-        Its columns of texts.
+        Names of these columns.
     examples
         Tables of pairs whose sides are kept back.
     """
