@@ -269,7 +269,7 @@ def stage_groups(pairs: pd.DataFrame, stage: Stage) -> pd.DataFrame:
     pairs
         Table of pairs.
     stage
-        A stage.
+        What is learned, as in :data:`STAGES`.
 
     Returns
     -------
