@@ -1,19 +1,22 @@
 """Texts changed on purpose: labelled, distinct, the same every time."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from helpers.pairs import CHANGES, hard_negatives, made_pairs, make_changes, rewordings
+from helpers.pairs import CHANGES, changes, hard_negatives, made_pairs, make_changes, rewordings
 
 TEXT = "Когда пошёл дождь, Анна закрыла 3 окна в новом доме."
 
 
 def test_every_change_is_labelled_with_what_was_replaced():
-    changes = make_changes(TEXT)
-    assert {change.kind for change in changes} >= {"negation", "names", "numbers", "antonyms", "clause order"}
-    for change in changes:
+    found = make_changes(TEXT)
+    assert {change.kind for change in found} >= {"negation", "names", "numbers", "antonyms", "clause order"}
+    for change in found:
         assert change.kind in CHANGES and change.text != TEXT and (change.before or change.after)
         assert change.positive == CHANGES[change.kind][0]
-    assert len({change.text for change in changes}) == len(changes)
+    assert len({change.text for change in found}) == len(found)
 
 
 def test_negatives_and_rewordings_are_all_changes():
@@ -64,3 +67,11 @@ def test_both_languages_have_rules_for_every_kind():
     from helpers.pairs import english, russian
 
     assert set(english.RULES) == set(russian.RULES) == set(CHANGES)
+
+
+def test_the_code_of_changes_is_all_that_changes_texts():
+    folder = Path(changes.__file__).parent
+    known = {"changes", "cleaning", "morphology"} | {path.stem for path in folder.glob("russian*.py")} | {"english"}
+    for path in (folder / f"{name}.py" for name in sorted(known)):
+        assert set(re.findall(r"from helpers\.pairs\.(\w+)", path.read_text(encoding="utf-8"))) <= known
+    assert len(changes.code_of_changes()) == 64

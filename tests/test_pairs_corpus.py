@@ -1,5 +1,8 @@
 """A corpus out of packages, folders and tables: complete, the same every time, without evaluation texts."""
 
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from pair_packages import write_deb
@@ -242,3 +245,12 @@ def test_a_saved_corpus_is_read_as_it_was(tmp_path):
         read_saved_corpus(tmp_path / "kept")
     with pytest.raises(FileNotFoundError, match="corpus.json is missing"):
         read_saved_corpus(tmp_path)
+
+
+def test_the_code_of_cleaning_is_all_that_a_corpus_is_made_by():
+    """What the modules of ``CLEANING`` import of their own package is in it, so that no stale corpus is taken."""
+    folder = Path(corpus.__file__).parent
+    for name in corpus.CLEANING:
+        told = re.findall(r"from helpers\.pairs\.(\w+) import", (folder / f"{name}.py").read_text(encoding="utf-8"))
+        assert set(told) <= set(corpus.CLEANING), name
+    assert len(corpus.code_of_cleaning()) == 64

@@ -112,32 +112,10 @@ def test_verdicts_follow_from_the_rows():
     assert judged.loc["cocktail", "note"] == "not recorded yet" and judged.loc["soup", "verdict"] == "reproduced"
 
 
-def test_without_recorded_rows_there_are_dashes_and_published_encoders():
+def test_without_recorded_rows_there_are_dashes():
     assert (parameters_page.gains_by_method(None)[list(DISTANCES)] == "—").all(axis=None)
     judged = judge(parameters_page.MERGE_CLAIMS, parameters_page.merge_findings(None))
     assert (judged["verdict"] == "not testable here").all()
-    shown = parameters_page.standing_table(None)
-    assert shown.loc["not recorded yet", "mean S"] == "—" and shown.loc["USER", "mean S"] == "0.772"
-    assert (parameters_page.best_ways(None) == "—").all(axis=None)
-    assert (parameters_page.flattered(None) == "—").all(axis=None)
-    plt.close(parameters_page.standing_figure(None))
-
-
-def test_published_encoders_are_those_of_the_table():
-    told = parameters_page.published_encoders()
-    assert told.index[0] == "bge-m3 (dense)" and told.loc["USER", "million parameters"] == 85
-    assert told.loc["mult-e5-base", "mean CLF"] == 0.849 and told.loc["USER", "mean CLF"] == 0.871
-
-
-def test_the_front_holds_what_is_fast_or_good():
-    told = [("bag", 0.58, 0.57, 8.0, 20000), ("floor", 0.5, 0.5, 0.0, 50000), ("slow", 0.4, 0.3, 9.0, 100)]
-    found = pd.DataFrame(told, columns=["encoder", "published", "honest", "megabytes", "per_second"]).assign(
-        task="mean S"
-    )
-    shown = parameters_page.standing_table(found)
-    assert shown.loc[["bag", "floor", "slow"], "front"].tolist() == ["on", "on", "off"]
-    assert parameters_page.flattered(found).loc["slow", "flattered"] == "0.100"
-    plt.close(parameters_page.standing_figure(found))
 
 
 def test_bad_choices_are_refused():

@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import tolerance
+from pair_packages import write_deb
 
 from helpers.arrays import unit_rows
 from helpers.encoders.kept_back import split_examples
 from helpers.encoders.recipes import Recipe
 from helpers.encoders.universal import LINES, Bag, example_losses
+from helpers.pairs import SOURCES, EvaluationTexts, Package, TextSource
+from helpers.pairs.archives import sha256_of_file
 from helpers.similarity import cka
 from helpers.studies import russian_runs
 
@@ -169,9 +172,84 @@ def test_task_arithmetic_is_not_the_plain_mean(sample, tmp_path):
     assert np.abs(weights["task_arithmetic"] - weights["linear"]).max() > 100 * rounding
 
 
-def test_floors_and_sizes_stand_beside_speed_without_a_benchmark():
-    floors = russian_runs.floor_encoders()
-    assert set(floors) == set(russian_runs.FLOORS)
-    found = russian_runs.standing_rows(floors, {"hashing 300 words": 1.5}, "", ["одно слово", "другое слово"])
-    assert (found["per_second"] > 0).all()
-    assert found.set_index("encoder")["megabytes"].to_dict() == {name: 1.5 * ("300" in name) for name in floors}
+@pytest.fixture
+def guide(tmp_path, monkeypatch):
+    """A folder with the packages of the only source that there is."""
+    texts = {
+        "view": ("Вид окна", "Здесь выбирают, что показывает окно программы.", "Кнопки внизу можно убрать совсем."),
+        "file": ("Открытие файла", "Файл открывают через меню или двойным щелчком.", "Новый файл не имеет имени."),
+    }
+    twins = {
+        "view": ("View", "Here one chooses what the program window shows.", "The lower buttons can be removed."),
+        "file": ("Opening a file", "A file is opened by the menu or a double click.", "A new file has no name."),
+    }
+    found = []
+    for language, pages in (("ru", texts), ("en", twins)):
+        told = {
+            f"doc/{language}/{name}.html": "<h1>{}</h1><p>{}</p><p>{}</p>".format(*page) for name, page in pages.items()
+        }
+        path = write_deb(tmp_path / "packages", f"guide-{language}", "1", told)
+        found.append(Package(f"guide-{language}", "1", sha256_of_file(path)))
+    places = {"packages": ("guide-ru",), "twins": ("guide-en",), "where": "^doc/ru/", "there": "^doc/en/"}
+    source = TextSource("guide", tuple(found), "MPL-2.0", "twins", ("title", "neighbour"), {"parser": "html", **places})
+    monkeypatch.setattr(russian_runs, "SOURCES", {"guide": source})
+    monkeypatch.setitem(SOURCES, "guide", source)
+    return tmp_path / "packages", texts
+
+
+def asked_in(folder, *texts):
+    folder.mkdir()
+    (folder / "asked.txt").write_text("\n".join(texts), encoding="utf-8")
+    return str(folder)
+
+
+def texts_of(corpus):
+    return {*corpus.paragraphs["text"], *corpus.pairs["left"], *corpus.pairs["right"]}
+
+
+def test_a_corpus_that_was_kept_for_other_evaluations_is_not_taken_for_this_one(guide, tmp_path):
+    packages, texts = guide
+    view, file = texts["view"][1], texts["file"][1]
+    one = russian_runs.corpus_from(str(packages), asked=asked_in(tmp_path / "one", view))
+    other = russian_runs.corpus_from(str(packages), asked=asked_in(tmp_path / "other", file))
+    none = russian_runs.corpus_from(str(packages))
+    assert view not in texts_of(one) and file in texts_of(one)
+    assert file not in texts_of(other) and view in texts_of(other)
+    assert {view, file} <= texts_of(none)
+    assert len(list(packages.glob("corpus-*"))) == 3
+    again = russian_runs.corpus_from(str(packages), asked=str(tmp_path / "one"))
+    assert again.digest == one.digest and len(list(packages.glob("corpus-*"))) == 3
+    (tmp_path / "one" / "more.txt").write_text(file, encoding="utf-8")
+    both = russian_runs.corpus_from(str(packages), asked=str(tmp_path / "one"))
+    assert not {view, file} & texts_of(both)
+
+
+def test_a_package_that_comes_later_and_code_that_cleans_otherwise_make_a_corpus_anew(guide, tmp_path, monkeypatch):
+    packages, _ = guide
+    first = russian_runs.corpus_from(str(packages))
+    page = "<h1>{}</h1><p>{}</p><p>{}</p>".format("Печать", "Печатают через меню программы.", "Бумага лежит в лотке.")
+    told = write_deb(packages, "late-ru", "1", {"doc/ru/late.html": page})
+    twin = write_deb(packages, "late-en", "1", {"doc/en/late.html": page})
+    late = [Package(path.name.split("_")[0], "1", sha256_of_file(path)) for path in (told, twin)]
+    places = {"packages": ("late-ru",), "twins": ("late-en",), "where": "^doc/ru/", "there": "^doc/en/"}
+    source = TextSource("late", tuple(late), "MPL-2.0", "twins", ("title",), {"parser": "html", **places})
+    monkeypatch.setitem(SOURCES, "late", source)
+    monkeypatch.setitem(russian_runs.SOURCES, "late", source)
+    more = russian_runs.corpus_from(str(packages))
+    assert "Печатают через меню программы." in texts_of(more) - texts_of(first)
+    monkeypatch.setattr(russian_runs, "code_of_cleaning", lambda: "other code")
+    russian_runs.corpus_from(str(packages))
+    assert len(list(packages.glob("corpus-*"))) == 3
+
+
+def test_a_saved_corpus_and_the_sample_lose_the_texts_of_an_evaluation_too(sample, tmp_path):
+    sample.save(tmp_path / "kept")
+    text = sample.paragraphs["text"].iloc[3]
+    asked = asked_in(tmp_path / "asked", text.upper())
+    for source in (str(tmp_path / "kept"), ""):
+        found = russian_runs.corpus_from(source, asked=asked)
+        assert text in texts_of(sample) and text not in texts_of(found)
+        assert found.refused["paragraphs: same as an evaluation text"] == 1
+    kept = sample.pairs["left"].isin(found.pairs["left"]) & sample.pairs["right"].isin(found.pairs["right"])
+    find = EvaluationTexts([text]).find
+    assert all(find(left) or find(right) for left, right in sample.pairs.loc[~kept, ["left", "right"]].to_numpy())

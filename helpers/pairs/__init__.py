@@ -33,6 +33,7 @@ from helpers.pairs.corpus import (
     read_sample,
     read_saved_corpus,
     read_text_folder,
+    without_evaluation_texts,
 )
 from helpers.pairs.heuristics import HEURISTICS, PUBLISHED_SETS, Heuristic, check_pairs, heuristics_table
 from helpers.pairs.overlap import EvaluationTexts, texts_in_folder
@@ -74,4 +75,5 @@ __all__ = [
     "rewordings",
     "sources_table",
     "texts_in_folder",
+    "without_evaluation_texts",
 ]

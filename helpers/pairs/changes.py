@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.arrays import check_count
@@ -18,7 +19,7 @@ from helpers.pairs.cleaning import clean_text, letters_key
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CHANGES", "Change", "Rule", "hard_negatives", "made_pairs", "make_changes", "rewordings"]
+__all__ = ["CHANGES", "Change", "Rule", "code_of_changes", "hard_negatives", "made_pairs", "make_changes", "rewordings"]
 
 #: What may be changed: whether the text still says the same, and how.
 CHANGES: dict[str, tuple[bool, str]] = {
@@ -193,3 +194,12 @@ def made_pairs(
 def _key(text: str) -> str:
     """Letters and digits of a text: what has to differ."""
     return letters_key(text) + " " + "".join(c for c in text if c.isdigit())
+
+
+def code_of_changes() -> str:
+    """SHA-256 of the code that changes texts: what is kept of changed texts is stale if it changes."""
+    folder, found = Path(__file__).parent, hashlib.sha256()
+    names = ("changes.py", "cleaning.py", "english*.py", "morphology.py", "russian*.py")
+    for path in sorted(path for name in names for path in folder.glob(name)):
+        found.update(path.read_bytes())
+    return found.hexdigest()

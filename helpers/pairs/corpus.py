@@ -29,18 +29,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "CLEANING",
     "PairCorpus",
+    "code_of_cleaning",
     "read_documentation",
     "read_packages",
     "read_pair_table",
     "read_sample",
     "read_saved_corpus",
     "read_text_folder",
+    "without_evaluation_texts",
 ]
 
 #: Kinds whose texts are everywhere ("See also", notes of translators): one side stands in so many pairs at most.
 MOST = 5
 CODE = ("archives", "cleaning", "documents", "markup", "readers", "corpus")
+
+CLEANING = (*CODE, "heuristics", "overlap", "packages")
+"""Modules on which the texts of a corpus depend."""
 
 
 @dataclass(frozen=True)
@@ -497,12 +503,62 @@ def _write_whole(place: Path, items: list[list]) -> None:
 
 
 @memoize
-def _code_digest() -> str:
+def _code_digest(modules: tuple[str, ...] = CODE) -> str:
     """Changes whenever the code does that reads packages."""
     found = hashlib.sha256()
-    for name in CODE:
+    for name in modules:
         found.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     return found.hexdigest()
+
+
+def code_of_cleaning() -> str:
+    """SHA-256 of the code that reads, checks and cleans texts: what is kept of a corpus is stale if it changes."""
+    return _code_digest(CLEANING)
+
+
+def without_evaluation_texts(corpus: PairCorpus, asked: EvaluationTexts | Iterable[str]) -> PairCorpus:
+    """A corpus without the paragraphs and pairs that are the same as a text of an evaluation, or near one.
+
+    Parameters
+    ----------
+    corpus
+        Corpus that was read with other evaluations in mind, or with none.
+    asked
+        Texts of evaluations.
+
+    Returns
+    -------
+    PairCorpus
+        What is left, in its order, with what was left out added to ``refused``. Pairs go if one side is near.
+
+    Examples
+    --------
+    >>> corpus = read_pair_table([("Вид окна", "Что видно в окне."), ("Погода", "Сегодня дождь.")], kind="title")
+    >>> without_evaluation_texts(corpus, ["сегодня дождь"]).pairs["left"].tolist()
+    ['Вид окна']
+    """
+    import pandas as pd
+
+    if not isinstance(asked, EvaluationTexts):
+        asked = EvaluationTexts(asked)
+    told = {text: asked.find(text) for text in dict.fromkeys(corpus.paragraphs["text"])}
+    sides = (corpus.pairs["left"], corpus.pairs["right"])
+    told |= {text: asked.find(text) for side in sides for text in dict.fromkeys(side) if text not in told}
+    near = corpus.paragraphs["text"].map(told)
+    first, second = (side.map(told) for side in sides)
+    worse = first.where(first == "same", second.where(second != "", first))
+    refused = corpus.refused.copy()
+    for name, reasons in (("paragraphs", near), ("pairs", worse)):
+        for reason, words in OVERLAPS.items():
+            key = f"{name}: {words}"
+            refused.loc[key] = int(refused.get(key, 0)) + int((reasons == reason).sum())
+    return PairCorpus(
+        corpus.paragraphs[near == ""].reset_index(drop=True),
+        corpus.pairs[worse == ""].reset_index(drop=True),
+        pd.Series(refused, name="refused", dtype=int),
+        corpus.licences,
+        corpus.language,
+    )
 
 
 def _corpus(

@@ -1,4 +1,4 @@
-"""The chapter "Averaging parameters or vectors": two parents merged in all ways, and where encoders stand."""
+"""The chapter "Averaging parameters or vectors": two parents merged in all ways."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helpers.arrays import check_count
-from helpers.book import data
 from helpers.book.style import INK
 from helpers.inference import Claim, Finding, absent
 from helpers.studies.pairs_page import seed_finding
@@ -21,7 +20,6 @@ from helpers.studies.russian_runs import (
     merging_rows,
     recipe_from,
 )
-from helpers.tasks.recall import pareto_front
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,15 +33,11 @@ __all__ = [
     "check_parameters_choices",
     "cka_finding",
     "cka_table",
-    "flattered",
     "gains_by_method",
     "gains_figure",
     "live_merging",
     "merge_findings",
     "merging_facts",
-    "published_encoders",
-    "standing_figure",
-    "standing_table",
 ]
 
 NOT_YET = "not recorded yet"
@@ -355,110 +349,3 @@ def merging_facts(found: pd.DataFrame, rule: str = "honest") -> dict[str, float]
         }
     scored = found[(found["task"] != "mean") & (found["method"] == "linear")]
     return out | {"n_scored": float(scored.groupby(["distance", "seed"])["n"].sum().iloc[0])}
-
-
-# Where encoders stand
-
-
-def published_encoders() -> pd.DataFrame:
-    """Published encoders by their published numbers, which were not measured here :cite:`deepvk2024user`.
-
-    Returns
-    -------
-    DataFrame
-        By encoder, best first: ``"million parameters"`` without the embedding table, ``"mean S"``, ``"mean CLF"``.
-    """
-    told = data.table("published/russian_encoder.csv")
-    wide = told[told["table"] == "comparison"].pivot(index="row", columns="column", values="value")
-    names = {
-        "params_million_without_embeddings": "million parameters",
-        "encodechka_mean_s": "mean S",
-        "encodechka_mean_clf": "mean CLF",
-    }
-    return (
-        wide[list(names)].rename(columns=names).rename_axis(index="encoder", columns=None).sort_values("mean S")[::-1]
-    )
-
-
-def standing_table(found: pd.DataFrame | None, rule: str = "published") -> pd.DataFrame:
-    """Mean S, size and speed of what was measured, whether it is on the front, and published encoders below.
-
-    Parameters
-    ----------
-    found
-        Recorded rows; None where nothing is recorded.
-    rule
-        Rule of choice: published numbers follow ``"published"``.
-    """
-    import pandas as pd
-
-    parts = []
-    if found is not None:
-        mean = found[found["task"] == "mean S"].groupby("encoder", sort=False)
-        own = mean[[rule, "megabytes", "per_second"]].mean()
-        own["ms"] = 1000 / own["per_second"]
-        front = pareto_front(own, rule, "ms")
-        parts.append(
-            pd.DataFrame(
-                {
-                    "mean S": own[rule].map("{:.3f}".format),
-                    "MB": own["megabytes"].map("{:.1f}".format),
-                    "sentences a second": own["per_second"].map("{:.0f}".format),
-                    "front": front,
-                    "from": "measured",
-                }
-            )
-        )
-    else:
-        parts.append(pd.DataFrame("—", index=[NOT_YET], columns=["mean S", "MB", "sentences a second", "front"]))
-        parts[0]["from"] = "measured"
-    told = published_encoders()
-    parts.append(
-        pd.DataFrame(
-            {
-                "mean S": told["mean S"].map("{:.3f}".format),
-                "MB": "—",
-                "sentences a second": "—",
-                "front": "—",
-                "from": [f"published, {n:.0f} M parameters without embeddings" for n in told["million parameters"]],
-            },
-            index=told.index,
-        )
-    )
-    return pd.concat(parts).rename_axis("encoder")
-
-
-def flattered(found: pd.DataFrame | None) -> pd.DataFrame:
-    """How much choosing on the test part flatters, by encoder: published rule, honest rule, difference."""
-    import pandas as pd
-
-    if found is None:
-        return pd.DataFrame(
-            "—", index=pd.Index([NOT_YET], name="encoder"), columns=["published", "honest", "flattered"]
-        )
-    mean = found[found["task"] == "mean S"].groupby("encoder", sort=False)[["published", "honest"]].mean()
-    return mean.assign(flattered=mean["published"] - mean["honest"]).map("{:.3f}".format)
-
-
-def standing_figure(found: pd.DataFrame | None, rule: str = "published") -> Figure:
-    """Quality and speed of what was measured, and published encoders as lines at their mean S."""
-    import matplotlib.pyplot as plt
-
-    figure, ax = plt.subplots(figsize=(6.8, 3.6))
-    if found is not None:
-        own = found[found["task"] == "mean S"].groupby("encoder", sort=False)[[rule, "per_second"]].mean()
-        front = pareto_front(own.assign(ms=1000 / own["per_second"]), rule, "ms")
-        for name, row in own.iterrows():
-            color = "C0" if front[name] == "on" else INK
-            ax.plot(row["per_second"], row[rule], "o", color=color)
-            ax.annotate(f" {name}", (row["per_second"], row[rule]), color=color, fontsize=8)
-        ax.set_xscale("log")
-    else:
-        ax.set(ylim=(0.45, 0.85), xticks=[])
-    told = published_encoders()["mean S"][::-1]
-    for place, (name, score) in enumerate(told.items()):
-        ax.axhline(score, color="C1", lw=0.8, ls=":")
-        at = (1.01, told.mean() + 0.02 * (place - (len(told) - 1) / 2))  # labels would lie on each other
-        ax.annotate(f"{name}, published", at, xycoords=("axes fraction", "data"), fontsize=7, color="C1", va="center")
-    ax.set(xlabel="sentences a second, on one core", ylabel="mean S")
-    return figure

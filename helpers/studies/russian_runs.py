@@ -1,8 +1,7 @@
-"""What is recorded for the chapters on a sentence encoder for Russian: ablation, merging, and where encoders stand."""
+"""What is recorded for the chapters on a sentence encoder for Russian: ablation and merging."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +33,12 @@ from helpers.pairs import (
     read_sample,
     read_saved_corpus,
     texts_in_folder,
+    without_evaluation_texts,
 )
+from helpers.pairs.archives import sha256_of_file
+from helpers.pairs.changes import code_of_changes
+from helpers.pairs.corpus import code_of_cleaning
+from helpers.text import digest_of_texts
 from helpers.waiting import alone
 
 if TYPE_CHECKING:
@@ -44,20 +48,17 @@ if TYPE_CHECKING:
 __all__ = [
     "CENTRED",
     "DISTANCES",
-    "FLOORS",
     "FUSIONS",
     "MERGES",
     "ablation_rows",
     "check_staged_choices",
     "corpus_from",
     "encoder_scores",
-    "floor_encoders",
     "hard_negatives_of",
     "merging_rows",
     "model_encoder",
     "own_tasks",
     "recipe_from",
-    "standing_rows",
     "train_line",
 ]
 
@@ -74,9 +75,6 @@ FUSIONS = ("mean", "concatenation", "concatenation + PCA", "QP", "centred mean",
 CENTRED = ("concatenation + PCA", "centred mean", "Procrustes mean")
 """Those of them that take off the mean of the texts they were fitted on; the last two also
 bring both parents to one total variance, and differ by the rotation alone."""
-
-FLOORS = ("hashing 300 words", "hashing 1000 words", "hashing 1000 letters")
-"""Encoders without a training."""
 
 LANGUAGE_OF = {"ru": ("ru",), "en": ("en",)}
 LIBRARIES = ("networkx",)
@@ -123,7 +121,7 @@ def corpus_from(source: str = "", *, language: str = "ru", asked: str = "") -> P
     language
         ``"ru"`` or ``"en"``, where there is no source.
     asked
-        Folder with evaluations, whose texts no corpus of packages has; empty for none.
+        Folder with evaluations, whose texts and what is near them the corpus does not have; empty for none.
 
     Raises
     ------
@@ -131,22 +129,45 @@ def corpus_from(source: str = "", *, language: str = "ru", asked: str = "") -> P
         If there is no such folder, or the packages of no source are in it.
     ValueError
         If the language is unknown, or the folder begins with a variable that is not set.
+
+    Notes
+    -----
+    What is read out of packages, and what is left of a saved corpus, is kept in the folder under a digest of the
+    packages or the corpus, of the texts of the evaluations and of the code that cleans: nothing that was kept for other
+    evaluations is taken for it.
     """
+    texts = texts_in_folder(expand(asked)) if asked else None
     if not source:
         if language not in LANGUAGE_OF:
             raise ValueError(f"language is {language!r}; it is one of {', '.join(map(repr, LANGUAGE_OF))}")
-        return _usable(read_sample() if language == "ru" else read_documentation(LIBRARIES))
+        return _usable(read_sample() if language == "ru" else read_documentation(LIBRARIES), texts)
     place = Path(expand(source))
     if not place.is_dir():
         raise FileNotFoundError(f"there is no folder {place}")
-    if (place / "corpus.json").is_file():
+    saved = (place / "corpus.json").is_file()
+    if saved and texts is None:
         return _usable(read_saved_corpus(place))
-    kept = place / ("corpus without evaluations" if asked else "corpus")
-    with alone(place / ".corpus.lock", "another process is reading the packages"):
+    names = [] if saved else _sources_in(place)
+    kept = place / f"corpus-{_corpus_digest(place, names, texts)}"
+    with alone(place / ".corpus.lock", "another process is reading the texts"):
         if not (kept / "corpus.json").is_file():
-            texts = texts_in_folder(expand(asked)) if asked else None
-            read_packages(place, _sources_in(place), asked=texts).save(kept)
+            if saved:
+                without_evaluation_texts(read_saved_corpus(place), texts).save(kept)
+            else:
+                read_packages(place, names, asked=texts).save(kept)
     return _usable(read_saved_corpus(kept))
+
+
+def _corpus_digest(place: Path, names: Sequence[str], texts: Sequence[str] | None) -> str:
+    """What a corpus depends on, as 16 hexadecimal digits: its sources or the saved one, evaluations and code."""
+    import hashlib
+
+    files = package_files(place, dict.fromkeys(package for name in names for package in SOURCES[name].packages))
+    told = [(name, repr(SOURCES[name])) for name in names]
+    told += [(name, sha256_of_file(path)) for name, path in sorted(files.items())]
+    told += [] if names else [("saved", sha256_of_file(place / "corpus.json"))]
+    told += [("code", code_of_cleaning()), ("asked", "" if texts is None else digest_of_texts(sorted(texts)))]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def _sources_in(place: Path) -> list[str]:
@@ -164,8 +185,11 @@ def _sources_in(place: Path) -> list[str]:
     return found
 
 
-def _usable(corpus: PairCorpus) -> PairCorpus:
-    """A corpus without translations of less than four words, most of which are names of commands."""
+def _usable(corpus: PairCorpus, asked: Sequence[str] | None = None) -> PairCorpus:
+    """A corpus without texts of an evaluation, and without translations of less than four words, most of which are
+    names of commands."""
+    if asked is not None:
+        corpus = without_evaluation_texts(corpus, asked)
     pairs = corpus.pairs
     short = (pairs["kind"] == "translation") & (pairs["left"].str.split().str.len() < 4)
     return replace(corpus, pairs=pairs[~short].reset_index(drop=True))
@@ -182,7 +206,9 @@ def hard_negatives_of(corpus: PairCorpus, n: int, *, rng: int = 0) -> pd.DataFra
 # Tasks
 
 
-def encoder_scores(encode: Encode | Mapping[str, Encode], evaluation: str, tasks: Sequence[str] = ()) -> pd.DataFrame:
+def encoder_scores(
+    encode: Encode | Mapping[str, Encode], evaluation: str, tasks: Sequence[str] = (), *, n_resamples: int = 0
+) -> pd.DataFrame:
     """Scores of an encoder on the sentence tasks of encodechka, and their mean.
 
     Parameters
@@ -193,20 +219,26 @@ def encoder_scores(encode: Encode | Mapping[str, Encode], evaluation: str, tasks
         Folder of the benchmark.
     tasks
         Some of its tasks, with their ``"mean"``; empty for all, with ``"mean S"`` and ``"mean CLF"``.
+    n_resamples
+        Bootstrap samples of the test part, for standard errors; 0 for none.
 
     Returns
     -------
     DataFrame
-        ``task``, ``n``, ``chance``, ``published`` (what is best on the test part is chosen) and ``honest``.
+        ``task``, ``n``, ``chance``, ``published`` (what is best on the test part is chosen) and ``honest``; with
+        ``n_resamples`` also ``se_published`` and ``se_honest``, and what was chosen by each rule.
     """
     import pandas as pd
 
     from helpers.tasks.encodechka import encodechka_scores, mean_scores
 
-    found = encodechka_scores(encode, evaluation, tasks or None)
-    rows = found.reset_index()[["task", "n", "chance", "published", "honest"]]
+    found = encodechka_scores(encode, evaluation, tasks or None, n_resamples=n_resamples)
+    more = ["se_published", "se_honest", "chosen_published", "chosen_honest"] if n_resamples else []
+    rows = found.reset_index()[["task", "n", "chance", "published", "honest", *more]]
     if tasks:
         mean = rows.mean(numeric_only=True).to_dict() | {"task": "mean", "n": rows["n"].sum()}
+        for error in more[:2]:
+            mean[error] = float(np.sqrt((rows[error] ** 2).sum())) / len(rows)
         return pd.concat([rows, pd.DataFrame([mean])], ignore_index=True)
     means = mean_scores(found).rename_axis("task").reset_index()
     return pd.concat([rows, means], ignore_index=True)[rows.columns]
@@ -360,7 +392,7 @@ def _kept_negatives(corpus: PairCorpus, n: int, place: Path) -> pd.DataFrame:
     import pandas as pd
 
     place.mkdir(parents=True, exist_ok=True)
-    file = place / f"changed-{n}-{corpus.digest[:12]}.parquet"
+    file = place / f"changed-{n}-{corpus.digest[:12]}-{code_of_changes()[:8]}.parquet"
     with alone(file.with_suffix(".lock"), "another process changes texts on purpose"):
         if not file.is_file():
             hard_negatives_of(corpus, n).to_parquet(file.with_suffix(".draft"), index=False)
@@ -538,61 +570,3 @@ def _fused(encoders: Sequence[Encode], vectors: Sequence[np.ndarray], quality: n
         return encode
 
     return {name: fused(name) for name in FUSIONS}
-
-
-# Where encoders stand
-
-
-def floor_encoders() -> dict[str, Encode]:
-    """Encoders without a training: counts of words, or of letters in a row, that are hashed."""
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    made = {
-        "hashing 300 words": HashingVectorizer(n_features=300),
-        "hashing 1000 words": HashingVectorizer(n_features=1000),
-        "hashing 1000 letters": HashingVectorizer(n_features=1000, analyzer="char", ngram_range=(2, 4)),
-    }
-    return {name: model.transform for name, model in made.items()}
-
-
-def standing_rows(
-    encoders: Mapping[str, Encode],
-    megabytes: Mapping[str, float],
-    evaluation: str,
-    speed_texts: Sequence[str],
-    *,
-    tasks: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Scores of encoders by task, beside their size and speed.
-
-    Parameters
-    ----------
-    encoders
-        Functions from texts to vectors, by name.
-    megabytes
-        Size of each encoder that has weights.
-    evaluation, tasks
-        As :func:`encoder_scores` takes them; without a folder there are no scores.
-    speed_texts
-        Texts by which speed is measured.
-
-    Returns
-    -------
-    DataFrame
-        ``encoder``, ``megabytes`` (0 without weights), ``per_second`` (median of three), ``seconds`` of processor that
-        its scores took, and the columns of :func:`encoder_scores`.
-    """
-    import pandas as pd
-
-    from helpers.tasks.recall import texts_per_second
-
-    parts = []
-    for name, encode in encoders.items():
-        speed = texts_per_second(encode, speed_texts)["median"]
-        began = time.process_time()
-        rows = encoder_scores(encode, evaluation, tasks) if evaluation else pd.DataFrame({"task": ["none"]})
-        about = {"encoder": name, "megabytes": megabytes.get(name, 0.0), "per_second": round(float(speed))}
-        parts.append(rows.assign(**about, seconds=round(time.process_time() - began, 1)))
-    found = pd.concat(parts, ignore_index=True)
-    first = ["encoder", "megabytes", "per_second", "seconds"]
-    return found[[*first, *(name for name in found if name not in first)]]
