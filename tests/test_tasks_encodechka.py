@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tolerance
 from scipy.stats import spearmanr
@@ -178,3 +179,21 @@ def test_hashed_words_reach_the_published_mean(words, published):
     hashing = HashingVectorizer(norm="l2", n_features=words)
     table = encodechka_scores(hashing.transform, REAL, choice="published")
     assert mean_scores(table).loc["mean S", "published"] == pytest.approx(published, abs=0.0005)  # three decimals
+
+
+def test_standard_errors_are_those_of_the_textbook(folder):
+    """Of an accuracy √(a (1 − a) / n); the spread of 2000 samples is within 7 % of it, four standard deviations."""
+    found = encodechka_scores(encode, folder, ["NLI", "SA", "IC", "ICX"], n_resamples=2000)
+    for rule in ("published", "honest"):
+        expected = np.sqrt(found[rule] * (1 - found[rule]) / found["n"])
+        np.testing.assert_allclose(found[f"se_{rule}"], expected, rtol=4 / np.sqrt(2 * 2000) + 0.01, atol=1e-12)
+    means = mean_scores(encodechka_scores(encode, folder, n_resamples=20))
+    assert set(means) == {"published", "honest", "se_published", "se_honest"}
+
+
+def test_errors_of_tasks_about_the_same_texts_add_up():
+    """Seven errors of 0.01 of which one counts twice: √(6 · 0.01² + 0.02²) / 8."""
+    scores = pd.DataFrame({"published": 0.5, "se_published": 0.01}, index=list(ENCODECHKA))
+    found = mean_scores(scores)
+    assert found.loc["mean S", "se_published"] == pytest.approx(0.01 * np.sqrt(6 + 4) / 8)
+    assert found.loc["mean CLF", "se_published"] == pytest.approx(0.01 / np.sqrt(3))

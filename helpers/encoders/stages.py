@@ -33,6 +33,7 @@ __all__ = [
     "STAGES",
     "Stage",
     "bag_encoder",
+    "batch_sides",
     "check_stage_data",
     "learn_pieces",
     "stage_groups",
@@ -349,6 +350,22 @@ class _PairGroups:
                 if len(rows) == self.stage.batch:
                     break
         return rows
+
+
+def batch_sides(pairs: pd.DataFrame, stage: Stage, language: str, n: int, *, rng: int = 0) -> list[list[str]]:
+    """The texts of some batches as a stage draws them, both sides of a batch in one list.
+
+    Parameters
+    ----------
+    pairs, stage, language
+        As :func:`train_stage` takes them.
+    n
+        Number of batches.
+    rng
+        Seed of the batches.
+    """
+    drawn = _Epoch(_PairGroups(pairs, stage, language, None), rng)
+    return [batch["left"] + batch["right"] for batch in (drawn[i % _Epoch.LENGTH] for i in range(n))]
 
 
 class _Epoch(Sequence):

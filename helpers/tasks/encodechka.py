@@ -27,6 +27,7 @@ from datasets import Dataset, DatasetDict
 from mteb.abstasks import AbsTaskClassification, AbsTaskSTS
 from mteb.abstasks.task_metadata import TaskMetadata
 
+from helpers.arrays import check_count
 from helpers.locations import expand
 from helpers.metrics import roc_auc, spearman
 from helpers.tasks._drawing import digest
@@ -391,6 +392,7 @@ def encodechka_scores(
     names: Iterable[str] | str | None = None,
     *,
     choice: Choice | Sequence[Choice] = ("published", "honest"),
+    n_resamples: int = 0,
 ) -> pd.DataFrame:
     """Scores of an encoder on encodechka, by the benchmark's rules and by honest ones.
 
@@ -405,13 +407,16 @@ def encodechka_scores(
         Some of :data:`ENCODECHKA`; None for all eight.
     choice
         Rules of choice, one or several.
+    n_resamples
+        Bootstrap samples of the test part, for standard errors; 0 for none.
 
     Returns
     -------
     DataFrame
         A row for each task, by short name: ``metric``, ``n`` (texts or pairs of the test part), ``chance``, for each
-        choice a column of that name with the score, and under ``chosen_…`` what was chosen. :func:`mean_scores` gives
-        the means that the benchmark ranks by.
+        choice a column of that name with the score, and under ``chosen_…`` what was chosen. With ``n_resamples`` also
+        ``se_…``, the standard error over the texts of the test part, what was chosen and learned being as it is.
+        :func:`mean_scores` gives the means that the benchmark ranks by.
 
     Raises
     ------
@@ -433,9 +438,18 @@ def encodechka_scores(
         rows[name] = {"metric": task.metric, "n": plan.n, "chance": plan.chance}
         for rule in choices:
             plan.choice = rule
-            score, _, chosen = plan.scored(vectors, where)
+            score, items, chosen = plan.scored(vectors, where)
             rows[name] |= {rule: score, f"chosen_{rule}": chosen}
+            if n_resamples:
+                rows[name][f"se_{rule}"] = _standard_error(items, plan._value, n_resamples)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("task")
+
+
+def _standard_error(items: np.ndarray, value: Callable[[np.ndarray], float], n_resamples: int) -> float:
+    """How much a score varies over samples of its items, drawn with replacement."""
+    check_count(n_resamples, "n_resamples", least=2)
+    rng = np.random.default_rng(0)
+    return float(np.std([value(items[rng.integers(0, len(items), len(items))]) for _ in range(n_resamples)], ddof=1))
 
 
 def _checked(vectors: Any, n: int, output: str) -> Any:
@@ -463,7 +477,9 @@ def mean_scores(scores: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows ``"mean S"`` and ``"mean CLF"``, a column for each rule of choice.
+        Rows ``"mean S"`` and ``"mean CLF"``, a column for each rule of choice, and for its standard error, where scores
+        have some. Tasks ask about different texts, so that their errors are independent; but IC and ICX ask about the
+        same ones, so that theirs are added up, as if they erred together.
     """
     import pandas as pd
 
@@ -472,4 +488,15 @@ def mean_scores(scores: pd.DataFrame) -> pd.DataFrame:
         "mean S": scores[rules].reindex(list(ENCODECHKA)).mean(skipna=False),
         "mean CLF": scores[rules].reindex(list(CLF)).mean(skipna=False),
     }
-    return pd.DataFrame(found).T
+    table = pd.DataFrame(found).T
+    for rule in (rule for rule in rules if f"se_{rule}" in scores):
+        table[f"se_{rule}"] = [_mean_error(scores[f"se_{rule}"], names) for names in (list(ENCODECHKA), list(CLF))]
+    return table
+
+
+def _mean_error(errors: pd.Series, names: Sequence[str]) -> float:
+    """The standard error of a mean over tasks."""
+    own = errors.reindex(list(names)).to_dict()
+    if "ICX" in own:
+        own["IC"] += own.pop("ICX")
+    return float(np.sqrt(sum(error**2 for error in own.values()))) / len(names)

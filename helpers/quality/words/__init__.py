@@ -11,6 +11,7 @@ its ``attrs``; none is dropped in silence.
 
 ==================  ====================================================================================================
 ``vectors``         words with their vectors, from files and objects of other libraries
+``navec``           archives of quantised vectors
 ``corpora``         PPMI + SVD of a corpus
 ``tokens``          the token table of a transformer
 ``sets``            sets of words that people or programs made: readers and checks

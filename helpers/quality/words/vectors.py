@@ -127,10 +127,10 @@ def as_word_vectors(source: Any, *, name: str = "", drop: bool = False) -> WordV
     Parameters
     ----------
     source
-        A :class:`WordVectors`; a path of a file of word2vec (text or binary), GloVe or fastText (``.vec``), or of any
-        format that :func:`helpers.inputs.read` reads with ids; a mapping from words to vectors; a DataFrame whose index
-        has the words; an object with ``index_to_key`` and ``vectors``, such as gensim's ``KeyedVectors``; or a pair
-        (words, matrix).
+        A :class:`WordVectors`; a path of a file of word2vec (text or binary), GloVe or fastText (``.vec``), of an
+        archive of navec (``.tar``), or of any format that :func:`helpers.inputs.read` reads with ids; a mapping from
+        words to vectors; a DataFrame whose index has the words; an object with ``index_to_key`` and ``vectors``, such
+        as gensim's ``KeyedVectors``; or a pair (words, matrix).
     name
         What tables call them; by default the name of the file.
     drop
@@ -158,6 +158,10 @@ def as_word_vectors(source: Any, *, name: str = "", drop: bool = False) -> WordV
     if isinstance(source, (str, os.PathLike)):
         from pathlib import Path
 
+        if Path(source).suffix == ".tar":
+            from helpers.quality.words.navec import read_navec
+
+            return as_word_vectors(read_navec(source), name=name or Path(source).stem, drop=drop)
         from helpers.inputs import read
 
         found = read(os.fspath(source), progress=False)
