@@ -1,5 +1,7 @@
 """What is recorded of where encoders stand: floors, outputs of a bag, scores with standard errors, costs."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,6 +94,13 @@ def test_training_tokens_grow_with_the_updates(sample, bag):
     assert many == pytest.approx(2 * few) and 0 < few < 12 * 16 * 64 / 1e6  # at most 64 pieces a side
 
 
+def spend(seconds):
+    """So many seconds of a processor."""
+    began = time.process_time()
+    while time.process_time() - began < seconds:
+        pass
+
+
 def test_rows_have_scores_recall_and_costs_of_each_encoder(sample):
     floors = {name: standing.floor_encoder(name, sample)[0] for name in standing.FLOORS[:2]}
     titles = standing.titles_and_distractors(sample)
@@ -100,5 +109,8 @@ def test_rows_have_scores_recall_and_costs_of_each_encoder(sample):
     assert found["published"].between(0, 1).all() and (found["slowest"] <= found["per_second"]).all()
     recall, n = found["published"].iloc[2], found["n"].iloc[2]
     assert found["se_published"].iloc[2] == pytest.approx(np.sqrt(recall * (1 - recall) / n))
+    several = {"both": {"quick": floors["hashed words, 300"], "slow": lambda texts: (spend(0.05), np.ones((2, 2)))[1]}}
+    slow = standing.standing_rows(several, {}, "", ["одно", "другое"])
+    assert slow["per_second"].iloc[0] <= 2 / 0.05  # of the output that takes longest
     nothing = standing.standing_rows(floors, {"hashed words, 300": 1.5}, "", ["одно", "другое"])
     assert nothing["task"].tolist() == ["none", "none"] and nothing["megabytes"].tolist() == [1.5, 0]

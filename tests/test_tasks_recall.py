@@ -1,5 +1,7 @@
 """Passages found among many others, speed, and the front of quality and cost."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,3 +88,14 @@ def test_bad_tables_are_refused():
         pareto_front(MODELS, "score", "size")
     with pytest.raises(ValueError, match="score of 'large' is NaN"):
         pareto_front(MODELS.assign(score=[0.6, np.nan, 0.5, 0.6]), "score", "ms")
+
+
+def test_a_processor_that_waits_for_others_does_not_slow_an_encoder_down():
+    def waits(texts):
+        time.sleep(0.1)
+        return np.ones((len(texts), 1))
+
+    wall, processor = (texts_per_second(waits, ["a", "b"], n_repeats=1, clock=clock) for clock in ("wall", "processor"))
+    assert wall["median"] <= 2 / 0.1 < processor["median"]
+    with pytest.raises(ValueError, match="clock is 'sun'"):
+        texts_per_second(waits, ["a"], clock="sun")

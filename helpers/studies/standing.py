@@ -348,7 +348,7 @@ def standing_rows(
     ----------
     encoders
         By name: a function from texts to vectors, or several by the name of an output, of which one is chosen for each
-        task; speed and recall are those of the first.
+        task; the speed is that of the slowest, and titles are looked for by the first.
     megabytes
         Size of each encoder that has weights.
     evaluation, tasks
@@ -363,10 +363,10 @@ def standing_rows(
     Returns
     -------
     DataFrame
-        ``encoder``, ``megabytes`` (0 without weights), ``per_second``, ``slowest`` and ``fastest`` (of three), the
-        columns of :func:`helpers.studies.russian_runs.encoder_scores`, ``se_published``, ``se_honest`` and what was
-        ``chosen``. Beside tasks there are ``"mean S"`` of the first output alone (``"mean S, one output"``), and
-        ``"recall@k"``.
+        ``encoder``, ``megabytes`` (0 without weights), ``per_second`` of a processor, ``slowest`` and ``fastest`` (of
+        three), the columns of :func:`helpers.studies.russian_runs.encoder_scores`, ``se_published``, ``se_honest`` and
+        what was ``chosen``. Beside tasks there are ``"mean S"`` of the first output alone (``"mean S, one output"``),
+        and ``"recall@k"``.
     """
     import pandas as pd
 
@@ -376,7 +376,8 @@ def standing_rows(
     for name, outputs in encoders.items():
         several = dict(outputs) if isinstance(outputs, Mapping) else {"": outputs}
         first = next(iter(several.values()))
-        speed = texts_per_second(first, speed_texts)
+        speeds = [texts_per_second(one, speed_texts, clock="processor") for one in several.values()]
+        speed = min(speeds, key=lambda found: found["median"])
         own = []
         if evaluation:
             own.append(encoder_scores(several, evaluation, tasks, n_resamples=n_resamples))
