@@ -46,10 +46,10 @@ def test_the_front_is_open_where_intervals_overlap():
     ms = {"fast": 0.1, "slow and better": 1.0, "slow and alike": 1.0, "slow and worse": 1.0}
     scores = {("fast", 0): [0.55], ("slow and better", 0): [0.60], ("slow and alike", 0): [0.553]}
     scores[("slow and worse", 0)] = [0.50]
-    shown = standing_page.front_table(rows(scores, ms=ms))
+    shown = standing_page.quality_cost_table(rows(scores, ms=ms))
     told = shown.loc[list(ms), "front"].to_dict()
     assert told == {"fast": "on", "slow and better": "on", "slow and alike": "off", "slow and worse": "off"}
-    alone = standing_page.front_table(rows({k: v for k, v in scores.items() if "better" not in k[0]}, ms=ms))
+    alone = standing_page.quality_cost_table(rows({k: v for k, v in scores.items() if "better" not in k[0]}, ms=ms))
     assert alone.loc["slow and alike", "front"] == "open" and "[" in alone.loc["fast", "mean S"]
 
 
@@ -75,20 +75,20 @@ def test_verdicts_follow_from_rows_and_intervals():
 
 def test_the_most_trained_bag_counts_and_the_curve_has_them_all():
     found = rows({**FLOORS, ("bag", 20): [0.60, 0.61], ("bag", 10): [0.58, 0.57], ("bag", 40): [0.62]})
-    assert standing_page.front_table(found).loc["bag", "mean S"].startswith("0.620")
-    curve = standing_page.curve_table(found)
+    assert standing_page.quality_cost_table(found).loc["bag", "mean S"].startswith("0.620")
+    curve = standing_page.tokens_table(found)
     assert curve.index.tolist() == [10, 20, 40] and curve["gain"].tolist() == ["—", "+0.030", "+0.015"]
     assert curve["gain per doubling"].iloc[-1] == "+0.015" and curve["seeds"].tolist() == [2, 2, 1]
     facts = standing_page.standing_facts(found)
     assert facts["bag"].startswith("0.620") and facts["bag_flattered"] == "0.010"
     assert facts["best_rung_name"] == "TF-IDF of words" and facts["last_gain"] == "+0.015"
-    for figure in (standing_page.front_figure(found), standing_page.curve_figure(found)):
+    for figure in (standing_page.quality_cost_figure(found), standing_page.tokens_figure(found)):
         plt.close(figure)
 
 
 def test_a_page_measures_floors_and_a_bag_that_it_trains(tmp_path):
     corpus = corpus_from()
-    live = standing_page.live_rows(corpus, str(tmp_path), width=8, steps=(5, 5, 5), n_resamples=19)
+    live = standing_page.live_standing(corpus, str(tmp_path), width=8, steps=(5, 5, 5), n_resamples=19)
     shown = standing_page.shown_by_task(live)
     assert shown.index[-1] == "bag of 8" and set(FLOOR_NAMES) - {"navec"} <= set(shown.index)
     assert shown.columns.tolist() == [*(f"recall@{k}" for k in RECALLS), "sentences a second"]
@@ -103,12 +103,12 @@ def test_what_choosing_adds_is_told_beside_one_output():
 
 
 def test_without_recorded_rows_there_are_dashes_and_published_encoders():
-    shown = standing_page.front_table(None)
+    shown = standing_page.quality_cost_table(None)
     assert shown.loc["not recorded", "mean S"] == "—" and shown.loc["USER", "mean S"] == "0.772"
     assert shown.loc["fastText on GeoWAC", "MB"] == "1910" and "measured" not in shown.loc["USER", "from"]
     for table in (
         standing_page.flattered_table(None),
-        standing_page.curve_table(None),
+        standing_page.tokens_table(None),
         standing_page.recall_table(None),
     ):
         assert table.index.tolist() == ["not recorded"] and (table == "—").all(axis=None)
@@ -116,7 +116,7 @@ def test_without_recorded_rows_there_are_dashes_and_published_encoders():
     assert (judged["verdict"] == "not testable here").all()
     facts = standing_page.standing_facts(None)
     assert facts["bag"] == "—" and facts["fasttext"] == "0.617" and facts["published_n"] == "39"
-    for figure in (standing_page.front_figure(None), standing_page.curve_figure(None)):
+    for figure in (standing_page.quality_cost_figure(None), standing_page.tokens_figure(None)):
         plt.close(figure)
 
 

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 __all__ = [
     "CLAIMS",
     "check_standing_choices",
-    "curve_figure",
-    "curve_table",
+    "tokens_figure",
+    "tokens_table",
     "findings",
     "flattered_table",
-    "front_figure",
-    "front_table",
+    "quality_cost_figure",
+    "quality_cost_table",
     "live_facts",
-    "live_rows",
+    "live_standing",
     "mean_scores_with_intervals",
     "published_encoders",
     "published_speeds",
@@ -123,7 +123,7 @@ def check_standing_choices(
     find_navec(navec)
 
 
-def live_rows(
+def live_standing(
     corpus: PairCorpus,
     folder: str,
     *,
@@ -147,7 +147,7 @@ def live_rows(
     navec
         Archive of word vectors; where there is none, this floor is left out.
     n_resamples
-        Bootstrap samples.
+        Bootstrap samples of the texts of a test.
     rng
         Seed of the training.
 
@@ -174,7 +174,7 @@ def live_rows(
 
 
 def live_facts(live: pd.DataFrame) -> dict[str, Any]:
-    """What the text says of rows of :func:`live_rows`: titles, texts, chance among ten, and speeds in words."""
+    """What the text says of rows of :func:`live_standing`: titles, texts, chance among ten, and speeds in words."""
     rows = live.drop_duplicates("encoder").set_index("encoder")
     at = live[live["task"] == "recall@10"].iloc[0]
     one = live.loc[live["task"] == "recall@1", "chance"].iloc[0]
@@ -313,7 +313,7 @@ def recall_table(found: pd.DataFrame | None) -> pd.DataFrame:
     return told
 
 
-def front_table(found: pd.DataFrame | None, rule: str = "published") -> pd.DataFrame:
+def quality_cost_table(found: pd.DataFrame | None, rule: str = "published") -> pd.DataFrame:
     """Mean S, size and speed of what was measured, and whether it is on the front whatever its interval has of values.
 
     Published encoders stand below, by their published numbers.
@@ -382,7 +382,7 @@ def flattered_table(found: pd.DataFrame | None) -> pd.DataFrame:
     return table.map("{:.3f}".format)
 
 
-def curve_table(found: pd.DataFrame | None, rule: str = "published") -> pd.DataFrame:
+def tokens_table(found: pd.DataFrame | None, rule: str = "published") -> pd.DataFrame:
     """Mean S of the bag by updates and tokens of its training, with intervals, and what the step before added."""
     import pandas as pd
 
@@ -418,7 +418,7 @@ def _curve(found: pd.DataFrame | None, rule: str) -> pd.DataFrame | None:
 # Figures
 
 
-def front_figure(found: pd.DataFrame | None, rule: str = "published") -> Figure:
+def quality_cost_figure(found: pd.DataFrame | None, rule: str = "published") -> Figure:
     """Mean S against milliseconds for a sentence: measured with intervals, published hollow, by their own numbers."""
     import matplotlib.pyplot as plt
 
@@ -447,7 +447,7 @@ def front_figure(found: pd.DataFrame | None, rule: str = "published") -> Figure:
     return figure
 
 
-def curve_figure(found: pd.DataFrame | None, rule: str = "published") -> Figure:
+def tokens_figure(found: pd.DataFrame | None, rule: str = "published") -> Figure:
     """Mean S of the bag against the tokens of its training; dotted: fastText by its published number."""
     import matplotlib.pyplot as plt
 
@@ -526,5 +526,5 @@ def standing_facts(found: pd.DataFrame | None) -> dict[str, str]:
         bag, own = bags.iloc[-1], honest.loc[bags.index[-1], "score"]
         out |= {"bag": _with_interval(bag), "bag_mb": f"{bag['megabytes']:.1f}", "bag_honest": f"{own:.3f}"}
         out |= {"bag_flattered": f"{bag['score'] - own:.3f}", "tokens": f"{bag['tokens']:.0f}"}
-        out["last_gain"] = str(curve_table(found)["gain per doubling"].iloc[-1])
+        out["last_gain"] = str(tokens_table(found)["gain per doubling"].iloc[-1])
     return out
