@@ -19,11 +19,12 @@ def rows(scores, *, errors=0.004, ms=None, tokens=1.0, honest=0.01):
     for (name, updates), seeds in scores.items():
         for seed, score in enumerate(seeds):
             about = {"encoder": name, "updates": updates, "seed": seed, "tokens": tokens * updates, "megabytes": 1.0}
-            about |= {"per_second": 1000 / (ms or {}).get(name, 0.1), "n": 8000, "chance": 0.2}
+            about |= {"per_second": 1000 / (ms or {}).get(name, 0.1), "n": np.nan, "chance": 0.2}
             about |= {"se_published": errors, "se_honest": errors}
             for task, value in (("mean S", score), ("mean CLF", score), ("mean S, one output", score - 0.02)):
                 told.append(about | {"task": task, "published": value, "honest": value - honest})
-            told += [about | {"task": f"recall@{k}", "published": 0.5, "honest": 0.5} for k in RECALLS]
+            told += [about | {"task": f"recall@{k}", "n": 99, "published": 0.5, "honest": 0.5} for k in RECALLS]
+            told += [about | {"task": task, "n": 4000, "published": score, "honest": score} for task in ("STS", "IC")]
     return pd.DataFrame(told)
 
 
@@ -38,6 +39,7 @@ def test_an_interval_has_the_texts_and_the_seeds_in_it():
     df = (items + between) ** 2 / (between**2 / 2)  # Welch and Satterthwaite; the texts have no end of degrees
     assert bag["se"] == pytest.approx(np.sqrt(items + between)) and bag["df"] == pytest.approx(df)
     assert bag["ci_high"] - bag["score"] == pytest.approx(stats.t.ppf(0.975, df) * bag["se"])
+    assert bag["n"] == 8000 and bag["seeds"] == 3  # of the two tasks, once for all seeds
     floor = table.loc[("TF-IDF of words", 0)]
     assert floor["ci_high"] - floor["score"] == pytest.approx(stats.norm.ppf(0.975) * 0.004) and floor["seeds"] == 1
 

@@ -216,6 +216,8 @@ def mean_scores_with_intervals(found: pd.DataFrame, task: str = "mean S", rule: 
     from scipy import stats
 
     rows = {}
+    tested = found[~found["task"].str.startswith(("mean", "recall"))]  # a mean is over the texts of all its tasks
+    texts = tested.groupby(["encoder", "updates", "seed"])["n"].sum().groupby(["encoder", "updates"]).max().to_dict()
     for key, own in found[found["task"] == task].groupby(["encoder", "updates"], sort=False):
         scores, n = own[rule].to_numpy(float), len(own)
         items = float((own[f"se_{rule}"] ** 2).mean())
@@ -229,7 +231,7 @@ def mean_scores_with_intervals(found: pd.DataFrame, task: str = "mean S", rule: 
             "df": df,
             "ci_low": scores.mean() - reach,
             "ci_high": scores.mean() + reach,
-            "n": int(own["n"].iloc[0]),
+            "n": int(texts[key] if np.isnan(own["n"].iloc[0]) else own["n"].iloc[0]),
             "seeds": n,
             "tokens": float(own["tokens"].mean()),
             "megabytes": float(own["megabytes"].mean()),
@@ -373,7 +375,7 @@ def flattered_table(found: pd.DataFrame | None) -> pd.DataFrame:
     one = _most_trained(mean_scores_with_intervals(found, "mean S, one output"))["score"]
     table = pd.DataFrame(
         {
-            columns[0]: one.reindex(best.index).fillna(best["score"]),
+            columns[0]: one.reindex(best.index).astype(float).fillna(best["score"]),
             columns[1]: best["score"],
             columns[2]: honest["score"],
         }
