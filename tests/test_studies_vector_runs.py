@@ -126,3 +126,17 @@ def test_a_table_that_is_not_there_is_none_and_another_error_is_not_hidden():
     assert study.recorded_as("results/nothing.csv", lambda name: pd.DataFrame({"a": [1]})).shape == (1, 1)
     with pytest.raises(ZeroDivisionError):
         study.recorded_as("results/nothing.csv", lambda name: 1 / 0)
+
+
+def test_what_a_language_model_takes_in_excess_is_not_called_held():
+    plain = pd.DataFrame({"bits": [18.6], "bits_without": [18.7]}, index=["float32"])
+    made = study.bounds_table(plain, "made up")["bits"]
+    assert made["left to be told with the vector"] == "0.10" and made["saved by it"] == "18.60"
+    assert float(made["held by the vector, at least"]) == pytest.approx(study.WORLD_BITS - 0.1, abs=0.01)  # two digits
+    other = study.bounds_table(plain, "headlines")["bits"]
+    assert other["saved by it"] == "18.60" and other["held by the vector, at least"] == "not known"
+
+
+def test_sources_have_words():
+    assert study.source_words("made up") == "a small world of made-up headlines"
+    assert study.source_words("/somewhere/letters.txt") == "lines of letters.txt"

@@ -7,7 +7,7 @@ from inversion_texts import SMALL, TEXTS, small_inverter
 from test_studies_vector_runs import ranks_of
 
 from helpers.inference import judge
-from helpers.inversion import Inverter, text_bits
+from helpers.inversion import Inverter, between, text_bits
 from helpers.studies import what_it_holds as study
 from helpers.studies.vector_runs import FORMS, SIGMAS
 
@@ -103,22 +103,57 @@ def test_claims_follow_from_the_rows(scores, crammed):
         for (width, top), place in tops.items()
         for seed in range(3)
     ]
-    ranks = ranks_of(range(3))
-    ranks["f1_beams"] += 0.001 * ranks["seed"] * (ranks["decoder"] == "mamba")
-    four = ranks[ranks["rank"] == 32].assign(
-        rank=4, f1_beams=lambda table: table["f1_beams"] - 0.2 - table["seed"] / 99
-    )
-    ranks = pd.concat([ranks, four])
+    ranks = full_ranks(range(3))
     verdicts = judge(study.CLAIMS, study.findings(scores, crammed, pd.DataFrame(rows), ranks))["verdict"]
-    assert verdicts["rank"] == "not reproduced"
-    assert set(verdicts.drop("rank")) == {"reproduced"}
+    refuted = ["state_delta", "rank_mamba", "rank_delta"]
+    assert set(verdicts[refuted]) == {"not reproduced"}
+    assert set(verdicts.drop(refuted)) == {"reproduced"}
+
+
+def full_ranks(seeds):
+    """Both decoders by rank: mamba is as good as cross-attention, delta is not, and rank 4 is worse for both."""
+    ranks = ranks_of(seeds)
+    ranks["f1_beams"] += 0.001 * ranks["seed"] * (ranks["decoder"] == "mamba")
+    lower = {"rank": 4, "f1_beams": lambda table: table["f1_beams"] - 0.2 - table["seed"] / 99}
+    return pd.concat([ranks, ranks[ranks["rank"] == 32].assign(**lower)])
+
+
+RANKS = [key for key in study.CLAIMS if key.startswith(("state", "rank"))]
 
 
 def test_what_is_not_recorded_is_not_testable(scores, crammed):
     for recorded in ((None, None), (pd.DataFrame(columns=["form", "seed", "width", "top_1"]), ranks_of((0,)))):
         verdicts = judge(study.CLAIMS, study.findings(scores, crammed, *recorded))["verdict"]
-        assert set(verdicts[["wider", "state", "rank"]]) == {"not testable here"}
-        assert set(verdicts.drop(["wider", "state", "rank"])) == {"reproduced"}
+        assert set(verdicts[["wider", *RANKS]]) == {"not testable here"}
+        assert set(verdicts.drop(["wider", *RANKS])) == {"reproduced"}
+
+
+def test_a_seed_without_both_sides_moves_nothing(scores, crammed):
+    whole = study.findings(scores, crammed, None, full_ranks(range(3)))
+    # A fourth seed, of which only one decoder and one rank are there, each far from the others.
+    for left in (("mamba", 32), ("delta", 4), ("autoregressive", 0)):
+        odd = full_ranks([3]).assign(f1_beams=0.01)
+        odd = odd[(odd["decoder"] == left[0]) & (odd["rank"] == left[1])]
+        assert len(odd) == 1
+        assert study.findings(scores, crammed, None, pd.concat([full_ranks(range(3)), odd])) == whole
+    assert {whole[key].n for key in RANKS} == {3}
+
+
+def test_each_decoder_is_judged_by_its_own_runs(scores, crammed):
+    ranks = full_ranks(range(3))
+    alone = study.findings(scores, crammed, None, ranks[ranks["decoder"] != "mamba"])
+    both = study.findings(scores, crammed, None, ranks)
+    assert alone["state_delta"] == both["state_delta"] and alone["rank_delta"] == both["rank_delta"]
+    assert alone["state_mamba"].n == alone["rank_mamba"].n == 0
+
+
+def test_the_way_says_how_near_it_is_to_both_ends():
+    way = between(small_inverter(), TEXTS[0], TEXTS[7], steps=5, beams=1)
+    found = study.way_scores(way, TEXTS[0], TEXTS[7])
+    assert found["first"].iloc[0] == found["second"].iloc[-1] == 1
+    mixed = study.way_scores(pd.DataFrame({"share": [0.5], "written": ["oil rises again."]}), TEXTS[0], TEXTS[7])
+    # Of four tokens "oil falls now." has two and "gold rises again." has three.
+    assert mixed["first"][0] == 0.5 and mixed["second"][0] == 0.75
 
 
 def test_searches_that_ended_at_their_limit_decide_nothing(scores, crammed):
@@ -129,7 +164,10 @@ def test_searches_that_ended_at_their_limit_decide_nothing(scores, crammed):
 def test_facts_are_numbers_of_the_tables(pair, scores, crammed):
     tokens = study.bits_of_tokens(pair.inverter, pair.language, TEXTS[0])
     bits = study.forms_table(pair)
-    found = study.facts(tokens, bits, scores, crammed)
+    way = study.way_scores(pd.DataFrame({"share": [0.0], "written": TEXTS[:1]}), TEXTS[0], TEXTS[1])
+    found = study.facts(tokens, bits, scores, crammed, way, "documentation")
+    assert found["way_first"] == 1 > found["way_second"] == found["way_apart"]
+    assert found.pop("source") == "sentences of the documentation of Python's libraries"
     assert found["f1_plain"] == pytest.approx(scores["precision", "float32"].mean())
     assert (
         found["per_number"] == pytest.approx(found["saved"] / 12)

@@ -67,8 +67,10 @@ def bits_explained(
 ) -> pd.DataFrame:
     r"""Bits of a text that its vector explains: those that it takes without the vector, less those with it.
 
-    The mean over texts bounds from below the mutual information of vector and text, up to how much better a language
-    model than ``without`` could be.
+    The mean over texts is the mutual information of vector and text, too high by what ``without`` takes beyond the
+    entropy of the texts, and too low by what the inverter takes beyond their entropy given the vectors. So it is no
+    bound, and may exceed the entropy; where that is known, the entropy less the bits left with the vector is a bound
+    from below. Differences between forms of the same vectors are free of the error of ``without``.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from helpers.book.style import INK
 from helpers.inversion import Inverter, inversion_scores, noisy_vectors, text_bits, token_accuracy
 from helpers.studies.inversion_runs import Texts, check_source, corpus, fit_pocket, language_model, measured
-from helpers.studies.made_headlines import MADE, made_headlines
+from helpers.studies.made_headlines import MADE, WORLD_BITS, made_headlines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,7 @@ __all__ = [
     "NOT_RECORDED",
     "SIGMAS",
     "blank_table",
+    "bounds_table",
     "capacity_figure",
     "capacity_table",
     "far_vectors",
@@ -40,6 +42,7 @@ __all__ = [
     "ranks_figure",
     "ranks_table",
     "recorded_as",
+    "source_words",
     "width_rows",
 ]
 
@@ -224,6 +227,17 @@ def page_source(source: str) -> None:
         check_source(source)
 
 
+def source_words(source: str) -> str:
+    """What a page calls the texts of a source.
+
+    >>> source_words("documentation"), source_words("letters/of_customers.txt")
+    ("sentences of the documentation of Python's libraries", 'lines of of_customers.txt')
+    """
+    known = {MADE: "a small world of made-up headlines", "headlines": "headlines of three news agencies"}
+    known["documentation"] = "sentences of the documentation of Python's libraries"
+    return known.get(source, f"lines of {Path(source).name}")
+
+
 def page_texts(source: str, n_texts: int, *, rng: int = 0) -> Texts:
     """Texts for the trainings of a page.
 
@@ -240,6 +254,33 @@ def page_texts(source: str, n_texts: int, *, rng: int = 0) -> Texts:
         return corpus(source, n_texts, rng=rng)
     train, validation, test = made_headlines(n_texts, rng=rng)
     return Texts(train, validation, test, np.arange(len(test)))
+
+
+def bounds_table(bits: pd.DataFrame, source: str) -> pd.DataFrame:
+    """What is known of the bits that a vector holds: where it is known how few bits a text takes, a bound from below.
+
+    Parameters
+    ----------
+    bits
+        Table of :func:`helpers.studies.what_it_holds.forms_table` by precision.
+    source
+        Where the texts are from; only of ``"made up"`` it is known how many bits a perfect language model takes.
+
+    Returns
+    -------
+    DataFrame
+        ``bits`` of a test text in words, a row for each of: what the language model takes, what is left with the
+        vector, what the vector saves, what a perfect language model would take, and the least that the vector holds,
+        which is that less what is left.
+    """
+    import pandas as pd
+
+    alone, saved = bits.loc["float32", ["bits_without", "bits"]]
+    rows = {"the language model takes": alone, "left to be told with the vector": alone - saved, "saved by it": saved}
+    world = WORLD_BITS if source == MADE else np.nan
+    rows |= {"a perfect language model takes": world, "held by the vector, at least": world - (alone - saved)}
+    words = {name: "not known" if np.isnan(value) else f"{value:.2f}" for name, value in rows.items()}
+    return pd.DataFrame({"bits": words})
 
 
 def recorded_as(name: str, reader: Any = None) -> pd.DataFrame | None:

@@ -23,6 +23,7 @@ from helpers.inversion import (
 from helpers.inversion.inverter import checked_texts
 from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_runs import POCKET, fit_pocket
+from helpers.studies.made_headlines import WORLD_BITS
 from helpers.studies.vector_runs import (
     FORMS,
     LIVE,
@@ -32,6 +33,7 @@ from helpers.studies.vector_runs import (
     language_model,
     page_source,
     page_texts,
+    source_words,
 )
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ __all__ = [
     "says",
     "searched",
     "turned",
+    "way_scores",
 ]
 
 SWAPS = (
@@ -92,6 +95,9 @@ NEIGHBOURS = (
 
 _SMALL = {"models": "decoders of one vector of an encoder like BERT", "source": "mikheev2025invertible"}
 _LARGE = {"models": "vectors before large language models"}
+STATES = {"mamba": "state-space", "delta": "linear-attention"}
+"""Decoders that begin with a state, as claims call them: each is judged alone."""
+
 _STATE = {"models": "decoders that begin with a state made from one vector", "source": "mikheev2025invertible"}
 
 CLAIMS = {
@@ -131,22 +137,28 @@ CLAIMS = {
         spec=".3f",
         **_LARGE,
     ),
-    "state": Claim(
-        "A state-space decoder that begins with a full state writes as much as one with cross-attention (margin 0.03)",
-        "token F1, cross-attention less the better of two state decoders, rank 32",
-        side="less",
-        null=0.03,
-        spec="+.3f",
-        **_STATE,
-    ),
-    "rank": Claim(
-        "A state of rank 4 is enough (margin 0.03)",
-        "token F1, rank 32 less rank 4, mean of two state decoders",
-        side="less",
-        null=0.03,
-        spec="+.3f",
-        **_STATE,
-    ),
+    **{
+        f"state_{name}": Claim(
+            f"A {said} decoder that begins with a full state writes as much as one with cross-attention (margin 0.03)",
+            "token F1, cross-attention less the state decoder, rank 32",
+            side="less",
+            null=0.03,
+            spec="+.3f",
+            **_STATE,
+        )
+        for name, said in STATES.items()
+    },
+    **{
+        f"rank_{name}": Claim(
+            f"A state of rank 4 is enough for a {said} decoder (margin 0.03)",
+            "token F1, rank 32 less rank 4",
+            side="less",
+            null=0.03,
+            spec="+.3f",
+            **_STATE,
+        )
+        for name, said in STATES.items()
+    },
 }
 """What is said of the width of a vector, of noise on it, of vectors that are searched for and of first states."""
 
@@ -566,7 +578,7 @@ def findings(
     Returns
     -------
     dict of str to Finding
-        Means of differences within units; what has no two seeds recorded is absent.
+        Means of differences within units; what has no two seeds with both sides recorded is absent.
     """
     plain, once = scores["precision", "float32"], crammed.dropna(subset="once_right")
     ended = bool((once["once_steps"] >= crammed[["steps", "mixed_steps", "once_steps"]].max(axis=None)).all())
@@ -578,26 +590,56 @@ def findings(
         if ended
         else paired_finding(CLAIMS["once"], once["once_right"], np.zeros(len(once)), "sentences"),
     }
-    values: dict[str, Any] = dict.fromkeys(("wider", "state", "rank"), ())
+    recorded = [key for key in CLAIMS if key not in out]
+    values: dict[str, Any] = dict.fromkeys(recorded, ())
     if widths is not None:
         top = widths[widths["form"] == "float32"].pivot_table(index="seed", columns="width", values="top_1")
         if {256, 1024} <= set(top):
             values["wider"] = (top[1024] - top[256]).dropna()
     if ranks is not None:
         f1 = ranks.pivot_table(index="seed", columns=["decoder", "rank"], values="f1_beams")
-        states = {
-            rank: f1.reindex(columns=[("mamba", rank), ("delta", rank)]).dropna(axis=1, how="all") for rank in (4, 32)
-        }
-        values["rank"] = (states[32].mean(axis=1) - states[4].mean(axis=1)).dropna()
-        if "autoregressive" in f1 and not states[32].empty:
-            best = states[32].mean().idxmax()
-            values["state"] = (f1["autoregressive"].iloc[:, 0] - states[32][best]).dropna()
+        for name in STATES:
+            for key, first, second in (
+                (f"state_{name}", ("autoregressive", 0), (name, 32)),
+                (f"rank_{name}", (name, 32), (name, 4)),
+            ):
+                if first in f1 and second in f1:
+                    values[key] = (f1[first] - f1[second]).dropna()
     for key, found in values.items():
         out[key] = mean_finding(CLAIMS[key], np.asarray(found)) if len(found) > 1 else absent(FEW_SEEDS)
     return {key: out[key] for key in CLAIMS}
 
 
-def facts(tokens: pd.DataFrame, bits: pd.DataFrame, scores: pd.DataFrame, crammed: pd.DataFrame) -> dict[str, Any]:
+def way_scores(way: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """What :func:`helpers.inversion.between` wrote on the way from one sentence to another, and how near it is to both.
+
+    Parameters
+    ----------
+    way
+        Its table.
+    first, second
+        The sentences.
+
+    Returns
+    -------
+    DataFrame
+        The table, with the token F1 of each row with ``first`` and ``second``.
+    """
+    f1 = {
+        name: inversion_scores([text] * len(way), way["written"].tolist())["token_f1"].to_numpy()
+        for name, text in (("first", first), ("second", second))
+    }
+    return way.assign(**f1)
+
+
+def facts(
+    tokens: pd.DataFrame,
+    bits: pd.DataFrame,
+    scores: pd.DataFrame,
+    crammed: pd.DataFrame,
+    way: pd.DataFrame,
+    source: str,
+) -> dict[str, Any]:
     """What the text of the page says in numbers.
 
     Parameters
@@ -610,8 +652,18 @@ def facts(tokens: pd.DataFrame, bits: pd.DataFrame, scores: pd.DataFrame, cramme
         Table of :func:`forms_scores`.
     crammed
         Table of :func:`searched`.
+    way
+        Table of :func:`way_scores`.
+    source
+        Where the texts of the training are from.
     """
-    out = {"tokens": len(tokens), "without": tokens["without"].sum(), "with": tokens["with"].sum()}
+    out = {
+        "source": source_words(source),
+        "world": WORLD_BITS,
+        "tokens": len(tokens),
+        "without": tokens["without"].sum(),
+        "with": tokens["with"].sum(),
+    }
     plain = bits.loc["float32"]
     out |= {"saved": plain["bits"], "saved_low": plain["ci_low"], "saved_high": plain["ci_high"]}
     out |= {"share": plain["share"], "per_number": plain["bits_per_dimension"], "alone": plain["bits_without"]}
@@ -619,5 +671,7 @@ def facts(tokens: pd.DataFrame, bits: pd.DataFrame, scores: pd.DataFrame, cramme
         out |= {f"bits_{name}": bits["bits"][form], f"f1_{name}": scores["precision", form].mean()}
     out["f1_plain"] = scores["precision", "float32"].mean()
     out |= {f"f1_{name}": scores["noise", form].mean() for name, form in (("tenth", "0.1"), ("spread", "1"))}
+    half = way.iloc[len(way) // 2]
+    out |= {"way_first": half["first"], "way_second": half["second"], "way_apart": way["second"].iloc[0]}
     out |= {f"cram_{name}": crammed[name].mean() for name in ("bits_encoded", "once_right", "steps")}
     return out | {f"cram_{name}": crammed[name].mean() for name in ("mixed_encoded", "mixed_bits", "mixed_steps")}
