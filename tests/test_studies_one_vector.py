@@ -3,48 +3,105 @@
 import numpy as np
 import pandas as pd
 import pytest
-from inversion_texts import TEXTS, small_inverter
+from inversion_texts import TEXTS
 
 from helpers.inference import judge
 from helpers.studies import one_vector as study
 
 
-@pytest.fixture(scope="module")
-def recorded():
+def runs(seeds=range(3), **more):
     """Runs in which attention is better by 0.1 where the encoder is frozen and by nothing where it is trained."""
     rows = []
-    for seed in range(3):
+    for seed in seeds:
         for encoder in ("frozen", "trained", "own"):
             for pooling in ("first", "attention", "heads"):
                 top = {"frozen": 0.3, "trained": 0.5, "own": 0.5}[encoder] + 0.001 * seed
                 top += 0.1 * (encoder == "frozen" and pooling != "first") + 0.0005 * (pooling != "first") * (seed - 1)
                 rows.append({"encoder": encoder, "pooling": pooling, "decoder": "autoregressive", "top_1": top})
                 rows[-1] |= {"seed": seed, "top_5": top + 0.2 + 0.001 * seed, "f1_beams": top, "f1_greedy": top}
-                rows[-1] |= {"repetition_greedy": 0.1 + 0.001 * seed, "repetition_beams": 0.05, "exact_beams": 0.0}
-                rows[-1] |= {"top_1_shuffled": 0.05, "f1_shuffled": 0.1}
+                rows[-1] |= {"repetition_greedy": 0.1 + 0.001 * seed, "repetition_beams": 0.05, "width": 256}
+                rows[-1] |= {"n_train": 800, "facts_all": 50, "facts_kept": 40, "facts_changed": 5}
         rows.append(rows[-1] | {"decoder": "one_pass", "top_1": 0.1 + 0.002 * seed})
+    return pd.DataFrame(rows).assign(**more)
+
+
+def shipped():
+    """What is recorded of the inverter of the book: one beam, and five."""
+    values = {"top_1": 0.9, "top_5": 0.99, "token_f1": 0.88, "exact": 0.46, "repetition": 0.03, "seconds": 2.0}
+    values |= {"facts number": 0.8, "facts name": 0.9, "facts direction": 0.95}
+    rows = []
+    for beams, more in ((1, 0.0), (5, 0.04)):
+        for measure, value in values.items():
+            forced = measure.startswith("top") or measure == "seconds"
+            row = {"measure": measure, "beams": beams, "n": 1000, "cpu_minutes": 39.2, "shuffled": 0.05, "centre": 0.04}
+            for name, number in (("read", value + more * (not forced)), ("shuffled", 0.05), ("centre", 0.04)):
+                row |= {name: number, f"{name}_ci_low": number - 0.01, f"{name}_ci_high": number + 0.01}
+            rows.append(row | ({"read_ci_low": np.nan, "centre": np.nan} if forced else {}))
     return pd.DataFrame(rows)
 
 
-def live():
-    """Sentences of which more is among five tokens than is the likeliest, and beams that repeat less."""
-    step = 0.01 * np.arange(12)
-    shares = pd.DataFrame({"top_1": 0.5 + step, "top_5": 0.7 + 1.5 * step})
-    return shares, pd.Series(0.1 + 2 * step), pd.Series(0.05 + step)
-
-
-def test_claims_are_judged_by_the_recorded_runs(recorded):
-    verdicts = judge(study.CLAIMS, study.findings(recorded, *live()))["verdict"]
+def test_claims_are_judged_by_the_recorded_runs():
+    verdicts = judge(study.CLAIMS, study.findings(runs()))["verdict"]
     assert verdicts["attention"] == verdicts["one_pass"] == verdicts["five"] == verdicts["beams"] == "reproduced"
     assert verdicts["attention_trained"] == "not reproduced"
     assert verdicts["bertscore"] == "not testable here"
 
 
-def test_what_is_not_recorded_is_not_testable(recorded):
-    for rows in (None, recorded[recorded["seed"] == 0]):
-        verdicts = judge(study.CLAIMS, study.findings(rows, *live()))["verdict"]
-        assert set(verdicts.drop(["five", "beams"])) == {"not testable here"}
-        assert set(verdicts[["five", "beams"]]) == {"reproduced"}
+def test_what_is_not_recorded_is_not_testable():
+    lonely = pd.concat([runs([0]), runs([1]).query("pooling == 'first'"), runs([2]).query("pooling == 'heads'")])
+    for rows in (None, runs([0]), lonely):
+        verdicts = judge(study.CLAIMS, study.findings(rows))["verdict"]
+        assert set(verdicts.drop("one_pass")) == {"not testable here"}
+    assert study.findings(lonely)["one_pass"].n == 2
+    without = runs().drop(columns=["repetition_beams"])
+    assert study.findings(without)["beams"].n == 0 and study.findings(without)["five"].n == 3
+
+
+def test_runs_of_another_width_are_another_kind():
+    wide = runs(width=1024, top_1=0.9, top_5=0.1)
+    both = study.findings(pd.concat([runs(), wide]))
+    assert both == study.findings(runs())
+    assert study.findings(wide)["attention"].n == 0
+
+
+def test_trainings_stand_with_what_is_recorded_of_them():
+    nothing = study.runs_table(None)
+    assert list(nothing.index) == ["not recorded yet"] and set(nothing.iloc[0]) == {"–"}
+    one = study.runs_table(runs([0]))
+    assert one.loc[("one_pass", "heads", "own", 256), "tokens right, all before given"] == "0.100"
+    three = study.runs_table(pd.concat([runs(), runs([0], width=512)]))
+    assert three["seeds"].tolist() == [3] * 10 + [1] * 10 and "by a language model" not in three
+    assert three.loc[("autoregressive", "first", "frozen", 256), "token F1, beams"].startswith("0.301 [")
+    said = study.runs_table(runs(), what="said")
+    assert set(said["facts kept"]) == {"0.80 [0.80, 0.80]"} and set(said["changed"]) == {"0.10 [0.10, 0.10]"}
+    prompted = {"model": "small", "lora": [0, 8], "encoder": "bert", "n_train": 2000, "seed": 0, "f1": [0.1, 0.2]}
+    prompted = pd.DataFrame({**prompted, "f1_shuffled": 0.05, "cpu_minutes": 25.0})
+    both = study.runs_table(runs([0]), prompted)
+    assert [name for name, *_ in both.index[-2:]] == ["small, frozen", "small, updates of rank 8"]
+    assert both["token F1, likeliest token"].iloc[-1] == "0.200" and both["token F1, beams"].iloc[-1] == "–"
+    assert len(study.runs_table(None, prompted)) == 2
+
+
+def test_the_inverter_of_the_book_stands_with_both_ways_and_its_floors():
+    table = study.shipped_table(shipped())
+    assert list(table) == ["likeliest token", "5 beams", "from another's vector", "from the mean vector"]
+    assert table.loc["token F1", "likeliest token"] == "0.88 [0.87, 0.89]"
+    assert table.loc["tokens among the five likeliest", "5 beams"] == "0.99"
+    assert table.loc["seconds", "from the mean vector"] == "–"
+    facts = study.facts_of_runs(shipped())
+    assert facts["f1_greedy"] == 0.88 and facts["f1"] == pytest.approx(0.92) and facts["f1_floor"] == 0.05
+    assert facts["names"] == pytest.approx(0.94) and facts["n"] == 1000
+
+
+def test_likeliest_tokens_are_drawn_of_whatever_is_recorded():
+    import matplotlib.pyplot as plt
+
+    published = pd.DataFrame({"dim": [768, 768], "k": [1, 5], "share": [0.5, 0.7]})
+    for rows, n_lines in ((None, 2), (runs([0]), 6), (runs(), 10), (runs().query("encoder == 'trained'"), 2)):
+        ax = study.likeliest_figure(rows, shipped(), published)
+        assert len(ax.get_lines()) == n_lines  # published, the book's, and of two kinds each seed and the mean
+        assert ax.get_lines()[1].get_ydata() == pytest.approx([0.9, 0.99])
+    plt.close("all")
 
 
 def test_words_are_marked_as_often_as_the_sentence_has_them():
@@ -66,17 +123,10 @@ def test_the_picture_shows_every_word_once():
     plt.close("all")
 
 
-def test_tables_have_both_floors():
-    made = small_inverter()
-    forced = study.forced_table(made, TEXTS)
-    assert forced["top_1"].iloc[0] == 1 > forced["top_1"].iloc[1]
-    assert forced["bits"].iloc[0] < forced["bits"].iloc[1]
+def test_scores_stand_beside_both_floors():
     below = {"shuffled": TEXTS[::-1], "centre": TEXTS[:1] * 8}
     table = study.scores_table(study.against(TEXTS, TEXTS, below).loc[["token_f1"]])
     assert table["from its vector"]["token_f1"] == "1.00 [1.00, 1.00]"
-    shares = study.sentence_shares(made, TEXTS[:3])
-    assert (shares["top_1"] == 1).all() and (shares["top_5"] == 1).all()
-    assert study.side_by_side(TEXTS, {"turned": TEXTS[::-1]}).loc["themselves", "exact"] == 1
 
 
 def test_facts_are_numbers_of_the_tables():
@@ -84,15 +134,17 @@ def test_facts_are_numbers_of_the_tables():
     kept = study.facts_table(texts, texts)
     assert (kept["kept"] == kept["facts"]).all() and kept["facts"].min() > 0
     found = study.against(texts, texts, {"shuffled": texts[1:] + texts[:1], "centre": texts[:1] * len(texts)})
-    forced = pd.DataFrame({"top_1": [0.9, 0.1]})
-    facts = study.facts(found, texts, forced, kept)
-    assert facts["f1"] == facts["f1_greedy"] == 1 and facts["kept"] == facts["facts"] and facts["n"] == len(texts)
+    facts = study.facts(found, kept)
+    assert facts["f1"] == facts["exact"] == 1 and facts["kept"] == facts["facts"] and facts["n"] == len(texts)
 
 
-def test_an_inverter_is_trained_on_sentences_of_the_documentation():
-    made, found, examples = study.live_inverter("documentation", n_texts=100, epochs=1, width=8, beams=2)
-    assert made.width == 8 and len(examples) > 0
-    assert set(study.own_facts(made, found)) == {"tokens", "seconds", "f1", "floor"}
+@pytest.mark.parametrize("encoder", ["own", "encoders/bert"])
+def test_an_inverter_is_trained_on_sentences_of_the_documentation(encoder):
+    options = {"n_texts": 100, "epochs": 1, "width": 8, "beams": 2, "encoder": encoder}
+    made, found, examples = study.live_inverter("documentation", **options)
+    assert made.width == 8 and len(examples) > 0 and made.encoder == encoder
+    facts = study.own_facts(made, found, "documentation")
+    assert facts["source"] == "sentences of the documentation of Python's libraries" and facts["tokens"] > 0
 
 
 @pytest.mark.parametrize(
@@ -103,10 +155,13 @@ def test_an_inverter_is_trained_on_sentences_of_the_documentation():
         ({"n_texts": 3}, "n_texts is 3"),
         ({"width": 12}, "width is 12; a multiple of 8"),
         ({"source": "nowhere.txt"}, "there is no file nowhere.txt"),
+        ({"encoder": "encoders/none"}, "the encoders of the book are"),
+        ({"train_encoder": True}, "encoder 'own', which is trained anyway"),
+        ({"train_encoder": 1}, "train_encoder is 1; True or False"),
     ],
 )
 def test_choices_that_cannot_be_are_refused(choice, words):
     fine = {"sentence": "a", "source": "documentation", "beams": 2, "n_texts": 100, "epochs": 1, "width": 8}
     study.check_vector_choices(**fine)
-    with pytest.raises((ValueError, FileNotFoundError), match=words):
+    with pytest.raises((ValueError, TypeError, FileNotFoundError), match=words):
         study.check_vector_choices(**(fine | choice))

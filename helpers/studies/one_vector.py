@@ -11,12 +11,13 @@ import numpy as np
 
 from helpers.arrays import check_count
 from helpers.book.style import INK
-from helpers.inference import Claim, Finding, absent, format_interval, paired_finding
-from helpers.inversion import Inverter, against_floors, facts_kept, inversion_scores, token_accuracy
+from helpers.inference import Claim, Finding, absent, format_interval
+from helpers.inversion import Inverter, against_floors, facts_kept
 from helpers.inversion.inverter import checked_texts
 from helpers.inversion.measures import words_of
 from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_runs import POCKET, check_source, corpus
+from helpers.studies.vector_runs import blank_table, mean_words, source_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,15 +33,14 @@ __all__ = [
     "facts",
     "facts_table",
     "findings",
-    "forced_table",
     "heads_figure",
+    "likeliest_figure",
     "live_inverter",
     "own_facts",
     "facts_of_runs",
-    "recorded_runs",
+    "runs_table",
     "scores_table",
-    "sentence_shares",
-    "side_by_side",
+    "shipped_table",
     "written_figure",
 ]
 
@@ -95,6 +95,53 @@ COLUMNS = {
 
 NOT_YET = "fewer than two seeds are recorded"
 
+AS_PUBLISHED = {"encoder": "frozen", "pooling": "attention", "decoder": "autoregressive", "width": POCKET["width"]}
+"""The recorded runs that are most like the published ones: a pretrained encoder that stays as it is."""
+
+OWN = {"encoder": "own", "pooling": "heads", "decoder": "autoregressive", "width": POCKET["width"]}
+"""The recorded runs whose encoder is trained with the decoder from the beginning."""
+
+SHIPPED = {
+    "top_1": "tokens that are the likeliest, all before given",
+    "top_5": "tokens among the five likeliest",
+    "token_f1": "token F1",
+    "exact": "right word for word",
+    "repetition": "words that are repeated",
+    "facts number": "numbers kept",
+    "facts name": "names kept",
+    "facts direction": "directions kept",
+    "facts negation": "negations kept",
+    "seconds": "seconds",
+}
+"""What the page shows of the inverter of the book, by the measures of ``data/results/inverter.csv``."""
+
+RUN_COLUMNS = {
+    "written": {
+        "top_1": ("tokens right, all before given", ".3f"),
+        "top_1_language": ("by a language model", ".3f"),
+        "f1_greedy": ("token F1, likeliest token", ".3f"),
+        "f1_beams": ("token F1, beams", ".3f"),
+        "f1_beams_shuffled": ("of another's vector", ".3f"),
+        "f1_beams_centre": ("of the mean vector", ".3f"),
+        "f1_beams_language": ("likeliest text of a language model", ".3f"),
+        "f1_beams_drawn": ("texts drawn from it", ".3f"),
+    },
+    "said": {
+        "facts_kept": ("facts kept", ".2f"),
+        "facts_changed": ("changed", ".2f"),
+        "facts_lost": ("lost", ".2f"),
+        "facts_invented": ("invented, a fact of the text", ".2f"),
+        "similarity": ("nearness in meaning", ".2f"),
+        "similarity_shuffled": ("of another's vector", ".2f"),
+        "state_f1": ("token states matched", ".2f"),
+        "seconds_greedy": ("seconds, likeliest token", ".1f"),
+        "seconds_beams": ("seconds, beams", ".1f"),
+        "cpu_minutes": ("minutes of training", ".1f"),
+    },
+}
+"""What the tables of trainings show, where it is recorded; facts as shares of those of the texts."""
+
+
 _BERT = {
     "models": "decoders of one vector of an encoder like BERT",
     "source": "mikheev2025invertible",
@@ -131,7 +178,17 @@ CLAIMS = {
 """What is said of decoders of one vector."""
 
 
-def check_vector_choices(*, sentence: str, source: str, beams: int, n_texts: int, epochs: int, width: int) -> None:
+def check_vector_choices(
+    *,
+    sentence: str,
+    source: str,
+    beams: int,
+    n_texts: int,
+    epochs: int,
+    width: int,
+    encoder: str = "own",
+    train_encoder: bool = False,
+) -> None:
     """Refuse what the page could not do.
 
     Parameters
@@ -148,14 +205,26 @@ def check_vector_choices(*, sentence: str, source: str, beams: int, n_texts: int
         Times that it sees each, at least 1.
     width
         Width of its vector, a multiple of 8.
+    encoder
+        ``"own"``, or folder or name on the hub of the encoder of the live training.
+    train_encoder
+        Whether that encoder is trained further.
 
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
-        If one of them is out of range, or the source is not there.
+        If one of them is out of range, or source or encoder are not there.
     """
+    from helpers.encoders.extraction import resolve_model
+
     checked_texts([sentence], "sentence")
     check_source(source)
+    if encoder != "own":
+        resolve_model(encoder)
+    if not isinstance(train_encoder, bool):
+        raise TypeError(f"train_encoder is {train_encoder!r}; True or False is needed")
+    if train_encoder and encoder == "own":
+        raise ValueError("train_encoder is True and encoder 'own', which is trained anyway; name an encoder, or False")
     check_count(beams, "beams", least=2)
     check_count(n_texts, "n_texts", least=100)
     check_count(epochs, "epochs")
@@ -249,41 +318,6 @@ def scores_table(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
 
 
-def side_by_side(texts: Sequence[str], ways: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """Mean scores of what was written in several ways: a row for each, and one for the sentences themselves."""
-    import pandas as pd
-
-    rows = {name: inversion_scores(texts, written).mean() for name, written in {**ways, "themselves": texts}.items()}
-    return pd.DataFrame(rows).T[["exact", "token_f1", "chrf", "repetition"]]
-
-
-def forced_table(inverter: Inverter, texts: Sequence[str], *, ks: Sequence[int] = (1, 5)) -> pd.DataFrame:
-    """Teacher forcing: how often the next token is among the likeliest, from its own vector and from another's.
-
-    Parameters
-    ----------
-    inverter
-        A fitted inverter with an encoder.
-    texts
-        Sentences, two at least.
-    ks
-        Numbers of tokens.
-
-    Returns
-    -------
-    DataFrame
-        Two rows; ``top_K`` for each k, and ``bits`` of a token.
-    """
-    import pandas as pd
-
-    x = inverter.encode(texts)
-    rows = {}
-    for name, order in (("read", slice(None)), ("shuffled", np.roll(np.arange(len(texts)), 1))):
-        found = token_accuracy(inverter, texts, vectors=x[order], ks=ks).attrs["all"]
-        rows[COLUMNS[name]] = {f"top_{k}": found[f"top_{k}"] for k in ks} | {"bits": found["nats"] / np.log(2)}
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
 def facts_table(texts: Sequence[str], written: Sequence[str]) -> pd.DataFrame:
     """Facts of the made-up headlines, by kind: how many there are, and what became of them."""
     found = facts_kept(texts, written, NAMES)
@@ -312,7 +346,15 @@ def heads_figure(weights: np.ndarray, tokens: Sequence[str]) -> Axes:
 
 
 def live_inverter(
-    source: str, *, n_texts: int, epochs: int, width: int, beams: int, rng: int = 0
+    source: str,
+    *,
+    n_texts: int,
+    epochs: int,
+    width: int,
+    beams: int,
+    encoder: str = "own",
+    train_encoder: bool = False,
+    rng: int = 0,
 ) -> tuple[Inverter, pd.DataFrame, pd.DataFrame]:
     """A small inverter, trained on the page, and what it reads of sentences that it never saw.
 
@@ -326,6 +368,8 @@ def live_inverter(
         Width of the vector.
     beams
         Beams of the search.
+    encoder, train_encoder
+        Same meaning as in :class:`helpers.inversion.Inverter`.
     rng
         Seed of split, weights and batches.
 
@@ -343,7 +387,9 @@ def live_inverter(
     texts = corpus(source, n_texts, rng=rng)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*were truncated")  # the length is the same for all, and short
-        made = fit_pocket(texts, epochs=epochs, width=width, rng=rng, precision="auto")
+        which = "own" if encoder == "own" else "trained" if train_encoder else "frozen"
+        options = {"encoder": which, "model": encoder, "precision": "auto"}
+        made = fit_pocket(texts, epochs=epochs, width=width, rng=rng, **options)
         test = texts.test[:100]
         x = made.encode(test)
     read = made.decode(x, beams=beams)
@@ -351,125 +397,71 @@ def live_inverter(
     return made, found, pd.DataFrame({"text": test, "read": read})
 
 
-def _differences(recorded: pd.DataFrame, column: str, first: Mapping[str, str], second: Mapping[str, str]) -> Any:
-    """Values of one kind of runs less those of another, by seed."""
-    parts = []
-    for chosen in (first, second):
-        rows = recorded
-        for name, value in chosen.items():
-            rows = rows[rows[name] == value]
-        parts.append(rows.set_index("seed")[column])
-    return (parts[0] - parts[1]).dropna().to_numpy()
-
-
-def recorded_runs() -> pd.DataFrame | None:
-    """Rows of ``data/results/inversion.csv``, which the plans ``notebooks/runs/one_vector*.yml`` make; None before."""
-    from helpers.book.data import table
-
-    try:
-        return table("results/inversion.csv")
-    except FileNotFoundError:
-        return None
-
-
-def sentence_shares(inverter: Inverter, texts: Sequence[str]) -> pd.DataFrame:
-    """Of each sentence the shares of its tokens that are the likeliest, and among the five likeliest.
+def own_facts(made: Inverter, found: pd.DataFrame, source: str) -> dict[str, Any]:
+    """What the text of the page says of the inverter that was trained on it.
 
     Parameters
     ----------
-    inverter
-        A fitted inverter with an encoder.
-    texts
-        Sentences, none of them blank.
-
-    Returns
-    -------
-    DataFrame
-        ``top_1``, ``top_5``, all tokens before each being right.
+    made, found
+        From :func:`live_inverter`.
+    source
+        Where its texts are from.
     """
-    import pandas as pd
-
-    found = [token_accuracy(inverter, [text], ks=(1, 5)).attrs["all"] for text in texts]
-    return pd.DataFrame(found)[["top_1", "top_5"]]
-
-
-def findings(
-    recorded: pd.DataFrame | None, shares: pd.DataFrame, greedy: pd.Series, beams: pd.Series
-) -> dict[str, Finding]:
-    """What is found of :data:`CLAIMS`: in the sentences of the page, and in the recorded runs where there are any.
-
-    Parameters
-    ----------
-    recorded
-        Rows of ``data/results/inversion.csv``, or None; seeds are the units.
-    shares
-        Table of :func:`sentence_shares`; sentences are the units.
-    greedy, beams
-        Shares of repeated words in what is written of the same sentences, by the likeliest token and by beams.
-
-    Returns
-    -------
-    dict of str to Finding
-        Means of differences within units; what has no two seeds recorded is absent.
-    """
-    out = {
-        "five": paired_finding(CLAIMS["five"], shares["top_5"], shares["top_1"], "sentences"),
-        "beams": paired_finding(CLAIMS["beams"], beams, greedy, "sentences"),
-        "bertscore": absent("the model that computes BERTScore is not here"),
-    }
-    if recorded is None:
-        return out | dict.fromkeys(("attention", "attention_trained", "one_pass"), absent(NOT_YET))
-    best = {"encoder": "own", "pooling": "heads", "decoder": "autoregressive"}
-    pooled = {"decoder": "autoregressive", "pooling": "attention"}, {"decoder": "autoregressive", "pooling": "first"}
-    values = {
-        "attention": _differences(recorded, "top_1", *({**part, "encoder": "frozen"} for part in pooled)),
-        "attention_trained": _differences(recorded, "top_1", *({**part, "encoder": "trained"} for part in pooled)),
-        "one_pass": _differences(recorded, "top_1", best, {**best, "decoder": "one_pass"}),
-    }
-    for key, differences in values.items():
-        out[key] = mean_finding(CLAIMS[key], differences) if len(differences) > 1 else absent(NOT_YET)
-    return out
+    row, f1 = made.log_[-1], found.loc["token_f1"]
+    out = {"tokens": row["tokens"], "seconds": 60 * row["cpu_minutes"], "source": source_words(source)}
+    return out | {"f1": f1["read"], "floor": max(f1["shuffled"], f1["centre"])}
 
 
-def facts(found: pd.DataFrame, greedy: Sequence[str], forced: pd.DataFrame, kept: pd.DataFrame) -> dict[str, Any]:
+def facts(found: pd.DataFrame, kept: pd.DataFrame) -> dict[str, Any]:
     """What the text of the page says in numbers of the made-up headlines.
 
     Parameters
     ----------
     found
         Table of :func:`helpers.inversion.against_floors`.
-    greedy
-        What is written of their vectors by the likeliest token.
-    forced
-        Table of :func:`forced_table`.
     kept
         Table of :func:`facts_table`.
     """
-    f1, exact = found.loc["token_f1"], found.loc["exact"]
-    scores = inversion_scores(MADE_UP, greedy).mean()
-    return {
-        "n": len(MADE_UP),
-        "f1": f1["read"],
-        "f1_low": f1["read_ci_low"],
-        "f1_high": f1["read_ci_high"],
-        "f1_shuffled": f1["shuffled"],
-        "f1_centre": f1["centre"],
-        "exact": exact["read"],
-        "f1_greedy": scores["token_f1"],
-        "top_1": forced["top_1"].iloc[0],
-        "top_1_shuffled": forced["top_1"].iloc[1],
-        "facts": int(kept["facts"].sum()),
-        "kept": int(kept["kept"].sum()),
-        "changed": int(kept["changed"].sum()),
-        "invented": int(kept["invented"].sum()),
-    }
+    f1 = found.loc["token_f1"]
+    out = {"n": len(MADE_UP), "f1": f1["read"], "f1_low": f1["read_ci_low"], "f1_high": f1["read_ci_high"]}
+    out |= {"f1_shuffled": f1["shuffled"], "f1_centre": f1["centre"], "exact": found.loc["exact"]["read"]}
+    return out | {name: int(kept[name].sum()) for name in ("facts", "kept", "changed", "invented")}
 
 
-def own_facts(made: Inverter, found: pd.DataFrame) -> dict[str, Any]:
-    """What the text of the page says of the inverter that was trained on it."""
-    row, f1 = made.log_[-1], found.loc["token_f1"]
-    floor = max(f1["shuffled"], f1["centre"])
-    return {"tokens": row["tokens"], "seconds": 60 * row["cpu_minutes"], "f1": f1["read"], "floor": floor}
+def shipped_table(shipped: pd.DataFrame) -> pd.DataFrame:
+    """What the inverter of the book reads of test headlines, by the likeliest token and by beams, beside its floors.
+
+    Parameters
+    ----------
+    shipped
+        Rows of ``data/results/inverter.csv``: one beam, and several.
+
+    Returns
+    -------
+    DataFrame
+        A row for each measure of :data:`SHIPPED`, in words, with intervals over headlines where they are recorded.
+    """
+    import pandas as pd
+
+    ways = {("likeliest token" if n == 1 else f"{n} beams"): part for n, part in shipped.groupby("beams")}
+    rows: dict[str, dict[str, str]] = {}
+    for way, part in ways.items():
+        part = part.set_index("measure")
+        for measure in [name for name in SHIPPED if name in part.index]:
+            rows.setdefault(SHIPPED[measure], {})[way] = _read_words(part.loc[measure], "read")
+    last = shipped[shipped["beams"] == shipped["beams"].max()].set_index("measure")
+    for measure in [name for name in SHIPPED if name in last.index]:
+        for floor in ("shuffled", "centre"):
+            rows[SHIPPED[measure]][COLUMNS[floor]] = _read_words(last.loc[measure], floor)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
+
+
+def _read_words(row: pd.Series, name: str) -> str:
+    if np.isnan(row[name]):
+        return "–"
+    spec = ".1f" if row[name] > 1 else ".2f"
+    limits = (f"{name}_ci_low", f"{name}_ci_high")
+    return f"{row[name]:{spec}}" if np.isnan(row[limits[0]]) else format_interval(row, name, limits, spec=spec)
 
 
 def facts_of_runs(shipped: pd.DataFrame) -> dict[str, Any]:
@@ -480,13 +472,142 @@ def facts_of_runs(shipped: pd.DataFrame) -> dict[str, Any]:
     shipped
         Rows of that table: one beam, and several.
     """
-    beams = shipped[shipped["beams"] > 1].set_index("measure")
-    read = beams["read"]
-    return {
-        "n": int(beams["n"].iloc[0]),
-        "f1": read["token_f1"],
-        "f1_low": beams["read_ci_low"]["token_f1"],
-        "f1_high": beams["read_ci_high"]["token_f1"],
-        "f1_floor": max(beams["shuffled"]["token_f1"], beams["centre"]["token_f1"]),
-        "minutes": beams["cpu_minutes"].iloc[0],
+    ways = [shipped[(shipped["beams"] > 1) == many].set_index("measure") for many in (False, True)]
+    greedy, beams = ways[0]["read"], ways[1]["read"]
+    out = {"n": int(ways[1]["n"].iloc[0]), "minutes": ways[1]["cpu_minutes"].iloc[0], "beams": ways[1]["beams"].iloc[0]}
+    out |= {"f1_greedy": greedy["token_f1"], "exact_greedy": greedy["exact"], "seconds_greedy": greedy["seconds"]}
+    out |= {"f1": beams["token_f1"], "exact": beams["exact"], "seconds": beams["seconds"]}
+    out |= {"top_1": beams["top_1"], "top_5": beams["top_5"], "f1_low": ways[1]["read_ci_low"]["token_f1"]}
+    out |= {"f1_high": ways[1]["read_ci_high"]["token_f1"]}
+    out["f1_floor"] = max(ways[1]["shuffled"]["token_f1"], ways[1]["centre"]["token_f1"])
+    return out | {f"{kind}s": beams[f"facts {kind}"] for kind in ("number", "name", "direction")}
+
+
+def runs_table(
+    recorded: pd.DataFrame | None, prompted: pd.DataFrame | None = None, *, what: str = "written"
+) -> pd.DataFrame:
+    """Recorded trainings by decoder, pooling and encoder, means over seeds.
+
+    Parameters
+    ----------
+    recorded
+        Rows of ``data/results/inversion.csv``, which the plans ``notebooks/runs/one_vector*.yml`` make; or None.
+    prompted
+        Rows of ``data/results/prompted.csv``, or None.
+    what
+        Key of :data:`RUN_COLUMNS`.
+
+    Returns
+    -------
+    DataFrame
+        Words for a page: the columns of that part of :data:`RUN_COLUMNS` that are recorded, with intervals over seeds
+        by Student's t where there are two; numbers of training texts, and of seeds. Dashes where nothing is recorded.
+    """
+    import pandas as pd
+
+    shown, parts = RUN_COLUMNS[what], []
+    if recorded is not None and len(recorded):
+        parts.append(recorded)
+    if prompted is not None and len(prompted):
+        words = prompted["lora"].map(lambda rank: "frozen" if rank == 0 else f"updates of rank {rank}")
+        about = {"decoder": prompted["model"] + ", " + words, "pooling": "mean", "encoder": "frozen", "width": "–"}
+        renamed = {f"f1_{floor}": f"f1_beams_{floor}" for floor in ("shuffled", "centre", "language", "drawn")}
+        renamed["seconds"] = "seconds_greedy"
+        parts.append(prompted.rename(columns=renamed).assign(**about, f1_greedy=prompted["f1"]))
+    columns = [said for said, _ in shown.values()]
+    if not parts:
+        return blank_table([*columns, "texts", "seeds"])
+    rows = {}
+    for part in parts:
+        for which, some in part.groupby(["decoder", "pooling", "encoder", "width"], sort=False):
+            if "facts_all" in some:
+                counts = [name for name in shown if name.startswith("facts_") and name in some]
+                some = some.assign(**{name: some[name] / some["facts_all"] for name in counts})
+            line = {said: mean_words(some[name], spec) for name, (said, spec) in shown.items() if name in some}
+            rows[which] = line | {"texts": f"{some['n_train'].mean():.0f}", "seeds": some["seed"].nunique()}
+    index = pd.MultiIndex.from_tuples(rows, names=["decoder", "pooling", "encoder", "numbers"])
+    table = pd.DataFrame(list(rows.values()), index=index).fillna("–")
+    return table[[said for said in [*columns, "texts", "seeds"] if said in table]]
+
+
+def likeliest_figure(recorded: pd.DataFrame | None, shipped: pd.DataFrame, published: pd.DataFrame) -> Axes:
+    """How often the right token is among the k likeliest, all tokens before it being right.
+
+    Parameters
+    ----------
+    recorded
+        Rows of ``data/results/inversion.csv``, or None; those of :data:`AS_PUBLISHED` and :data:`OWN` are drawn, every
+        seed a thin line.
+    shipped
+        Rows of ``data/results/inverter.csv``.
+    published
+        Rows of ``data/published/inversion_topk.csv``.
+    """
+    import matplotlib.pyplot as plt
+
+    _, ax = plt.subplots(figsize=(6.5, 3.4))
+    for number, (dim, rows) in enumerate(published.groupby("dim")):
+        ax.plot(rows["k"], rows["share"], "s--", color=INK, alpha=0.5 + 0.5 * number, ms=4, label=f"published, {dim}")
+    measures = shipped[shipped["beams"] == shipped["beams"].max()].set_index("measure")["read"]
+    found = {int(name[4:]): value for name, value in measures.items() if str(name)[:4] == "top_"}
+    ax.plot(sorted(found), [found[k] for k in sorted(found)], "o-", color="C2", label="the inverter of the book")
+    for colour, said, chosen in (
+        ("C0", "recorded, frozen, attention", AS_PUBLISHED),
+        ("C1", "recorded, own, heads", OWN),
+    ):
+        rows = _chosen(recorded, chosen) if recorded is not None else None
+        if rows is None or rows.empty:
+            continue
+        at = sorted(int(name[4:]) for name in rows if name[:4] == "top_" and name[4:].isdigit())
+        tops = rows[[f"top_{k}" for k in at]]
+        ax.plot(at, tops.T, color=colour, lw=0.6, alpha=0.6)
+        ax.plot(at, tops.mean(), "o-", color=colour, label=f"{said} (seeds: {len(rows)})")
+    ks = sorted(set(published["k"]))
+    ax.set_xscale("log")
+    ax.set_xticks(ks, ks)
+    ax.minorticks_off()
+    ax.set(xlabel="k", ylabel="share of tokens", ylim=(0, 1.02))
+    ax.legend(fontsize=8)
+    return ax
+
+
+def _chosen(recorded: pd.DataFrame, chosen: Mapping[str, Any]) -> pd.DataFrame:
+    for name, value in chosen.items():
+        recorded = recorded[recorded[name] == value]
+    return recorded
+
+
+def _differences(recorded: pd.DataFrame, first: tuple[Mapping[str, Any], str], second: tuple[Any, str]) -> np.ndarray:
+    """A column of one kind of runs less one of another, in the seeds that have both."""
+    parts = [_chosen(recorded, chosen).set_index("seed", verify_integrity=True) for chosen, _ in (first, second)]
+    if not all(column in recorded for _, column in (first, second)):
+        return np.array([])
+    return (parts[0][first[1]] - parts[1][second[1]]).dropna().to_numpy()
+
+
+def findings(recorded: pd.DataFrame | None) -> dict[str, Finding]:
+    """What the recorded runs say of :data:`CLAIMS`, with seeds as units.
+
+    Parameters
+    ----------
+    recorded
+        Rows of ``data/results/inversion.csv``, or None.
+
+    Returns
+    -------
+    dict of str to Finding
+        Means of differences within seeds; what has no two seeds with both sides recorded is absent.
+    """
+    published, trained = AS_PUBLISHED, {**AS_PUBLISHED, "encoder": "trained"}
+    asked = {
+        "attention": ((published, "top_1"), ({**published, "pooling": "first"}, "top_1")),
+        "attention_trained": ((trained, "top_1"), ({**trained, "pooling": "first"}, "top_1")),
+        "one_pass": ((OWN, "top_1"), ({**OWN, "decoder": "one_pass"}, "top_1")),
+        "five": ((published, "top_5"), (published, "top_1")),
+        "beams": ((published, "repetition_beams"), (published, "repetition_greedy")),
     }
+    out = {"bertscore": absent("the model that computes BERTScore is not here")}
+    for key, sides in asked.items():
+        values = () if recorded is None else _differences(recorded, *sides)
+        out[key] = mean_finding(CLAIMS[key], values) if len(values) > 1 else absent(NOT_YET)
+    return {key: out[key] for key in CLAIMS}
