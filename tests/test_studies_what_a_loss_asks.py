@@ -7,9 +7,9 @@ import pytest
 from inversion_texts import TEXTS, small_inverter
 
 from helpers.inference import judge
-from helpers.inversion import text_bits
+from helpers.inversion import text_bits, token_accuracy
 from helpers.studies import what_a_loss_asks as study
-from helpers.studies.loss_runs import LOSSES
+from helpers.studies.loss_runs import LOSSES, rephrased
 
 
 def rows_of(seeds, losses=tuple(LOSSES)):
@@ -74,16 +74,48 @@ def test_bits_of_paraphrases_are_those_of_the_first_vector():
     assert found["bits"].idxmin() == 0
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.2, 3.0])
+def test_the_share_of_chance_is_that_of_a_known_gradient(noise):
+    draws, p = 400, 50
+    rng = np.random.default_rng(0)
+    expected = rng.normal(size=p)
+    length, variance = np.square(expected).sum(), p * noise**2
+    squared, share = study.chance_share(expected + noise * rng.normal(size=(draws, p)))
+    # Of the squared mean: twice its length times a coordinate of the noise, and what is left of p squared coordinates.
+    error = np.sqrt(4 * length * noise**2 / draws + 2 * p * noise**4 / draws**2)
+    assert squared == pytest.approx(length, rel=1e-12, abs=5 * error)
+    # The squared length of one draw has the variance 4 l s² + 2 p s⁴, and the share follows from a ratio.
+    whole = np.sqrt((4 * length * noise**2 + 2 * p * noise**4) / draws)
+    assert share == pytest.approx(variance / (length + variance), abs=5 * (error + whole) / (length + variance) + 1e-12)
+
+
+def test_what_is_chance_alone_has_no_gradient_on_average():
+    rng = np.random.default_rng(1)
+    found = np.array([study.chance_share(rng.normal(size=(12, 30))) for _ in range(400)])
+    # Squared means are unbiased: their mean is 0 within five of its own standard errors, and some are below.
+    assert abs(found[:, 0].mean()) < 5 * found[:, 0].std() / 20 and found[:, 0].min() < 0
+    assert abs(found[:, 1].mean() - 1) < 5 * found[:, 1].std() / 20
+    assert np.isnan(study.chance_share(np.zeros((3, 2)))[1])
+    with pytest.raises(ValueError, match="two rows at least"):
+        study.chance_share(np.ones((1, 3)))
+
+
 def test_only_a_gradient_through_draws_has_chance_in_it():
-    found = study.gradient_table(small_inverter(), TEXTS[:3], draws=12)
-    again = study.gradient_table(small_inverter(), TEXTS[:3], draws=12)
-    assert found.equals(again)
-    assert found.loc["cross-entropy", "chance"] == 0 <= found.loc["cosine of sentences", "chance"] <= 1
-    assert (found["length"] >= 0).all()
+    made, texts = small_inverter(), TEXTS[:3]
+    found = study.gradient_table(made, texts, draws=12)
+    assert found.equals(study.gradient_table(made, texts, draws=12))
+    assert found.loc["cross-entropy", "chance"] == 0
+    assert found.loc["cosine of sentences", "ci_low"] > 0
+    assert found.loc["cross-entropy", "loss"] == pytest.approx(
+        np.mean([token_accuracy(made, [text], ks=(1,)).attrs["all"]["nats"] for text in texts]),
+        rel=1e-3,  # single precision, and batches of other sizes
+        abs=1e-5,
+    )
 
 
 def test_inverters_of_the_page_differ_in_their_loss_alone():
-    made, texts = study.trained_with(["entropy", "noise"], "documentation", n_texts=120, epochs=1, width=8)
+    texts = rephrased("documentation", 120)
+    made = study.trained_with(["entropy", "noise"], texts, epochs=1, width=8)
     assert made["entropy"].get_params() | {"noise": 0.5} == made["noise"].get_params()
     curves = study.locality_curves(made, texts.test[:5], sigmas=(0.0, 1.0))
     assert list(curves["loss"]) == ["entropy", "entropy", "noise", "noise"]
@@ -92,9 +124,12 @@ def test_inverters_of_the_page_differ_in_their_loss_alone():
     plt.close("all")
     table = study.bought_table(made, texts, n_test=5)
     assert list(table.columns) == list(study.MEASURES) and list(table.index) == ["entropy", "noise"]
-    gradients = study.gradient_table(small_inverter(), TEXTS[:1], draws=3)
-    facts = study.facts(gradients, curves, made)
-    assert facts["other_noisy"] == curves["f1"].iloc[3] and all(np.isfinite(value) for value in facts.values())
+    young = study.begun(texts, epochs=1, width=8)
+    assert young.get_params() == made["entropy"].get_params()
+    gradients = study.gradient_table(young, texts.test[:3], draws=3)
+    facts = study.facts(gradients, curves, made, "documentation", 5)
+    assert facts["other_noisy"] == curves["f1"].iloc[3] and facts["n"] == 2 and facts["other"] == "noise"
+    assert all(np.isfinite(value) for value in facts.values() if not isinstance(value, str))
 
 
 @pytest.mark.parametrize(

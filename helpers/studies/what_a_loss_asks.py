@@ -14,8 +14,16 @@ from helpers.inversion import Inverter, inversion_scores, noisy_vectors, text_bi
 from helpers.inversion.inverter import checked_texts
 from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_runs import POCKET
-from helpers.studies.loss_runs import LOSSES, Rephrased, bought, fit_loss, rephrased
-from helpers.studies.vector_runs import LIVE, blank_table, far_vectors, mean_words, nothing_yet, page_source
+from helpers.studies.loss_runs import LOSSES, Rephrased, bought, fit_loss
+from helpers.studies.vector_runs import (
+    LIVE,
+    blank_table,
+    far_vectors,
+    mean_words,
+    nothing_yet,
+    page_source,
+    source_words,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +35,9 @@ __all__ = [
     "MEASURES",
     "SAME_EVENT",
     "SIGMAS",
+    "begun",
     "bought_table",
+    "chance_share",
     "check_loss_choices",
     "facts",
     "findings",
@@ -49,6 +59,9 @@ SAME_EVENT = (
     "Traders fear weak demand for oil",
 )
 """A made-up headline, and how other agencies might have put it."""
+
+BEGUN = 3
+"""Epochs of a training of which the page measures gradients, those of a trained inverter being next to nothing."""
 
 SIGMAS = (0.0, 0.25, 0.5, 1.0, 1.5)
 """Noise of the picture of locality, in units of the spread."""
@@ -135,6 +148,47 @@ def check_loss_choices(
         raise ValueError(f"width is {width}; a multiple of {POCKET['n_heads']} is needed, one share for each head")
 
 
+def chance_share(gradients: Any) -> tuple[float, float]:
+    """Of several draws of one gradient: how long their expectation is, and how much of one draw is chance.
+
+    Parameters
+    ----------
+    gradients : array_like of shape (draws, p)
+        Independent draws, two at least.
+
+    Returns
+    -------
+    tuple of float
+        Squared length of the expectation, and the share of the squared length of one draw that is not that of the
+        expectation. The first is unbiased, so that it may be below 0 where all is chance, and the share above 1; the
+        share is NaN where all draws are 0.
+    """
+    found = np.asarray(gradients, dtype=float)
+    if found.ndim != 2 or len(found) < 2:
+        raise ValueError(f"gradients has the shape {found.shape}; two rows at least are needed, one for each draw")
+    n, squared = len(found), float(np.square(found).sum(axis=1).mean())
+    # Of the squared mean of n draws one n-th of the variance is chance too.
+    mean = (float(np.square(found.mean(axis=0)).sum()) - squared / n) * n / (n - 1)
+    return mean, 1 - mean / squared if squared else float("nan")
+
+
+def begun(texts: Rephrased, *, width: int, epochs: int = BEGUN, rng: int = 0) -> Inverter:
+    """An inverter at the beginning of its training by cross-entropy, whose gradients are those of a training.
+
+    Parameters
+    ----------
+    texts
+        Texts, from :func:`helpers.studies.loss_runs.rephrased`.
+    width
+        Width of the vector.
+    epochs
+        Times that it sees each text.
+    rng
+        Seed of weights and batches.
+    """
+    return fit_loss(texts, "entropy", epochs=epochs, width=width, rng=rng, **LIVE)
+
+
 def gradient_table(inverter: Inverter, texts: Sequence[str], *, draws: int = 24, rng: int = 0) -> pd.DataFrame:
     """How much of a gradient is chance: of the cosine of sentences through drawn tokens, beside cross-entropy.
 
@@ -143,18 +197,18 @@ def gradient_table(inverter: Inverter, texts: Sequence[str], *, draws: int = 24,
     inverter
         An inverter with an encoder of its own.
     texts
-        Sentences, none of them blank.
+        Sentences, none of them blank, two at least.
     draws
-        Draws of the tokens for each.
+        Draws of the tokens for each, two at least.
     rng
-        Seed of the draws.
+        Seed of draws and intervals.
 
     Returns
     -------
     DataFrame
-        A row for each loss, means over sentences: ``length`` of the mean gradient with respect to the vector, in units
-        of the spread; ``chance``: share of the squared length of one draw's gradient that is not that of the mean, in
-        [0, 1]; 0 for cross-entropy, which draws nothing.
+        A row for each loss, means over sentences: ``loss``; ``length`` of the expected gradient with respect to the
+        vector, in units of the spread; ``chance``, the share of :func:`chance_share`, with ``ci_low`` and ``ci_high``
+        over sentences; 0 for cross-entropy, which draws nothing.
     """
     import pandas as pd
     import torch
@@ -170,20 +224,29 @@ def gradient_table(inverter: Inverter, texts: Sequence[str], *, draws: int = 24,
             with torch.no_grad():
                 x = pooling(*network["encoder"](tokens))
             z = x.clone().requires_grad_(True)
-            (plain,) = torch.autograd.grad(decoder.losses(z, tokens).mean(), z)
+            plain = decoder.losses(z, tokens).mean()
+            (slope,) = torch.autograd.grad(plain, z)
             scores = decoder.logits(z, tokens).expand(draws, -1, -1)
             drawn = torch.nn.functional.gumbel_softmax(scores, hard=True)
             states, seen = network["encoder"].of_mixtures(drawn, torch.ones(draws, len(row), dtype=torch.bool))
             losses = 1 - torch.cosine_similarity(pooling(states, seen), x)
             each = torch.stack([torch.autograd.grad(loss, z, retain_graph=True)[0][0] for loss in losses])
-            # Of the squared mean of n draws one n-th of the variance is chance too.
-            squared, mean = each.square().sum(1).mean(), each.mean(0).square().sum()
-            mean = (mean - squared / draws).clamp(min=0) * draws / (draws - 1)
-            found.append([float(plain.norm()), float(mean.sqrt()), float(1 - mean / squared)])
-    lengths = np.array(found).mean(axis=0)
-    rows = {"cross-entropy": (lengths[0], 0.0), "cosine of sentences": (lengths[1], lengths[2])}
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["length", "chance"])
-    return table.assign(length=table["length"] * inverter.spread_)
+            squared, share = chance_share(each.numpy())
+            found.append([float(plain.detach()), float(slope.norm()), float(losses.detach().mean()), squared, share])
+    plain, slopes, cosine, squared, shares = np.array(found).T
+    over = interval(shares[~np.isnan(shares)], method="percentile", n_resamples=999, rng=rng)
+    unit = inverter.spread_
+    rows = {
+        "cross-entropy": (plain.mean(), slopes.mean() * unit, 0.0, 0.0, 0.0),
+        "cosine of sentences": (
+            cosine.mean(),
+            np.sqrt(max(squared.mean(), 0)) * unit,
+            over.estimate,
+            over.low,
+            over.high,
+        ),
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["loss", "length", "chance", "ci_low", "ci_high"])
 
 
 def paraphrase_bits(inverter: Inverter, texts: Sequence[str]) -> pd.DataFrame:
@@ -209,34 +272,33 @@ def paraphrase_bits(inverter: Inverter, texts: Sequence[str]) -> pd.DataFrame:
 
 
 def trained_with(
-    losses: Sequence[str], source: str, *, n_texts: int, epochs: int, width: int, rng: int = 0
-) -> tuple[dict[str, Inverter], Rephrased]:
+    losses: Sequence[str], texts: Rephrased, *, epochs: int, width: int, rng: int = 0
+) -> dict[str, Inverter]:
     """Small inverters that differ in nothing but their loss, trained on the page.
 
     Parameters
     ----------
     losses
         Keys of :data:`helpers.studies.loss_runs.LOSSES`.
-    source, n_texts
-        Same meaning as in :func:`helpers.studies.loss_runs.rephrased`.
+    texts
+        Texts, from :func:`helpers.studies.loss_runs.rephrased`.
     epochs
-        Times that each sees a sentence.
+        Times that each sees a text.
     width
         Width of the vector.
     rng
-        Seed of split, weights, batches and noise.
+        Seed of weights, batches and noise.
 
     Returns
     -------
-    tuple
-        The inverters by loss, and the texts.
+    dict of str to Inverter
+        The inverters by loss.
     """
-    texts = rephrased(source, n_texts, rng=rng)
     options = {"epochs": epochs, "width": width, "rng": rng, **LIVE}
-    return {loss: fit_loss(texts, loss, **options) for loss in losses}, texts
+    return {loss: fit_loss(texts, loss, **options) for loss in losses}
 
 
-def bought_table(made: Mapping[str, Inverter], texts: Rephrased, *, n_test: int = 60, rng: int = 0) -> pd.DataFrame:
+def bought_table(made: Mapping[str, Inverter], texts: Rephrased, *, n_test: int = 100, rng: int = 0) -> pd.DataFrame:
     """What the losses of the page bought: a row for each, a column for each of :data:`MEASURES`.
 
     Parameters
@@ -402,7 +464,9 @@ def findings(recorded: pd.DataFrame | None) -> dict[str, Finding]:
     return out
 
 
-def facts(gradients: pd.DataFrame, curves: pd.DataFrame, made: Mapping[str, Inverter]) -> dict[str, Any]:
+def facts(
+    gradients: pd.DataFrame, curves: pd.DataFrame, made: Mapping[str, Inverter], source: str, n_test: int
+) -> dict[str, Any]:
     """What the text of the page says in numbers.
 
     Parameters
@@ -413,11 +477,15 @@ def facts(gradients: pd.DataFrame, curves: pd.DataFrame, made: Mapping[str, Inve
         Table of :func:`locality_curves`.
     made
         Inverters by loss.
+    source
+        Where their texts are from.
+    n_test
+        Number of test texts.
     """
-    found = curves.set_index(["loss", "sigma"])["f1"]
+    found, share = curves.set_index(["loss", "sigma"])["f1"], gradients.iloc[1]
     other = next(loss for loss in made if loss != "entropy")
-    out = {"chance": gradients["chance"].iloc[1]}
+    out: dict[str, Any] = {"source": source_words(source), "n": len(made), "n_test": n_test, "other": other}
+    out |= {"chance": share["chance"], "chance_low": share["ci_low"], "chance_high": share["ci_high"], "begun": BEGUN}
     for name, loss in (("entropy", "entropy"), ("other", other)):
         out |= {f"{name}_plain": found[loss, 0.0], f"{name}_noisy": found[loss, 1.0]}
-        out[f"{name}_seconds"] = 60 * made[loss].log_[-1]["cpu_minutes"]
     return out
