@@ -49,30 +49,36 @@ NOT_RECORDED = "not recorded yet"
 _FEW = "fewer than two encoders are recorded"
 _MODELS = {"models": "decoders of another encoder's vectors", "spec": "+.3f"}
 
-CLAIMS = {
-    "few": Claim(
+BOOK = "headlines"
+"""What the recorded rows call the inverter of the book as a reader."""
+
+READERS = {BOOK: "the inverter of the book", "gte-small": "a decoder of gte-small"}
+"""Readers that are recorded; each is judged alone."""
+
+_OF_PAIRS = {
+    "few": (
         "More than a thousand pairs hardly help",
         "token F1 gained by all pairs over a thousand; up to 0.02 is hardly",
-        side="less",
-        null=0.02,
-        source="chen2025algen",
-        **_MODELS,
+        {"side": "less", "null": 0.02, "source": "chen2025algen"},
     ),
-    "leak": Claim(
-        "Ten pairs leak already", "token F1 over the higher floor, with ten pairs", source="chen2025algen", **_MODELS
-    ),
-    "unpaired": Claim(
+    "leak": ("Ten pairs leak already", "token F1 over the higher floor, with ten pairs", {"source": "chen2025algen"}),
+    "unpaired": (
         "Spaces are aligned without one pair, well enough to read",
         "token F1 over the higher floor, without pairs",
-        source="jha2025harnessing",
-        **_MODELS,
+        {"source": "jha2025harnessing"},
     ),
-    "correction": Claim(
+    "correction": (
         "A guess that is encoded and put right is better than the first",
         "token F1 gained by corrections, with all pairs",
-        source="morris2023text",
-        **_MODELS,
+        {"source": "morris2023text"},
     ),
+}
+
+CLAIMS = {
+    f"{key}_{reader}": Claim(f"{words}: {READERS[reader]}", statistic, **more, **_MODELS)
+    for reader in READERS
+    for key, (words, statistic, more) in _OF_PAIRS.items()
+} | {
     "defence": Claim(
         "Noise does not protect vectors before it makes them useless",
         "token F1 over the higher floor, with pairs of changed vectors, at the strongest noise that keeps nine tenths "
@@ -81,10 +87,10 @@ CLAIMS = {
         **_MODELS,
     ),
 }
-"""What is said of reading the vectors of other encoders."""
+"""What is said of reading the vectors of other encoders: of each reader, and of noise against that of the book."""
 
-BOOK = "headlines"
-"""What the recorded rows call the inverter of the book as a reader."""
+PANELS = 3
+"""Most panels of a picture that stand side by side."""
 
 ENOUGH = 3
 """Seeds from which on a table gives an interval over them."""
@@ -233,26 +239,32 @@ def curve_figure(rows: pd.DataFrame | None, live: pd.DataFrame, *, name: str = "
 
     panels = {} if rows is None else dict(list(rows.groupby(["reader", "domain"], sort=False)))
     titles = ["this page", *([_title(*key) for key in panels] or ["real encoders"])]
-    size = (2.2 + 3.3 * len(titles), 3.9)
-    fig, axes = plt.subplots(1, len(titles), figsize=size, sharey=True, squeeze=False, layout="constrained")
-    _curves(axes[0, 0], {name: live}, {name: "C7"})
+    rows_of, columns = -(-len(titles) // PANELS), min(PANELS, len(titles))
+    size = (1 + 2.9 * columns, 0.9 + 2.9 * rows_of)
+    fig, axes = plt.subplots(rows_of, columns, figsize=size, sharey=True, squeeze=False, layout="constrained")
+    flat = axes.ravel()
+    for ax in flat[len(titles) :]:
+        ax.set_visible(False)
+    _curves(flat[0], {name: live}, {name: "C7"})
     colours = {} if rows is None else {encoder: f"C{i}" for i, encoder in enumerate(dict.fromkeys(rows["encoder"]))}
     if not panels:
-        axes[0, 1].text(0.5, 0.5, NOT_RECORDED, ha="center", va="center", color=INK, transform=axes[0, 1].transAxes)
-        axes[0, 1].set_xticks([])
-    for ax, part in zip(axes[0, 1:], panels.values(), strict=False):
+        flat[1].text(0.5, 0.5, NOT_RECORDED, ha="center", va="center", color=INK, transform=flat[1].transAxes)
+        flat[1].set_xticks([])
+    for ax, part in zip(flat[1:], panels.values(), strict=False):
         _curves(ax, {str(encoder): some for encoder, some in part.groupby("encoder", sort=False)}, colours)
-    for ax, title in zip(axes[0], titles, strict=True):
-        ax.set(title=title, ylim=(0, 1), xlabel="pairs")
-    axes[0, 0].set_ylabel("token F1; share found")
-    lines = {line.get_label(): line for ax in axes[0] for line in ax.get_lines() if line.get_label()[0] != "_"}
+    for ax, title in zip(flat, titles, strict=False):
+        ax.set_title(title, fontsize=9)
+        ax.set(ylim=(0, 1), xlabel="pairs")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("token F1; share found")
+    lines = {line.get_label(): line for ax in flat for line in ax.get_lines() if line.get_label()[0] != "_"}
     fig.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3, frameon=False)
     return fig
 
 
 def _title(reader: str, domain: str) -> str:
     """What is read, by whom."""
-    return f"{domain}, by a reader of {'its own encoder' if reader == BOOK else reader}"
+    return f"{domain},\nread by {READERS.get(reader, f'a decoder of {reader}')}"
 
 
 def _curves(ax: Any, parts: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> None:
@@ -291,9 +303,11 @@ def curve_table(rows: pd.DataFrame | None, reader: str = BOOK, domain: str = "he
     Returns
     -------
     DataFrame
-        A row for each encoder; columns for pairs, for corrections after all pairs, for the higher floor and for own
-        vectors. The interval is that over texts where one seed is recorded, that over seeds by Student's t where there
-        are three or more, and left out where there are two.
+        A row for each encoder; columns for pairs, for corrections after all pairs, for the highest floor and for own
+        vectors; how many pairs are all, how many texts a run reads, and how many seeds are recorded. The interval is
+        that over texts where one seed is recorded, that over seeds by Student's t where there are three or more, and
+        left out where there are two. Seeds differ in the order of the pairs and in the test texts, drawn from one pool,
+        so that some are shared; encoder, reader and pool are the same for all.
     """
     import pandas as pd
 
@@ -308,12 +322,14 @@ def curve_table(rows: pd.DataFrame | None, reader: str = BOOK, domain: str = "he
         better = part[(part["steps"] > 0) & (part["pairs"] == most)]
         line["all, corrected"] = _said(better) if len(better) else "–"
         last = plain[plain["pairs"] == most]
-        line |= {
-            "floor": f"{last[['f1_shuffled', 'f1_centre']].mean().max():.2f}",
-            "own": f"{last['f1_own'].mean():.2f}",
-        }
+        floors = [name for name in ("f1_shuffled", "f1_centre", "f1_language") if name in last]
+        line |= {"floor": f"{last[floors].mean().max():.2f}", "own": f"{last['f1_own'].mean():.2f}"}
+        line |= {"pairs": f"{most:g}", "texts": f"{last['n_test'].mean():.0f}"}
         found[encoder] = line | {"seeds": part["seed"].nunique()}
-    return pd.DataFrame.from_dict(found, orient="index").rename_axis("encoder").fillna("–")
+    counts = sorted({name for line in found.values() for name in line if name.isdigit()}, key=int)
+    others = ["all", "all, corrected", "floor", "own", "pairs", "texts", "seeds"]
+    table = pd.DataFrame.from_dict(found, orient="index").rename_axis("encoder").fillna("–")
+    return table[[*counts, *others]]
 
 
 def _said(rows: pd.DataFrame) -> str:
@@ -387,7 +403,7 @@ def front_figure(rows: pd.DataFrame | None, live: pd.DataFrame) -> Figure:
 def findings(pairs: pd.DataFrame | None, defences: pd.DataFrame | None) -> dict[str, Finding]:
     """What the recorded runs on headlines say of :data:`CLAIMS`.
 
-    Encoders are the units, each the mean of its seeds and readers.
+    Encoders are the units, each the mean of its seeds; readers are judged apart.
 
     Parameters
     ----------
@@ -397,13 +413,15 @@ def findings(pairs: pd.DataFrame | None, defences: pd.DataFrame | None) -> dict[
     Returns
     -------
     dict of str to Finding
-        What has no two encoders recorded is absent.
+        What has no two encoders with both sides recorded is absent.
     """
     values: dict[str, Any] = dict.fromkeys(CLAIMS, ())
     if pairs is not None:
-        values |= _of_pairs(pairs[pairs["domain"] == "headlines"])
+        for reader in READERS:
+            found = _of_pairs(pairs.query("domain == 'headlines' and reader == @reader"))
+            values |= {f"{key}_{reader}": numbers for key, numbers in found.items()}
     if defences is not None:
-        values["defence"] = _of_noise(defences)
+        values["defence"] = _of_noise(defences[defences["reader"] == BOOK])
     out = {}
     for key, numbers in values.items():
         numbers = np.asarray(numbers, dtype=float)
@@ -413,23 +431,19 @@ def findings(pairs: pd.DataFrame | None, defences: pd.DataFrame | None) -> dict[
 
 
 def _of_pairs(rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    found: dict[str, list[float]] = {"few": [], "leak": [], "unpaired": [], "correction": []}
+    """Of each encoder, what is asked of one reader; differences within seeds, then their mean."""
+    found: dict[str, list[float]] = {key: [] for key in _OF_PAIRS}
     for _, part in rows.groupby("encoder", sort=False):
-        means = _means(part, ["pairs", "steps"])
         most = part["pairs"].max()
-        plain, better = (
-            means[
-                means.index.get_level_values("steps") > 0 if more else means.index.get_level_values("steps") == 0
-            ].droplevel("steps")
-            for more in (False, True)
-        )
-        if 1000 in plain.index and most > 1000:
-            found["few"].append(plain["f1"][most] - plain["f1"][1000])
-        for key, count in (("leak", 10), ("unpaired", 0)):
-            if count in plain.index:
-                found[key].append(plain["gain"][count])
-        if most in better.index:
-            found["correction"].append(better["f1"][most] - plain["f1"][most])
+        plain = part[part["steps"] == 0].pivot(index="seed", columns="pairs", values="f1")
+        gain = part[part["steps"] == 0].pivot(index="seed", columns="pairs", values="gain")
+        better = part[(part["steps"] > 0) & (part["pairs"] == most)].set_index("seed")["f1"]
+        asked = {"leak": gain.get(10), "unpaired": gain.get(0), "correction": (better - plain[most])}
+        if 1000 in plain and most > 1000:
+            asked["few"] = plain[most] - plain[1000]
+        for key, values in asked.items():
+            if values is not None and values.notna().any():
+                found[key].append(float(values.mean()))
     return {key: np.array(numbers) for key, numbers in found.items()}
 
 
@@ -478,13 +492,9 @@ def facts(rows: pd.DataFrame, better: Any, data: Strange) -> dict[str, Any]:
     }
 
 
-def facts_of_reads(rows: pd.DataFrame | None) -> dict[str, Any]:
-    """How much is recorded: encoders, seeds and test texts, 0 where nothing is."""
+def facts_of_reads(rows: pd.DataFrame | None) -> dict[str, int]:
+    """How many encoders are recorded, with each of :data:`READERS`; 0 where none is."""
+    names = {BOOK: "encoders_book", "gte-small": "encoders_semantic"}
     if rows is None:
-        return {"encoders": 0, "seeds": 0, "texts": 0, "pairs": 0}
-    return {
-        "encoders": int(rows["encoder"].nunique()),
-        "seeds": int(rows.groupby("encoder")["seed"].nunique().min()),
-        "texts": int(rows["n_test"].min()),
-        "pairs": int(rows["pairs"].max()),
-    }
+        return dict.fromkeys(names.values(), 0)
+    return {name: int(rows[rows["reader"] == reader]["encoder"].nunique()) for reader, name in names.items()}
