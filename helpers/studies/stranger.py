@@ -285,8 +285,11 @@ def _curves(ax: Any, parts: Mapping[str, pd.DataFrame], colours: Mapping[str, st
         ax.axhline(level, color=INK, ls=style, lw=1, label=words)
     ax.set_xscale("log")
     ticks = sorted({count for rows in parts.values() for count in rows["pairs"]})
-    ticks = [count for count in ticks if count in (0, 10, 100, 1000)] + ticks[-1:] * (ticks[-1] > 2000)
-    ax.set_xticks([max(count, least) for count in ticks], [f"{count:g}" for count in ticks])
+    shown = [count for count in ticks if count in (0, 10, 100, 1000)]
+    at, words = [max(count, least) for count in shown], [f"{count:g}" for count in shown]
+    if ticks[-1] > 2000:
+        at, words = [*at, ticks[-1]], [*words, "all"]
+    ax.set_xticks(at, words)
     ax.minorticks_off()
 
 
