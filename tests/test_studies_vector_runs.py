@@ -133,6 +133,8 @@ def test_what_a_language_model_takes_in_excess_is_not_called_held():
     made = study.bounds_table(plain, "made up")["bits"]
     assert made["left to be told with the vector"] == "0.10" and made["saved by it"] == "18.60"
     assert float(made["held by the vector, at least"]) == pytest.approx(study.WORLD_BITS - 0.1, abs=0.01)  # two digits
+    untrained = study.bounds_table(plain.assign(bits=-2.0), "made up")["bits"]
+    assert untrained["held by the vector, at least"] == "0.00"
     other = study.bounds_table(plain, "headlines")["bits"]
     assert other["saved by it"] == "18.60" and other["held by the vector, at least"] == "not known"
 

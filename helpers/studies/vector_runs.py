@@ -271,14 +271,15 @@ def bounds_table(bits: pd.DataFrame, source: str) -> pd.DataFrame:
     DataFrame
         ``bits`` of a test text in words, a row for each of: what the language model takes, what is left with the
         vector, what the vector saves, what a perfect language model would take, and the least that the vector holds,
-        which is that less what is left.
+        which is that less what is left, or 0.
     """
     import pandas as pd
 
     alone, saved = bits.loc["float32", ["bits_without", "bits"]]
     rows = {"the language model takes": alone, "left to be told with the vector": alone - saved, "saved by it": saved}
     world = WORLD_BITS if source == MADE else np.nan
-    rows |= {"a perfect language model takes": world, "held by the vector, at least": world - (alone - saved)}
+    least = np.nan if np.isnan(world) else max(0.0, world - (alone - saved))
+    rows |= {"a perfect language model takes": world, "held by the vector, at least": least}
     words = {name: "not known" if np.isnan(value) else f"{value:.2f}" for name, value in rows.items()}
     return pd.DataFrame({"bits": words})
 
