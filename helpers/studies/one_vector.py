@@ -403,9 +403,9 @@ def own_facts(made: Inverter, found: pd.DataFrame, source: str) -> dict[str, Any
     Parameters
     ----------
     made, found
-        From :func:`live_inverter`.
+        The inverter and its table of scores, as :func:`live_inverter` gives them.
     source
-        Where its texts are from.
+        Name of the source of its texts.
     """
     row, f1 = made.log_[-1], found.loc["token_f1"]
     out = {"tokens": row["tokens"], "seconds": 60 * row["cpu_minutes"], "source": source_words(source)}

@@ -616,9 +616,9 @@ def way_scores(way: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
     Parameters
     ----------
     way
-        Its table.
+        Table that it gave, with a column ``written``.
     first, second
-        The sentences.
+        Sentences at both ends.
 
     Returns
     -------
