@@ -501,7 +501,7 @@ def runs_table(
     -------
     DataFrame
         Words for a page: the columns of that part of :data:`RUN_COLUMNS` that are recorded, with intervals over seeds
-        by Student's t where there are two; numbers of training texts, and of seeds. Dashes where nothing is recorded.
+        by Student's t where there are enough; training texts and seeds are counted. Dashes where nothing is recorded.
     """
     import pandas as pd
 
