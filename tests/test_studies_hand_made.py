@@ -1,14 +1,17 @@
 """Hand-made features beside encoders: the same experiments, the same test clients, a gain with its interval."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.book.data import table
 from helpers.clients import SCORE_METRICS, binary_target, load_clients, simulate, split
 from helpers.clients import hand_made as features_by_hand
-from helpers.studies import hand_made
+from helpers.studies import combining_page, hand_made
+from helpers.studies.aligning import aligning_methods
 from helpers.studies.combining import compare_methods_by_experiment
 from helpers.studies.replacing import replacing_methods
 from helpers.studies.sweep import Sweep
@@ -115,16 +118,31 @@ def test_other_clients_or_features_that_do_not_vary_are_refused():
         hand_made.as_one_more_model(features_by_hand(clients).iloc[10:], models, parts)
 
 
-def test_every_ensemble_of_one_width_takes_them_whichever_model_is_the_best():
+@pytest.mark.parametrize("methods", [replacing_methods, partial(aligning_methods, lambdas=[0.1], ridges=[1.0])])
+def test_every_ensemble_of_one_width_takes_them_whichever_model_is_the_best(methods):
     """Features are wider than both encoders here: columns are padded, projected, or change their places."""
     sweep = hand_made.with_hand_made(sweep_of({0: simulate(80, rng=[0, 0])}, "simulated"))
-    found = compare_methods_by_experiment(sweep, replacing_methods, classifier="logistic", n_resamples=2)
+    found = compare_methods_by_experiment(sweep, methods, classifier="logistic", n_resamples=2)
     widths = found.table.set_index("method")["width"]
     n_features = sweep.embeddings[0, "hand made"].shape[1]
     assert widths["hand made"] == n_features and widths["concat"] == 5 + 8 + n_features
-    assert widths["mean"] == n_features and found.table["accuracy"].notna().all()
-    for name, ensemble in found.ensembles.items():
+    assert widths["mean"] == n_features and found.table["accuracy"].between(0, 1).all()
+    for (_, name), ensemble in found.ensembles.items():
         assert "hand made" in ensemble.names_, name
-    replaced = found.ensembles[0, "replacement"]
-    start = replaced.start_ if replaced.start_ == "hand made" else int(replaced.start_)
-    assert widths["replacement"] == sweep.embeddings[0, start].shape[1]
+        if "replacement" in name:
+            start = ensemble.start_ if ensemble.start_ == "hand made" else int(ensemble.start_)
+            assert widths[name] == sweep.embeddings[0, start].shape[1], name
+    assert hand_made.SHOWN["hand made"] in combining_page.table_gains(found.table, hand_made.SHOWN).index
+
+
+def test_recorded_comparisons_get_them_as_one_more_method_by_the_same_scorer():
+    recorded = table("results/clients_replacing.csv")
+    found = hand_made.with_recorded(recorded)
+    more = found[found["method"] == "hand made"].set_index("experiment")
+    kept = table("results/clients_hand_made.csv").query("classifier == 'fast'").set_index("experiment")
+    assert len(found) == len(recorded) + 17 and (more["accuracy"] == kept["accuracy_test"]).all()
+    assert (recorded.groupby("experiment")["n_test"].first() == kept["n_test"]).all()
+    with pytest.raises(ValueError, match=r"recorded has experiments \[99\], in which features made by hand were not"):
+        hand_made.with_recorded(pd.DataFrame({"experiment": [3, 99], "method": "best", "accuracy": 0.5}))
+    with pytest.raises(ValueError, match="classifier is 'slow'; recorded are 'fast'"):
+        hand_made.recorded_by_hand("slow")

@@ -60,6 +60,9 @@ def test_fewer_than_six_experiments_decide_nothing_whatever_they_show(n):
         "+30"
     )
     assert said.decided.startswith("Not decided") and "experiments: 6" in said.next_step
+    # Student's t would give a p as small as one likes: the reason is the spread, and not that no test could tell.
+    assert "spread" in said.decided and "test" not in said.decided and " p " not in said.decided
+    assert ("one experiment" in said.decided) == (n == 1)
 
 
 def test_of_six_experiments_large_gains_and_losses_are_decided_and_small_ones_are_not():
@@ -109,6 +112,28 @@ def test_the_best_encoder_is_compared_with_counting_by_hand():
     found = study.table_of_counting(here, strong, runs, classifier="logistic", metric="roc_auc")
     wide = found.pivot(index="experiment", columns="method", values="accuracy")
     assert wide["best"].tolist() == [0.2, 0.3] and (wide[list(study.COUNTED.values())] > 0.95).all(axis=None)
+
+
+def test_pairs_are_taken_by_the_rules_of_the_recorded_decision(monkeypatch):
+    """Four models, whose scores say which pair is which; without similarities only the two best are a rule."""
+    index = pd.MultiIndex.from_product([[0, 1], range(4)], names=["experiment", "model"])
+    valid = [0.4, 0.7, 0.6, 0.5, 0.7, 0.1, 0.2, 0.3]
+    scores = pd.DataFrame({"accuracy_validation": valid, "accuracy_test": 0.5}, index)
+    monkeypatch.setattr("helpers.studies.sweep.score_runs", lambda sweep, **scoring: scores)
+    rows = [(e, a, b) for e in range(2) for a in range(4) for b in range(a + 1, 4)]
+    pairs = pd.DataFrame(rows, columns=["experiment", "model_a", "model_b"])
+    pairs["accuracy_concatenation"] = 0.01 * np.arange(len(pairs))
+    pairs["cka"] = [0.9, 0.1, 0.8, 0.5, 0.4, 0.7, 0.6, 0.3, 0.8, 0.9, 0.2, 0.5]
+    wide = study.table_of_pairs(None, pairs).pivot(index="experiment", columns="method", values="accuracy")
+    expected = {
+        "best": [0.5, 0.5],
+        study.PAIRED["two best"]: [0.03, 0.08],
+        study.PAIRED["best + least similar"]: [0.04, 0.07],
+        study.PAIRED["least similar"]: [0.01, 0.10],
+    }
+    assert {name: wide[name].round(9).tolist() for name in wide} == expected
+    unknown = study.table_of_pairs(None, pairs.assign(cka=np.nan))
+    assert set(unknown["method"]) == {"best", study.PAIRED["two best"]}
 
 
 def test_tables_of_maps_weightings_and_modalities_name_their_reference():

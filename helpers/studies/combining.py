@@ -16,6 +16,7 @@ import numpy as np
 
 from helpers.arrays import integer_seed
 from helpers.studies.comparing import LEAST_UNITS, paired_table
+from helpers.studies.hand_made import HAND_MADE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,7 @@ __all__ = [
     "draw_differences",
     "findings",
     "differences_over_experiments",
+    "without_singles",
 ]
 
 
@@ -465,7 +467,8 @@ def draw_differences(
     table, against
         Arguments of :func:`differences_over_experiments`.
     names
-        The methods to show, from top to bottom, and what they are called; all by default.
+        The methods to show, from top to bottom, and what they are called, all by default; one that the table lacks has
+        an empty row.
     ax
         Axes to draw on; the current ones by default.
 
@@ -481,8 +484,9 @@ def draw_differences(
     ax = plt.gca() if ax is None else ax
     found, wide = differences_over_experiments(table, against), _wide(table)
     names = {name: name for name in found.index} if names is None else names
-    shown = [name for name in names if name in found.index]
-    for y, name in enumerate(reversed(shown)):
+    for y, name in enumerate(reversed(names)):
+        if name not in found.index:
+            continue
         row = found.loc[name]
         each = 100 * (wide[name] - wide[against])
         ax.plot(each, np.full(len(each), y), "o", color="C0", ms=3, alpha=0.35, mec="none", zorder=1)
@@ -490,7 +494,7 @@ def draw_differences(
         ax.plot(100 * row[["ci_low", "ci_high"]], [y, y], color="C1", lw=2, zorder=2)
         ax.plot(100 * row["difference"], y, "o", color="C1", mfc="C1" if sure else "none", ms=7, zorder=3)
     ax.axvline(0, color=INK, lw=1, zorder=0)
-    ax.set_yticks(range(len(shown)), [names[name] for name in reversed(shown)])
+    ax.set_yticks(range(len(names)), [names[name] for name in reversed(names)])
     return ax
 
 
@@ -552,10 +556,22 @@ def aligned_rows(x: Any, target: pd.Series, split: pd.Series, name: Any) -> np.n
     return x
 
 
+def without_singles(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of references and methods, among them features made by hand, which are a model that nobody trained.
+
+    Parameters
+    ----------
+    table
+        Table with ``method`` and, where it has single models, ``kind``.
+    """
+    if "kind" not in table:
+        return table
+    return table[(table["kind"] != "single") | (table["method"] == HAND_MADE)]
+
+
 def _wide(table: pd.DataFrame, *, complete: bool = True) -> pd.DataFrame:
     """Experiments × methods, without single models, methods in the order of the table; those of all experiments."""
-    if "kind" in table:
-        table = table[table["kind"] != "single"]
+    table = without_singles(table)
     wide = table.pivot(index="experiment", columns="method", values="accuracy")
     wide = wide[list(dict.fromkeys(table["method"]))]
     return wide.dropna(axis=1) if complete else wide

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from helpers.studies.combining import (
     differences_over_experiments,
     draw_differences,
     findings,
+    without_singles,
 )
 from helpers.studies.headline import difference_agreement
 
@@ -49,7 +50,10 @@ def findings_by_scorer(
     recorded
         Recorded comparison, scored by the fast scorer.
     headline
-        Recorded table of :func:`helpers.studies.headline.score_by_classifiers`, which has LightAutoML's accuracies.
+        Recorded table of :func:`helpers.studies.headline.score_by_classifiers`, which has LightAutoML's accuracies and
+        those of the fast scorer of the same representations. Encoders may have been trained anew between the two
+        tables, so that a claim about methods that both scorers have scored here, in as many experiments as in
+        ``recorded``, is judged from this table by both.
     options
         Passed to :func:`helpers.studies.combining.findings`.
 
@@ -58,10 +62,10 @@ def findings_by_scorer(
     dict of str to dict of str to Finding
         Findings by claim, of ``"LightAutoML"``, the scorer of the publication, and of ``"fast scorer"``.
     """
-    return {
-        "LightAutoML": findings(headline, about, classifier="lightautoml", **options),
-        "fast scorer": findings(recorded, about, **options),
-    }
+    slow, same = (findings(headline, about, classifier=name, **options) for name in ("lightautoml", "fast"))
+    fast = findings(recorded, about, **options)
+    fast |= {key: one for key, one in same.items() if slow[key].n and one.n >= fast[key].n}
+    return {"LightAutoML": slow, "fast scorer": fast}
 
 
 def judge_by_scorer(about: Claims, by_scorer: Mapping[str, Mapping[str, Finding]]) -> pd.DataFrame:
@@ -135,14 +139,15 @@ def figure_method_gains(
     tables
         Tables with ``experiment``, ``method`` and ``accuracy``, by what they are called.
     names
-        Methods to show, from top to bottom, and what they are called; those that every table has.
+        Methods to show, from top to bottom, and what they are called; those that any table has. Where one has them and
+        another has not, its panel has a gap.
     against, word
         Method with which the others are compared, and what the axis calls it.
     """
     import matplotlib.pyplot as plt
 
-    everywhere = set.intersection(*(set(table["method"]) for table in tables.values()))
-    names = {name: called for name, called in names.items() if name in everywhere}
+    somewhere = set.union(*(set(without_singles(table)["method"]) for table in tables.values()))
+    names = {name: called for name, called in names.items() if name in somewhere}
     size = (0.4 + 4 * len(tables), 0.9 + 0.29 * len(names))
     fig, axes = plt.subplots(1, len(tables), figsize=size, sharey=True, squeeze=False)
     for ax, (title, table) in zip(axes[0], tables.items(), strict=True):
@@ -164,7 +169,11 @@ def facts_of_recording(recorded: pd.DataFrame) -> dict[str, Any]:
 
 
 def facts_of_scorers(
-    about: Claims, by_scorer: Mapping[str, Mapping[str, Finding]], headline: pd.DataFrame
+    about: Claims,
+    by_scorer: Mapping[str, Mapping[str, Finding]],
+    headline: pd.DataFrame,
+    *,
+    told: Collection[str] = (),
 ) -> dict[str, Any]:
     """How many verdicts the slow scorer changes, what each found, and what it took to score.
 
@@ -172,6 +181,8 @@ def facts_of_scorers(
     ----------
     about, by_scorer, headline
         Same meaning as in :func:`findings_by_scorer`, and what it returns.
+    told
+        Keys of claims of which the text says what each scorer found.
     """
     twice = {name: judge(_claims(about), found)["verdict"] for name, found in by_scorer.items()}
     scored = [key for key, one in by_scorer["LightAutoML"].items() if one.n]
@@ -186,7 +197,8 @@ def facts_of_scorers(
     }
     table = table_scorers(about, by_scorer)
     for short, scorer in (("slow", "LightAutoML"), ("value", "fast scorer")):
-        found |= {f"{short}_{key}": here for key, here in zip(about, table[scorer], strict=True)}
+        here = dict(zip(about, table[scorer], strict=True))
+        found |= {f"{short}_{key}": here[key] for key in told}
     return found
 
 

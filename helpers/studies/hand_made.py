@@ -19,16 +19,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HAND_MADE",
+    "SHOWN",
     "as_one_more_model",
     "beside_encoders",
     "gain_facts",
     "recorded_beside_encoders",
+    "recorded_by_hand",
     "score_by_hand",
     "with_hand_made",
+    "with_recorded",
 ]
 
 HAND_MADE = "hand made"
 """What features made by hand are called among the models of an experiment."""
+
+SHOWN = {HAND_MADE: "features made by hand"}
+"""What tables and figures of methods call them."""
 
 SCORERS = ("logistic", "fast")
 
@@ -101,6 +107,61 @@ def beside_encoders(by_hand: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
         )
     chosen = runs.loc[of["accuracy_validation"].idxmax()].set_index("experiment")["accuracy_test"]
     return wide.assign(chosen=chosen, best=of["accuracy_test"].max()).rename_axis(columns=None)
+
+
+def recorded_by_hand(classifier: str = "fast", metric: str = "accuracy") -> pd.DataFrame:
+    """Recorded scores of features made by hand, as rows that tables of methods of the recorded sweep may take.
+
+    They were scored on the test clients of that sweep. Nothing of them was trained before the scorer, so that they
+    belong to every training of its encoders.
+
+    Parameters
+    ----------
+    classifier
+        Scorer of the rows, such as ``"fast"`` or ``"logistic"``.
+    metric
+        One of :data:`helpers.clients.SCORE_METRICS`.
+
+    Returns
+    -------
+    DataFrame
+        ``experiment``, ``method`` (:data:`HAND_MADE`) and ``accuracy``, the score on test clients by the metric.
+
+    Raises
+    ------
+    ValueError
+        If nothing by that scorer is recorded.
+    """
+    rows = table("results/clients_hand_made.csv")
+    if classifier not in set(rows["classifier"]):
+        known = ", ".join(map(repr, dict.fromkeys(rows["classifier"])))
+        raise ValueError(f"classifier is {classifier!r}; recorded are {known}")
+    rows = rows[rows["classifier"] == classifier].assign(method=HAND_MADE)
+    return rows.rename(columns={f"{metric}_test": "accuracy"})[["experiment", "method", "accuracy"]]
+
+
+def with_recorded(recorded: pd.DataFrame, classifier: str = "fast") -> pd.DataFrame:
+    """A recorded comparison of methods, with the recorded scores of features made by hand as one more method.
+
+    Parameters
+    ----------
+    recorded
+        Rows of the recorded sweep: ``experiment``, ``method``, ``accuracy``.
+    classifier
+        Scorer of ``recorded``.
+
+    Raises
+    ------
+    ValueError
+        If features made by hand were not scored in an experiment, by that scorer.
+    """
+    import pandas as pd
+
+    rows = recorded_by_hand(classifier)
+    rows = rows[rows["experiment"].isin(recorded["experiment"])]
+    if lacking := sorted(set(recorded["experiment"]) - set(rows["experiment"])):
+        raise ValueError(f"recorded has experiments {lacking}, in which features made by hand were not scored")
+    return pd.concat([recorded, rows], ignore_index=True)
 
 
 def recorded_beside_encoders() -> pd.DataFrame:

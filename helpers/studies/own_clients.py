@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from helpers.clients.scoring import METRIC_NAMES
-from helpers.studies.comparing import LEAST_UNITS, least_p
+from helpers.studies.combining import without_singles
+from helpers.studies.comparing import LEAST_UNITS
 from helpers.studies.encoders_page import guessing
+from helpers.studies.hand_made import HAND_MADE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,8 +115,8 @@ def judge_methods(
     DataFrame
         Index ``method``, the reference first: mean ``score``, ``difference`` in points, ``spread`` of it over the
         experiments, ``ci_low``, ``ci_high``, ``p_holm`` and ``verdict``. With fewer than
-        :data:`helpers.studies.comparing.LEAST_UNITS` experiments there are no limits and no p (NaN), and the verdict
-        is ``"open"``.
+        :data:`helpers.studies.comparing.LEAST_UNITS` experiments their spread is known too roughly: there are no
+        limits and no p (NaN), and the verdict is ``"open"``.
 
     Raises
     ------
@@ -239,17 +241,18 @@ def answer_of(
     if source == "simulated":
         return None
     table = table() if callable(table) else table
-    if "kind" in table:
-        table = table[table["kind"] != "single"]
+    table = without_singles(table)
     names = {name: name for name in dict.fromkeys(table["method"])} if names is None else dict(names)
     for name in (against, "best_on_test"):
         names.pop(name, None)
     table = table[table["method"].isin([against, *names])]
     overlap = _overlap(sweep)
     judged = judge_methods(table, overlap=overlap, against=against)
-    shown = judged.rename(index={against: "best encoder, chosen on validation clients"} | names)
+    best = "best model" if HAND_MADE in judged.index else "best encoder"  # which may be no encoder
+    shown = judged.rename(index={against: f"{best}, chosen on validation clients"} | names)
     n = table["experiment"].nunique()
-    return Answer(_about(sweep, source, metric), _written(shown, metric), _decided(shown, n), _next(shown, n, overlap))
+    decided = _decided(shown, n, best)
+    return Answer(_about(sweep, source, metric), _written(shown, metric), decided, _next(shown, n, overlap))
 
 
 def answer_of_table(
@@ -347,17 +350,16 @@ def _written(judged: pd.DataFrame, metric: str) -> pd.DataFrame:
     return pd.DataFrame(columns).rename_axis(None)
 
 
-def _decided(judged: pd.DataFrame, n: int) -> str:
+def _decided(judged: pd.DataFrame, n: int, best: str) -> str:
     others = judged.iloc[1:]
     if others.empty:
         return "Nothing was compared: a combination needs two encoders."
     if n < LEAST_UNITS:
-        return (
-            f"Not decided: with {n} experiments no test of signs can give p below {least_p(n):.2g}, so that there are "
-            "no intervals, and differences are to be looked at, not believed."
-        )
+        known = f"with fewer than {LEAST_UNITS} experiments the spread between them is known too roughly"
+        why = known if n > 1 else "one experiment does not show the spread between experiments"
+        return f"Not decided: {why}, so that no interval is given, and differences are to be looked at, not believed."
     said = [
-        f"{verdict} than the best encoder: {', '.join(others.index[others['verdict'] == verdict])}."
+        f"{verdict} than the {best}: {', '.join(others.index[others['verdict'] == verdict])}."
         for verdict in ("better", "worse")
         if (others["verdict"] == verdict).any()
     ]
@@ -440,19 +442,16 @@ def table_of_pairs(sweep: Sweep, pairs: pd.DataFrame, **scoring: Any) -> pd.Data
         ``experiment``, ``method`` (``"best"`` and those of :data:`PAIRED`) and ``accuracy``; rules by similarity only
         where ``cka`` was measured.
     """
+    from helpers.studies.pair_decisions import pairs_without_fit
     from helpers.studies.sweep import score_runs
 
     scores = score_runs(sweep, **scoring)
     rows = []
     for number, here in pairs.groupby("experiment"):
         valid = scores.loc[number]["accuracy_validation"]
-        best = valid.idxmax()
-        with_best = here[(here["model_a"] == best) | (here["model_b"] == best)]
-        partner = with_best["model_a"].where(with_best["model_a"] != best, with_best["model_b"])
-        chosen = {"two best": with_best.index[valid[partner].to_numpy().argmax()]}
-        if "cka" in here and here["cka"].notna().all():
-            chosen |= {"best + least similar": with_best["cka"].idxmin(), "least similar": here["cka"].idxmin()}
-        values = {"best": scores.loc[(number, best), "accuracy_test"]}
+        known = "cka" in here and here["cka"].notna().all()
+        chosen = pairs_without_fit(here.assign(similarity=here["cka"]) if known else here, valid)
+        values = {"best": scores.loc[(number, valid.idxmax()), "accuracy_test"]}
         values |= {rule: here.loc[pair, "accuracy_concatenation"] for rule, pair in chosen.items()}
         rows += _rows(number, values)
     return _table(rows, PAIRED)

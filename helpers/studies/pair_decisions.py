@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["RULES", "chosen_by_rules", "decision_facts", "decision_table", "decisions_figure", "shown_decisions"]
+__all__ = [
+    "RULES",
+    "chosen_by_rules",
+    "decision_facts",
+    "decision_table",
+    "decisions_figure",
+    "pairs_without_fit",
+    "shown_decisions",
+]
 
 RULES = {
     "best single": "the encoder that is best on validation clients, alone",
@@ -95,21 +103,57 @@ def chosen_by_rules(
     rows = {}
     for experiment, here in table.groupby("experiment"):
         others = table[table["experiment"] != experiment]
-        best = quality.loc[experiment].idxmax()
-        with_best = here[(here["model_a"] == best) | (here["model_b"] == best)]
-        if not len(with_best):
-            raise ValueError(f"model {best} of experiment {experiment}, the best on validation clients, is in no pair")
-        chosen = {
-            "two best": with_best["worse"].idxmax(),
-            "best + least similar": with_best["similarity"].idxmin(),
+        chosen = pairs_without_fit(here, quality.loc[experiment]) | {
             "fitted to qualities": _fitted(others, here, accuracy, ["better", "worse"]),
             "fitted to qualities and similarity": _fitted(others, here, accuracy, ["better", "worse", "similarity"]),
-            "least similar": here["similarity"].idxmin(),
             "best pair in hindsight": here[accuracy].idxmax(),
         }
-        rows[experiment] = {"best single": test[experiment, best]}
+        rows[experiment] = {"best single": test[experiment, quality.loc[experiment].idxmax()]}
         rows[experiment] |= {rule: table.loc[pair, accuracy] for rule, pair in chosen.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("experiment")[list(RULES)]
+
+
+def pairs_without_fit(pairs: pd.DataFrame, quality: pd.Series) -> dict[str, Any]:
+    """Which pair of one experiment the rules take that are fitted to nothing.
+
+    Parameters
+    ----------
+    pairs
+        Pairs of the experiment: ``experiment``, ``model_a``, ``model_b``, and ``similarity`` where it is known.
+    quality
+        Score of each model on validation clients.
+
+    Returns
+    -------
+    dict
+        Of ``"two best"``, ``"best + least similar"`` and ``"least similar"`` of :data:`RULES` the label of the row, the
+        first of equal ones; of the first alone where no similarity is known.
+
+    Raises
+    ------
+    ValueError
+        If the model of highest quality is in no pair.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from helpers.studies.pair_decisions import pairs_without_fit
+    >>> rows = [(0, 0, 1, 0.9), (0, 0, 2, 0.8), (0, 1, 2, 0.1)]
+    >>> pairs = pd.DataFrame(rows, columns=["experiment", "model_a", "model_b", "similarity"])
+    >>> pairs_without_fit(pairs, pd.Series([0.7, 0.6, 0.5]))
+    {'two best': 0, 'best + least similar': 1, 'least similar': 2}
+    """
+    best = quality.idxmax()
+    with_best = pairs[(pairs["model_a"] == best) | (pairs["model_b"] == best)]
+    if not len(with_best):
+        experiment = pairs["experiment"].iloc[0]
+        raise ValueError(f"model {best} of experiment {experiment}, the best on validation clients, is in no pair")
+    partner = with_best["model_a"].where(with_best["model_a"] != best, with_best["model_b"])
+    chosen = {"two best": partner.map(quality).idxmax()}
+    if "similarity" in pairs:
+        chosen["best + least similar"] = with_best["similarity"].idxmin()
+        chosen["least similar"] = pairs["similarity"].idxmin()
+    return chosen
 
 
 def decision_table(
