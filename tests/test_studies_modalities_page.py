@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.book.data import table as recorded
 from helpers.clients import load_clients, split
 from helpers.clients.modalities import make_modalities
 from helpers.studies import modalities_page as study
@@ -153,19 +154,58 @@ def test_tables_and_figures_have_a_row_for_each_space_and_set(runs):
 
 
 def test_the_recorded_experiments_answer_every_question():
-    accuracy = study.recorded_accuracies()
-    judged = study.judge_questions(accuracy, n_resamples=99)
+    accuracy, level = study.recorded_accuracies(), study.recorded_accuracies(one_level=True)
+    judged = study.judge_questions(level, n_resamples=99)
     assert list(judged.index) == list(study.ASKED)
-    seen = {"text_six", "both_six"}  # of which no set has the graph out of sample
+    seen = {"text_six", "both_six", "by_hand"}  # of which no set has the graph out of sample
     assert set(judged.loc[list(seen), "n"]) == {len(accuracy)}
     assert set(judged.drop(index=list(seen))["n"]) == {accuracy["graph", "best single"].notna().sum()}
     mean = accuracy.mean()
     whole = accuracy[study.WHOLE].dropna()
     by_hand = 100 * (whole["QP"] - whole["best single"]).mean()
     told = study.facts_of_questions_asked(judged)
-    assert told["rec_qp_points"] == pytest.approx(by_hand) and told["rec_qp_said"].startswith(f"{by_hand:+.1f}")
+    assert told["rec_qp_points"] == pytest.approx(by_hand) and told["rec_qp_said"].startswith(f"{by_hand:+.1f} [")
     assert study.table_points(judged, study.QUESTION_WORDS).index[0] == "QP of three less best single"
-    losses = study.losses_without(accuracy, ["transactions", "text", "graph"], n_resamples=99)
+    losses = study.losses_without(level, ["transactions", "text", "graph"], n_resamples=99)
     found = study.facts_of_recorded_modalities(accuracy, losses, n_resamples=99)
     assert found["rec_best"] == f"{mean[study.WHOLE, 'best single']:.3f}" and found["rec_experiments"] == "17"
     assert found["rec_alike_text_share"] == "100%" and found["rec_unseen"] == len(whole)
+
+
+def test_encoders_of_two_trainings_are_compared_by_what_each_set_adds_to_its_own():
+    """What the two tables have in common differs between them, so that no plain difference crosses them."""
+    first, second = (recorded(f"results/clients_modalities{name}.csv") for name in ("", "_unseen"))
+    wide = [
+        one[one["kind"] == "accuracy"].pivot(index="experiment", columns=["set", "method"], values="value")
+        for one in (first, second)
+    ]
+    alone = ("transactions", "best single")
+    own = [one.sub(one[alone], axis=0) for one in wide]
+    level = study.recorded_accuracies(one_level=True)
+    pca = "concatenation + PCA"
+    crossing = {
+        "graph_six": own[1]["transactions + graph", pca] - own[0]["all models", pca],
+        "links": own[0][f"{study.WHOLE}, all links", pca] - own[1][study.WHOLE, pca],
+        "qp": wide[1][study.WHOLE, "QP"] - wide[1][study.WHOLE, "best single"],
+        "text_six": wide[0]["transactions + text", pca] - wide[0]["all models", pca],
+    }
+    judged = study.judge_questions(level, n_resamples=99)
+    for key, difference in crossing.items():
+        assert judged.loc[key, "difference"] == pytest.approx(difference.dropna().mean(), abs=1e-12), key
+    lost = study.losses_without(level, ["transactions", "text", "graph"], n_resamples=99)
+    without_graph = own[1][study.WHOLE, pca] - own[0]["transactions + text", pca]
+    assert lost.loc[("graph", pca), "difference"] == pytest.approx(without_graph.dropna().mean(), abs=1e-12)
+    without_transactions = wide[1][study.WHOLE, pca] - wide[1]["text + graph", pca]
+    assert lost.loc[("transactions", pca), "difference"] == pytest.approx(without_transactions.mean(), abs=1e-12)
+    pd.testing.assert_series_equal(study.recorded_accuracies()[study.WHOLE, pca].dropna(), wide[1][study.WHOLE, pca])
+
+
+def test_features_made_by_hand_are_held_against_the_best_encoder_of_the_same_test_clients():
+    accuracy = study.recorded_accuracies()
+    by_hand = recorded("results/clients_hand_made.csv").query("classifier == 'fast'").set_index("experiment")
+    assert np.allclose(accuracy[study.BY_HAND], by_hand["accuracy_test"])
+    difference = by_hand["accuracy_test"] - accuracy["transactions", "best single"]
+    judged = study.judge_questions(accuracy, n_resamples=99).loc["by_hand"]
+    assert judged["difference"] == pytest.approx(difference.mean()) and judged["n"] == len(by_hand)
+    first = recorded("results/clients_modalities.csv")
+    assert (by_hand["n_test"] == first.groupby("experiment")["n_test"].first()).all()

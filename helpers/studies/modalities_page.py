@@ -12,7 +12,8 @@ from helpers.book.data import table as recorded_table
 from helpers.book.style import INK, heatmap
 from helpers.clients.modalities import KINDS
 from helpers.clients.scoring import METRIC_NAMES
-from helpers.inference import format_interval
+from helpers.inference import format_interval, format_p
+from helpers.studies.hand_made import recorded_by_hand
 from helpers.studies.modalities import ALL_LINKS, METHODS, Experiment, compare_columns, run_experiment
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ASKED",
+    "BY_HAND",
+    "LEVEL",
     "QUESTION_WORDS",
     "WHOLE",
     "ModalityRuns",
@@ -53,6 +56,10 @@ __all__ = [
 
 WHOLE = " + ".join(KINDS)
 """The set of one space of each modality."""
+BY_HAND = ("features made by hand", "best single")
+"""Set and method of the recorded scores of features made by hand of the transactions."""
+LEVEL = ("transactions", "best single")
+"""What both recorded tables have, from which accuracies of each are counted where the two are compared."""
 _PCA = "concatenation + PCA"
 ASKED = {
     "qp": ("QP of three less best single", (WHOLE, "QP"), (WHOLE, "best single")),
@@ -78,6 +85,7 @@ ASKED = {
     ),
     "replacement_pca": ("replacement less concatenation + PCA, of three", (WHOLE, "replacement"), (WHOLE, _PCA)),
     "links": ("three with all links less three out of sample", (f"{WHOLE}, all links", _PCA), (WHOLE, _PCA)),
+    "by_hand": ("features made by hand less best encoder", BY_HAND, ("transactions", "best single")),
 }
 """What is asked of the recorded experiments: what it is called, and the two (set, method) that are compared.
 
@@ -86,6 +94,9 @@ The graph is the one out of sample.
 
 QUESTION_WORDS = {key: words for key, (words, *_) in ASKED.items()}
 """Key of each question → what it is called."""
+
+GUIDED = ("qp", "replacement", "pca", "text_six", "graph_six")
+"""Questions whose answers the guide to methods tells."""
 
 MEASURES_SHOWN = {
     "cka": "CKA",
@@ -293,12 +304,36 @@ def losses_without(scores: pd.DataFrame, names: Sequence[str], **options: Any) -
     return compare_columns(scores, pairs, **options).set_axis(index)
 
 
-def recorded_accuracies(kind: str = "accuracy") -> pd.DataFrame:
-    """Recorded accuracies, experiments × (set, method), or values of CKA, experiments × sets, for ``"similarity"``."""
-    import pandas as pd
+def recorded_accuracies(kind: str = "accuracy", *, one_level: bool = False) -> pd.DataFrame:
+    """Recorded accuracies, experiments × (set, method), or values of CKA, experiments × sets, for ``"similarity"``.
 
-    tables = [recorded_table(f"results/clients_modalities{name}.csv") for name in ("", "_unseen")]
-    recorded = pd.concat(tables).drop_duplicates(["experiment", "kind", "set", "method"])
+    Parameters
+    ----------
+    kind
+        ``"accuracy"`` or ``"similarity"``. Among the accuracies are those of features made by hand
+        (:data:`BY_HAND`), which were scored on the same test clients.
+    one_level
+        Whether accuracies of the two tables are brought to one level, for differences. Their encoders were trained
+        anew, so that the same encoder has another value in each. Then every value of the table of the graph out of
+        sample counts from what both have, :data:`LEVEL`: its difference to that in its own table is added to that of
+        the other. So differences within a table stay, and across the two gains are compared. Otherwise values are as
+        recorded, and of what both have that of the first table. Values of CKA are always as recorded: those with the
+        graph are of the best encoder alone, in its second training.
+    """
+    first, second = (_recorded_values(name, kind) for name in ("clients_modalities", "clients_modalities_unseen"))
+    if one_level and kind == "accuracy":
+        both = first.index.intersection(second.index)
+        shift = first.loc[both, LEVEL] - second.loc[both, LEVEL]
+        second = second.loc[both].add(shift, axis=0)
+    found = first.join(second[second.columns.difference(first.columns, sort=False)])
+    if kind == "accuracy":
+        by_hand = recorded_by_hand().set_index("experiment")["accuracy"]
+        found[BY_HAND] = by_hand.reindex(found.index)
+    return found
+
+
+def _recorded_values(name: str, kind: str) -> pd.DataFrame:
+    recorded = recorded_table(f"results/{name}.csv")
     recorded = recorded[recorded["kind"] == kind]
     if kind == "accuracy":
         return recorded.pivot(index="experiment", columns=["set", "method"], values="value")
@@ -311,7 +346,7 @@ def judge_questions(accuracy: pd.DataFrame, **options: Any) -> pd.DataFrame:
     Parameters
     ----------
     accuracy
-        Accuracies, experiments × (set, method).
+        Accuracies, experiments × (set, method), of :func:`recorded_accuracies` on one level.
     options
         Passed to :func:`helpers.studies.modalities.compare_columns`.
     """
@@ -405,7 +440,7 @@ def table_points(found: pd.DataFrame, names: Mapping[Any, str] | None = None) ->
 
     columns = {
         "points": [_points(row) for _, row in found.iterrows()],
-        "p, Holm": found["p_holm"].map("{:.4f}".format).replace("nan", "").tolist(),
+        "p, Holm": ["" if np.isnan(p) else format_p(p) for p in found["p_holm"]],
         "won": found["wins"].map("{:.0%}".format).tolist(),
         "verdict": found["verdict"].tolist(),
     }
@@ -525,7 +560,7 @@ def facts_of_recorded_modalities(accuracy: pd.DataFrame, losses: pd.DataFrame, *
     Parameters
     ----------
     accuracy, losses
-        Recorded accuracies, and what is lost of them, from :func:`losses_without`.
+        Recorded accuracies as they are, and what is lost of them, from :func:`losses_without` on one level.
     options
         Passed to :func:`helpers.studies.modalities.compare_columns`.
     """
@@ -535,13 +570,8 @@ def facts_of_recorded_modalities(accuracy: pd.DataFrame, losses: pd.DataFrame, *
     found |= {"rec_models": str(about["models"]), "rec_test": str(about["n_test"])}
     cells = {
         "best": (WHOLE, "best single"),
-        "transactions": ("transactions", "best single"),
-        "text": ("text", "best single"),
         "graph": ("graph", "best single"),
-        "graph_all": (ALL_LINKS, "best single"),
         "pca": (WHOLE, _PCA),
-        "concatenation": (WHOLE, "concatenation"),
-        "six": ("all models", _PCA),
     }
     found |= {f"rec_{key}": f"{mean[cell]:.3f}" for key, cell in cells.items()}
     both = accuracy[[("graph", "best single"), (ALL_LINKS, "best single")]].dropna()
@@ -550,10 +580,9 @@ def facts_of_recorded_modalities(accuracy: pd.DataFrame, losses: pd.DataFrame, *
     found["rec_bound"] = f"{bound[WHOLE]:.3f}"
     for gone in KINDS:
         found[f"rec_lost_{gone}"] = _points(losses.loc[(gone, _PCA)])
-        found[f"rec_lost_{gone}_qp"] = _points(losses.loc[(gone, "QP")])
     alike, within = recorded_accuracies("similarity"), "models of transactions"
     pairs = {"text": "transactions and text", "graph": "transactions and graph"}
-    for key, name in {"within": within, **pairs, "chance": "chance"}.items():
+    for key, name in {"within": within, **pairs}.items():
         found[f"rec_cka_{key}"] = f"{alike[name].mean():.2f}"
     less = compare_columns(alike, {key: (within, name) for key, name in pairs.items()}, **options)
     for key, row in less.iterrows():
@@ -568,7 +597,8 @@ def facts_of_questions_asked(judged: pd.DataFrame) -> dict[str, Any]:
     for key, row in judged.iterrows():
         found[f"rec_{key}_said"] = _points(row)
         found[f"rec_{key}_verdict"] = row["verdict"]
-        found[f"rec_{key}_points"] = float(100 * row["difference"])
+        if key in GUIDED:
+            found[f"rec_{key}_points"] = float(100 * row["difference"])
     return found
 
 
