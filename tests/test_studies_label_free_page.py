@@ -51,7 +51,9 @@ def weightings(n=16):
         if name in PUBLISHED:
             cells.append((name, "sum", "raw", 1.0, 0.49))
     one = pd.DataFrame(cells, columns=["quality", "combine", "scale", "lam", "accuracy"])
-    one["weights"] = np.where((one["scale"] == "raw") & (one["quality"] == "rankme"), "1.000 0.000", "0.600 0.400")
+    one["weights"] = np.where(
+        (one["scale"] == "raw") & (one["quality"] == "persistence_h0"), "1.000 0.000", "0.600 0.400"
+    )
     noise = np.random.default_rng(0).normal(scale=0.0005, size=(n, len(one)))
     noise = noise - noise.mean(axis=0)
     rows = [one.assign(experiment=e, accuracy=one["accuracy"] + noise[e]) for e in range(n)]
@@ -116,7 +118,9 @@ def test_units_and_penalties_are_columns(methods):
     scales = study.table_scales(methods)
     assert list(scales) == ["λ = 1", "λ = 0.1", "own units"] and np.isnan(scales.loc["validation", "own units"])
     found = study.facts_of_scales(methods)
-    assert found["raw_single_rankme"] == 100 and found["raw_single_clustering"] == 0 and found["lams_worse"] == 5
+    named = {"raw_single_pseudo_condition_number", "raw_single_persistence_h0", "lams_worse"}
+    assert set(found) == named and found["lams_worse"] == 5
+    assert (found["raw_single_persistence_h0"], found["raw_single_pseudo_condition_number"]) == (100, 0)
 
 
 def test_methods_that_saw_a_label_are_left_out_and_the_rest_is_named(plain):
@@ -129,6 +133,41 @@ def test_methods_that_saw_a_label_are_left_out_and_the_rest_is_named(plain):
     found = study.facts_of_weightings(plain, best, **FEW)
     assert found["pca_tried"] == 5 and found["pca_better"] == 1 and found["pca_top"] == "RankMe"
     assert found["single_mean"] == pytest.approx(100 * (0.5 / 0.47 - 1), abs=0.2)  # of noise with a mean of zero
+
+
+def test_features_made_by_hand_have_a_row_by_the_scorer_of_the_study_and_enter_no_choice():
+    plain = study.at_fixed_penalty(study.recorded_weightings().methods)
+    plain = plain[plain["scale"] != "raw"]
+    known = study.beside_hand_made(plain)
+    assert len(known) == len(plain) + plain["experiment"].nunique()
+    to_best = differences_to(known, study.BEST_SINGLE, n_resamples=99)
+    pd.testing.assert_frame_equal(
+        to_best[to_best["quality"] != "hand made"].drop(columns="p_holm").reset_index(drop=True),
+        differences_to(plain, study.BEST_SINGLE, n_resamples=99).drop(columns="p_holm"),
+    )
+    shown = study.table_label_free(
+        *(
+            study.seen_no_label(differences_to(known, one, n_resamples=99))
+            for one in (study.PLAIN_MEAN, study.BEST_SINGLE)
+        )
+    )
+    rows = table("results/clients_hand_made.csv").query("classifier == 'logistic'").set_index("experiment")
+    assert shown.loc["features made by hand", "accuracy"] == f"{rows['accuracy_test'].mean():.4f}"
+    best = plain[(plain[["quality", "combine"]] == ["validation", "best"]).all(axis=1)].set_index("experiment")
+    expected = 100 * (rows["accuracy_test"] / best["accuracy"] - 1).mean()
+    assert shown.loc["features made by hand", "against best single, %"].startswith(f"{expected:+.2f}")
+    assert study.facts_of_hand_made(to_best)["hand_made"].startswith(f"{expected:+.2f} [")
+    assert (
+        len(
+            study.table_label_free(
+                *(
+                    study.seen_no_label(differences_to(plain, one, n_resamples=99))
+                    for one in (study.PLAIN_MEAN, study.BEST_SINGLE)
+                )
+            )
+        )
+        == len(shown) - 1
+    )
 
 
 def test_the_winner_is_that_of_the_other_experiments():

@@ -18,6 +18,7 @@ from helpers.ensembles.decorrelation import PENALTIES
 from helpers.inference import format_interval, holm
 from helpers.studies.comparing import paired_or_open
 from helpers.studies.decorrelation import choose_pair, map_settings, score_maps
+from helpers.studies.hand_made import recorded_by_hand
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -221,7 +222,7 @@ def table_effects(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def facts_of_maps(recorded: pd.DataFrame) -> dict[str, Any]:
-    """Sizes of the recorded experiments, and what is known before any map.
+    """Sizes of the recorded experiments, what is known before any map, and what features made by hand add to it.
 
     Parameters
     ----------
@@ -229,7 +230,11 @@ def facts_of_maps(recorded: pd.DataFrame) -> dict[str, Any]:
         First table of :func:`recorded_decorrelators`.
     """
     before = recorded[recorded["penalty"] == "none"]
+    by_hand = recorded_by_hand(recorded["classifier"].iloc[0]).set_index("experiment")["accuracy"]
+    both = before.set_index("experiment")["accuracy_y"]
+    hand_made = paired_or_open(100 * by_hand.loc[both.index], 100 * both)
     return {
+        "hand_made": f"{hand_made:+.1f}",
         "rec_experiments": recorded["experiment"].nunique(),
         "rec_date": recorded["date"].max(),
         "rec_train": round(recorded["n_train"].mean()),

@@ -11,6 +11,7 @@ from helpers.book.data import table as recorded_table
 from helpers.book.style import INK
 from helpers.inference import format_interval, paired
 from helpers.quality import QUALITIES
+from helpers.studies.hand_made import HAND_MADE, SHOWN, recorded_by_hand
 from helpers.studies.headline import difference_by_classifier
 from helpers.studies.label_free import FURTHER, PUBLISHED, differences_to, views_of, weigh_models
 from helpers.studies.label_free_ranking import CALLED, VIEWED, experiments_seen_twice
@@ -28,8 +29,10 @@ __all__ = [
     "accuracies_by_penalty",
     "at_fixed_penalty",
     "against_sum",
+    "beside_hand_made",
     "facts",
     "facts_of_five",
+    "facts_of_hand_made",
     "facts_of_penalties",
     "facts_of_scales",
     "facts_of_weightings",
@@ -146,6 +149,27 @@ def published_weightings() -> pd.DataFrame:
     return recorded_table("published/client_unsupervised_weights.csv").set_index("quality").rename(index=names)
 
 
+def beside_hand_made(methods: pd.DataFrame) -> pd.DataFrame:
+    """Recorded weightings, and a row in each experiment for features made by hand, by the scorer of the weightings.
+
+    Parameters
+    ----------
+    methods
+        Recorded weightings of one scorer.
+
+    Raises
+    ------
+    ValueError
+        If that scorer has not scored features made by hand.
+    """
+    import pandas as pd
+
+    by_hand = recorded_by_hand(methods["classifier"].iloc[0]).drop(columns="method")
+    by_hand = by_hand[by_hand["experiment"].isin(methods["experiment"])]
+    named = {"quality": HAND_MADE, "combine": "features", "scale": methods["scale"].iloc[0]}
+    return pd.concat([methods, by_hand.assign(**named)], ignore_index=True)
+
+
 def against_sum(methods: pd.DataFrame, **options: Any) -> pd.DataFrame:
     """The published qualities and validation labels as weights of the sum, against the plain mean.
 
@@ -181,6 +205,8 @@ def seen_no_label(differences: pd.DataFrame) -> pd.DataFrame:
 
 def name_method(row: Mapping[str, Any]) -> str:
     """A weighting in few words: what decides, and how models are combined."""
+    if row["quality"] == HAND_MADE:
+        return SHOWN[HAND_MADE]
     return f"{CALLED.get(row['quality'], row['quality'])}, {WAYS[row['combine']]}"
 
 
@@ -318,13 +344,15 @@ def table_label_free(to_mean: pd.DataFrame, to_best: pd.DataFrame, n: int = 8) -
     Parameters
     ----------
     to_mean, to_best
-        Tables of :func:`seen_no_label` against each of the two.
+        Tables of :func:`seen_no_label` against each of the two, with a row of features made by hand or without.
     n
-        Number of methods shown, beside the model at random.
+        Number of methods shown, beside the model at random and features made by hand.
     """
     import pandas as pd
 
-    leaders = [*to_mean.index[:n], "one at random, best one"]
+    by_hand = SHOWN[HAND_MADE]
+    leaders = [*to_mean.index.drop(by_hand, errors="ignore")[:n], "one at random, best one"]
+    leaders += [by_hand] * (by_hand in to_mean.index)
     both = {"mean": to_mean, "best single": to_best}
     columns = {
         f"against {name}, %": part.reindex(leaders).apply(format_interval, value="percent", axis=1)
@@ -404,7 +432,7 @@ def figure_label_free(to_best: pd.DataFrame, top: str) -> Any:
     """
     import matplotlib.pyplot as plt
 
-    named = ["equal", "difference", "validation", "random", "agreement", "rankme", top]
+    named = ["equal", "difference", "validation", "random", "agreement", "rankme", top, HAND_MADE]
     drawn = to_best[to_best["quality"].isin(named)].copy()
     drawn.index = drawn.apply(name_method, axis=1)
     drawn = drawn.sort_values("percent")
@@ -473,7 +501,7 @@ def facts_of_scales(methods: pd.DataFrame) -> dict[str, float]:
     raw = methods[(methods["combine"] == "sum") & (methods["scale"] == "raw")]
     single = raw["weights"].str.split().map(lambda weights: max(map(float, weights)) > 0.999)
     alone = single.groupby(raw["quality"]).mean().mul(100)
-    found = {f"raw_single_{name}": float(alone[name]) for name in PUBLISHED}
+    found = {f"raw_single_{name}": float(alone[name]) for name in ("pseudo_condition_number", "persistence_h0")}
     worse = scales["λ = 0.1"] < scales["λ = 1"]
     return found | {"lams_worse": int(worse.loc[list(PUBLISHED)].sum())}
 
@@ -513,8 +541,9 @@ def facts_of_weightings(methods: pd.DataFrame, to_best: pd.DataFrame, **options:
         "random": "one at random, best one",
     }
     for key, name in names.items():
-        found |= {f"single_{key}": to_best.loc[name, "percent"]}
-        found |= {f"single_{key}_said": format_interval(to_best.loc[name], "percent")}
+        found[f"single_{key}"] = to_best.loc[name, "percent"]
+        if key != "random":
+            found[f"single_{key}_said"] = format_interval(to_best.loc[name], "percent")
     pca = differences_to(methods, {"quality": "equal", "combine": "concat"}, **options)
     pca = pca[pca["combine"] == "concat"].set_index("quality")
     ideal = pca.loc["validation"]
@@ -546,9 +575,21 @@ def facts_of_penalties(penalties: pd.DataFrame, headline: pd.DataFrame) -> dict[
         "fit_strong": 100 * strong["side by side, training"],
         "test_weak": 100 * weak["side by side, test"],
     }
-    for name, short in (("concat", "concat"), ("concat_pca", "pca"), ("mean", "mean")):
+    told = {"concat": ("logistic", "lightgbm", "lightautoml"), "mean": ("logistic", "lightautoml")}
+    most = 0
+    for name, classifiers in told.items():
         differences = difference_by_classifier(headline, name, "best")
-        for classifier, row in differences.iterrows():
-            found[f"{short}_{classifier}"] = _points(row, headline)
-        found["headline_experiments"] = max(found.get("headline_experiments", 0), int(differences["n"].max()))
-    return found
+        found |= {f"{name}_{which}": _points(differences.loc[which], headline) for which in classifiers}
+        most = max(most, int(differences["n"].max()))
+    return found | {"headline_experiments": most}
+
+
+def facts_of_hand_made(to_best: pd.DataFrame) -> dict[str, str]:
+    """What features made by hand are worth against the single model that labels choose, in percent.
+
+    Parameters
+    ----------
+    to_best
+        Table of :func:`helpers.studies.label_free.differences_to` of :func:`beside_hand_made`.
+    """
+    return {"hand_made": format_interval(to_best.set_index("quality").loc[HAND_MADE], "percent")}
