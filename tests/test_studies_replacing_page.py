@@ -90,7 +90,7 @@ def test_gains_are_above_the_start_and_with_quality_at_the_middle_p():
 
 def test_steps_that_validation_took_are_counted():
     found = study.facts_of_steps_taken(recorded({}), curves())
-    assert (found["steps_plain"], found["zero_plain"], found["middle_p"]) == (0.5, 1, 0.4)
+    assert (found["steps_plain"], found["zero_plain"]) == (0.5, 1)
     assert found["peak_gain"] == pytest.approx(2) and found["peak_informed"] == pytest.approx(4)
     assert found["start_gap"] == pytest.approx(100 * (0.62 - 0.505))
     shown = study.show_steps_chosen(curves()).data
@@ -106,7 +106,9 @@ def test_gains_on_the_best_model_and_on_pca_stand_side_by_side():
     assert shown.loc["replacement", "above concatenation + PCA"].startswith("+1.25 [")
     assert shown.loc["concatenation + PCA", "above concatenation + PCA"] == ""
     found = study.facts_of_won(rows, 4)
-    assert found["replacement_wins"] == "6 of 6" and found["best_accuracy"] == pytest.approx(50)
+    assert found["replacement_difference"].startswith("+2.50 [") and found["best_accuracy"] == pytest.approx(50)
+    assert found["hand_made_difference"].startswith("+0.00") and found["replacement_pca"].startswith("+1.25 [")
+    assert found["agreement_gain"].startswith("-2.50 [") and found["agreement_said"] == "worse"
     assert found["least_p"] == 0.125 and found["half_width"] == pytest.approx(1) and found["apart"] == 0
 
 
@@ -115,15 +117,21 @@ def test_starts_are_the_best_of_each_experiment_by_each_rule():
     models = table("results/clients_unlabelled_models.csv").query("experiment == 3").set_index("model")
     by_hand = [models.loc[models[name].idxmax(), "test"] for name in study.STARTS]
     assert starts.loc[3].tolist() == by_hand and list(starts) == list(study.STARTS.values())
-    shown = study.table_starts(starts)
-    assert shown.loc["RankMe", "points above RankMe"] == "" != shown.loc["agreement", "points above RankMe"]
-    assert study.facts_of_starts(starts)["start_above"] == shown.loc["agreement", "points above RankMe"]
+    rows = recorded({"replacement": 0.02, "quality_replacement": 0.01})
+    shown = study.table_starts(starts, rows)
+    above, end = shown["start, above RankMe's"], shown["end of the steps, above the best model"]
+    assert above["RankMe"] == "" and study.facts_of_starts(starts)["start_above"] == above["agreement"]
+    assert end["RankMe"].startswith("+2.50 [") and end["validation labels"].startswith("+1.25 [")
+    few = study.table_starts(starts, rows.query("method != 'replacement_agreement'"))
+    assert few.loc["agreement", "end of the steps, above the best model"] == ""
 
 
 def test_a_method_that_was_not_recorded_is_left_out_of_the_recorded_table():
     rows = recorded({"replacement": 0.02}).query("method != 'replacement_agreement'")
     assert "replacement, from agreement" not in study.table_recorded_gains(rows).index
-    assert "replacement_agreement_wins" not in study.facts_of_won(rows, 6)
+    found = study.facts_of_won(rows, 6)
+    assert found["replacement_agreement_difference"] == found["agreement_gain"] == "–"
+    assert found["agreement_said"] == "not recorded"
 
 
 def test_the_recorded_tables_fit_the_page():

@@ -10,6 +10,7 @@ import numpy as np
 from helpers.book.style import INK
 from helpers.inference import format_interval
 from helpers.studies.combining import AboutMethods, differences_over_experiments
+from helpers.studies.hand_made import SHOWN
 from helpers.studies.headline import difference_by_classifier
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ MIXTURES = {
     "concat_pca": "concatenation + PCA",
     "concat": "concatenation, all columns",
     "best_on_test": "best on test",
-}
+} | SHOWN
 """Mixtures and what they are compared with, and what they are called."""
 
 OTHERS = {"mean": "the plain mean", "best": "the best model", "concat_pca": "concatenation + PCA"}
@@ -386,7 +387,7 @@ def facts_of_mixtures(recorded: pd.DataFrame) -> dict[str, Any]:
     """Differences of every mixture to the best model, the mean and concatenation + PCA, in points with intervals."""
     tables = {key: differences_over_experiments(recorded, against) for key, against in _KEYS.items()}
     found = {
-        f"{name}_{key}": format_interval(table.loc[name], scale=100)
+        f"{name.replace(' ', '_')}_{key}": format_interval(table.loc[name], scale=100)
         for key, table in tables.items()
         for name in MIXTURES
         if name in table.index

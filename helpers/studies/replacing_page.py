@@ -9,10 +9,11 @@ import numpy as np
 
 from helpers.book.data import table as recorded_table
 from helpers.book.style import INK
-from helpers.inference import format_interval
+from helpers.inference import format_interval, format_p
 from helpers.studies.combining import differences_over_experiments
 from helpers.studies.combining_page import facts_of_recording
 from helpers.studies.comparing import paired_table
+from helpers.studies.hand_made import HAND_MADE, SHOWN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,11 +50,23 @@ SHOWN_METHODS = {
     "concat_pca": "concatenation + PCA",
     "concat": "concatenation, all columns",
     "best_on_test": "best on test",
-}
+} | SHOWN
 """Methods that the page compares with the best model, and what they are called."""
 
 STARTS = {"rankme": "RankMe", "agreement": "agreement", "validation": "validation labels"}
 """Columns of the recorded qualities from which a start may be chosen, and what they are called."""
+ENDS = {"RankMe": "replacement", "agreement": "replacement_agreement", "validation labels": "quality_replacement"}
+"""Method that takes all its steps from each start."""
+TOLD = (
+    "replacement",
+    "replacement_inverse",
+    "replacement_capped",
+    "replacement_agreement",
+    "quality_replacement",
+    "concat_pca",
+    HAND_MADE,
+)
+"""Methods whose recorded differences to the best model the text tells."""
 RULES = {"replacement_tuned": "p", "quality_replacement_tuned": "alpha"}
 
 
@@ -126,13 +139,15 @@ def recorded_starts() -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def table_starts(starts: pd.DataFrame, *, rng: int = 0) -> pd.DataFrame:
-    """What each rule for the start gives, and what it gives beyond RankMe, in points with intervals over experiments.
+def table_starts(starts: pd.DataFrame, recorded: pd.DataFrame, *, rng: int = 0) -> pd.DataFrame:
+    """What each rule for the start gives, and where its steps end, in points with intervals over experiments.
 
     Parameters
     ----------
     starts
         Table of :func:`recorded_starts`.
+    recorded
+        Recorded comparison of methods, from which the ends are: :data:`ENDS`.
     rng
         Seed of intervals and tests.
     """
@@ -141,11 +156,14 @@ def table_starts(starts: pd.DataFrame, *, rng: int = 0) -> pd.DataFrame:
     first = starts.columns[0]
     pairs = {name: (starts[name], starts[first]) for name in starts.columns[1:]}
     found = paired_table(pairs, rng=rng)
+    ends = differences_over_experiments(recorded, "best")
+    ended = {start: format_interval(ends.loc[name], scale=100) for start, name in ENDS.items() if name in ends.index}
     return pd.DataFrame(
         {
             "accuracy of the start": starts.mean().map("{:.3f}".format),
-            f"points above {first}": found.apply(format_interval, scale=100, axis=1),
-            "p, Holm": found["p_holm"].map("{:.4f}".format),
+            f"start, above {first}'s": found.apply(format_interval, scale=100, axis=1),
+            "p, Holm": found["p_holm"].map(format_p),
+            "end of the steps, above the best model": ended,
         },
         index=starts.columns,
     ).fillna("")
@@ -266,7 +284,7 @@ def facts_of_starts(starts: pd.DataFrame, *, rng: int = 0) -> dict[str, Any]:
         Same meaning as in :func:`table_starts`.
     """
     found = paired_table({"agreement": (starts["agreement"], starts["RankMe"])}, rng=rng).loc["agreement"]
-    return {"start_above": format_interval(found, scale=100), "n_starts": len(starts)}
+    return {"start_above": format_interval(found, scale=100)}
 
 
 def facts_of_importances(x: np.ndarray, target: Any, start: str, *, rng: int = 0) -> dict[str, Any]:
@@ -311,8 +329,7 @@ def facts_of_steps_taken(recorded: pd.DataFrame, curves: pd.DataFrame) -> dict[s
     plain = curves[(curves["method"] == "replacement_tuned") & (curves["steps"] == 0)]
     start = plain.groupby("experiment")["validation"].first()
     best = recorded[recorded["method"] == "best"].set_index("experiment")["validation"]
-    informed = curves[curves["method"] == "quality_replacement_tuned"]
-    return found | {"start_gap": 100 * (best - start).mean(), "middle_p": float(_middle(informed["p"]))}
+    return found | {"start_gap": 100 * (best - start).mean()}
 
 
 def facts_of_won(recorded: pd.DataFrame, n_experiments: int) -> dict[str, Any]:
@@ -327,21 +344,37 @@ def facts_of_won(recorded: pd.DataFrame, n_experiments: int) -> dict[str, Any]:
     """
     best, pca = (differences_over_experiments(recorded, against) for against in ("best", "concat_pca"))
     found = {"best_accuracy": 100 * recorded.loc[recorded["method"] == "best", "accuracy"].mean()}
-    for name in _recorded(best):
-        found[f"{name}_difference"] = format_interval(best.loc[name], scale=100)
-        found[f"{name}_wins"] = f"{best.loc[name, 'wins']} of {best.loc[name, 'n']}"
-        if "replacement" in name and name != "replacement_inverse":
-            found[f"{name}_pca"] = format_interval(pca.loc[name], scale=100)
+    for name in TOLD:
+        said = format_interval(best.loc[name], scale=100) if name in best.index else "–"
+        found[f"{name.replace(' ', '_')}_difference"] = said
+    for name in ("replacement", "quality_replacement"):
+        found[f"{name}_pca"] = format_interval(pca.loc[name], scale=100)
     low, high = (
         recorded.loc[recorded["method"] == "quality_replacement", f"diff_best_ci_{end}"] for end in ("low", "high")
     )
     tuning = differences_over_experiments(recorded, "quality_replacement").loc["quality_replacement_tuned"]
-    return found | {
-        "half_width": 100 * ((high - low) / 2).mean(),
-        "apart": int(((low > 0) | (high < 0)).sum()),
-        "tuning": format_interval(tuning, scale=100),
-        "least_p": 2.0 ** (1 - n_experiments),
-    }
+    return (
+        found
+        | _facts_of_agreement(recorded)
+        | {
+            "half_width": 100 * ((high - low) / 2).mean(),
+            "apart": int(((low > 0) | (high < 0)).sum()),
+            "tuning": format_interval(tuning, scale=100),
+            "least_p": 2.0 ** (1 - n_experiments),
+        }
+    )
+
+
+def _facts_of_agreement(recorded: pd.DataFrame) -> dict[str, str]:
+    """What the start from agreement is worth once all steps are taken, against the start from RankMe; dashes."""
+    from helpers.inference import verdict_of
+
+    found = differences_over_experiments(recorded, "replacement")
+    if "replacement_agreement" not in found.index:
+        return {"agreement_gain": "–", "agreement_said": "not recorded"}
+    row = found.loc["replacement_agreement"]
+    said = verdict_of(row["ci_low"], row["ci_high"], row["p"])
+    return {"agreement_gain": format_interval(row, scale=100), "agreement_said": said}
 
 
 def _recorded(differences: pd.DataFrame) -> dict[str, str]:
