@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.book.data import table
 from helpers.studies import decorrelation_page as study
 from helpers.studies.sweep import Sweep
 
@@ -24,9 +25,9 @@ COLUMNS = ["penalty", "keep", "mu", study.DEPENDENCE, "accuracy", "accuracy_unio
 
 @pytest.fixture(scope="module")
 def maps():
-    """Eight experiments in which every map changes the same, but for a little noise; one map is missing in the last."""
+    """Ten experiments in which every map changes the same, but for a little noise; one map is missing in the last."""
     tables, rng = [], np.random.default_rng(0)
-    for e in range(8):
+    for e in range(10):
         one = pd.DataFrame(MAPS, columns=COLUMNS).assign(experiment=e, accuracy_y=0.62, halved="", classifier="fast")
         one[["accuracy", "accuracy_union"]] += 1e-3 * rng.normal(size=(len(one), 2))
         one = one.assign(cka=0.5, cca=0.4, chance_cca=0.2, n_train=100, n_test=50, minutes=0.5, date="2026-01-01")
@@ -47,7 +48,7 @@ def test_changes_are_those_to_x_as_it_is_and_maps_that_miss_an_experiment_are_le
     before = maps[maps["penalty"] == "none"].set_index("experiment")["accuracy"]
     assert row["alone"] == pytest.approx(100 * (wide[(study.MAIN, "nothing", 0.0)] - before).mean())
     assert row["level"] == pytest.approx(0.01) and row["dependence"] == pytest.approx(-0.69)
-    assert row["n"] == 8 and row["alone_ci_low"] < row["alone"] < row["alone_ci_high"]
+    assert row["n"] == 10 and row["alone_ci_low"] < row["alone"] < row["alone_ci_high"]
     assert (found["union_holm"] >= found["union_p"]).all()
 
 
@@ -79,8 +80,10 @@ def test_tables_show_changes_with_their_intervals_and_x_as_it_is(maps, found):
 
 def test_facts_tell_what_is_known_before_any_map_and_what_is_left(maps, found):
     facts = study.facts_of_maps(maps)
-    assert (facts["rec_experiments"], facts["rec_train"], facts["rec_minutes"]) == (8, 100, 4)
+    assert (facts["rec_experiments"], facts["rec_train"], facts["rec_minutes"]) == (10, 100, 5)
     assert facts["level_before"] == pytest.approx(0.7) and facts["accuracy_y"] == pytest.approx(62)
+    by_hand = table("results/clients_hand_made.csv").query("classifier == 'fast' and experiment < 10")["accuracy_test"]
+    assert facts["hand_made"].startswith(f"{100 * (by_hand.mean() - 0.62):+.1f} [")
     nothing = study.facts_of_nothing(found)
     assert nothing["nothing_dependence"].startswith("-0.69 [") and nothing["nothing_alone"].startswith("-20.0 [")
     left = study.facts_of_dependence(found, maps)

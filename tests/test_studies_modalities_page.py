@@ -164,7 +164,7 @@ def test_the_recorded_experiments_answer_every_question():
     whole = accuracy[study.WHOLE].dropna()
     by_hand = 100 * (whole["QP"] - whole["best single"]).mean()
     told = study.facts_of_questions_asked(judged)
-    assert told["rec_qp_points"] == pytest.approx(by_hand) and told["rec_qp_said"].startswith(f"{by_hand:+.1f} [")
+    assert told["rec_qp_points"] == pytest.approx(by_hand) and told["rec_qp_said"].startswith(f"{by_hand:+.1f}")
     assert study.table_points(judged, study.QUESTION_WORDS).index[0] == "QP of three less best single"
     losses = study.losses_without(level, ["transactions", "text", "graph"], n_resamples=99)
     found = study.facts_of_recorded_modalities(accuracy, losses, n_resamples=99)

@@ -315,13 +315,18 @@ def facts_of_views(ranking: Ranking, models: pd.DataFrame, *, n_resamples: int =
         Bootstrap samples and permutations, and their seed.
     """
     options, found = {"n_resamples": n_resamples, "rng": rng}, {}
-    if experiments_seen_twice(models) < 2:
-        return dict.fromkeys([*(f"{name}_like" for name in VIEWED), "alignment_dropout", "alignment_halves"], "—")
     for name in VIEWED:
-        like = mean_rank_correlations(models, [name], score=f"{name}_halves", **options)
-        found[f"{name}_like"] = format_interval(like.iloc[0], "spearman")
-    for key, name in (("dropout", "alignment"), ("halves", "alignment_halves")):
-        found[f"alignment_{key}"] = format_interval(ranking.qualities.loc[name], "spearman")
+        halves = f"{name}_halves"
+        if experiments_seen_twice(models) < 2:
+            found |= {f"{name}_{kind}": "—" for kind in ("like", "dropout", "halves", "more", "verdict")}
+            continue
+        like = mean_rank_correlations(models, [name], score=halves, **options)
+        both = rank_correlations(models, [halves, name])[[halves, name]].dropna()
+        more = paired(*both.to_numpy().T, **options)
+        found |= {f"{name}_like": format_interval(like.iloc[0], "spearman")}
+        found |= {f"{name}_dropout": format_interval(ranking.qualities.loc[name], "spearman")}
+        found |= {f"{name}_halves": format_interval(ranking.qualities.loc[halves], "spearman")}
+        found |= {f"{name}_more": f"{more:+.2f}", f"{name}_verdict": more.verdict}
     return found
 
 
