@@ -126,8 +126,8 @@ def pairs_without_fit(pairs: pd.DataFrame, quality: pd.Series) -> dict[str, Any]
     Returns
     -------
     dict
-        Of ``"two best"``, ``"best + least similar"`` and ``"least similar"`` of :data:`RULES` the label of the row, the
-        first of equal ones; of the first alone where no similarity is known.
+        Labels of the rows that ``"two best"``, ``"best + least similar"`` and ``"least similar"`` of :data:`RULES`
+        take, the first of equal ones; the first rule alone where no similarity is known.
 
     Raises
     ------
