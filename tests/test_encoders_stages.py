@@ -14,6 +14,7 @@ from helpers.encoders.stages import (
     _PairGroups,
     bag_encoder,
     check_stage_data,
+    consistent_negatives,
     learn_pieces,
     stage_groups,
     stage_loss,
@@ -271,6 +272,24 @@ def test_pairs_that_teach_nothing_are_refused_by_their_row(bag, change, message)
 def test_negatives_that_say_the_opposite_are_refused_by_their_row(bag, made, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         train_stage(bag, pairs_of(), STAGE, steps=1, negatives=made)
+
+
+def test_rules_that_contradict_a_pair_or_each_other_are_left_out():
+    pairs = pairs_of().assign(left=lambda t: t["left"].str.upper())
+    made = made_of(
+        ("здесь живёт лиса номер 0", "лиса 0 ", False),  # a pair, turned round
+        ("Лес", "лес ", False),
+        ("Сад", "Парк", True),
+        ("сад", "парк", False),
+        ("лиса 0", "Здесь живёт лиса номер 0", True),
+        ("Лес", "Роща", False),
+    )
+    kept = consistent_negatives(made, pairs)
+    assert kept.index.tolist() == [4, 5]
+    check_stage_data(pairs, kept)
+    for row in range(4):
+        with pytest.raises(ValueError, match="negatives has"):
+            check_stage_data(pairs, made.iloc[[row, 2 if row == 3 else 3]])
 
 
 def test_a_table_without_a_column_of_pairs_is_refused_by_its_name(bag):

@@ -35,6 +35,7 @@ __all__ = [
     "bag_encoder",
     "batch_sides",
     "check_stage_data",
+    "consistent_negatives",
     "learn_pieces",
     "stage_groups",
     "stage_loss",
@@ -235,6 +236,37 @@ def check_stage_data(pairs: pd.DataFrame, negatives: pd.DataFrame | None = None)
     for row, (one, other) in enumerate(zip(left, right, strict=True)):
         if (found := wrong.get((one, other), wrong.get((other, one)))) is not None:
             raise ValueError(f"negatives has as a negative in row {found} what is a pair in row {row} of pairs")
+
+
+def consistent_negatives(negatives: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Changed texts without those that contradict pairs or each other, which rules bring about now and then.
+
+    Of neighbouring entries of a help page, "to the front" and "to the back", one is what a rule makes of the other.
+
+    Parameters
+    ----------
+    negatives
+        Texts beside their changes, as :func:`helpers.pairs.made_pairs` gives.
+    pairs
+        Table of pairs that are learned from besides.
+
+    Returns
+    -------
+    DataFrame
+        Without rows whose change is their text, changes of a text that are positive and negative, and negatives that
+        are a pair, in either direction; but for case and outer spaces.
+    """
+    import pandas as pd
+
+    def keys(table: pd.DataFrame, *names: str) -> pd.MultiIndex:
+        return pd.MultiIndex.from_arrays([table[name].str.strip().str.casefold() for name in names])
+
+    made = keys(negatives, "text", "changed")
+    positive = negatives["positive"].to_numpy(bool)
+    same = made.get_level_values(0) == made.get_level_values(1)
+    both = made.isin(made[positive]) & made.isin(made[~positive])
+    told = made.isin(keys(pairs, "left", "right")) | made.isin(keys(pairs, "right", "left"))
+    return negatives[~same & ~both & (positive | ~told)]
 
 
 def _texts(table: pd.DataFrame, name: str, others: Sequence[str], sides: Sequence[str]) -> list[list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from helpers.arrays import check_count, generator
 from helpers.book.style import INK
-from helpers.encoders.stages import Stage, bag_encoder, learn_pieces, train_stage
+from helpers.encoders.stages import Stage, bag_encoder, consistent_negatives, learn_pieces, train_stage
 from helpers.inference import Claim, Finding, absent, paired
 from helpers.locations import DATA
 from helpers.pairs import (
@@ -261,7 +261,8 @@ def train_on(
     Parameters
     ----------
     corpus, negatives
-        Pairs, and texts beside their changes as of :func:`helpers.pairs.made_pairs`.
+        Pairs, and texts beside their changes as of :func:`helpers.pairs.made_pairs`; those that contradict a pair are
+        left out.
     width, pieces
         Features of a vector, word pieces.
     steps, batch, rate
@@ -273,7 +274,8 @@ def train_on(
     kinds = tuple(dict.fromkeys(corpus.pairs["kind"]))
     model = bag_encoder(learn_pieces(texts, pieces), width, rng=rng)
     stage = Stage(kinds, losses=("contrastive", "angle"), batch=batch, rate=rate)
-    options = {"steps": steps, "negatives": negatives, "language": corpus.language, "rng": rng}
+    made = None if negatives is None else consistent_negatives(negatives, corpus.pairs)
+    options = {"steps": steps, "negatives": made, "language": corpus.language, "rng": rng}
     train_stage(model, corpus.pairs, stage, **options)
     return model
 

@@ -14,6 +14,7 @@ from helpers.encoders.encoder_folders import load_sentence_encoder
 from helpers.encoders.kept_back import split_examples
 from helpers.encoders.merging import cocktail_weights, merge_encoders
 from helpers.encoders.recipes import Recipe
+from helpers.encoders.stages import consistent_negatives
 from helpers.encoders.universal import (
     LINES,
     Bag,
@@ -196,11 +197,14 @@ def _usable(corpus: PairCorpus, asked: Sequence[str] | None = None) -> PairCorpu
 
 
 def hard_negatives_of(corpus: PairCorpus, n: int, *, rng: int = 0) -> pd.DataFrame:
-    """Changes of some paragraphs of a corpus that are one sentence, as :func:`helpers.pairs.made_pairs` gives them."""
+    """Changes of some paragraphs of a corpus that are one sentence, as :func:`helpers.pairs.made_pairs` gives them.
+
+    Those that contradict a pair of the corpus are left out (:func:`helpers.encoders.stages.consistent_negatives`).
+    """
     text = corpus.paragraphs["text"]
     text = text[text.str.len().between(20, 140)].to_numpy()
     chosen = np.sort(generator(rng).permutation(len(text))[: check_count(n, "n")])
-    return made_pairs(list(text[chosen]), corpus.language)
+    return consistent_negatives(made_pairs(list(text[chosen]), corpus.language), corpus.pairs)
 
 
 # Tasks
@@ -397,7 +401,7 @@ def _kept_negatives(corpus: PairCorpus, n: int, place: Path) -> pd.DataFrame:
         if not file.is_file():
             hard_negatives_of(corpus, n).to_parquet(file.with_suffix(".draft"), index=False)
             file.with_suffix(".draft").replace(file)
-    return pd.read_parquet(file)
+    return consistent_negatives(pd.read_parquet(file), corpus.pairs)
 
 
 def ablation_rows(
