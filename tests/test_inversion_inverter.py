@@ -93,6 +93,38 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path):
         assert np.array_equal(own.detach().numpy(), other.detach().numpy())
 
 
+def test_a_training_does_not_go_on_with_other_vectors_or_other_validation(tmp_path):
+    x, held = np.random.default_rng(0).normal(size=(2, 8, 5)).astype(np.float32)
+    made = Inverter(**SMALL, epochs=1, folder=tmp_path)
+    made.fit(TEXTS, vectors=x, validation=TEXTS[:4], validation_vectors=held[:4])
+    made.fit(TEXTS, vectors=x, validation=TEXTS[:4], validation_vectors=held[:4])
+    for vectors, validation, others, words in (
+        (held, TEXTS[:4], held[:4], r"about vectors digest is \w+ there and \w+ here"),
+        (x, TEXTS[:4], x[:4], r"about validation vectors digest is"),
+        (x, TEXTS[1:5], held[:4], r"about validation is"),
+    ):
+        with pytest.raises(ValueError, match=f"holds another run: {words}"):
+            made.fit(TEXTS, vectors=vectors, validation=validation, validation_vectors=others)
+
+
+def test_a_training_does_not_go_on_with_another_encoder_of_the_same_name(tmp_path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    from helpers.encoders.extraction import resolve_model
+
+    folder = shutil.copytree(resolve_model("encoders/simcse"), tmp_path / "encoder")
+    made = Inverter(**SMALL, encoder=folder, train_encoder=False, epochs=1, folder=tmp_path / "kept").fit(TEXTS)
+    made.fit(TEXTS)
+    file = sorted(folder.glob("model*.safetensors"))[0]
+    weights = load_file(file)
+    name = next(name for name in weights if name.endswith("word_embeddings.weight") or "layer.0" in name)
+    save_file(weights | {name: weights[name] * 2}, file, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"holds another run: about weights of the encoder is"):
+        made.fit(TEXTS)
+
+
 @pytest.mark.parametrize("decoder", ["prefix", "mamba", "delta", "one_pass", "iterative"])
 def test_every_decoder_learns_to_write_of_given_vectors(decoder):
     x = np.random.default_rng(0).normal(size=(8, 5)) * 40 + 7

@@ -59,6 +59,19 @@ def test_what_does_not_fit_is_refused(model):
         made.decode(np.ones((1, 2)))
 
 
+def test_vectors_far_outside_the_cloud_are_warned_of(model):
+    made = PromptedDecoder(model, epochs=1, length=20).fit(TEXTS, vectors=CODES)
+    with pytest.warns(UserWarning, match=r"1 of 2 vectors lie outside the cloud of training: row 1 is \d+\.\d times"):
+        made.decode(np.stack([made.centre_, made.centre_ + 100]))
+
+
+def test_a_training_does_not_go_on_with_other_vectors(model, tmp_path):
+    made = PromptedDecoder(model, epochs=1, length=20, folder=tmp_path).fit(TEXTS, vectors=CODES)
+    made.fit(TEXTS, vectors=CODES)
+    with pytest.raises(ValueError, match=r"holds another run: about vectors digest is"):
+        made.fit(TEXTS, vectors=CODES[::-1])
+
+
 def test_texts_that_are_too_long_are_counted_and_warned_of(model):
     with pytest.warns(UserWarning, match=r"1 of 8 texts are longer than 12 tokens and were truncated.*texts\[2\]"):
         texts = [text if i != 2 else " ".join(["oil"] * 30) for i, text in enumerate(TEXTS)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from helpers.arrays import check_count, check_not_negative, single_precision
+from helpers.inversion._given import warn_of_far
 
 __all__ = ["Inverter"]
 
@@ -378,14 +378,7 @@ class Inverter(BaseEstimator):
         x = single_precision(vectors, "vectors", rows=1)
         if x.shape[1] != len(self.centre_):
             raise ValueError(f"vectors have {x.shape[1]} columns; this inverter reads vectors of {len(self.centre_)}")
-        far = np.linalg.norm(x - self.centre_, axis=1) / max(self.reach_, np.finfo(np.float32).tiny)
-        if (outside := np.flatnonzero(far > 1.5)).size:
-            worst = int(far.argmax())
-            warnings.warn(
-                f"{len(outside)} of {len(x)} vectors lie outside the cloud of training: row {worst} is "
-                f"{far[worst]:.1f} times as far from its centre as 99.9 % of the training vectors",
-                stacklevel=3,
-            )
+        warn_of_far(x, self.centre_, self.reach_, stacklevel=4)
         return x
 
     def _check_parameters(self) -> None:

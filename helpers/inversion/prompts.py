@@ -13,9 +13,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from helpers.arrays import check_count, single_precision
+from helpers.inversion._given import REACH, learned_from, warn_of_far
 from helpers.inversion.inverter import checked_texts
 
 __all__ = ["PromptedDecoder"]
+
+BUDGETS = ("folder", "epochs", "minutes")
+"""Parameters that may be others when a training goes on."""
 
 
 class PromptedDecoder(BaseEstimator):
@@ -124,6 +128,7 @@ class PromptedDecoder(BaseEstimator):
             raise ValueError("neither epochs nor minutes are given; pass one, such as minutes=3")
         self.centre_ = x.mean(0, dtype=np.float64).astype(np.float32)
         self.spread_ = float(np.sqrt(np.mean((x - self.centre_) ** 2))) or 1.0
+        self.reach_ = float(np.quantile(np.linalg.norm(x - self.centre_, axis=1), REACH))
         self._build(x.shape[1])
         rows = self._rows(texts)
         if self.truncated_.size:
@@ -134,7 +139,7 @@ class PromptedDecoder(BaseEstimator):
             )
         z = torch.from_numpy((x - self.centre_) / np.float32(self.spread_))
         trained = [weight for weight in self.network_.parameters() if weight.requires_grad]
-        folder = None if self.folder is None else Checkpoints(self.folder, about=self._about(texts))
+        folder = None if self.folder is None else Checkpoints(self.folder, about=self._about(texts, x))
         found = train(
             self.network_,
             lambda batch, step: self._loss(z[batch], [rows[i] for i in batch]),
@@ -163,6 +168,11 @@ class PromptedDecoder(BaseEstimator):
             Vectors that are decoded at a time.
         options
             What else ``generate`` of transformers takes.
+
+        Warns
+        -----
+        UserWarning
+            If a vector lies outside the cloud of training; the warning says how far.
         """
         import torch
 
@@ -172,6 +182,7 @@ class PromptedDecoder(BaseEstimator):
         x = single_precision(vectors, "vectors", rows=1)
         if x.shape[1] != len(self.centre_):
             raise ValueError(f"vectors have {x.shape[1]} columns; this decoder reads vectors of {len(self.centre_)}")
+        warn_of_far(x, self.centre_, self.reach_)
         z = torch.from_numpy((x - self.centre_) / np.float32(self.spread_))
         out: list[str] = []
         given = {"num_beams": check_count(beams, "beams"), "max_new_tokens": self.length, "do_sample": False}
@@ -242,8 +253,8 @@ class PromptedDecoder(BaseEstimator):
         scores = model(inputs_embeds=seen, use_cache=False).logits[:, self.n_prompts - 1 : -1]
         return torch.nn.functional.cross_entropy(scores[real], tokens[real])
 
-    def _about(self, texts: Sequence[str]) -> dict[str, str]:
-        from helpers.text import digest_of_texts
+    def _about(self, texts: Sequence[str], x: np.ndarray) -> dict[str, Any]:
+        from helpers.inversion.training import digest_of_weights
 
-        settings = {name: str(value) for name, value in self.get_params().items() if name not in ("folder", "epochs")}
-        return settings | {"texts": digest_of_texts(texts)}
+        settings = {name: str(value) for name, value in self.get_params().items() if name not in BUDGETS}
+        return settings | learned_from(texts, x) | {"weights of the model": digest_of_weights(self.network_["model"])}

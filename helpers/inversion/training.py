@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import warnings
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 
 from helpers.encoders.extraction import quiet
+from helpers.inversion._given import REACH, learned_from
 from helpers.inversion.decoders import make_decoder
 from helpers.inversion.encoders import FolderEncoder, OwnEncoder, StateStore
 from helpers.inversion.pooling import make_pooling
@@ -22,6 +24,7 @@ from helpers.training import Checkpoints, Log, Update, Validation, bucketed, buc
 
 __all__ = [
     "build",
+    "digest_of_weights",
     "encode",
     "forced",
     "load_weights",
@@ -30,9 +33,6 @@ __all__ = [
     "train_inverter",
     "written_tokens",
 ]
-
-REACH = 0.999
-"""Share of the training vectors whose distance from their centre no vector should exceed much."""
 
 WEIGHTS = "model.safetensors"
 """Name of the file of weights, where there is one."""
@@ -154,7 +154,10 @@ def train_inverter(
         name: str(value)
         for name, value in inverter.get_params().items()
         if name not in ("folder", "progress", "epochs", "minutes", "device", "precision")
-    } | {"texts": digest_of_texts(texts), "vectors": None if vectors is None else list(vectors.shape)}
+    } | learned_from(texts, vectors, validation, validation_vectors)
+    if isinstance(encoder := network["encoder"] if "encoder" in network else None, FolderEncoder):
+        if inverter.folder is not None:
+            about["weights of the encoder"] = digest_of_weights(encoder.net)
     if paraphrases is not None:
         about["paraphrases"] = digest_of_texts([other for some in paraphrases for other in some])
     with quiet():
@@ -177,6 +180,15 @@ def train_inverter(
     if vectors is None:
         some = np.random.default_rng(0).permutation(len(texts))[:CLOUD]
         _tell_cloud(inverter, _encoded(inverter, known, some))
+
+
+def digest_of_weights(net: torch.nn.Module) -> str:
+    """SHA-256 of names and numbers of all weights, as its first 16 hexadecimal digits."""
+    out = hashlib.sha256()
+    for name, weight in net.state_dict().items():
+        out.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        out.update(weight.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return out.hexdigest()[:16]
 
 
 def _loss(inverter: Any, known: Texts) -> Callable[[np.ndarray, int], Any]:
