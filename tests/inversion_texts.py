@@ -40,3 +40,21 @@ def save_language_model(folder):
         torch.manual_seed(0)
         GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), **sizes, **ends)).save_pretrained(folder)
     return folder
+
+
+def save_paraphraser(folder):
+    """Save a very small T5 that nobody trained, with a tokenizer of the texts."""
+    import torch
+    from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+    from helpers.inversion.tokens import TokenTable
+
+    names = {"eos_token": "<eos>", "pad_token": "<pad>"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=TokenTable.train(TEXTS, 280).tokenizer, **names)
+    tokenizer.save_pretrained(folder)
+    sizes = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 1, "num_heads": 2}
+    ends = {"eos_token_id": 2, "pad_token_id": 0, "decoder_start_token_id": 0}
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        T5ForConditionalGeneration(T5Config(vocab_size=len(tokenizer), **sizes, **ends)).save_pretrained(folder)
+    return folder

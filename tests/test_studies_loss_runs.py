@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from inversion_texts import SMALL, TEXTS, small_inverter
+from inversion_texts import SMALL, TEXTS, save_paraphraser, small_inverter
 
 from helpers.inversion import inversion_scores
+from helpers.inversion.paraphrases import written_paraphrases
 from helpers.studies import loss_runs as study
 
 TINY = {**SMALL, "precision": "float32", "n_slots": 1}
@@ -30,6 +31,16 @@ def test_paraphrases_of_training_texts_are_training_texts():
     others = {other for some in found.paraphrases for other in some}
     assert others <= set(found.train) and others
     assert {first for first, _ in found.pairs} <= set(found.test)
+
+
+def test_paraphrases_may_be_written_by_a_model_and_are_no_test_texts(tmp_path, monkeypatch):
+    folder = save_paraphraser(tmp_path)
+    found, natural = study.rephrased("made up", 100, paraphraser=str(folder)), study.rephrased("made up", 100)
+    assert (found.train, found.test, found.pairs) == (natural.train, natural.test, natural.pairs)
+    assert found.paraphrases == written_paraphrases(found.train, folder) != natural.paraphrases
+    monkeypatch.setattr(study, "written_paraphrases", lambda texts, model: [["another", found.test[0]]] * len(texts))
+    leaky = study.rephrased("made up", 100, paraphraser="some-t5")
+    assert leaky.paraphrases == [["another"]] * len(found.train)
 
 
 def test_headlines_with_a_paraphrase_come_first(tmp_path, monkeypatch):

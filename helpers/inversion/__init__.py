@@ -23,6 +23,7 @@ An :class:`Inverter` is trained on texts, or on vectors of somebody else's encod
 ``foreign``      vectors of another encoder, through maps with and without pairs; defences of their owner
 ``correction``   a first guess put right by the vector of what was guessed
 ``facts``        numbers, names, direction and negation: kept, changed, lost or invented
+``paraphrases``  other texts that say the same, written by a model from text to text
 ``texts``        headlines, normalised; near duplicates, kept on one side of a split
 ===============  =======================================================================================================
 """

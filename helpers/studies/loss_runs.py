@@ -18,6 +18,7 @@ from helpers.inversion import (
     split_texts,
     token_accuracy,
 )
+from helpers.inversion.paraphrases import written_paraphrases
 from helpers.inversion.texts import natural_paraphrases
 from helpers.locations import resolve
 from helpers.studies.inversion_runs import POCKET, corpus
@@ -73,7 +74,9 @@ class Rephrased(NamedTuple):
     pairs: list[tuple[str, str]]
 
 
-def rephrased(source: str, n_texts: int, *, least: float = LEAST, rng: int = 0) -> Rephrased:
+def rephrased(
+    source: str, n_texts: int, *, least: float = LEAST, paraphraser: str | None = None, rng: int = 0
+) -> Rephrased:
     """Texts of a source with their natural paraphrases, split.
 
     Parameters
@@ -88,6 +91,10 @@ def rephrased(source: str, n_texts: int, *, least: float = LEAST, rng: int = 0) 
     least
         Least cosine of words of two texts that say the same, as in
         :func:`helpers.inversion.texts.natural_paraphrases`; at most 0.7, from where texts are near duplicates.
+    paraphraser
+        Folder of a model from text to text, or its name on the hub, such as a T5 trained to paraphrase: it writes the
+        paraphrases of training texts, those that are test texts left out, in place of natural ones. Pairs of test texts
+        stay natural.
     rng
         Seed of draw and split.
 
@@ -96,6 +103,16 @@ def rephrased(source: str, n_texts: int, *, least: float = LEAST, rng: int = 0) 
     FileNotFoundError
         If the headlines or the file are not there.
     """
+    found = _natural(source, n_texts, least, rng)
+    if paraphraser is None:
+        return found
+    held = {text.lower() for text in found.test}
+    written = written_paraphrases(found.train, paraphraser)
+    return found._replace(paraphrases=[[text for text in some if text.lower() not in held] for some in written])
+
+
+def _natural(source: str, n_texts: int, least: float, rng: int) -> Rephrased:
+    """Texts with the paraphrases that a source itself has."""
     import pandas as pd
 
     page_source(source)
