@@ -1,10 +1,11 @@
 """Tests of :mod:`helpers.inversion.texts`."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from helpers.inversion.texts import near_duplicates, normalise, read_headlines, split_texts
+from helpers.inversion.texts import near_duplicates, normalise, paraphrased_across, read_headlines, split_texts
 
 WORDS = "oil gold shares bank deal falls rises says sees cuts for in amid over third day record year euro fed".split()
 
@@ -113,3 +114,22 @@ def test_natural_paraphrases_are_of_another_agency_the_same_day_and_in_other_wor
         natural_paraphrases(table.drop(columns="agency"))
     with pytest.raises(ValueError, match="least is 0.95"):
         natural_paraphrases(table, least=0.95)
+
+
+def test_headlines_of_one_event_in_both_parts_are_found_by_agency_and_day():
+    rows = [
+        ("a", "2020-01-01", "Boeing halts 737 output"),
+        ("b", "2020-01-01", "Boeing to halt output of its 737"),
+        ("a", "2020-01-01", "Boeing halts output of the 737"),
+        ("b", "2020-01-02", "Boeing halts 737 output again"),
+        ("b", "2020-01-01", "Oil falls"),
+    ]
+    table = pd.DataFrame(rows, columns=["agency", "date", "text"])
+    test, others = table["text"][:1].str.upper(), table["text"]
+    # another agency on that day; the same agency; another day
+    found = [paraphrased_across(table, others[[row]], test, least=0.3).tolist() for row in (1, 2, 3)]
+    assert found == [[True], [False], [False]]
+    with pytest.raises(ValueError, match="least is 0"):
+        paraphrased_across(table, others, test, least=0)
+    with pytest.raises(ValueError, match="agency is missing"):
+        paraphrased_across(table.drop(columns="agency"), others, test)

@@ -20,7 +20,7 @@ def sentences_of_the_book():
 
 
 def test_parts_of_a_corpus_share_no_text(sentences_of_the_book):
-    train, validation, test, groups = sentences_of_the_book
+    train, validation, test, groups = sentences_of_the_book[:4]
     assert len({*train, *validation, *test}) == len(train) + len(validation) + len(test) <= 120
     assert len(groups) == len(test) > 0
 
@@ -33,6 +33,47 @@ def test_texts_of_a_file_are_drawn_by_the_seed(tmp_path):
     assert first.train == again.train != other.train
     with pytest.raises(ValueError, match="n_texts is 61"):
         runs.corpus(str(tmp_path / "texts.txt"), 61)
+
+
+def test_a_split_is_kept_by_its_texts_and_not_by_its_name(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    words = np.array("one two three four five six seven eight nine ten eleven twelve thirteen fourteen".split())
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "texts.txt").write_text("\n".join(" ".join(rng.permutation(words)[:7]) for _ in range(60)))
+    first, other = (runs.kept_corpus(str(tmp_path / name / "texts.txt"), 40, tmp_path / "kept") for name in "ab")
+    assert not set(first.train) & set(other.train)
+    runs.kept_corpus(str(tmp_path / "a" / "texts.txt"), 40, tmp_path / "kept", rng=1)
+    assert len(list((tmp_path / "kept").iterdir())) == 3
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "split_of", lambda *some: pytest.fail("the split is computed again"))
+        again = runs.kept_corpus(str(tmp_path / "a" / "texts.txt"), 40, tmp_path / "kept")
+    assert [*again[:3]] == [*first[:3]] and np.array_equal(again.groups, first.groups) and again[4:] == first[4:]
+
+
+def test_repeated_texts_and_near_duplicates_are_counted(tmp_path):
+    texts = [f"{a} {b} {c}" for a, b, c in zip("pqrstuvwxyz", "abcdefghijk", "lmnopqrstuv", strict=True)]
+    texts = [" ".join(letter * 3 for letter in text.split()) for text in texts] * 2
+    texts += ["oil falls for a third day in a row", "oil falls for a third day in a row again", "gold is dear"]
+    (tmp_path / "texts.txt").write_text("\n".join([*texts, "Gold is dear"]))
+    found = runs.corpus(str(tmp_path / "texts.txt"))
+    assert found.repeated == 12 and found.near == 2
+    assert sum(map(len, found[:3])) == len(texts) + 1 - 12
+
+
+def test_paraphrases_on_both_sides_of_the_split_are_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("BOOK_DATA", str(tmp_path))
+    folder = tmp_path / "financial_headlines"
+    folder.mkdir()
+    rows = {"cnbc": ["Boeing halts 737 output", "oil falls"], "guardian": ["Boeing to halt output of its 737", "tin"]}
+    for agency in ("cnbc", "guardian", "reuters"):
+        lines = "\n".join(f"2020-01-01,{text}" for text in rows.get(agency, ["zinc is cheap"]))
+        (folder / f"{agency}_headlines.csv").write_text(lines)
+    texts = runs.Texts(["boeing to halt output of its 737", "tin"], [], ["Boeing halts 737 output", "oil falls"], None)
+    assert runs.paraphrased_in_training(texts, least=0.3).tolist() == [True, False]
+    assert not runs.paraphrased_in_training(texts, least=0.99).any()
+    with pytest.raises(ValueError, match="the table has no headline 'copper'"):
+        runs.paraphrased_in_training(texts._replace(test=["Copper"]))
 
 
 def test_a_source_that_is_not_there_is_named(monkeypatch, tmp_path):

@@ -82,13 +82,6 @@ def test_shuffled_vectors_fall_to_their_floor():
     assert found["exact"] == found["found"] == 0
 
 
-def test_the_split_of_a_corpus_is_kept(tmp_path, monkeypatch):
-    first = runs.kept_corpus("documentation", 60, tmp_path)
-    monkeypatch.setattr(runs, "corpus", None)
-    again = runs.kept_corpus("documentation", 60, tmp_path)
-    assert [*again[:3]] == [*first[:3]] and np.array_equal(again.groups, first.groups)
-
-
 def test_seeds_choose_order_and_test_texts_of_one_split(tmp_path):
     options = {"n_pairs": 40, "n_test": 3, "folder": tmp_path}
     parts = [runs.strange(reader(), encode, "documentation", **options, rng=seed) for seed in (0, 0, 1)]
@@ -140,12 +133,15 @@ def test_a_reader_of_an_encoder_is_trained_once_and_kept(tmp_path, monkeypatch):
     small = {"hidden": 32, "layers": 1, "vocabulary": 300, "length": 24, "warmup": 5}
     monkeypatch.setattr(runs, "READER", small)
     first = runs.reader_of("encoders/simcse", tmp_path, epochs=2)
-    monkeypatch.setattr(runs, "kept_corpus", None)
-    again = runs.reader_of("encoders/simcse", tmp_path, epochs=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(Inverter, "fit", None)
+        again = runs.reader_of("encoders/simcse", tmp_path, epochs=2)
     x = first.own(TEXTS)
     assert x.shape[1] == len(first.inverter.centre_)
     assert first.inverter.decode(x) == again.inverter.decode(x)
-    assert (tmp_path / "readers" / "simcse" / "inverter" / "inverter.json").is_file()
+    runs.reader_of("encoders/simcse", tmp_path, epochs=1)
+    runs.reader_of("encoders/simcse", tmp_path, epochs=2, n_texts=9)
+    assert len(list(tmp_path.glob("readers/simcse-*/inverter/inverter.json"))) == 3
 
 
 def test_an_encoder_that_is_a_folder_gives_one_vector_a_text():

@@ -15,7 +15,15 @@ import pandas as pd
 from helpers.arrays import check_number
 from helpers.locations import expand
 
-__all__ = ["Split", "natural_paraphrases", "near_duplicates", "normalise", "read_headlines", "split_texts"]
+__all__ = [
+    "Split",
+    "natural_paraphrases",
+    "near_duplicates",
+    "normalise",
+    "paraphrased_across",
+    "read_headlines",
+    "split_texts",
+]
 
 AGENCIES = ("cnbc", "guardian", "reuters")
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "…": "..."})
@@ -196,6 +204,61 @@ def natural_paraphrases(table: pd.DataFrame, *, least: float = 0.45, most: float
             fine = [texts[rows[i]] for i in order if least <= cosines[i] <= most]
             out[row] = list(dict.fromkeys(fine))[:n]
     return out
+
+
+def paraphrased_across(
+    table: pd.DataFrame, train: Sequence[str], test: Sequence[str], *, least: float = 0.4
+) -> np.ndarray:
+    """Which test headlines have, in the training part, one of another agency on the same day in other words.
+
+    Parameters
+    ----------
+    table
+        ``agency``, ``date`` and ``text`` of all headlines, from :func:`read_headlines`; a headline that stands in it
+        several times counts with every agency and date.
+    train, test
+        Headlines of both parts, whose capitals do not matter.
+    least
+        Least cosine of words, those that are rare in the table weighing more; in (0, 1].
+
+    Returns
+    -------
+    ndarray of bool, shape (n_test,)
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, the cosine is out of range, or a headline is not in the table.
+
+    Examples
+    --------
+    >>> rows = [("a", "2020-01-01", "Boeing halts 737 output"), ("b", "2020-01-01", "Boeing to halt output of 737")]
+    >>> rows += [("a", "2020-01-01", "Oil falls"), ("b", "2020-01-02", "Oil falls again")]
+    >>> table = pd.DataFrame(rows, columns=["agency", "date", "text"])
+    >>> paraphrased_across(table, table["text"][1::2], table["text"][::2], least=0.3).tolist()
+    [True, False]
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    for name in ("agency", "date", "text"):
+        if name not in table:
+            raise ValueError(f"table has columns {list(table)}; {name} is missing")
+    check_number(least, "least", lambda value: 0 < value <= 1, "a cosine above 0 and at most 1")
+    lower = table["text"].str.lower()
+    known, asked = ({text.lower() for text in part} for part in (train, test))
+    if lacking := sorted((known | asked) - set(lower)):
+        raise ValueError(f"the table has no headline {lacking[0]!r}")
+    x = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True, dtype=np.float32).fit_transform(lower)
+    agencies, found = table["agency"].to_numpy(), set()
+    inside, wanted = lower.isin(known).to_numpy(), lower.isin(asked).to_numpy()
+    for rows in table.reset_index(drop=True).groupby("date", sort=False).indices.values():
+        left, right = rows[wanted[rows]], rows[inside[rows]]
+        if not len(left) or not len(right):
+            continue
+        near = (x[left] @ x[right].T).toarray() >= least
+        near &= agencies[left][:, None] != agencies[right][None]
+        found |= set(lower.iloc[left[near.any(1)]])
+    return np.array([text.lower() in found for text in test], dtype=bool)
 
 
 class Split(NamedTuple):

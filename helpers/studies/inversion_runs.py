@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,10 +23,12 @@ from helpers.inversion import (
     floors,
     inversion_scores,
     learn_names,
+    near_duplicates,
     read_headlines,
     split_texts,
     token_accuracy,
 )
+from helpers.inversion.texts import paraphrased_across
 from helpers.inversion.training import own_weights
 from helpers.locations import expand, resolve
 from helpers.studies.inversion_measures import STATES, fact_counts, meaning_scores, word_scores
@@ -47,9 +51,11 @@ __all__ = [
     "corpus",
     "fit_pocket",
     "headline_inverter",
+    "kept_corpus",
     "kept_language",
     "language_model",
     "measured",
+    "paraphrased_in_training",
     "scored",
     "written_alone",
 ]
@@ -107,12 +113,18 @@ class Texts(NamedTuple):
         Lists of texts.
     groups
         Group of near duplicates of each test text.
+    repeated
+        Number of texts that were left out, since an earlier one is the same letter for letter but for capitals.
+    near
+        Number of texts in all parts that have a near duplicate, which lies in the same part.
     """
 
     train: list[str]
     validation: list[str]
     test: list[str]
     groups: np.ndarray
+    repeated: int = 0
+    near: int = 0
 
 
 def corpus(source: str, n_texts: int | None = None, *, rng: int = 0) -> Texts:
@@ -139,22 +151,96 @@ def corpus(source: str, n_texts: int | None = None, *, rng: int = 0) -> Texts:
     ValueError
         If there are fewer texts.
     """
+    return split_of(_drawn(source, n_texts, rng), rng)
+
+
+def kept_corpus(
+    source: str, n_texts: int | None = None, folder: str | os.PathLike[str] | None = None, *, rng: int = 0
+) -> Texts:
+    """The split of :func:`corpus`, kept in a folder, as looking for near duplicates among all headlines takes a minute.
+
+    Parameters
+    ----------
+    source, n_texts, rng
+        Same meaning as in :func:`corpus`.
+    folder
+        Folder in which the split is kept, by the texts themselves, the seed and the code that splits them; None:
+        nowhere.
+    """
+    texts = _drawn(source, n_texts, rng)
+    if folder is None:
+        return split_of(texts, rng)
+    rules = [inspect.getsource(part) for part in RULES]
+    digest = digest_of_texts([str(rng), *rules, *texts])
+    file = Path(folder) / f"{Path(source).stem}-{digest[:16]}.json"
+    if file.is_file():
+        train, validation, test, groups, *counts = json.loads(file.read_text(encoding="utf-8"))
+        return Texts(train, validation, test, np.array(groups), *counts)
+    found = split_of(texts, rng)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps([*found[:3], found.groups.tolist(), *found[4:]]), encoding="utf-8")
+    os.replace(draft, file)
+    return found
+
+
+def _drawn(source: str, n_texts: int | None, rng: int) -> list[str]:
+    """Texts of one source in its order, or as many as are asked for."""
     from helpers.text import read_texts, sentences
 
     check_source(source)
     if source == "documentation":
-        texts = sentences(n_texts, rng=rng, words=(5, 20))
-    else:
-        folder = resolve("financial_headlines")
-        texts = read_headlines(folder)["text"].tolist() if source == "headlines" else list(read_texts(source))
-        if n_texts is not None:
-            check_count(n_texts, "n_texts", least=20, most=len(texts), why=f"(texts of {source})")
-            rows = np.sort(np.random.default_rng(rng).permutation(len(texts))[:n_texts])
-            texts = [texts[row] for row in rows]
+        return list(sentences(n_texts, rng=rng, words=(5, 20)))
+    folder = resolve("financial_headlines")
+    texts = read_headlines(folder)["text"].tolist() if source == "headlines" else list(read_texts(source))
+    if n_texts is None:
+        return texts
+    check_count(n_texts, "n_texts", least=20, most=len(texts), why=f"(texts of {source})")
+    rows = np.sort(np.random.default_rng(rng).permutation(len(texts))[:n_texts])
+    return [texts[row] for row in rows]
+
+
+def split_of(texts: Sequence[str], rng: int) -> Texts:
+    """Texts, split by a seed, in random order."""
     split = split_texts(texts, rng=rng)
     mix = np.random.default_rng(rng)
     rows = [mix.permutation(part) for part in (split.train, split.validation, split.test)]
-    return Texts(*([texts[row] for row in part] for part in rows), split.groups[rows[2]])
+    sizes = np.bincount(np.delete(split.groups, split.dropped))
+    parts = ([texts[row] for row in part] for part in rows)
+    return Texts(*parts, split.groups[rows[2]], len(split.dropped), int(sizes[sizes > 1].sum()))
+
+
+RULES = (split_texts, near_duplicates, split_of)
+"""Functions whose code decides which texts lie in which part."""
+
+
+def paraphrased_in_training(texts: Texts, *, least: float = 0.4) -> np.ndarray:
+    """Which test headlines another agency tells of, in other words and on the same day, in the training part.
+
+    The split keeps near duplicates on one side, from a cosine of words of 0.7 on; what is reworded more than that may
+    lie on both.
+
+    Parameters
+    ----------
+    texts
+        Headlines, from :func:`corpus`.
+    least
+        Least cosine of words of two headlines of one event, as in
+        :func:`helpers.inversion.texts.natural_paraphrases`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_test,)
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are no headlines.
+    ValueError
+        If a text is no headline of theirs.
+    """
+    check_source("headlines")
+    return paraphrased_across(read_headlines(resolve("financial_headlines")), texts.train, texts.test, least=least)
 
 
 def check_source(source: str) -> None:

@@ -16,7 +16,8 @@ from helpers.inversion import Inverter, inversion_scores, learn_names
 from helpers.inversion.correction import corrected
 from helpers.inversion.foreign import align_unpaired, defended, pairs_map
 from helpers.studies.inversion_measures import fact_counts, meaning_scores
-from helpers.studies.inversion_runs import FLOORS, HEADLINES, Texts, corpus, kept_language
+from helpers.studies.inversion_runs import FLOORS, HEADLINES, Texts, kept_corpus, kept_language
+from helpers.text import digest_of_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,6 @@ __all__ = [
     "Strange",
     "defence_rows",
     "encoder_of",
-    "kept_corpus",
     "language_of",
     "made_up_pairs",
     "neighbours_kept",
@@ -137,30 +137,6 @@ def encoder_of(model: str | os.PathLike[str]) -> Callable[[Sequence[str]], np.nd
     return encode
 
 
-def kept_corpus(source: str, n_texts: int | None = None, folder: str | os.PathLike[str] | None = None) -> Texts:
-    """The split of :func:`helpers.studies.inversion_runs.corpus` by seed 0, kept in a folder, as looking for near
-    duplicates among all headlines takes a minute.
-
-    Parameters
-    ----------
-    source, n_texts
-        Same meaning as for that function.
-    folder
-        Folder in which the split is kept, by source and number; None: nowhere.
-    """
-    file = None if folder is None else Path(folder) / f"{Path(source).stem}-{n_texts or 'all'}.json"
-    if file is not None and file.is_file():
-        train, validation, test, groups = json.loads(file.read_text(encoding="utf-8"))
-        return Texts(train, validation, test, np.array(groups))
-    texts = corpus(source, n_texts)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps([*texts[:3], texts.groups.tolist()]), encoding="utf-8")
-        os.replace(draft, file)
-    return texts
-
-
 def strange(
     reader: Reader,
     encode: Callable[[Sequence[str]], Any],
@@ -186,7 +162,7 @@ def strange(
     n_test
         Most test texts, of the seed.
     folder
-        As in :func:`kept_corpus`.
+        As in :func:`helpers.studies.inversion_runs.kept_corpus`.
     rng
         Seed of that order and of the test texts; the split of the corpus itself has none, since the inverter must not
         have seen test texts in training.
@@ -211,7 +187,8 @@ def reader_of(
     name
         ``"headlines"``: the inverter of the book; else an encoder, as for :func:`encoder_of`.
     folder
-        Folder in which what is trained, and how far it is, is kept by the name; :func:`kept_corpus` is there, too.
+        Folder in which what is trained, and how far it is, is kept, by the name and a digest of the encoder's folder,
+        the texts and the settings; :func:`helpers.studies.inversion_runs.kept_corpus` is there, too.
     n_texts
         Headlines that it learns from, most.
     epochs
@@ -220,18 +197,21 @@ def reader_of(
         Number of those validation headlines.
     """
     from helpers.book.data import path
+    from helpers.encoders.extraction import resolve_model
 
     if name == "headlines":
         made = Inverter.load(path("inverters/headlines"))
         return Reader(made, made.encode)
-    own, home = encoder_of(name), Path(folder) / "readers" / Path(name).name
-    if (home / "inverter" / "inverter.json").is_file():
-        return Reader(Inverter.load(home / "inverter"), own)
+    own = encoder_of(name)
     texts = kept_corpus("headlines", None, folder)
     train, held = texts.train[:n_texts], texts.validation[:n_validation]
-    made = Inverter(**READER, epochs=epochs, folder=home / "training")
-    made.fit(train, vectors=own(train), validation=held, validation_vectors=own(held))
-    made.save(home / "inverter")
+    settings = {**READER, "epochs": epochs, "encoder": os.fspath(resolve_model(name))}
+    digest = digest_of_texts([json.dumps(settings, sort_keys=True), str(len(train)), *train, *held])
+    home = Path(folder) / "readers" / f"{Path(name).name}-{digest[:16]}"
+    if not (home / "inverter" / "inverter.json").is_file():
+        made = Inverter(**READER, epochs=epochs, folder=home / "training")
+        made.fit(train, vectors=own(train), validation=held, validation_vectors=own(held))
+        made.save(home / "inverter")
     return Reader(Inverter.load(home / "inverter"), own)
 
 
@@ -269,7 +249,7 @@ def unpaired_map(theirs: Any, own: Any, *, rng: int = 0) -> Callable[[Any], np.n
 def language_of(
     domain: str, folder: str | os.PathLike[str], *, n_pairs: int = 3000, n_texts: int = 8000, epochs: int = 3
 ) -> Inverter:
-    """A language model of a domain, from the training texts of :func:`kept_corpus`, trained once and kept.
+    """A language model of the training texts of a domain, trained once and kept.
 
     Parameters
     ----------
