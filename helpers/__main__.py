@@ -143,8 +143,8 @@ def _add_everywhere(commands: argparse._SubParsersAction, called: str) -> dict[s
         "leak",
         help="how much of their texts embeddings give away",
         description="Train a decoder on embeddings with their texts, and read texts that it never saw from their "
-        "vectors: words, numbers and names that come back, beside what the language alone tells. Stopped, the same "
-        "command goes on where it was.",
+        "vectors: words, numbers and names that come back, beside what another text's vector and the mean vector give. "
+        "Stopped, the same command goes on where it was.",
     )
     migrate = commands.add_parser(
         "migrate",

@@ -1,8 +1,10 @@
 """Tests of :mod:`helpers.inversion.leakage`."""
 
 import itertools
+import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.inversion import leakage
@@ -86,15 +88,13 @@ def test_what_cannot_be_read_is_refused(texts, vectors, words):
 
 
 def test_nothing_read_after_few_texts_is_not_called_safe():
-    import pandas as pd
-
     from helpers.inversion import Leakage
 
     row = {"read": 0.1, "shuffled": 0.1, "centre": 0.1, "gain_ci_low": -0.1}
     table = pd.DataFrame([row, row], index=["token_f1", "exact"])
     few, many = (Leakage(table, table, None, {"train": np.arange(n)}).conclusion() for n in (240, 2000))
     assert few.endswith("a decoder that learned from 240 texts hardly writes, so this is no sign of safety")
-    assert many.endswith("from vectors of other texts or of none")
+    assert many.endswith("10% of the words came back, and 10% from those")
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,6 @@ def test_a_file_is_no_folder_to_leave(tmp_path):
 def test_the_command_leaves_tables_examples_and_a_decoder(tmp_path, capsys, monkeypatch):
     import json
 
-    import pandas as pd
-
     from helpers.__main__ import main
     from helpers.inversion import Inverter
     from helpers.inversion.leakage import leakage_of_files
@@ -139,7 +137,8 @@ def test_the_command_leaves_tables_examples_and_a_decoder(tmp_path, capsys, monk
     (tmp_path / "texts.txt").write_text("\n".join(TEXTS))
     assert main(["leak", "codes.npy", "--text", "texts.txt", "-o", "out", "--minutes", "0.05", "--beams", "1"]) == 0
     assert "codes: " in capsys.readouterr().out
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    report = json.loads((tmp_path / "out" / "report.json").read_text(), parse_constant=pytest.fail)  # no NaN
+    assert report["codes"]["scores"]["facts number lost"]["gain"] is None
     table = pd.read_csv(tmp_path / "out" / "codes" / "table.csv", index_col=0)
     # Four decimals are written.
     assert report["codes"]["scores"]["token_f1"]["read"] == pytest.approx(table.loc["token_f1", "read"], abs=1e-4)
@@ -154,6 +153,54 @@ def test_the_command_leaves_tables_examples_and_a_decoder(tmp_path, capsys, monk
         leakage_of_files("codes.npy", "mine", text="texts.txt")
 
 
+def test_there_is_no_gain_where_higher_is_not_better_and_the_originals_stand_beside():
+    from helpers.inversion import Leakage, against_floors
+    from helpers.inversion.command import console_lines
+    from helpers.inversion.leakage import _plain
+
+    texts = ["oil falls and gold falls 3 percent", "gold rises"]
+    below = {"shuffled": texts[::-1], "centre": ["oil oil oil"] * 2}
+    table = against_floors(texts, ["oil falls 4 percent", "gold rises 5 percent"], below)
+    no_gain = table.index[table["gain"].isna()]
+    assert set(no_gain) == {"repetition"} | {
+        f"facts {kind} {outcome}" for kind in ("number", "direction") for outcome in ("changed", "lost", "invented")
+    }
+    assert table["originals"]["repetition"] == pytest.approx(1 / 7 / 2)
+    assert table["originals"][["exact", "facts number", "facts number invented"]].tolist() == [1, 1, 0]
+    assert table["read"]["facts number invented"] == 1
+    said = console_lines("codes", Leakage(table, pd.DataFrame({"text": ["a"], "read": ["b"]}), None, {"train": []}))
+    assert [line.split()[0] for line in said if "in the originals" in line] == ["repetition"]
+    assert [line.strip() for line in said if " kept, " in line] == [
+        "0.00 kept, 1.00 changed, 0.00 lost, 1.00 invented",
+        "0.67 kept, 0.00 changed, 0.33 lost, 0.00 invented",
+    ]
+    assert not [line for line in said if "nan" in line]
+    assert _plain(table)["repetition"]["gain"] is None and _plain(table)["exact"]["gain"] is not None
+
+
+def test_an_interrupted_command_does_not_go_on_with_other_vectors(tmp_path, monkeypatch):
+    from helpers.inversion.leakage import leakage_of_files
+
+    class Stop(Exception):
+        pass
+
+    def stop(*some, **more):
+        raise Stop
+
+    (tmp_path / "texts.txt").write_text("\n".join(TEXTS[:300]))
+    source, out = tmp_path / "codes.npy", tmp_path / "out"
+    np.save(source, codes()[:300].astype(np.float32))
+    options = {"text": str(tmp_path / "texts.txt"), "minutes": 0.02, "beams": 1}
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        patch.setattr(sys.modules[leakage.__module__], "floors", stop)
+        leakage_of_files(source, out, **options)
+    np.save(source, -codes()[:300].astype(np.float32))
+    with pytest.raises(ValueError, match=r"training.codes holds another run: about vectors digest is \w+ there and"):
+        leakage_of_files(source, out, **options)
+    np.save(source, codes()[:300].astype(np.float32))
+    assert leakage_of_files(source, out, **options)["codes"].table.loc["token_f1", "read"] >= 0
+
+
 def test_floors_are_held_against_what_was_read_text_by_text():
     from helpers.inversion import against_floors
 
@@ -165,5 +212,7 @@ def test_floors_are_held_against_what_was_read_text_by_text():
     assert f1["shuffled"] == 0 and f1["centre"] == pytest.approx((1 / 3 + 1 / 2 + 0 + 1 / 2) / 4)
     assert f1["gain"] == pytest.approx(f1["read"] - f1["centre"])
     assert table.loc["facts number", "read"] == 0 and "facts negation" not in table.index
+    assert table.loc["facts number changed", "read"] == 1 and table.loc["facts number lost", "shuffled"] == 1
+    assert table.loc["facts direction", "centre"] == 0.5 == table.loc["facts direction changed", "centre"]
     with pytest.raises(ValueError, match="texts has 4 entries and written 1"):
         against_floors(texts, ["oil"], below)

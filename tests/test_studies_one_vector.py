@@ -127,6 +127,14 @@ def test_scores_stand_beside_both_floors():
     below = {"shuffled": TEXTS[::-1], "centre": TEXTS[:1] * 8}
     table = study.scores_table(study.against(TEXTS, TEXTS, below).loc[["token_f1"]])
     assert table["from its vector"]["token_f1"] == "1.00 [1.00, 1.00]"
+    whole = study.scores_table(study.against(TEXTS, TEXTS, below))
+    assert whole["gain over the higher floor"]["repetition"] == "–"
+    assert whole["the sentences themselves"][["exact", "repetition", "facts direction"]].tolist() == [
+        "1.00",
+        "0.00",
+        "1.00",
+    ]
+    assert "facts direction lost" not in whole.index
 
 
 def test_facts_are_numbers_of_the_tables():

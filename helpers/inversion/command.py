@@ -6,9 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from helpers.inversion.leakage import Leakage, leakage_of_files
 
 __all__ = ["add_leak_options", "run_leak"]
+
+MORE = ("changed", "lost", "invented")
+"""What becomes of facts that are not kept."""
 
 
 def add_leak_options(parser: argparse.ArgumentParser) -> None:
@@ -44,13 +49,20 @@ def run_leak(args: argparse.Namespace) -> int:
 
 def console_lines(name: str, found: Leakage, n_examples: int = 3) -> list[str]:
     """What the console says of one embedding."""
-    rows = []
-    for measure, row in found.table.iterrows():
+    table, rows = found.table, []
+    for measure, row in table.iterrows():
+        if measure.rpartition(" ")[2] in MORE:
+            continue  # told with what was kept
         spec = ".0f" if measure in ("bleu", "chrf") else ".2f"
         rows.append(
             f"  {measure:<17} {row['read']:{spec}} [{row['read_ci_low']:{spec}}, {row['read_ci_high']:{spec}}], "
             f"from another's vector {row['shuffled']:{spec}}, from the mean vector {row['centre']:{spec}}"
+            + f", in the originals {row['originals']:{spec}}"
+            * bool(np.isnan(row["gain"]))
         )
+        if f"{measure} {MORE[0]}" in table.index:
+            rest = ", ".join(f"{table['read'][f'{measure} {outcome}']:.2f} {outcome}" for outcome in MORE)
+            rows.append(f"  {'':<17} {row['read']:.2f} kept, {rest}")
     middle = found.examples.iloc[len(found.examples) // 2 :][:n_examples]
     shown = [f"  {row.text}\n    → {row.read}" for row in middle.itertuples()]
     return ["", f"{name}: {found.conclusion()}.", *rows, "  Read as well as the median text:", *shown]

@@ -27,6 +27,9 @@ __all__ = ["Leakage", "against_floors", "leakage", "leakage_of_files"]
 
 REPORT, KEPT = "report.json", "training"
 
+NOT_HIGHER = ("repetition", "changed", "lost", "invented")
+"""Measures, and outcomes of facts, of which more is not better."""
+
 FEW = 2000
 """Training texts below which it says little that nothing was read."""
 
@@ -41,10 +44,11 @@ class Leakage:
     Attributes
     ----------
     table : DataFrame
-        A row for each score (``exact``, ``token_f1``, ``bleu``, ``chrf``, ``repetition``) and each kind of fact (the
-        share that was kept: ``facts number``, …): ``read`` (the texts from their vectors), ``shuffled`` (from another
-        text's vector), ``centre`` (from the mean vector), each with ``_ci_low`` and ``_ci_high``, and ``gain``,
-        ``read`` less the higher floor, with its paired interval. Units of resampling are groups of near duplicates.
+        A row for each score (``exact``, ``token_f1``, ``bleu``, ``chrf``, ``repetition``) and each outcome of each kind
+        of fact (``facts number``: share kept, ``facts number changed``, …), as :func:`against_floors` gives them:
+        ``read`` (the texts from their vectors), ``shuffled`` (from another text's vector), ``centre`` (from the mean
+        vector), each with ``_ci_low`` and ``_ci_high``; ``gain``, ``read`` less the higher floor, with its paired
+        interval, where higher is better; ``originals``. Units of resampling are groups of near duplicates.
     examples : DataFrame
         ``row``, ``text``, ``read`` and ``token_f1`` of the texts that were read, the best first.
     inverter : Inverter
@@ -67,13 +71,13 @@ class Leakage:
             n = len(self.rows["train"])
             few = f"; a decoder that learned from {n} texts hardly writes, so this is no sign of safety" * (n < FEW)
             return (
-                f"Nothing was read that the language alone does not tell: {f1['read']:.0%} of the words came back, "
-                f"{floor:.0%} from vectors of other texts or of none{few}"
+                f"Nothing was read beyond what other texts' vectors and the mean vector give: {f1['read']:.0%} of the "
+                f"words came back, and {floor:.0%} from those{few}"
             )
         return (
             f"From a vector alone {f1['read']:.0%} of the words of a text come back "
-            f"[{f1['read_ci_low']:.0%}, {f1['read_ci_high']:.0%}] (token F1), where the language alone tells "
-            f"{floor:.0%}; {exact['read']:.0%} of the texts word for word"
+            f"[{f1['read_ci_low']:.0%}, {f1['read_ci_high']:.0%}] (token F1), where another text's "
+            f"vector or the mean vector gives {floor:.0%}; {exact['read']:.0%} of the texts word for word"
         )
 
 
@@ -223,9 +227,12 @@ def against_floors(
     Returns
     -------
     DataFrame
-        A row for each score of :func:`helpers.inversion.inversion_scores` and each kind of fact, the share that was
-        kept, that the texts have: ``read`` and a column for each floor, each with ``_ci_low`` and ``_ci_high``, and
-        ``gain``, ``read`` less the highest floor, with its paired interval.
+        A row for each score of :func:`helpers.inversion.inversion_scores`, and four for each kind of fact that the
+        texts have, in shares of these facts: ``facts KIND`` (kept), ``facts KIND changed``, ``facts KIND lost`` (these
+        three sum to 1) and ``facts KIND invented``, which may exceed 1. Columns ``read`` and one for each floor, each
+        with ``_ci_low`` and ``_ci_high``; ``gain``, ``read`` less the highest floor, with its paired interval, NaN
+        where higher is not better (repetition, and facts changed, lost and invented); and ``originals``, what the texts
+        themselves would have.
 
     Raises
     ------
@@ -233,20 +240,23 @@ def against_floors(
         If the lengths differ.
     """
     groups = np.arange(len(texts)) if groups is None else np.asarray(groups)
-    found = {"read": read, **below}
+    found = {"read": read, **below, "originals": texts}
     values = {name: _values(texts, written, names, lower) for name, written in found.items()}
+    options: dict[str, Any] = {"groups": groups, "n_resamples": 999, "method": "percentile", "rng": rng}
     rows = {}
     for measure in values["read"]:
         by_name = {name: of[measure] for name, of in values.items()}
         if not by_name["read"][:, 1].sum():
             continue
         row: dict[str, float] = {}
-        for name, pairs in by_name.items():
-            row |= _said(name, interval(pairs, _share, groups=groups, n_resamples=999, method="percentile", rng=rng))
-        floor = max(below, key=lambda name: row[name])
-        both = np.column_stack([by_name["read"], by_name[floor][:, 0]])
-        row |= _said("gain", interval(both, _gain, groups=groups, n_resamples=999, method="percentile", rng=rng))
-        rows[measure] = row
+        for name in ("read", *below):
+            row |= _said(name, interval(by_name[name], _share, **options))
+        gain = Interval(np.nan, np.nan, np.nan, np.nan)
+        if measure not in NOT_HIGHER and measure.rpartition(" ")[2] not in NOT_HIGHER:
+            floor = max(below, key=lambda name: row[name])
+            both = np.column_stack([by_name["read"], by_name[floor][:, 0]])
+            gain = interval(both, _gain, **options)
+        rows[measure] = row | _said("gain", gain) | {"originals": _share(by_name["originals"])}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
 
 
@@ -257,7 +267,9 @@ def _values(texts: Sequence[str], written: Sequence[str], names: Collection[str]
     kept = facts_kept(texts, written, names)
     for kind in FACTS:
         of_kind = kept[kept["kind"] == kind]
-        out[f"facts {kind}"] = of_kind[["kept", "facts"]].to_numpy(dtype=float)
+        for outcome in ("kept", "changed", "lost", "invented"):
+            name = f"facts {kind}" if outcome == "kept" else f"facts {kind} {outcome}"
+            out[name] = of_kind[[outcome, "facts"]].to_numpy(dtype=float)
     return out
 
 
@@ -267,6 +279,12 @@ def _share(pairs: np.ndarray) -> float:
 
 def _gain(rows: np.ndarray) -> float:
     return float((rows[:, 0] - rows[:, 2]).sum() / max(rows[:, 1].sum(), 1e-12))
+
+
+def _plain(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    """Rows of a table as JSON has them, null for what is missing."""
+    rows = table.to_dict(orient="index")
+    return {str(row): {name: None if np.isnan(x) else x for name, x in values.items()} for row, values in rows.items()}
 
 
 def _said(name: str, found: Interval) -> dict[str, float]:
@@ -354,9 +372,9 @@ def leakage_of_files(
         found[name] = result
         said[name] = {
             "conclusion": result.conclusion(),
-            "scores": result.table.to_dict(orient="index"),
+            "scores": _plain(result.table),
             "rows": {part: len(rows) for part, rows in result.rows.items()},
         }
-    (folder / REPORT).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    (folder / REPORT).write_text(json.dumps(said, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     shutil.rmtree(folder / KEPT)
     return found

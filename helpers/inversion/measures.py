@@ -95,7 +95,7 @@ def token_accuracy(
         Texts, not those of training.
     vectors : array_like of shape (n, width), optional
         Vectors of the texts; by default those that the encoder of the inverter gives. Vectors in another order show
-        what the language alone tells.
+        what is right without the vector of the text.
     ks
         Numbers of tokens.
 

@@ -16,6 +16,7 @@ from helpers.inversion import Inverter, against_floors, facts_kept
 from helpers.inversion.inverter import checked_texts
 from helpers.inversion.measures import words_of
 from helpers.studies.collapse_page import mean_finding
+from helpers.studies.inversion_measures import OUTCOMES
 from helpers.studies.inversion_runs import POCKET, check_source, corpus
 from helpers.studies.vector_runs import blank_table, mean_words, source_words
 
@@ -305,16 +306,23 @@ def against(texts: Sequence[str], read: Sequence[str], below: Mapping[str, Seque
 
 
 def scores_table(found: pd.DataFrame) -> pd.DataFrame:
-    """The table of :func:`helpers.inversion.against_floors` for a page: each number with its interval."""
+    """The table of :func:`helpers.inversion.against_floors` for a page: each number with its interval.
+
+    There is no gain where higher is not better, and beside all stands what the sentences themselves have. What became
+    of facts that were not kept is left to :func:`facts_table`.
+    """
     import pandas as pd
 
     rows = {}
     for measure, row in found.iterrows():
+        if measure.rpartition(" ")[2] in OUTCOMES[1:]:
+            continue
         spec = ".0f" if measure in ("bleu", "chrf") else ".2f"
         rows[measure] = {
-            said: format_interval(row, name, (f"{name}_ci_low", f"{name}_ci_high"), spec=spec)
+            said: format_interval(row, name, (f"{name}_ci_low", f"{name}_ci_high"), spec=spec) or "–"
             for name, said in {**COLUMNS, "gain": "gain over the higher floor"}.items()
         }
+        rows[measure]["the sentences themselves"] = f"{row['originals']:{spec}}"
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
 
 
