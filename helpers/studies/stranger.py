@@ -16,6 +16,7 @@ from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_runs import Texts
 from helpers.studies.one_vector import COLUMNS, MADE_UP, NAMES, written_figure
 from helpers.studies.stranger_runs import Reader, Strange, defence_rows, made_up_pairs, pair_rows
+from helpers.studies.vector_runs import mean_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,9 +92,6 @@ CLAIMS = {
 
 PANELS = 3
 """Most panels of a picture that stand side by side."""
-
-ENOUGH = 3
-"""Seeds from which on a table gives an interval over them."""
 
 KEPT = 0.9
 """Share of the correlation with ratings that a defence has to keep to be of use."""
@@ -336,11 +334,8 @@ def curve_table(rows: pd.DataFrame | None, reader: str = BOOK, domain: str = "he
 
 
 def _said(rows: pd.DataFrame) -> str:
-    if len(rows) >= ENOUGH:
-        over = mean_finding(Claim("mean"), rows["f1"])
-        return f"{over.estimate:.2f} [{over.low:.2f}, {over.high:.2f}]"
     if len(rows) > 1:
-        return f"{rows['f1'].mean():.2f}"
+        return mean_words(rows["f1"])
     return format_interval(rows.iloc[0], "f1", ("f1_ci_low", "f1_ci_high"), spec=".2f")
 
 

@@ -320,11 +320,15 @@ def blank_table(columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame([dict.fromkeys(columns, "–")], index=[NOT_RECORDED])
 
 
-def mean_words(values: Any, spec: str = ".2f") -> str:
-    """The mean over seeds in words, with its interval by Student's t where there are two seeds or more.
+ENOUGH = 3
+"""Seeds from which on a mean over seeds has an interval: with two it says next to nothing of their spread."""
 
-    >>> mean_words([0.5]), mean_words([0.5, 0.5])
-    ('0.50', '0.50 [0.50, 0.50]')
+
+def mean_words(values: Any, spec: str = ".2f") -> str:
+    """The mean over seeds in words, with its interval by Student's t where there are three seeds or more.
+
+    >>> mean_words([]), mean_words([0.5, np.nan]), mean_words([0.4, 0.6]), mean_words([0.5, 0.5, 0.5])
+    ('–', '0.50', '0.50', '0.50 [0.50, 0.50]')
     """
     from scipy import stats
 
@@ -333,7 +337,7 @@ def mean_words(values: Any, spec: str = ".2f") -> str:
     if not len(values):
         return "–"
     mean = values.mean()
-    if len(values) < 2:
+    if len(values) < ENOUGH:
         return f"{mean:{spec}}"
     half = stats.t.isf(0.025, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return f"{mean:{spec}} [{mean - half:{spec}}, {mean + half:{spec}}]"
@@ -358,7 +362,7 @@ def capacity_table(recorded: pd.DataFrame | None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Words for a page, with intervals where there are two seeds; dashes where nothing is recorded.
+        Words for a page, with intervals where there are three seeds; dashes where nothing is recorded.
     """
     import pandas as pd
 

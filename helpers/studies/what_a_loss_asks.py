@@ -398,7 +398,7 @@ def gained_table(recorded: pd.DataFrame | None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Words for a page, with intervals where there are two seeds; dashes where nothing is recorded.
+        Words for a page, with intervals where there are three seeds; dashes where nothing is recorded.
     """
     import pandas as pd
 
