@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ASKED",
     "BY_HAND",
-    "LEVEL",
     "QUESTION_WORDS",
     "WHOLE",
     "ModalityRuns",
@@ -58,8 +57,6 @@ WHOLE = " + ".join(KINDS)
 """The set of one space of each modality."""
 BY_HAND = ("features made by hand", "best single")
 """Set and method of the recorded scores of features made by hand of the transactions."""
-LEVEL = ("transactions", "best single")
-"""What both recorded tables have, from which accuracies of each are counted where the two are compared."""
 _PCA = "concatenation + PCA"
 ASKED = {
     "qp": ("QP of three less best single", (WHOLE, "QP"), (WHOLE, "best single")),
@@ -304,27 +301,17 @@ def losses_without(scores: pd.DataFrame, names: Sequence[str], **options: Any) -
     return compare_columns(scores, pairs, **options).set_axis(index)
 
 
-def recorded_accuracies(kind: str = "accuracy", *, one_level: bool = False) -> pd.DataFrame:
+def recorded_accuracies(kind: str = "accuracy") -> pd.DataFrame:
     """Recorded accuracies, experiments × (set, method), or values of CKA, experiments × sets, for ``"similarity"``.
 
     Parameters
     ----------
     kind
         ``"accuracy"`` or ``"similarity"``. Among the accuracies are those of features made by hand
-        (:data:`BY_HAND`), which were scored on the same test clients.
-    one_level
-        Whether accuracies of the two tables are brought to one level, for differences. Their encoders were trained
-        anew, so that the same encoder has another value in each. Then every value of the table of the graph out of
-        sample counts from what both have, :data:`LEVEL`: its difference to that in its own table is added to that of
-        the other. So differences within a table stay, and across the two gains are compared. Otherwise values are as
-        recorded, and of what both have that of the first table. Values of CKA are always as recorded: those with the
-        graph are of the best encoder alone, in its second training.
+        (:data:`BY_HAND`), which were scored on the same test clients. The graph out of sample has a table of its own,
+        of the same encoders; what both tables have is taken from the first.
     """
     first, second = (_recorded_values(name, kind) for name in ("clients_modalities", "clients_modalities_unseen"))
-    if one_level and kind == "accuracy":
-        both = first.index.intersection(second.index)
-        shift = first.loc[both, LEVEL] - second.loc[both, LEVEL]
-        second = second.loc[both].add(shift, axis=0)
     found = first.join(second[second.columns.difference(first.columns, sort=False)])
     if kind == "accuracy":
         by_hand = recorded_by_hand().set_index("experiment")["accuracy"]
@@ -346,7 +333,7 @@ def judge_questions(accuracy: pd.DataFrame, **options: Any) -> pd.DataFrame:
     Parameters
     ----------
     accuracy
-        Accuracies, experiments × (set, method), of :func:`recorded_accuracies` on one level.
+        Accuracies, experiments × (set, method), of :func:`recorded_accuracies`.
     options
         Passed to :func:`helpers.studies.modalities.compare_columns`.
     """
