@@ -335,17 +335,13 @@ def merge_findings(found: pd.DataFrame | None, rule: str = "honest") -> dict[str
 
 
 def merging_facts(found: pd.DataFrame, rule: str = "honest") -> dict[str, float]:
-    """What the text says in numbers: CKA of parents, and gains of some means over the better parent, by distance."""
+    """What the text says in numbers: CKA of parents; gains of three means over the better parent, near and far."""
     means = _means(found, rule)
     gains = means.sub(means["better"], axis=0).groupby(level="distance").mean()
     near = found.groupby("distance")["cka"].mean()
-    out = {}
-    for distance in DISTANCES:
-        key = distance.replace(" ", "_")
-        out[f"{key}_cka"] = float(near[distance])
-        out |= {
-            f"{key}_{name.split()[0]}": float(gains.loc[distance, name])
-            for name in ("linear", "centred mean", "Procrustes mean")
-        }
+    out = {f"{distance.replace(' ', '_')}_cka": float(near[distance]) for distance in DISTANCES}
+    for distance in ("same data", "different base"):
+        for name in ("linear", "centred mean", "Procrustes mean"):
+            out[f"{distance.replace(' ', '_')}_{name.split()[0]}"] = float(gains.loc[distance, name])
     scored = found[(found["task"] != "mean") & (found["method"] == "linear")]
     return out | {"n_scored": float(scored.groupby(["distance", "seed"])["n"].sum().iloc[0])}
