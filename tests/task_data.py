@@ -141,3 +141,36 @@ def make_data_folder(here):
     rows.append((999, 0, 3, texts[0], texts[3], 1))  # groups of more than two
     write_table(here / "quora_pairs/eval.csv", ("id", "qid1", "qid2", "question1", "question2", "is_duplicate"), rows)
     return here
+
+
+ENCODECHKA_WORDS = "красный зелёный синий большой малый дом кот стол река лес быстро тихо".split()
+
+
+def write_encodechka(here):
+    """Every file of the benchmark, tiny, in a folder: labels show in one word of each text."""
+    rng = np.random.default_rng(0)
+
+    def phrase(*first):
+        return " ".join([*first, *rng.choice(ENCODECHKA_WORDS, 4)])
+
+    for name, columns, values in (
+        ("stsb_dev", ("sentence1", "sentence2", "similarity_score"), [0.0, 1.25, 5.0]),
+        ("para_gold", ("text_1", "text_2", "class"), [-1, 0, 1]),
+        ("xnli_ru", ("sentence1", "sentence2", "gold_label"), ["contradiction", "entailment", "neutral"]),
+    ):
+        rows = []
+        for i in range(60):
+            text = phrase()
+            rows.append((text, [phrase(), phrase(*text.split()[:2]), text + " да"][i % 3], values[i % 3]))
+        write_table(here / f"{name}.csv", columns, rows)
+    for part in ("train", "test"):
+        for stem, column, labels in (
+            ("SentiRuEval2016_small", "answer", ["-1", "0", "1"]),
+            ("toxic", "toxic", ["0", "1"]),
+            ("inappropriate", "y", ["0", "1"]),
+        ):
+            rows = [(phrase(f"знак{i % len(labels)}"), labels[i % len(labels)]) for i in range(60)]
+            write_table(here / f"{stem}_{part}.csv", ("text", column), rows)
+        rows = [(phrase(f"знак{i % 4}"), phrase(f"знак{i % 4}", "en"), f"intent{i % 4}") for i in range(60)]
+        write_table(here / f"intents_{part}.csv", ("text", "answer", "label"), rows)
+    return here

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from task_data import write_encodechka
 from test_quality_words_navec import archive
 
 from helpers.arrays import unit_rows
@@ -12,6 +13,7 @@ from helpers.encoders.kept_back import corpus_without, split_examples
 from helpers.encoders.stages import bag_encoder, learn_pieces
 from helpers.quality.words import as_word_vectors
 from helpers.studies import russian_runs, standing
+from helpers.tasks.encodechka import ENCODECHKA
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +116,16 @@ def test_rows_have_scores_recall_and_costs_of_each_encoder(sample):
     assert slow["per_second"].iloc[0] <= 2 / 0.05  # of the output that takes longest
     nothing = standing.standing_rows(floors, {"hashed words, 300": 1.5}, "", ["одно", "другое"])
     assert nothing["task"].tolist() == ["none", "none"] and nothing["megabytes"].tolist() == [1.5, 0]
+
+
+def test_a_benchmark_is_done_with_all_outputs_and_with_the_first_alone(tmp_path, bag):
+    folder = write_encodechka(tmp_path)
+    found = standing.standing_rows({"bag": standing.bag_outputs(bag)}, {}, str(folder), ["одно"], n_resamples=19)
+    rows = found.set_index("task")
+    assert list(rows.index) == [*ENCODECHKA, "mean S", "mean CLF", "mean S, one output"]
+    assert rows.loc["mean S", "published"] == pytest.approx(rows.loc[list(ENCODECHKA), "published"].mean())
+    assert rows.loc["mean S", "published"] >= rows.loc["mean S, one output", "published"]
+    assert rows.loc["mean S, one output", "n"] == rows.loc[list(ENCODECHKA), "n"].sum()
+    assert set(rows["chosen_published"].dropna().str.split(" · ").str[0]) <= {*standing.bag_outputs(bag)}
+    some = standing.standing_rows({"bag": standing.bag_outputs(bag)}, {}, str(folder), ["одно"], tasks=["STS", "PI"])
+    assert some["task"].tolist() == ["STS", "PI", "mean", "mean, one output"]

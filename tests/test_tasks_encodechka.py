@@ -11,44 +11,17 @@ from scipy.stats import spearmanr
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from task_data import by_mteb, encode, write_table
+from task_data import by_mteb, encode, write_encodechka
 
 from helpers.tasks import describe_tasks, evaluate_task
 from helpers.tasks.encodechka import ENCODECHKA, encodechka_scores, load_encodechka, mean_scores
 
 REAL = Path(os.environ.get("BOOK_DATA", "nowhere"), "encodechka")
-WORDS = "красный зелёный синий большой малый дом кот стол река лес быстро тихо".split()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Every file of the benchmark, tiny: labels show in one word of each text."""
-    here, rng = tmp_path_factory.mktemp("encodechka"), np.random.default_rng(0)
-
-    def phrase(*first):
-        return " ".join([*first, *rng.choice(WORDS, 4)])
-
-    for name, columns, values in (
-        ("stsb_dev", ("sentence1", "sentence2", "similarity_score"), [0.0, 1.25, 5.0]),
-        ("para_gold", ("text_1", "text_2", "class"), [-1, 0, 1]),
-        ("xnli_ru", ("sentence1", "sentence2", "gold_label"), ["contradiction", "entailment", "neutral"]),
-    ):
-        rows = []
-        for i in range(60):
-            text = phrase()
-            rows.append((text, [phrase(), phrase(*text.split()[:2]), text + " да"][i % 3], values[i % 3]))
-        write_table(here / f"{name}.csv", columns, rows)
-    for part in ("train", "test"):
-        for stem, column, labels in (
-            ("SentiRuEval2016_small", "answer", ["-1", "0", "1"]),
-            ("toxic", "toxic", ["0", "1"]),
-            ("inappropriate", "y", ["0", "1"]),
-        ):
-            rows = [(phrase(f"знак{i % len(labels)}"), labels[i % len(labels)]) for i in range(60)]
-            write_table(here / f"{stem}_{part}.csv", ("text", column), rows)
-        rows = [(phrase(f"знак{i % 4}"), phrase(f"знак{i % 4}", "en"), f"intent{i % 4}") for i in range(60)]
-        write_table(here / f"intents_{part}.csv", ("text", "answer", "label"), rows)
-    return here
+    return write_encodechka(tmp_path_factory.mktemp("encodechka"))
 
 
 def test_the_eight_tasks_are_tasks_of_mteb_that_say_what_they_are(folder):

@@ -258,7 +258,7 @@ def bag_outputs(model: SentenceTransformer) -> dict[str, Encode]:
         return np.hstack([unit_rows(part) for part in (mean(texts), *out)])
 
     def beside(texts: list[str]) -> np.ndarray:
-        return np.hstack([unit_rows(mean(texts)), letters.transform(texts).toarray()])
+        return np.hstack([unit_rows(mean(texts)), letters.transform(texts).toarray().astype(np.float32)])
 
     return {"mean": mean, "mean, largest and smallest": ends, "mean and hashed letters": beside}
 
