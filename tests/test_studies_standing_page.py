@@ -70,6 +70,7 @@ def test_verdicts_follow_from_rows_and_intervals():
     assert low["fasttext"] == "not reproduced" and low["rungs"] == "reproduced"
     near = verdicts([0.552, 0.5525, 0.5515])
     assert near["rungs"] == "not testable here"
+    assert verdicts([0.65])["fasttext"] == verdicts([0.65])["rungs"] == "not testable here"  # one seed says little
     far = standing_page.findings(rows({**FLOORS, ("hashed words, 300", 0): [0.52]}))
     assert judge(standing_page.CLAIMS, far).loc["hashed", "verdict"] == "not reproduced"
     assert far["fasttext"].why == "not recorded"

@@ -499,6 +499,9 @@ def findings(found: pd.DataFrame | None, rule: str = "published") -> dict[str, F
         return out
     bag, rungs = bags.iloc[-1], table[table["updates"] == 0]
     n = int(bag["n"])
+    if bag["seeds"] < 2:  # how much another training would differ is not known
+        few = absent(f"{bag['seeds']:.0f} seed of the bag is recorded; two at least are needed")
+        return out | dict.fromkeys(("fasttext", "rungs"), few)
     out["fasttext"] = _finding(bag["score"] - told[FASTTEXT], bag["se"], bag["df"], n)
     if len(rungs):
         parts = []
