@@ -45,6 +45,26 @@ def test_negation_comes_and_goes(text, expected):
         "Он сел и заплакал.",
         "Он едва не упал.",
         "Подождём, пока он не придёт.",
+        "Половина студентов не уехала.",  # and the other half has
+        "Половине студентов врач не помог.",
+        "Некоторые люди не любят кошек.",
+        "Он любит некоторых людей.",
+        "Многие не сдали.",
+        "Многих гостей поезд не привёз.",
+        "Немногие люди любят кошек.",
+        "Большинство врачей согласилось.",
+        "В большинстве случаев программа работает.",
+        "Меньшинство гостей уехало.",
+        "Часть файлов не найдена.",
+        "Файлы частью сохранены.",
+        "Несколько гостей не пришли.",
+        "Иногда мальчик не ходит.",
+        "Порой программа не работает.",
+        "Однажды мальчик не пришёл.",
+        "Кто-то не пришёл.",
+        "Две кошки не спят.",
+        "Часто мальчик не ходит.",
+        "Чем больше город, тем шумнее он становится.",
     ],
 )
 def test_no_negation_where_it_would_break_or_blur_the_sentence(text):
@@ -212,10 +232,89 @@ def test_opposites_stand_in_the_same_form(text, expected):
         "Он разрешил проблему.",
         "Не самый большой дом.",
         "Хорошо, я согласен.",
+        "Пакет включает справку.",
+        "В пакет включены двоичные файлы.",
+        "Это может включать справку.",
+        "Он пришёл к выводу.",
+        "Люди приходят сюда.",
+        "Пришло письмо.",
+        "Он принял душ.",
+        "Учёный открыл новый элемент.",
+        "Он нашёл ошибку.",
+        "Примеры можно найти в описании.",
+        "Шёл мелкий дождь.",
+        "Здесь мелкий шрифт.",
+        "Свежие новости пришли.",
+        "Там свежий воздух.",
+        "Это сухое вино.",
+        "Он ест острый суп.",
+        "Здесь мягкий климат.",
+        "Там есть полезные ископаемые.",
+        "Рыцарь поднял вопрос.",
+        "Он поднял меч над головой.",
+        "Заканчивается место.",
+        "Он наполнил бак водой.",
+        "Нажмите горячие клавиши.",
+        "Это общая библиотека.",
+        "Это возможный вред.",
+        "Это широко известный факт.",
+        "Поэма, известная как былина, забыта.",
+        "Пользователь создаёт новый сеанс.",
+        "Он был правой рукой отца.",
+        "Это был несчастный случай.",
+        "Это неважно, мой друг.",
+        "Я с радостью помогу.",
+        "Экономика на подъёме.",
+        "Для достижения успеха нужно время.",
+        "Переверните лист сверху вниз.",
+        "Файл успешно сохранён.",
+        "Оставьте прошлое позади.",
+        "Лучше в это не углубляться.",
+        "Расследуйте дальше и пишите.",
     ],
 )
 def test_opposites_are_not_made_of_other_senses(text):
     assert changed(text, "antonyms") == []
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("Включите свет.", "Выключите свет."),
+        ("Режим отладки включён.", "Режим отладки выключен."),
+        ("Программа включает режим отладки.", "Программа выключает режим отладки."),
+        ("Двигатель выключен.", "Двигатель включен."),
+        ("Мы переплыли глубокую реку.", "Мы переплыли мелкую реку."),
+        ("Он взял острый нож.", "Он взял тупой нож."),
+        ("Мы купили свежий хлеб.", "Мы купили черствый хлеб."),
+        ("Он открыл окно.", "Он закрыл окно."),
+        ("Магазин открылся.", "Магазин закрылся."),
+        ("Комитет принял закон.", "Комитет отклонил закон."),
+        ("Гость пришёл слишком поздно.", "Гость ушёл слишком поздно."),
+        ("Солдаты подняли флаг.", "Солдаты опустили флаг."),
+        ("Концерт начался вовремя.", "Концерт закончился вовремя."),
+        ("Он живёт на севере.", "Он живёт на юге."),
+    ],
+)
+def test_opposites_are_made_where_the_company_says_the_sense(text, expected):
+    assert changed(text, "antonyms") == [expected]
+
+
+def test_every_word_that_has_company_is_in_the_lists_of_opposites():
+    from helpers.pairs import russian_senses as senses
+    from helpers.pairs import russian_words as words
+
+    assert set(senses.ONLY_OF) | set(senses.NEVER_OF) <= set(words.ADJECTIVES)
+    assert not set(senses.ONLY_OF) & set(senses.NEVER_OF)
+    assert set(senses.VERBS_OF) <= set(words.VERBS) and set(senses.ADVERBS_WITH) <= set(words.ADVERBS)
+
+
+def test_nouns_in_the_lists_of_company_are_dictionary_forms():
+    from helpers.pairs import russian_senses as senses
+
+    listed = set().union(*senses.ONLY_OF.values(), *senses.NEVER_OF.values(), *senses.VERBS_OF.values())
+    strange = {word for word in listed if not any(p.normal_form == word for p in readings(word))}
+    assert strange == set()
 
 
 @pytest.mark.parametrize(
@@ -242,6 +341,15 @@ def test_opposites_are_not_made_of_other_senses(text):
 def test_times_and_quantities_change_in_the_same_form(text, kind, options):
     (new,) = changed(text, kind)
     assert new in options
+
+
+def test_what_points_elsewhere_is_no_synonym_and_earlier_is_compared():
+    assert changed("Смотрите также раздел 3.", "synonyms") == [] and changed("Длина 5 см.", "synonyms") == []
+    assert changed("Он построил теорию.", "synonyms") == []
+    assert changed("Он построил дом.", "synonyms") == ["Он возвел дом."]
+    assert changed("Раньше он пел.", "time") == [] and changed("Он пел как никогда раньше.", "time") == []
+    assert changed("Он пришёл на час раньше.", "time") == ["Он пришёл на час позже."]
+    assert changed("В густой чаще темно.", "quantity") == []
 
 
 @pytest.mark.parametrize(

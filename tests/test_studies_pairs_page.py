@@ -1,5 +1,7 @@
 """The study of the chapter "What an encoder does not see"."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -23,13 +25,46 @@ def test_sentences_are_whole_and_stand_once(sample):
     assert len(few) == 50 and set(few["text"]) <= set(found["text"])
 
 
+def sentences_by(**sizes):
+    rows = [(name, f"{name} {i}") for name, n in sizes.items() for i in range(n)]
+    return pd.DataFrame(rows, columns=["source", "text"])
+
+
 def test_no_training_sees_the_other_source(sample):
     sentences = pairs_page.sentences_of(sample)
     part = pairs_page.half_and_others(sentences)
     others = set(sentences["source"][part == "others"])
     assert len(others) == 1 and not others & set(sentences["source"][part != "others"])
+    assert (part == "others").sum() == sentences["source"].isin(others).sum() >= 100
     alone = pairs_page.half_and_others(sentences[sentences["source"].isin(others)])
     assert set(alone) == {"train", "own", "others"}
+
+
+def test_the_other_source_is_the_smallest_that_is_large_and_one_for_all_seeds():
+    sentences = sentences_by(dictionary=9000, game=4000, manual=1500, faq=61)
+    assert pairs_page.held_out_source(sentences) == "manual"
+    assert pairs_page.held_out_source(sentences, 6000) == "game"  # of the manual a draw has 600
+    parts = [pairs_page.half_and_others(sentences, rng=seed) for seed in range(3)]
+    assert all((part[sentences["source"] == "manual"] == "others").all() for part in parts)
+    assert all((part == "others").sum() == 1500 for part in parts) and not parts[0].equals(parts[1])
+    assert pairs_page.held_out_source(sentences_by(help=159, game=137, faq=3)) == "game"  # none is large
+    assert pairs_page.held_out_source(sentences_by(help=10)) == ""
+    with pytest.raises(ValueError, match="other is 'nobody'; no sentence is of this source, there are 'help'"):
+        pairs_page.half_and_others(sentences_by(help=10), "nobody")
+
+
+def test_a_part_without_changes_or_positives_is_named():
+    texts = ["Кошка спит на диване.", "Если идёт дождь, мы сидим дома."] * 2
+    sentences = pd.DataFrame({"source": ["help"] * 4 + ["faq"], "text": [*texts, "Да, и это так."]})
+    part = pd.Series(["train", "own", "own", "own", "others"])
+    with pytest.raises(ValueError, match=r"no negatives of the 1 sentences of part 'others' \(faq\)"):
+        pairs_page.made_parts(sentences, part, "ru")
+    sentences.loc[4, "text"] = "Кошка спит на диване."
+    with pytest.raises(ValueError, match=r"no changes that keep the sense of the 1 sentences of part 'others'"):
+        pairs_page.made_parts(sentences, part, "ru")
+    sentences.loc[4, "text"] = "Кошка очень большая, если идёт дождь."
+    with pytest.raises(ValueError, match=r"no negatives of the 1 sentences of part 'train' \(help\)"):
+        pairs_page.made_parts(sentences, pd.Series(["own", "train", "own", "own", "others"]), "ru")
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
@@ -87,7 +122,35 @@ def test_verdicts_follow_from_the_recorded_rows(gain, verdict):
     assert (judged["verdict"] == verdict).all()
     mean = rows(gain).query("part == 'own' and training == 'pairs' and kind == 'negation'")["auc"].mean()
     shown = pairs_page.recorded_table(rows(gain))
-    assert shown.loc[("own", "pairs"), "negation"] == f"{mean:.2f}"
+    mean_and_ends = [float(end) for end in re.findall(r"\d\.\d+", shown.loc[("own", "pairs"), "negation"])]
+    assert mean_and_ends[0] == round(mean, 2) and mean_and_ends[1] <= mean_and_ends[0] <= mean_and_ends[2]
+
+
+def test_one_seed_has_the_interval_over_texts_in_the_table():
+    one = rows(0.1, seeds=1).assign(ci_low=0.31, ci_high=0.62)
+    assert pairs_page.recorded_table(one).loc[("own", "pairs"), "negation"].endswith("[0.31, 0.62]")
+    nothing = pairs_page.recorded_table(one.assign(auc=np.nan))
+    assert (nothing == "—").all(axis=None)
+
+
+@pytest.mark.parametrize("gain", [0.2, -0.1])
+def test_what_other_negatives_teach_of_negation_has_an_interval_over_seeds(gain):
+    table = rows(0.3)
+    unseen = table.query("training == 'pairs'").assign(training="pairs and negatives without negation")
+    rng = np.random.default_rng(1)
+    unseen["auc"] += gain + rng.normal(scale=0.005, size=len(unseen))
+    both = pd.concat([table, unseen])
+    found = pairs_page.negation_unseen(both)
+    for part in ("own", "others"):
+        kept = both[(both["kind"] == "negation") & (both["part"] == part)].groupby("training")["auc"].mean()
+        expected = kept["pairs and negatives without negation"] - kept["pairs"]
+        assert found[part].estimate == pytest.approx(expected) and found[part].n == 6
+        assert found[part].low < gain < found[part].high and found[part].low * found[part].high > 0
+    facts = pairs_page.recorded_facts(both)
+    assert facts["unseen_own"].startswith(f"{found['own'].estimate:+.2f} [")
+    alone = pairs_page.recorded_facts(table)  # no training without negation
+    assert alone["unseen_own"] == "0 of seeds recorded; two at least are needed"
+    assert pairs_page.recorded_facts(None)["unseen_others"] == "not recorded yet"
 
 
 def test_without_a_recorded_table_the_page_has_dashes_and_no_verdict():
@@ -106,6 +169,12 @@ def test_recorded_rows_have_every_training_part_and_kind():
     assert set(found["training"]) == trainings and set(found["part"]) == {"own", "others"}
     assert found.groupby(["training", "part"])["kind"].apply(lambda kinds: "all negatives" in set(kinds)).all()
     assert found["auc"].dropna().between(0, 1).all()
+    others = found[found["part"] == "others"]
+    assert (found["held_out"] == "cataclysm").all() and (found["corpus_pairs"] == len(small.pairs)).all()
+    counted = others[others["kind"] != "all negatives"].groupby(["training", "positive"])["n"].sum()
+    assert (
+        others["negatives"].iloc[0] == counted["none", False] and others["positives"].iloc[0] == counted["none", True]
+    )
 
 
 def test_bad_choices_are_refused():

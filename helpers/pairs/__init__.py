@@ -37,7 +37,16 @@ from helpers.pairs.corpus import (
 )
 from helpers.pairs.heuristics import HEURISTICS, PUBLISHED_SETS, Heuristic, check_pairs, heuristics_table
 from helpers.pairs.overlap import EvaluationTexts, texts_in_folder
-from helpers.pairs.packages import LIGHT, SOURCES, Package, TextSource, fetch_packages, package_files, sources_table
+from helpers.pairs.packages import (
+    LIGHT,
+    LIGHT_PAIRS,
+    SOURCES,
+    Package,
+    TextSource,
+    fetch_packages,
+    package_files,
+    sources_table,
+)
 from helpers.pairs.published import HUB_COLUMNS, HubColumns, published_sets_table, read_published_sets
 from helpers.pairs.seen import changes_seen
 
@@ -46,6 +55,7 @@ __all__ = [
     "HEURISTICS",
     "HUB_COLUMNS",
     "LIGHT",
+    "LIGHT_PAIRS",
     "PUBLISHED_SETS",
     "SOURCES",
     "Change",

@@ -114,8 +114,8 @@ def make_changes(text: str, language: str = "ru", kinds: Iterable[str] | str | N
 def hard_negatives(text: str, language: str = "ru", kinds: Iterable[str] | str | None = None) -> list[Change]:
     """The changes of a text after which it says something else; see :func:`make_changes`.
 
-    >>> [change.text for change in hard_negatives("В 2019 году открыли новый завод.", kinds="antonyms")]
-    ['В 2019 году закрыли новый завод.', 'В 2019 году открыли старый завод.']
+    >>> [change.text for change in hard_negatives("В 2019 году открыли большой завод.", kinds="antonyms")]
+    ['В 2019 году закрыли большой завод.', 'В 2019 году открыли маленький завод.']
     """
     return [change for change in make_changes(text, language, kinds) if not change.positive]
 

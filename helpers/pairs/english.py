@@ -17,15 +17,53 @@ NEGATIVE = re.compile(
     r"at all|all|every|each|both|too|also)\b|n['’]t\b",
     re.I,
 )
+#: Words of which both is true: half of them did, and half of them did not.
+PARTIAL = re.compile(
+    r"\b(?:some|someone|somebody|something|sometimes|somewhere|many|few|fewer|most|mostly|much|little|less|more|half|"
+    r"(?:a|one|large|small|great|good|bad) (?:part|number|share|lot)|parts? of|several|once|often|usually|rarely|"
+    r"seldom|frequently|occasionally|partly|generally|(?:a )?third of|quarter|majority|minority|various|different|"
+    r"others?|another|one of|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|(?:hundr|thous)\w+)\b",
+    re.I,
+)
 AUXILIARY = r"(is|are|was|were|will|would|should|must|could|can|has been|have been|had been)"
 ADJECTIVES = both_ways(
     "big–small large–tiny good–bad high–low long–short wide–narrow deep–shallow strong–weak fast–slow "
-    "loud–quiet hot–cold heavy–light easy–difficult expensive–cheap rich–poor young–elderly clean–dirty "
-    "dry–wet bright–dark white–black full–empty happy–sad clever–stupid kind–cruel thick–thin soft–hard "
+    "loud–quiet hot–cold heavy–light easy–difficult expensive–cheap rich–poor young–elderly "
+    "dry–wet bright–dark white–black happy–sad clever–stupid thick–thin "
     "upper–lower outer–inner northern–southern eastern–western positive–negative known–unknown "
     "possible–impossible visible–hidden correct–wrong important–unimportant useful–useless safe–dangerous "
     "beautiful–ugly healthy–sick alive–dead optional–mandatory public–private valid–invalid "
     "enabled–disabled horizontal–vertical ascending–descending internal–external temporary–permanent"
+) | {"dirty": "clean", "cruel": "kind"}  # to clean is a verb, and a kind is a noun
+#: What must stand behind an adjective, or must not, for it to have the sense whose opposite the list has.
+_THINGS = r"(?:rain|snow|load|bag|box|object|stone|traffic|metal|coat|suitcase|bed|door)s?\b"
+_RICH = r"(?:man|woman|family|families|countr\w+|people|boy|girl|farmer|person|part|district)s?\b"
+ADJECTIVES_BEFORE = {
+    "light": _THINGS,
+    "rich": _RICH,
+    "poor": _RICH,
+    "lower": r"(?:bound|case|half|part|left|right|level|limit|triang\w+|layer|edge|corner|floor|side|row|lip)s?\b",
+    "old": r"(?!(?:and|or|age|to)\b)[a-z]+",
+    "correct": r"(?!the\b|an?\b|this\b|that\b|for\b|it\b)[a-z]+|$|[.,;]",
+}
+ADJECTIVES_NEVER_BEFORE = {
+    "dry": r"run",
+    "white": r"(?:space|list|noise|wine|paper|house|hole)",
+    "black": r"(?:box|list|hole|market|humou?r|magic|eye|bread)",
+    "hot": r"(?:key|spot|swap|plug|dog|line)",
+    "deep": r"(?:learning|network|neural|thought)",
+    "dead": r"(?:code|key|lock|line|end|letter)",
+    "known": r"(?:as|to)\b",
+    "long": r"(?:ago|since|before|after|for|way|division|integer|int|double)\b",
+    "short": r"(?:of|for|circuit|cut|hand|name)",
+    "cold": r"(?:start|war|blood|cache)",
+    "high": r"(?:school|street|tech|seas|noon)",
+    "public": r"(?:domain|key|house)",
+    "private": r"key",
+}
+_MAKING = (
+    r"\b(?:creat|add|insert|introduc|construct|return|generat|mak|made|build|built|assign|yield|start|open|produc|defin|"
+    r"write|writ|allocat|initiali|register|draw|get|obtain|becom|turn|set)"
 )
 COMPARATIVES = both_ways(
     "bigger–smaller larger–tinier higher–lower longer–shorter wider–narrower deeper–shallower "
@@ -39,16 +77,16 @@ ADVERBS = both_ways(
 VERBS = both_ways(
     "opens–closes opened–closed increases–decreases increased–decreased increasing–decreasing "
     "enables–disables enabled–disabled enable–disable increase–decrease accepts–rejects accepted–rejected "
-    "accept–reject loves–hates loved–hated wins–loses won–lost begins–ends began–ended appears–disappears "
-    "appeared–disappeared improves–worsens improved–worsened raises–lowers raised–lowered arrives–leaves "
+    "accept–reject loves–hates loved–hated wins–loses won–lost begins–ends began–ended "
+    "improves–worsens improved–worsened "
     "expands–shrinks expanded–shrank encrypts–decrypts encoded–decoded encodes–decodes allows–forbids "
-    "allowed–forbade shows–hides showed–hid includes–excludes included–excluded succeeds–fails "
-    "succeeded–failed maximizes–minimizes maximize–minimize"
+    "succeeds–fails succeeded–failed maximizes–minimizes maximize–minimize"
 )
+del VERBS["closed"]  # closed intervals are not opened ones
+VERBS |= {"hides": "shows", "hid": "showed", "disappears": "appears", "disappeared": "appeared"}  # it appears to be
 NOUNS = both_ways(
-    "friend–enemy north–south plus–minus truth–lie success–failure import–export buyer–seller "
-    "teacher–pupil winner–loser entrance–exit beginning–end advantage–disadvantage"
-)  # fmt: skip
+    "friend–enemy north–south plus–minus success–failure buyer–seller teacher–pupil winner–loser advantage–disadvantage"
+) | {"entrance": "exit", "beginning": "end"}  # to exit and to end are verbs
 QUANTITIES = both_ways("many–few more–fewer always–sometimes often–rarely most–some")
 EXTREMES = both_ways("majority–minority maximum–minimum million–billion maximal–minimal")
 UNITS = (
@@ -104,7 +142,8 @@ def _exact(text: str, others: Mapping[str, str], refuse: str = r"(?!)", behind: 
         other = others.get(found[0].lower())
         inner = found[0][0].isupper() and found.start() > 0 and text[found.start() - 2 : found.start() - 1] not in ".!?"
         hyphen = "-" in text[max(0, found.start() - 1) : found.start()] + text[found.end() : found.end() + 1]
-        if not other or inner or hyphen or re.search(refuse, text[: found.start()], re.I):
+        coded = len(found[0]) > 1 and found[0].isupper()
+        if not other or inner or hyphen or coded or re.search(refuse, text[: found.start()], re.I):
             continue
         if behind and re.match(behind, text[found.end() :], re.I):
             continue
@@ -117,7 +156,7 @@ _GRADED = r"\b(?:not|so|as|too|very well|the most|the least|no|n['’]t)\s$"
 
 def _add_negation(text: str) -> Changes:
     """Puts not behind the one auxiliary of a statement."""
-    if NEGATIVE.search(text) or text.rstrip().endswith("?"):
+    if NEGATIVE.search(text) or PARTIAL.search(text) or text.rstrip().endswith("?"):
         return
     places = list(re.finditer(rf"(?<=\s)(?:{AUXILIARY[1:-1]})(?=\s)", text))
     if len(places) != 1 or re.search(
@@ -132,7 +171,12 @@ def _add_negation(text: str) -> Changes:
 
 def _remove_negation(text: str) -> Changes:
     """Takes not away behind the one auxiliary of a statement."""
-    if len(NEGATIVE.findall(text)) != 1 or text.rstrip().endswith("?") or re.search(r"\bbut\b|not (?:only|yet)", text):
+    if (
+        len(NEGATIVE.findall(text)) != 1
+        or PARTIAL.search(text)
+        or text.rstrip().endswith("?")
+        or re.search(r"\bbut\b|not (?:only|yet)", text)
+    ):
         return
     for found in re.finditer(rf"\b({AUXILIARY[1:-1]}|does|do|did)\s+not\s|\bcannot\s", text):
         if found[0].lower().startswith(("does", "do", "did")):
@@ -205,14 +249,33 @@ def _other_names(text: str) -> Changes:
 
 def _antonyms(text: str) -> Changes:
     """An adjective, adverb, verb or noun becomes its opposite."""
-    yield from _exact(text, VERBS, r"\b(?:to|not)\s$|n['’]t\s$")
-    people = "|".join([*BEINGS, "people", "person", "men", "women", "lady", "guy", "couple"])
-    yield from _exact(text, ADJECTIVES, _GRADED, r"\s+(?:of|as|time|enough)\b")
-    yield from _exact(text, {"old": "new"}, _GRADED, rf"\s+(?:[a-z]+ )?(?:{people})\b")
+    yield from _exact(text, VERBS, r"\b(?:to|not|an?|the|its|their)\s$|n['’]t\s$", r"\s+(?:for|that|in|as)\b")
+    yield from (found for found in _adjectives(text) if _is_meant(text, found))
     yield from _exact(text, COMPARATIVES, r"\b(?:not|no)\s$", r"(?! than\b)")
-    yield from _exact(text, ADVERBS, _GRADED)
-    yield from _exact(text, {"new": "old"}, _GRADED)
+    yield from _exact(text, ADVERBS, _GRADED + r"|\bthe\s$")
     yield from _exact(text, NOUNS, _GRADED)
+
+
+def _adjectives(text: str) -> Changes:
+    people = "|".join([*BEINGS, "people", "person", "men", "women", "lady", "guy", "couple"])
+    yield from _exact(text, ADJECTIVES, _GRADED + r"|\b(?:in|for|to|will|can)\s$", r"\s+(?:of|as|time|enough)\b")
+    aged = _GRADED + r"|\b(?:years?|months?|days?|how)\s$"
+    yield from _exact(text, {"old": "new"}, aged, rf"\s+(?:[a-z]+ )?(?:{people})\b")
+    if not re.search(_MAKING, text, re.I):
+        yield from _exact(text, {"new": "old"}, _GRADED)
+
+
+def _is_meant(text: str, change: tuple[str, str, str]) -> bool:
+    """Whether what stands behind an adjective allows the sense whose opposite is known."""
+    changed, before, _ = change
+    start = next(k for k, (a, b) in enumerate(zip(text, changed, strict=False)) if a != b)
+    found = next(m for m in re.finditer(rf"\b{re.escape(before)}\b", text) if m.end() > start)
+    word, rest = before.lower(), text[found.end() :].lstrip()
+    if word in ("possible", "impossible"):  # all possible trees
+        return bool(re.search(r"\b(?:is|are|was|were|be|if|becomes)\s$", text[: found.start()], re.I))
+    if word in ADJECTIVES_BEFORE and not re.match(ADJECTIVES_BEFORE[word], rest, re.I):
+        return False
+    return not (word in ADJECTIVES_NEVER_BEFORE and re.match(ADJECTIVES_NEVER_BEFORE[word], rest, re.I))
 
 
 def _other_times(text: str) -> Changes:

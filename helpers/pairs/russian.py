@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from helpers.pairs.morphology import (
@@ -20,22 +20,20 @@ from helpers.pairs.morphology import (
     replaced,
     sure,
 )
+from helpers.pairs.russian_opposites import antonym_adjectives, antonym_adverbs, antonym_nouns, antonym_verbs
 from helpers.pairs.russian_order import MODALS, move_clause, swap_compared, swap_joined, swap_roles, swap_ways
+from helpers.pairs.russian_swaps import GRADES, exact_words, not_opening, plain_quality, swapped_words
 from helpers.pairs.russian_words import (
-    ADJECTIVES,
-    ADVERBS,
-    COMPARATIVES,
     NAMES,
-    NOUNS,
     PLACES,
     QUANTITIES,
     QUANTITY_ADJECTIVES,
     QUANTITY_ADVERBS,
     SURNAMES,
     SYNONYMS,
+    SYNONYMS_OF,
     TIMES,
     UNITS,
-    VERBS,
 )
 
 __all__ = ["RULES"]
@@ -52,7 +50,15 @@ NEGATIVE = set(
 SCOPED = set(
     "все всё всех всем всеми весь вся каждый каждая каждое каждые любой любая любое любые оба обе только "
     "лишь даже тоже также уже ещё еще почти чуть едва пока чтобы если бы ли пусть пускай давайте совсем "
-    "вовсе больше скорее как чем хотя".split()
+    "вовсе больше скорее как чем хотя тем более менее свыше изредка кое-где местами нередко часто чаще редко "
+    "реже обычно временами частично отчасти преимущественно где-то когда-то как-то около".split()
+)
+#: Words, in all of their forms, of which both is true: half of them did, and half of them did not.
+PARTIAL = set(
+    "некоторый некий многие многий немногие немногий многое немногое много немного мало немало большинство "
+    "меньшинство половина треть четверть часть доля несколько множество ряд пара иногда порой однажды кое-кто кое-что "
+    "кто-то что-то какой-то чей-то кто-нибудь что-нибудь какой-нибудь кто-либо какой-либо другой иной различный разный "
+    "отдельный остальной один".split()
 )
 #: Verbs whose subject stands in the genitive when they are negated, or that are no plain verbs.
 EXISTENTIAL = set(
@@ -70,14 +76,21 @@ def _negatable(sentence: Sentence, place: int) -> bool:
     """Whether a clause has one finite verb, this one, a subject before it, and nothing that a negation would turn."""
     clause = sentence.clause(place)
     words = [sentence.word(i) for i in clause]
-    if NEGATIVE.intersection(words) or SCOPED.intersection(words):
+    if NEGATIVE.intersection(words) or SCOPED.intersection(words) or any(map(_is_partial, words)):
         return False
+    if any(sure(sentence.word(i), "NUMR", least=0.5) for i in clause if i < place):
+        return False  # two cats do, and two cats do not
     if sum(is_finite(word) or word in MODALS or bool(sure(word, "PRTS", least=0.7)) for word in words) > 1:
         return False
     before = readings(sentence.word(place - 1))
     if any(parse.tag.POS in ("ADVB", "PRCL", "ADJS", "COMP", "PRED") and parse.score > 0.1 for parse in before):
         return False  # it would be the adverb that is negated
     return any(_is_subject(sentence.word(i)) for i in clause if i < place)
+
+
+def _is_partial(word: str) -> bool:
+    """Whether a word says of how many, or how often, and leaves room for as many of which the opposite is true."""
+    return any(parse.normal_form in PARTIAL and parse.score >= 0.1 for parse in readings(word))
 
 
 def _is_subject(word: str) -> bool:
@@ -115,6 +128,9 @@ def remove_negation(text: str) -> Changes:
     if (SCOPED - {"если", "хотя"}).intersection(words) or {"а", "но", "и", "или"}.intersection(words):
         return
     clause = sentence.clause(place)
+    before = [sentence.word(i) for i in clause if i < place]
+    if any(_is_partial(word) for word in words) or any(sure(word, "NUMR", least=0.5) for word in before):
+        return
     for i in clause:
         genitive = any(p.tag.case in ("gent", "gen2") for p in readings(sentence.word(i)) if p.tag.POS != "PREP")
         if i > place + 1 and genitive and "gent" not in PREPOSITIONS.get(sentence.word(i - 1), ""):
@@ -126,146 +142,13 @@ def swap_permission(text: str) -> Changes:
     """Можно becomes нельзя before an infinitive, and the other way round."""
     sentence = Sentence(text)
     other = {"можно": "нельзя", "нельзя": "можно"}
-    if text.rstrip().endswith("?") or {"не", "ли", "было", "бы"} & {token.word for token in sentence.tokens}:
+    if text.rstrip().endswith("?") or {"не", "ли", "было", "бы", "лишь", "только"} & {
+        token.word for token in sentence.tokens
+    }:
         return
     for place, token in enumerate(sentence.tokens):
         if token.word in other and sure(sentence.word(place + 1), "INFN"):
             yield replaced(sentence, {place: other[token.word]}), token.text, other[token.word]
-
-
-# Words by words
-
-
-def _swapped(
-    text: str,
-    others: Mapping[str, str],
-    parts: tuple[str, ...],
-    allowed: Any = lambda sentence, place: True,
-    grammeme: str = "",
-) -> Changes:
-    """Each word whose dictionary form is known becomes the form of the other word that its place asks for."""
-    sentence = Sentence(text)
-    for place, token in enumerate(sentence.tokens):
-        found = lemma_readings(token.word, others, parts)
-        if not found or not allowed(sentence, place) or len({parse.normal_form for parse in found}) > 1:
-            continue
-        if any(g in parse.tag for parse in found for g in ("Supr", "Cmp2")):
-            continue
-        if "ADJF" in parts:
-            found = agreeing(sentence, place, found)
-        if not found:
-            continue
-        part = grammeme or ("INFN" if found[0].tag.POS in ("VERB", "PRTS", "GRND", "INFN") else found[0].tag.POS)
-        form = form_for(others[found[0].normal_form], part, found)
-        if form in {other.word for other in sentence.tokens}:  # it would be said twice
-            continue
-        if form and fits_preposition(sentence.word(place - 1), form):
-            yield replaced(sentence, {place: form}), token.text, form
-
-
-def _exact(text: str, others: Mapping[str, str], allowed: Any = lambda sentence, place: True) -> Changes:
-    """Each word that has one form only becomes the other one."""
-    sentence = Sentence(text)
-    for place, token in enumerate(sentence.tokens):
-        other = others.get(token.word) or others.get(token.word.replace("е", "ё"))
-        said = {each.word.replace("ё", "е") for each in sentence.tokens}
-        if other and other.replace("ё", "е") not in said and allowed(sentence, place):
-            yield replaced(sentence, {place: other}), token.text, other
-
-
-def _plain_quality(sentence: Sentence, place: int) -> bool:
-    """Not part of a name, nor compared, nor graded in a way that its opposite is not."""
-    token = sentence.tokens[place]
-    capital = token.text[0].isupper() and place > 0 and sentence.word(place - 1) not in (".", "!", "?", "«", '"')
-    before = sentence.word(place - 1)
-    behind = sentence.word(place + 1)
-    graded = before in ("не", "самый", "самая", "самое", "самые", "так", "ни")
-    named = place + 1 < len(sentence.tokens) and sentence.tokens[place + 1].text[0].isupper()
-    lemmas = {parse.normal_form for parse in readings(token.word)}
-    if lemmas & OF_THINGS and sure(behind, "anim", least=0.3):
-        return False
-    if {parse.normal_form for parse in readings(behind)} & YOUNG and lemmas & {"молодой", "пожилой"}:
-        return False
-    near = [sentence.word(k) for k in range(max(0, place - 3), place + 4) if k != place]
-    if "друг" in lemmas and any(word.startswith("друг") for word in near):  # each other
-        return False
-    return not capital and not named and not graded and behind != "-"
-
-
-YOUNG = set("девушка юноша парень мальчик девочка человек поколение".split())
-#: Adjectives whose opposite is another one where people or animals are meant.
-OF_THINGS = set(
-    "старый новый полный пустой открытый закрытый лёгкий тяжёлый сухой мокрый светлый тёмный дорогой "
-    "дешёвый глубокий мелкий острый тупой тёплый холодный мягкий твёрдый низкий прямой общий частный "
-    "чистый правый левый живой тонкий сложный".split()
-)
-
-
-def _not_opening(sentence: Sentence, place: int) -> bool:
-    """An adverb within a clause, not a word of its own before a comma, and not negated."""
-    alone = sentence.word(place + 1) in (",", "!") and (place == 0 or sentence.word(place - 1) in ",.!?")
-    before, behind = sentence.word(place - 1), sentence.word(place + 1)
-    return not alone and before not in GRADES and behind not in ("от", "к", "ко", "с", "со", ",")
-
-
-#: Words that grade another one in a way that not every other word can be graded in.
-GRADES = set("не как так ни почти практически уж слишком довольно достаточно сколь настолько столь".split())
-
-
-def _governs_alike(sentence: Sentence, place: int) -> bool:
-    """Nothing behind the verb that only one of two opposites can have."""
-    if sentence.word(place - 1) == "не" and sentence.word(place - 2) in ("чуть", "пока"):
-        return False
-    lemmas = {parse.normal_form for parse in readings(sentence.word(place))}
-    behind = [sentence.word(i) for i in sentence.clause(place) if i > place]
-    infinitive = bool(behind) and bool(sure(behind[0], "INFN"))
-    if lemmas & {"разрешить", "разрешать", "запретить", "запрещать"}:
-        return any(sure(word, "INFN") for word in behind[:2])
-    if lemmas & {"включить", "включать", "выключить", "выключать", "принять", "отклонить"}:
-        return not {"в", "во", "на", "за", "к", "из"} & set(behind)
-    if lemmas & {"открыть", "открывать", "найти", "находить", "потерять", "терять"}:
-        return not {"в", "во", "для"} & set(behind[2:3]) or not infinitive
-    if lemmas & {"выиграть", "проиграть", "выигрывать", "проигрывать"}:
-        return not {"у", "в", "на", "во"} & set(behind) and not any(sure(word, "datv") for word in behind)
-    if lemmas & {"поднять", "поднимать"}:
-        return not {"на", "из", "с", "со", "до"} & set(behind)
-    if lemmas & {"опустить", "опускать", "подняться", "подниматься", "опуститься", "опускаться"}:
-        return not {"в", "во", "из", "с", "со", "до", "на"} & set(behind)
-    if lemmas & {"начать", "начинать"}:
-        return not {"с", "со"} & set(behind) and (not infinitive or bool(sure(behind[0], "impf")))
-    return not {"над", "от"} & set(behind)
-
-
-def antonym_adjectives(text: str) -> Changes:
-    """An adjective becomes its opposite."""
-    yield from _swapped(text, ADJECTIVES, ("ADJF",), _plain_quality)
-
-
-def antonym_verbs(text: str) -> Changes:
-    """A verb becomes its opposite, in the same aspect, tense, person and number."""
-    yield from _swapped(text, VERBS, ("VERB", "INFN", "GRND", "PRTS"), _governs_alike)
-
-
-def antonym_nouns(text: str) -> Changes:
-    """A noun becomes its opposite of the same gender."""
-    yield from _swapped(text, NOUNS, ("NOUN",), _plain_quality)
-
-
-def antonym_adverbs(text: str) -> Changes:
-    """An adverb or a comparative becomes its opposite."""
-    yield from _exact(text, ADVERBS, _not_opening)
-
-    def compares(sentence: Sentence, place: int) -> bool:
-        return sentence.word(place - 1) not in ("не", "как", "как-нибудь") and _is_comparative(sentence, place)
-
-    yield from _exact(text, COMPARATIVES, compares)
-
-
-def _is_comparative(sentence: Sentence, place: int) -> bool:
-    """Whether a comparative stands between what is compared; elsewhere it may be an adverb of place."""
-    behind = sentence.word(place + 1)
-    genitive = any(p.tag.POS in ("NOUN", "NPRO") and p.tag.case == "gent" for p in readings(behind))
-    return genitive or (behind == "," and sentence.word(place + 2) == "чем")
 
 
 # Numbers
@@ -359,9 +242,9 @@ def other_ordinals(text: str) -> Changes:
 
     def counted(sentence: Sentence, place: int) -> bool:
         behind = {parse.normal_form for parse in readings(sentence.word(place + 1))}
-        return _plain_quality(sentence, place) and not behind & SAYINGS
+        return plain_quality(sentence, place) and not behind & SAYINGS
 
-    yield from _swapped(text, found, ("ADJF",), counted, grammeme="ADJF")
+    yield from swapped_words(text, found, ("ADJF",), counted, grammeme="ADJF")
 
 
 #: Nouns before which an ordinal counts nothing: first aid, at first sight, in the first place.
@@ -455,6 +338,8 @@ def other_years(text: str) -> Changes:
             yield replaced(sentence, {place: new}), token.text, new
 
 
+#: Nouns by which something is earlier or later; elsewhere earlier says formerly, and later then.
+MEASURES = set("секунда минута час день неделя месяц год век сутки".split())
 #: Nouns before or after which something happens.
 EVENTS = set(
     "обед ужин завтрак война урок работа школа концерт встреча праздник свадьба операция выборы запуск "
@@ -472,26 +357,46 @@ def other_order(text: str) -> Changes:
         ranged = sentence.word(place) == "до" and words & {"от", "с", "со"}
         return bool(lemmas & EVENTS) and not ranged
 
-    yield from _exact(text, {"до": "после", "после": "до"}, between_events)
-    yield from _exact(text, both_ways("раньше–позже рано–поздно"), _not_opening)
+    yield from exact_words(text, {"до": "после", "после": "до"}, between_events)
+    yield from exact_words(text, both_ways("рано–поздно"), not_opening)
+
+    def compared(sentence: Sentence, place: int) -> bool:
+        before, behind = sentence.word(place - 1), sentence.word(place + 1)
+        by_how_much = {p.normal_form for p in readings(before)} & MEASURES
+        than = (behind == "," and sentence.word(place + 2) == "чем") or bool(sure(behind, "NOUN", "gent", least=0.5))
+        return before not in GRADES and bool(by_how_much or than)
+
+    yield from exact_words(text, both_ways("раньше–позже"), compared)
 
     def seasonal(sentence: Sentence, place: int) -> bool:
         before, behind = sentence.word(place - 1), sentence.word(place + 1)
         adjective = bool(sure(before, "ADJF", least=0.5)) or before in PREPOSITIONS
         return not adjective and not any(p.tag.case == "gent" and p.score > 0.5 for p in readings(behind))
 
-    yield from _exact(text, both_ways("утром–вечером днём–ночью зимой–летом весной–осенью"), seasonal)
+    yield from exact_words(text, both_ways("утром–вечером днём–ночью зимой–летом весной–осенью"), seasonal)
 
 
 def other_quantities(text: str) -> Changes:
     """Much becomes little, all become some, often becomes seldom; the most becomes the least."""
-    yield from _swapped(text, QUANTITIES, ("NOUN",), _plain_quality)
-    yield from _swapped(text, QUANTITY_ADJECTIVES, ("ADJF",), _plain_quality)
+
+    def whole(sentence: Sentence, place: int) -> bool:
+        other = {p.normal_form for p in readings(sentence.word(place - 1))} & {
+            "другой",
+            "второй",
+            "первый",
+            "один",
+            "из",
+        }
+        return not other and plain_quality(sentence, place)
+
+    yield from swapped_words(text, QUANTITIES, ("NOUN",), whole)
+    yield from swapped_words(text, QUANTITY_ADJECTIVES, ("ADJF",), whole)
 
     def counted(sentence: Sentence, place: int) -> bool:
-        return sentence.word(place - 1) not in GRADES
+        wood = sentence.word(place) in ("чаще", "реже") and bool(sure(sentence.word(place - 1), "ADJF", least=0.5))
+        return sentence.word(place - 1) not in GRADES and not wood and sentence.word(place + 1) != "воды"
 
-    yield from _exact(text, QUANTITY_ADVERBS, counted)
+    yield from exact_words(text, QUANTITY_ADVERBS, counted)
 
     def more(sentence: Sentence, place: int) -> bool:
         behind = sentence.word(place + 1)
@@ -501,7 +406,7 @@ def other_quantities(text: str) -> Changes:
         clause = {sentence.word(i) for i in sentence.clause(place)}
         return genitive and not {"не", "нет", "ни"} & clause and sentence.word(place - 1) not in ("как", "чем")
 
-    yield from _exact(text, {"больше": "меньше", "меньше": "больше", "более": "менее", "менее": "более"}, more)
+    yield from exact_words(text, {"больше": "меньше", "меньше": "больше", "более": "менее", "менее": "более"}, more)
     yield from _some_of_all(text)
     sentence = Sentence(text)
     for place, token in enumerate(sentence.tokens):
@@ -569,12 +474,24 @@ def synonyms(text: str) -> Changes:
     def of_things(sentence: Sentence, place: int) -> bool:
         behind = sentence.word(place + 1)
         living = any("anim" in parse.tag for parse in readings(behind))
-        return not living and behind != "от" and _plain_quality(sentence, place)
+        return not living and behind != "от" and plain_quality(sentence, place)
 
-    yield from _swapped(text, SYNONYMS["ADJF"], ("ADJF",), of_things)
-    yield from _swapped(text, SYNONYMS["NOUN"], ("NOUN",), _plain_quality)
-    yield from _swapped(text, SYNONYMS["VERB"], ("VERB", "INFN"), lambda s, i: s.word(i - 1) != "не")
-    yield from _exact(text, SYNONYMS["ADVB"], _not_opening)
+    def acted(sentence: Sentence, place: int) -> bool:
+        found = readings(sentence.word(place))
+        lemmas = {parse.normal_form for parse in found}
+        if sentence.word(place) == "см" or any("impr" in p.tag for p in found) and lemmas & {"смотреть", "посмотреть"}:
+            return False  # see also
+        listed = [nouns for lemma, nouns in SYNONYMS_OF.items() if lemma in lemmas]
+        near = {p.normal_form for i in range(place + 1, place + 4) for p in readings(sentence.word(i))}
+        return sentence.word(place - 1) != "не" and all(near & nouns for nouns in listed)
+
+    def graded(sentence: Sentence, place: int) -> bool:
+        return sentence.word(place - 1) not in ("очень", "весьма", "слишком") and not_opening(sentence, place)
+
+    yield from swapped_words(text, SYNONYMS["ADJF"], ("ADJF",), of_things)
+    yield from swapped_words(text, SYNONYMS["NOUN"], ("NOUN",), plain_quality)
+    yield from swapped_words(text, SYNONYMS["VERB"], ("VERB", "INFN"), acted)
+    yield from exact_words(text, SYNONYMS["ADVB"], graded)
 
 
 #: Rules by what they change.

@@ -11,10 +11,11 @@ import numpy as np
 from helpers.arrays import check_count, generator
 from helpers.book.style import INK
 from helpers.encoders.stages import Stage, bag_encoder, consistent_negatives, learn_pieces, train_stage
-from helpers.inference import Claim, Finding, absent, paired
+from helpers.inference import Claim, Finding, Interval, absent, paired
 from helpers.locations import DATA
 from helpers.pairs import (
     CHANGES,
+    LIGHT_PAIRS,
     PairCorpus,
     changes_seen,
     check_pairs,
@@ -37,8 +38,12 @@ __all__ = [
     "distributions_figure",
     "facts",
     "findings",
+    "negation_unseen",
     "half_and_others",
+    "held_out_source",
+    "made_parts",
     "plain_encoders",
+    "recorded_facts",
     "recorded_rows",
     "recorded_table",
     "refused_pairs",
@@ -74,6 +79,7 @@ CLAIMS = {
 """What is said of hard negatives that are made on purpose."""
 
 FEW = 5  # pairs of a kind below which nothing is said of it
+HELD_OUT = 1000  # sentences that the source has which no training sees, if any has
 LIBRARIES = ("networkx",)
 """Whose documentation is read in English."""
 
@@ -180,23 +186,108 @@ def sentences_of(corpus: PairCorpus, n: int | None = None, *, rng: int | np.rand
         if 20 <= len(sentence) <= 140 and sentence.endswith(".") and len(sentence.split()) >= 4
     ]
     found = pd.DataFrame(rows, columns=["source", "text"]).drop_duplicates("text", ignore_index=True)
-    if n is None or n >= len(found):
-        return found
-    return found.loc[np.sort(generator(rng).permutation(len(found))[:n])].reset_index(drop=True)
+    return _drawn(found, n, rng)
 
 
-def half_and_others(sentences: pd.DataFrame, *, rng: int | np.random.Generator = 0) -> pd.Series:
+def _drawn(sentences: pd.DataFrame, n: int | None, rng: int | np.random.Generator) -> pd.DataFrame:
+    """So many rows of a table in their order, at most."""
+    if n is None or n >= len(sentences):
+        return sentences
+    return sentences.loc[np.sort(generator(rng).permutation(len(sentences))[:n])].reset_index(drop=True)
+
+
+def held_out_source(sentences: pd.DataFrame, n: int | None = None) -> str:
+    """The source that no training shall see: it depends on the corpus alone, so it is one for all seeds.
+
+    Parameters
+    ----------
+    sentences
+        All sentences of a corpus, with their ``source``.
+    n
+        How many of them will be drawn; None for all.
+
+    Returns
+    -------
+    str
+        The smallest source of which a draw has 1000 sentences on average; if there is none, the largest but one. Empty
+        where there is one source only.
+    """
+    counts = sentences["source"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    if len(counts) < 2:
+        return ""
+    share = 1 if n is None else min(1, n / len(sentences))
+    large = counts[1:][counts[1:] * share >= HELD_OUT]
+    return str(large.index[-1] if len(large) else counts.index[1])
+
+
+def half_and_others(
+    sentences: pd.DataFrame, other: str | None = None, *, rng: int | np.random.Generator = 0
+) -> pd.Series:
     """Which sentences negatives are made of to train on (``"train"``), and to test: ``"own"`` sources and ``"others"``.
 
-    The source with the fewest sentences is another one, which no training sees; with one source, a third of it.
+    Parameters
+    ----------
+    sentences
+        Sentences with their ``source``.
+    other
+        Source that no training sees; None for that of :func:`held_out_source`. Empty: a third of the sentences, of
+        whatever source.
+    rng
+        Seed or generator.
+
+    Returns
+    -------
+    Series
+        Part of each sentence.
+
+    Raises
+    ------
+    ValueError
+        If no sentence is of that source.
     """
     import pandas as pd
 
-    counts = sentences["source"].value_counts()
+    other = held_out_source(sentences) if other is None else other
     chosen = generator(rng).random(len(sentences))
     part = np.where(chosen < 0.6, "train", "own")
-    other = sentences["source"] == counts.index[-1] if len(counts) > 1 else chosen > 0.7
-    return pd.Series(np.where(other, "others", part), index=sentences.index, name="part")
+    held_out = (sentences["source"] == other).to_numpy() if other else chosen > 0.7
+    if not held_out.any():
+        known = ", ".join(map(repr, sentences["source"].unique()))
+        raise ValueError(f"other is {other!r}; no sentence is of this source, there are {known}")
+    return pd.Series(np.where(held_out, "others", part), index=sentences.index, name="part")
+
+
+def made_parts(sentences: pd.DataFrame, part: pd.Series, language: str, *, each: int = 1) -> dict[str, pd.DataFrame]:
+    """Sentences of each part beside their changes, as :func:`helpers.pairs.made_pairs` gives them.
+
+    Parameters
+    ----------
+    sentences, part
+        Sentences, and the part of each as :func:`half_and_others` gives it.
+    language, each
+        As :func:`helpers.pairs.made_pairs` takes them.
+
+    Raises
+    ------
+    ValueError
+        If the rules make no negatives of a part, or, of a part to test on, no changes that keep the sense, with which
+        negatives are compared; the part, its sources and its size are named.
+    """
+    found = {}
+    for name in ("train", "own", "others"):
+        some = sentences[part == name]
+        found[name] = made_pairs(some["text"], language, each=each)
+        positives = int(found[name]["positive"].sum())
+        lacking = "" if positives < len(found[name]) else "negatives"
+        if not positives and name != "train":
+            lacking = lacking or "changes that keep the sense"
+        if lacking:
+            sources = ", ".join(some["source"].unique())
+            raise ValueError(
+                f"the rules make no {lacking} of the {len(some)} sentences of part {name!r} ({sources}); "
+                "take more sentences, or a corpus with larger sources"
+            )
+    return found
 
 
 def show_changes(texts: Sequence[str], language: str) -> pd.DataFrame:
@@ -288,7 +379,7 @@ def seen_by(encoders: Mapping[str, Callable], made: pd.DataFrame, *, n_resamples
 def seen_table(seen: Mapping[str, pd.DataFrame]) -> Any:
     """How often each encoder puts a positive before a negative of a kind, with intervals; 1/2 if it does not see it.
 
-    Kinds with fewer than five negatives have a dash.
+    Kinds with fewer than five negatives have a dash, and all of them where there are no positives.
     """
     import pandas as pd
 
@@ -298,7 +389,8 @@ def seen_table(seen: Mapping[str, pd.DataFrame]) -> Any:
     for name, one in seen.items():
         rows = one.loc[kinds]
         table[name] = [
-            f"{r.auc:.2f} [{r.ci_low:.2f}, {r.ci_high:.2f}]" if r.n >= FEW else "—" for r in rows.itertuples()
+            "—" if r.n < FEW or np.isnan(r.auc) else f"{r.auc:.2f} [{r.ci_low:.2f}, {r.ci_high:.2f}]"
+            for r in rows.itertuples()
         ]
     return pd.DataFrame(table, index=pd.Index(kinds, name="change"))
 
@@ -336,13 +428,21 @@ def seen_rows(
     -------
     DataFrame
         A row for each training (``"none"``, ``"pairs"``, ``"pairs and negatives"``, ``"… without KIND"``), part
-        (``"own"``, ``"others"``) and kind of change: ``n``, ``cosine``, ``auc`` with ``ci_low`` and ``ci_high``.
+        (``"own"``, ``"others"``) and kind of change: ``n``, ``cosine``, ``auc`` with ``ci_low`` and ``ci_high``;
+        ``held_out`` is the source of the part ``"others"``, empty where the corpus has one source; ``positives`` and
+        ``negatives`` are how many changes of either sign the part has, ``corpus_pairs`` the pairs of the corpus.
+
+    Raises
+    ------
+    ValueError
+        If a part has no changes, or none that keep the sense.
     """
     import pandas as pd
 
-    sentences = sentences_of(corpus, n_sentences, rng=rng)
-    part = half_and_others(sentences, rng=rng)
-    made = {name: made_pairs(sentences["text"][part == name], corpus.language) for name in ("train", "own", "others")}
+    every = sentences_of(corpus)
+    other = held_out_source(every, n_sentences)
+    sentences = _drawn(every, n_sentences, rng)
+    made = made_parts(sentences, half_and_others(sentences, other, rng=rng), corpus.language)
     options = {"width": width, "pieces": pieces, "batch": batch, "rng": rng}
     texts = [*corpus.paragraphs["text"], *corpus.pairs["left"]]
     models = {
@@ -359,8 +459,11 @@ def seen_rows(
             seen = changes_seen(vectors_by(model), made[where], rng=rng)
             seen.attrs.clear()  # tables with different ones cannot be put below each other
             columns = ["kind", "positive", "n", "cosine", "auc", "ci_low", "ci_high"]
-            parts.append(seen.rename_axis("kind").reset_index()[columns].assign(training=training, part=where))
-    found = pd.concat(parts, ignore_index=True)
+            positives = int(made[where]["positive"].sum())
+            about = {"positives": positives, "negatives": len(made[where]) - positives}
+            rows = seen.rename_axis("kind").reset_index()[columns]
+            parts.append(rows.assign(training=training, part=where, **about))
+    found = pd.concat(parts, ignore_index=True).assign(held_out=other, corpus_pairs=len(corpus.pairs))
     return found[["training", "part", *(name for name in found if name not in ("training", "part"))]]
 
 
@@ -379,16 +482,31 @@ def rows_of_base(found: pd.DataFrame | None, base: str) -> pd.DataFrame | None:
 
 
 def recorded_table(found: pd.DataFrame | None) -> pd.DataFrame:
-    """Mean AUC over seeds by part, training and kind of change; one row of dashes where nothing is recorded."""
+    """Mean AUC over seeds by part, training and kind of change; one row of dashes where nothing is recorded.
+
+    The interval of 95 % is Student's t over the seeds, or that over texts where there is one seed.
+    """
     import pandas as pd
 
     kinds = [kind for kind, (positive, _) in CHANGES.items() if not positive]
     if found is None:
         return pd.DataFrame([["—"] * (len(kinds) + 1)], ["not recorded yet"], [*kinds, "all negatives"])
     some = found[~found["positive"].astype(bool)]
-    wide = some.pivot_table(index=["part", "training"], columns="kind", values="auc", sort=False)
+    grouped = some.groupby(["part", "training", "kind"], sort=False)
+    cells = grouped[["auc", "ci_low", "ci_high"]].apply(_mean_over_seeds)
+    wide = cells.unstack("kind", sort=False).fillna("—")
     order = [kind for kind in (*kinds, "all negatives") if kind in wide]
-    return wide[order].map(lambda value: "—" if np.isnan(value) else f"{value:.2f}").rename_axis(columns=None)
+    return wide[order].rename_axis(columns=None)
+
+
+def _mean_over_seeds(rows: pd.DataFrame) -> str:
+    """Mean AUC of some seeds with its interval, or that of one seed with its own; a dash without any."""
+    values = rows["auc"].dropna()
+    if len(values) < 2:
+        one = rows.loc[values.index]
+        return "—" if one.empty else f"{Interval(*one.iloc[0], 0.95):.2f}"
+    mean = paired(values, np.zeros(len(values)), overlap=0.0)
+    return f"{Interval(mean.difference, max(0, mean.low), min(1, mean.high), 0.95):.2f}"
 
 
 def seed_finding(claim: Claim, a: Sequence[float], b: Sequence[float], units: str = "seeds") -> Finding:
@@ -420,6 +538,30 @@ def findings(found: pd.DataFrame | None) -> dict[str, Finding]:
     return {
         key: seed_finding(claim, some[key]["pairs and negatives"], some[key]["pairs"]) for key, claim in CLAIMS.items()
     }
+
+
+def negation_unseen(found: pd.DataFrame | None) -> dict[str, Finding]:
+    """What negatives of other kinds teach of negation: AUC by a training that never saw one, less that on pairs alone.
+
+    Parameters
+    ----------
+    found
+        Recorded rows; None where nothing is recorded.
+
+    Returns
+    -------
+    dict of str to Finding
+        By part, ``"own"`` and ``"others"``, with seeds as units; without a finding where a seed lacks one of the two.
+    """
+    parts = ("own", "others")
+    if found is None:
+        return dict.fromkeys(parts, absent("not recorded yet"))
+    some = found[found["kind"] == "negation"].pivot_table(index=["part", "seed"], columns="training", values="auc")
+    columns = ["pairs and negatives without negation", "pairs"]
+    both = some.reindex(columns=columns).dropna()
+    claim = Claim("", "AUC of negation gained", side="two-sided", spec="+.2f")
+    rows = {part: both[both.index.get_level_values("part") == part].to_numpy() for part in parts}
+    return {part: seed_finding(claim, *rows[part].T) for part in parts}
 
 
 # Figures and facts
@@ -487,19 +629,41 @@ def distributions_figure(seen: Mapping[str, Mapping[str, pd.DataFrame]], made: M
     return figure
 
 
-def facts(seen: Mapping[str, pd.DataFrame], trained: Mapping[str, Mapping[str, pd.DataFrame]]) -> dict[str, float]:
-    """What the text says in numbers: the least seen kind, and AUC of all negatives before and after."""
-    out: dict[str, Any] = {}
+def facts(
+    seen: Mapping[str, pd.DataFrame], trained: Mapping[str, Mapping[str, pd.DataFrame]]
+) -> dict[str, float | str]:
+    """What the text says in numbers: the kind that each encoder sees least, and AUC of all negatives before and after.
+
+    Parameters
+    ----------
+    seen
+        By encoder: what :func:`helpers.pairs.changes_seen` gives.
+    trained
+        By training, by part: the same.
+    """
+    out: dict[str, float | str] = {}
     for name, one in seen.items():
         key = re.sub(r"\W+", "_", name).strip("_")
         rows = one[~one["positive"].astype(bool)].drop(index="all negatives")
         rows = rows[rows["n"] >= min(10, rows["n"].max())]
-        out |= {f"{key}_auc": one.loc["all negatives", "auc"], f"{key}_worst_auc": rows["auc"].min()}
-        out[f"{key}_worst"] = rows["auc"].idxmin() if rows["auc"].notna().any() else "nothing"
+        told = rows["auc"].notna().any()
+        out |= {f"{key}_auc": float(one.loc["all negatives", "auc"]), f"{key}_worst_auc": float(rows["auc"].min())}
+        out[f"{key}_worst"] = str(rows["auc"].idxmin()) if told else "nothing"
     for name, parts in trained.items():
         key = re.sub(r"\W+", "_", name).strip("_")
-        for part, one in parts.items():
-            out[f"{key}_{part}"] = one.loc["all negatives", "auc"]
-            if "negation" in one.index:
-                out[f"{key}_{part}_negation"] = one.loc["negation", "auc"]
-    return {name: float(value) if not isinstance(value, str) else value for name, value in out.items()}
+        out |= {f"{key}_{part}": float(one.loc["all negatives", "auc"]) for part, one in parts.items()}
+    return out
+
+
+def recorded_facts(found: pd.DataFrame | None) -> dict[str, str]:
+    """Pairs of the light packages, and by part what negatives of other kinds teach of negation, or why it is unknown.
+
+    Parameters
+    ----------
+    found
+        Recorded rows; None where nothing is recorded.
+    """
+    out = {"light": f"{LIGHT_PAIRS:,}".replace(",", " ")}
+    for part, one in negation_unseen(found).items():
+        out[f"unseen_{part}"] = one.why or f"{Interval(one.estimate, one.low, one.high, 0.95):+.2f}"
+    return out
