@@ -3,9 +3,18 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from helpers.pairs import CHANGES, changes, hard_negatives, made_pairs, make_changes, rewordings
+from helpers.pairs import (
+    CHANGES,
+    changes,
+    check_made_pairs,
+    hard_negatives,
+    made_pairs,
+    make_changes,
+    rewordings,
+)
 
 TEXT = "Когда пошёл дождь, Анна закрыла 3 окна в новом доме."
 
@@ -61,6 +70,29 @@ def test_a_negative_that_has_the_letters_of_a_positive_is_refused(monkeypatch):
     monkeypatch.setitem(russian.RULES, "synonyms", [lambda text: iter([("Он ушёл и всё", "", "и")])])
     table = made_pairs(["Он не ушёл."], kinds=["negation", "synonyms"])
     assert len(table) == 0 and table.attrs == {"unchanged": 1, "refused": 2}
+
+
+@pytest.mark.parametrize(
+    "row, says",
+    [
+        (("Он спит.", "он  спит!", False), "row 2: the negative 'он  спит!' has the letters of its text"),
+        (("Кот спит.", "кот не спит", True), "row 2: 'кот не спит' is a positive, and a negative in row 0"),
+        (("Кот спит.", "  ", False), "row 2: changed is '  '; a sentence is needed"),
+        ((None, "Кот ест.", False), "row 2: text is None; a sentence is needed"),
+        (("Их 5.", "Их 6.", False), ""),
+        (("Кот спит.", "Кот не спит.", False), ""),
+    ],
+)
+def test_a_row_that_teaches_nothing_or_the_contrary_is_named(row, says):
+    rows = [("Кот спит.", "Кот не спит.", False), ("Кот спит.", "Спит кот.", True), row]
+    made = pd.DataFrame(rows, columns=["text", "changed", "positive"])
+    if says:
+        with pytest.raises(ValueError, match=says):
+            check_made_pairs(made)
+    else:
+        check_made_pairs(made)
+    with pytest.raises(ValueError, match="made has no rows"):
+        check_made_pairs(made.iloc[:0])
 
 
 def test_both_languages_have_rules_for_every_kind():

@@ -235,6 +235,67 @@ def test_tables_that_cannot_be_read_are_refused(tmp_path):
         read_pair_table(tmp_path / "a.parquet", kind="title")
 
 
+@pytest.mark.parametrize(
+    "name, content, says",
+    [
+        (
+            "a.csv",
+            "left,right\nВид,Что видно.\nОкно,Где оно.\n".encode("cp1251"),
+            r"row 0, column 'left': .* not in UTF",
+        ),
+        ("a.csv", "left,right\nВид,Что видно.\n".encode() + "Окно,Где\n".encode("koi8-r"), "row 1, column 'left'"),
+        ("a.tsv", "левая\tправая\n".encode("cp1251"), "is not in UTF-8: its columns are"),
+        ("a.jsonl", '{"left": "Вид", "right": "Окно"}\n{"left": \n'.encode(), "is no table: row 1: Expecting value"),
+        ("a.jsonl", b"[1, 2]\n3\n", r"is no table: row 0: '\[1, 2\]' has no names of columns"),
+        ("a.csv", b"left,right\na,b\na,b,c\n", "is no table: .* line 3"),
+    ],
+)
+def test_a_row_of_a_file_that_cannot_be_read_is_named(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=says):
+        read_pair_table(tmp_path / name, kind="title")
+
+
+@pytest.mark.parametrize(
+    "table, says",
+    [
+        ([("Вид", "Окно"), ("Вид",)], r"table, row 1: \('Вид',\) is no pair of texts"),
+        (["ab"], "table, row 0: 'ab' is no pair of texts"),
+        (
+            pd.DataFrame({"left": ["Вид", ["Окно"]], "right": ["a", "b"]}),
+            r"row 1, column 'left': \['Окно'\] is no text",
+        ),
+        (pd.DataFrame({"left": ["Вид"], "right": [b"a"]}), "row 0, column 'right': b'a' is no text"),
+    ],
+)
+def test_a_row_of_a_table_that_is_no_pair_is_named(table, says):
+    with pytest.raises(ValueError, match=says):
+        read_pair_table(table, kind="title")
+
+
+def test_a_kind_of_a_row_that_is_unknown_is_named_with_the_row():
+    table = pd.DataFrame({"left": ["Вид", "Окно"], "right": ["Что видно", "Где"], "kind": ["title", None]})
+    with pytest.raises(ValueError, match="table, row 1: kind is ''; it is one of 'title'"):
+        read_pair_table(table)
+
+
+def test_every_bad_pair_of_a_table_is_counted():
+    told = [
+        ("Вид окна", "Здесь выбирают, что показывает окно."),
+        ("Вид окна", None),
+        ("Вид окна", float("nan")),
+        ("Вид окна", "вид  окна!"),
+        ("Вид окна", "View of the window"),
+        ("Вид окна", "Р’РёРґ РѕРєРЅР°"),
+        ("Вид окна", 5),
+    ]
+    found = read_pair_table(told, kind="paraphrase")
+    refused = found.refused[found.refused.index.str.startswith("pairs: ")]
+    assert len(found.pairs) == 1 and refused.sum() == len(told) - 1
+    assert refused[["pairs: empty side", "pairs: same text on both sides"]].tolist() == [3, 1]
+    assert refused[["pairs: other language", "pairs: broken encoding"]].tolist() == [1, 1]
+
+
 def test_a_saved_corpus_is_read_as_it_was(tmp_path):
     sample = read_sample()
     found = read_saved_corpus(sample.save(tmp_path / "kept"))

@@ -56,10 +56,30 @@ def test_sides_of_a_dictionary_may_be_single_letters_and_words():
 
 
 def test_an_unknown_kind_or_language_is_refused():
-    with pytest.raises(ValueError, match="kind is 'nothing'; it is one of 'title'"):
+    with pytest.raises(ValueError, match="row 0: kind is 'nothing'; it is one of 'title'"):
         checked(GOOD, kind="nothing")
     with pytest.raises(ValueError, match="language is 'xx'"):
         checked(GOOD, language="xx")
+
+
+@pytest.mark.parametrize(
+    "row, says",
+    [
+        (("help", "title", "Вид", 5, ""), "row 1: right is 5, no text"),
+        (("help", "title", float("nan"), "Вид окна", ""), "row 1: left is nan, no text"),
+        (("help", "title", b"a", "Вид окна", ""), "row 1: left is b'a', no text"),
+        (("Вид", "Что видно в окне."), r"row 1: \('Вид', 'Что видно в окне.'\) has not the entries source, kind"),
+        ("title", "row 1: 'title' has not the entries source, kind"),
+        (("help", "title", None, "Вид окна", ""), ""),
+    ],
+)
+def test_a_row_that_is_no_pair_is_named_and_a_missing_side_is_counted(row, says):
+    rows = [("help", "title", *GOOD, ""), row]
+    if says:
+        with pytest.raises(ValueError, match=says):
+            check_pairs(rows)
+    else:
+        assert check_pairs(rows)[1]["empty side"] == 1
 
 
 def test_the_table_counts_pairs_and_the_published_sets_add_up():

@@ -24,7 +24,15 @@ in packages that the ordinary clients download once, and the standard library re
 """
 
 from helpers.pairs.archives import archive_members
-from helpers.pairs.changes import CHANGES, Change, hard_negatives, made_pairs, make_changes, rewordings
+from helpers.pairs.changes import (
+    CHANGES,
+    Change,
+    check_made_pairs,
+    hard_negatives,
+    made_pairs,
+    make_changes,
+    rewordings,
+)
 from helpers.pairs.corpus import (
     PairCorpus,
     read_documentation,
@@ -67,6 +75,7 @@ __all__ = [
     "TextSource",
     "archive_members",
     "changes_seen",
+    "check_made_pairs",
     "check_pairs",
     "fetch_packages",
     "hard_negatives",

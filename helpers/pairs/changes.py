@@ -19,7 +19,17 @@ from helpers.pairs.cleaning import clean_text, letters_key
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CHANGES", "Change", "Rule", "code_of_changes", "hard_negatives", "made_pairs", "make_changes", "rewordings"]
+__all__ = [
+    "CHANGES",
+    "Change",
+    "Rule",
+    "check_made_pairs",
+    "code_of_changes",
+    "hard_negatives",
+    "made_pairs",
+    "make_changes",
+    "rewordings",
+]
 
 #: What may be changed: whether the text still says the same, and how.
 CHANGES: dict[str, tuple[bool, str]] = {
@@ -189,6 +199,45 @@ def made_pairs(
     found = pd.DataFrame(rows, columns=["text", "changed", "kind", "positive", "before", "after"])
     found.attrs.update(unchanged=unchanged, refused=refused)
     return found
+
+
+def check_made_pairs(made: pd.DataFrame) -> None:
+    """Refuse a table of texts beside their changes from which nothing could be learned, or the contrary.
+
+    Parameters
+    ----------
+    made
+        Table with the columns ``text``, ``changed``, ``positive``, as :func:`made_pairs` gives it, or one of your own.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, there are no rows, a side is blank or no text, a changed text has the letters and digits
+        of its text, or a negative those of a positive of the same text; the row is named, counted from 0.
+
+    Examples
+    --------
+    >>> check_made_pairs(made_pairs(["Кошка преследует собаку."]))
+    """
+    absent = [name for name in ("text", "changed", "positive") if name not in made.columns]
+    if absent or not len(made):
+        raise ValueError(f"made has no {', '.join(absent) or 'rows'}; a table as of helpers.pairs.made_pairs is needed")
+    signs: dict[tuple[str, str], tuple[int, bool]] = {}
+    sides = zip(made["text"], made["changed"], made["positive"], strict=True)
+    for row, (text, changed, positive) in enumerate(sides):
+        for name, side in (("text", text), ("changed", changed)):
+            if not isinstance(side, str) or not side.strip():
+                raise ValueError(f"made, row {row}: {name} is {side!r}; a sentence is needed")
+        one, other = _key(text), _key(changed)
+        if not positive and one == other:
+            raise ValueError(f"made, row {row}: the negative {changed!r} has the letters of its text")
+        first, sign = signs.setdefault((one, other), (row, bool(positive)))
+        if sign != bool(positive):
+            said = f"a {_SIGNS[bool(positive)]}, and a {_SIGNS[sign]} in row {first}"
+            raise ValueError(f"made, row {row}: {changed!r} is {said}")
+
+
+_SIGNS = {True: "positive", False: "negative"}
 
 
 def _key(text: str) -> str:

@@ -9,9 +9,10 @@ import os
 import re
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache as memoize
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -271,7 +272,8 @@ def read_pair_table(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is no table, a column is missing, or a kind is unknown.
+        If the file is no table or not in UTF-8, a column is missing, a row is no pair, an entry is neither text nor
+        number, or a kind is unknown; the message names the row, counted from 0.
 
     Examples
     --------
@@ -289,7 +291,11 @@ def read_pair_table(
         name = Path(table).name
         table = _read_table(Path(expand(table)))
     elif not isinstance(table, pd.DataFrame):
-        table = pd.DataFrame(list(table), columns=[left, right])
+        told = list(table)
+        for number, pair in enumerate(told):
+            if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+                raise ValueError(f"{name}, row {number}: {pair!r} is no pair of texts")
+        table = pd.DataFrame(told, columns=[left, right])
     absent = [column for column in (left, right, *(() if kind else ("kind",))) if column not in table.columns]
     if absent:
         there = ", ".join(map(repr, map(str, table.columns)))
@@ -302,10 +308,26 @@ def read_pair_table(
         "right": table[right],
         "document": table["document"] if "document" in table else [""] * n,
     }
-    told = zip(*(["" if pd.isna(v) else str(v) for v in columns[c]] for c in PAIR_COLUMNS), strict=True)
+    sides = {"left": left, "right": right}
+    texts = {c: [_entry(v, name, i, sides.get(c, c)) for i, v in enumerate(columns[c])] for c in PAIR_COLUMNS}
+    for number, one in enumerate(texts["kind"]):
+        if one not in HEURISTICS:
+            raise ValueError(f"{name}, row {number}: kind is {one!r}; it is one of {', '.join(map(repr, HEURISTICS))}")
+    told = zip(*texts.values(), strict=True)
     items = [(source, ["pair", *rest]) for source, *rest in told]
     licences = dict.fromkeys(dict.fromkeys(source for source, _ in items), licence)
     return _corpus(items, licences, language, asked, from_pairs=True)
+
+
+def _entry(value: Any, name: str, row: int, column: str) -> str:
+    """An entry of a table as text; what is missing is an empty one."""
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, Real) and value != value) or type(value).__name__ in ("NAType", "NaTType"):
+        return ""
+    if isinstance(value, Real) or column in ("source", "document"):
+        return str(value)
+    raise ValueError(f"{name}, row {row}, column {column!r}: {value!r} is no text")
 
 
 def read_hub_rows(name: str, most: int) -> pd.DataFrame:
@@ -331,13 +353,40 @@ def _read_table(path: Path) -> pd.DataFrame:
     try:
         if kind == ".parquet":
             return pd.read_parquet(path)
+        options = {"sep": "\t" if kind == ".tsv" else ",", "dtype": str, "keep_default_na": False}
         if kind == ".jsonl":
             return pd.read_json(path, lines=True, dtype=False)
         if kind in (".csv", ".tsv"):
-            return pd.read_csv(path, sep="\t" if kind == ".tsv" else ",", dtype=str, keep_default_na=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is no table: {error}") from None
+            return pd.read_csv(path, **options)
+    except UnicodeDecodeError as error:
+        if kind in (".csv", ".tsv"):
+            raise ValueError(_where_broken(path, pd.read_csv(path, encoding_errors="replace", **options))) from None
+        raise ValueError(f"{path} is not in UTF-8: {error}") from None
+    except (ValueError, TypeError, EOFError, OSError) as error:
+        where = _bad_line(path) if kind == ".jsonl" and path.suffix == ".jsonl" else ""
+        raise ValueError(f"{path} is no table: {where or error}") from None
     raise ValueError(f"{path} is no table that can be read; it ends with .csv, .tsv, .parquet or .jsonl")
+
+
+def _where_broken(path: Path, table: pd.DataFrame) -> str:
+    """Which row of a table is not in UTF-8."""
+    for number, row in enumerate(table.itertuples(index=False)):
+        for column, entry in zip(table.columns, row, strict=True):
+            if isinstance(entry, str) and "\ufffd" in entry:
+                return f"{path}, row {number}, column {column!r}: {entry!r} is not in UTF-8"
+    return f"{path} is not in UTF-8: its columns are {', '.join(map(repr, map(str, table.columns)))}"
+
+
+def _bad_line(path: Path) -> str:
+    """Which line of a file of JSON lines is none, counted as rows are; empty if all are."""
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines()):
+        try:
+            found = json.loads(line) if line.strip() else {}
+        except ValueError as error:
+            return f"row {number}: {error}"
+        if not isinstance(found, dict):
+            return f"row {number}: {line[:40]!r} has no names of columns"
+    return ""
 
 
 def read_documentation(

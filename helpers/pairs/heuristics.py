@@ -163,7 +163,8 @@ def check_pairs(
     Raises
     ------
     ValueError
-        If a kind is not in :data:`HEURISTICS`, or the language is unknown.
+        If the language is unknown, a row has not five entries, a side is no text, or a kind is not in
+        :data:`HEURISTICS`; the message names the row, counted from 0.
 
     Examples
     --------
@@ -179,9 +180,8 @@ def check_pairs(
         raise ValueError(f"language is {language!r}; it is one of {', '.join(map(repr, LANGUAGES))}")
     refused = dict.fromkeys(REASONS, 0)
     kept, told, verdicts = [], set(), {}
-    for source, kind, left, right, document in rows:
-        if kind not in HEURISTICS:
-            raise ValueError(f"kind is {kind!r}; it is one of {', '.join(map(repr, HEURISTICS))}")
+    for number, row in enumerate(rows):
+        source, kind, left, right, document = _checked_row(number, row)
         left, right = clean_text(left), clean_text(right)
         keys = letters_key(left), letters_key(right)
         reason = _reason(HEURISTICS[kind], left, right, keys, language)
@@ -200,6 +200,20 @@ def check_pairs(
         else:
             kept.append((source, kind, left, right, document))
     return pd.DataFrame(kept, columns=list(PAIR_COLUMNS)), pd.Series(refused, name="refused", dtype=int)
+
+
+def _checked_row(number: int, row: tuple[str, str, str, str, str]) -> tuple[str, str, str, str, str]:
+    """Source, kind, sides and document; a side that is None is empty."""
+    entries = () if isinstance(row, str) else tuple(row)
+    if len(entries) != len(PAIR_COLUMNS):
+        raise ValueError(f"rows, row {number}: {row!r} has not the entries {', '.join(PAIR_COLUMNS)}")
+    source, kind, left, right, document = entries
+    if kind not in HEURISTICS:
+        raise ValueError(f"rows, row {number}: kind is {kind!r}; it is one of {', '.join(map(repr, HEURISTICS))}")
+    for name, side in (("left", left), ("right", right)):
+        if side is not None and not isinstance(side, str):
+            raise ValueError(f"rows, row {number}: {name} is {side!r}, no text")
+    return source, kind, left or "", right or "", document
 
 
 #: What an overlap with an evaluation is called in counts.

@@ -86,7 +86,7 @@ NEVER_IN_CLAUSE: tuple[tuple[set[str], set[str]], ...] = (
     (_BEGINNING, {"с", "со", "на"}),
     ({"начаться", "начинаться", "закончиться", "заканчиваться"}, {"с", "со", "на", "в", "за", "у"}),
     (_COMING, _HITHER),
-    ({"наполнить", "опустошить"}, {"до"}),
+    ({"наполнить", "опустошить", "улучшить", "улучшать"}, {"до"}),
 )
 
 
@@ -147,7 +147,7 @@ def _governs_alike(sentence: Sentence, place: int) -> bool:
     if lemmas & _BEGINNING and infinitive:
         return bool(sure(behind[0], "impf")) and bool(_lemmas(behind[0]) & WILLED)
     if lemmas & _COMING:
-        return _comes_or_goes(sentence, place)
+        return not infinitive and _comes_or_goes(sentence, place)
     if lemmas & {"любить", "ненавидеть"} and before in ("не", "бы"):
         return False
     if lemmas & {"включить", "включать"} and sure(sentence.word(place), "impr", least=0.5):
@@ -188,6 +188,8 @@ def _plain_noun(sentence: Sentence, place: int) -> bool:
         return False
     if lemmas & {"подъём", "спуск"}:
         return any(_lemmas(token.word) & _RAISING for token in sentence.tokens)
+    if lemmas & {"импорт", "экспорт"} and {"в", "во", "из"} & {sentence.word(i) for i in sentence.clause(place)}:
+        return False
     if lemmas & {"радость", "печаль"} and sentence.word(place - 1) in ("с", "со"):
         return False  # gladly
     if lemmas & {"успех", "провал"}:
@@ -214,7 +216,9 @@ def _plain_adverb(sentence: Sentence, place: int) -> bool:
     listed = ADVERBS_WITH.get(word, ADVERBS_WITH.get(sentence.word(place)))
     if listed is not None and not beside & listed:
         return False
-    if word in ("сверху", "снизу") and {"вниз", "вверх", "донизу", "доверху"} & set(near):
+    if word in ("сверху", "снизу", "слева", "справа") and ONWARDS & set(near):
+        return False
+    if word in ONWARDS and {"слева", "справа", "сверху", "снизу"} & set(near):
         return False
     if word in ("впереди", "позади") and beside & {"оставить", "оставлять", "оставаться", "остаться"}:
         return False
@@ -223,6 +227,8 @@ def _plain_adverb(sentence: Sentence, place: int) -> bool:
     return not (word in ("хорошо", "плохо") and beside & {"лежать", "бы"})
 
 
+#: With which an adverb of place says a direction: from left to right.
+ONWARDS = {"вниз", "вверх", "донизу", "доверху", "налево", "направо"}
 #: What has an inside and an outside where one can be.
 HOLLOW = set(
     "дом здание комната коробка машина ящик помещение корпус палатка пещера башня замок автомобиль вагон контейнер "
@@ -246,7 +252,7 @@ def _is_comparative(sentence: Sentence, place: int) -> bool:
     behind = sentence.word(place + 1)
     if behind == ",":
         return sentence.word(place + 2) == "чем"
-    if len(behind) < 2 or behind in PREPOSITIONS or "редька" in _lemmas(behind):
+    if len(behind) < 2 or behind in PREPOSITIONS or {"редька", "голова"} & _lemmas(behind):
         return False
     clause = [sentence.word(i) for i in sentence.clause(place) if i > place]
     if sentence.word(place) in ("лучше", "хуже") and any(sure(word, "INFN", least=0.5) for word in clause):

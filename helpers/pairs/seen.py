@@ -9,6 +9,7 @@ import numpy as np
 
 from helpers.arrays import check_count, generator
 from helpers.metrics import pair_cosines, roc_auc
+from helpers.pairs.changes import check_made_pairs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ def changes_seen(
     Raises
     ------
     ValueError
-        If a column is missing, there are no pairs, or vectors are not one for each text.
+        If vectors are not one for each text, or in the cases of :func:`check_made_pairs`.
 
     Examples
     --------
@@ -63,9 +64,9 @@ def changes_seen(
     """
     import pandas as pd
 
-    absent = [name for name in ("text", "changed", "kind", "positive") if name not in made.columns]
-    if absent or not len(made):
-        raise ValueError(f"made has no {', '.join(absent) or 'rows'}; a table as of helpers.pairs.made_pairs is needed")
+    if absent := [name for name in ("kind",) if name not in made.columns]:
+        raise ValueError(f"made has no {', '.join(absent)}; a table as of helpers.pairs.made_pairs is needed")
+    check_made_pairs(made)
     check_count(n_resamples, "n_resamples")
     if not 0 < confidence_level < 1:
         raise ValueError(f"confidence_level is {confidence_level!r}; a number between 0 and 1 is needed")
