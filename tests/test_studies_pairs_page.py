@@ -53,18 +53,29 @@ def test_the_other_source_is_the_smallest_that_is_large_and_one_for_all_seeds():
         pairs_page.half_and_others(sentences_by(help=10), "nobody")
 
 
-def test_a_part_without_changes_or_positives_is_named():
-    texts = ["Кошка спит на диване.", "Если идёт дождь, мы сидим дома."] * 2
-    sentences = pd.DataFrame({"source": ["help"] * 4 + ["faq"], "text": [*texts, "Да, и это так."]})
-    part = pd.Series(["train", "own", "own", "own", "others"])
-    with pytest.raises(ValueError, match=r"no negatives of the 1 sentences of part 'others' \(faq\)"):
-        pairs_page.made_parts(sentences, part, "ru")
-    sentences.loc[4, "text"] = "Кошка спит на диване."
-    with pytest.raises(ValueError, match=r"no changes that keep the sense of the 1 sentences of part 'others'"):
-        pairs_page.made_parts(sentences, part, "ru")
-    sentences.loc[4, "text"] = "Кошка очень большая, если идёт дождь."
-    with pytest.raises(ValueError, match=r"no negatives of the 1 sentences of part 'train' \(help\)"):
-        pairs_page.made_parts(sentences, pd.Series(["own", "train", "own", "own", "others"]), "ru")
+@pytest.mark.parametrize(
+    "train, others, says",
+    [
+        ("Кошка спит.", "Да, и это так.", r"no changes of the 1 sentences of part 'others' \(faq\)"),
+        ("Кошка спит.", "Собака спит.", r"no changes that keep the sense of the 1 sentences of part 'others' \(faq\)"),
+        ("Кошка спит.", "Врача вызвали.", r"no negatives of the 1 sentences of part 'others' \(faq\); take more"),
+        (
+            "Да, и это так.",
+            "Врача вызвали ночью.",
+            r"no negatives of the 1 sentences of part 'train' \(help\); take more",
+        ),
+        ("Кошка спит.", "Врача вызвали ночью.", ""),
+    ],
+)
+def test_a_part_without_changes_or_positives_is_named(train, others, says):
+    texts = [train, "Если идёт дождь, мы сидим дома.", "Кошка спит на диване.", others]
+    sentences = pd.DataFrame({"source": ["help"] * 3 + ["faq"], "text": texts})
+    part = pd.Series(["train", "own", "own", "others"])
+    if says:
+        with pytest.raises(ValueError, match=says):
+            pairs_page.made_parts(sentences, part, "ru")
+    else:
+        assert pairs_page.made_parts(sentences, part, "ru")["others"]["positive"].tolist() == [False, True]
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
@@ -113,7 +124,8 @@ def rows(gain, seeds=6):
         for part in ("own", "others")
         for kind in ("negation", "all negatives")
     ]
-    return pd.DataFrame(told, columns=["seed", "training", "part", "kind", "positive", "n", "cosine", "auc"])
+    found = pd.DataFrame(told, columns=["seed", "training", "part", "kind", "positive", "n", "cosine", "auc"])
+    return found.assign(ci_low=found["auc"] - 0.05, ci_high=found["auc"] + 0.05)
 
 
 @pytest.mark.parametrize("gain, verdict", [(0.3, "reproduced"), (-0.3, "not reproduced"), (0.0, "not testable here")])

@@ -278,9 +278,9 @@ def made_parts(sentences: pd.DataFrame, part: pd.Series, language: str, *, each:
         some = sentences[part == name]
         found[name] = made_pairs(some["text"], language, each=each)
         positives = int(found[name]["positive"].sum())
-        lacking = "" if positives < len(found[name]) else "negatives"
+        lacking = "negatives" if positives == len(found[name]) else ""
         if not positives and name != "train":
-            lacking = lacking or "changes that keep the sense"
+            lacking = "changes that keep the sense" if len(found[name]) else "changes"
         if lacking:
             sources = ", ".join(some["source"].unique())
             raise ValueError(
