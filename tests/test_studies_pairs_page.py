@@ -158,11 +158,11 @@ def test_what_other_negatives_teach_of_negation_has_an_interval_over_seeds(gain)
         expected = kept["pairs and negatives without negation"] - kept["pairs"]
         assert found[part].estimate == pytest.approx(expected) and found[part].n == 6
         assert found[part].low < gain < found[part].high and found[part].low * found[part].high > 0
-    facts = pairs_page.recorded_facts(both)
+    facts = pairs_page.recorded_pair_facts(both)
     assert facts["unseen_own"].startswith(f"{found['own'].estimate:+.2f} [")
-    alone = pairs_page.recorded_facts(table)  # no training without negation
+    alone = pairs_page.recorded_pair_facts(table)  # no training without negation
     assert alone["unseen_own"] == "0 of seeds recorded; two at least are needed"
-    assert pairs_page.recorded_facts(None)["unseen_others"] == "not recorded yet"
+    assert pairs_page.recorded_pair_facts(None)["unseen_others"] == "not recorded yet"
 
 
 def test_without_a_recorded_table_the_page_has_dashes_and_no_verdict():

@@ -43,7 +43,7 @@ __all__ = [
     "held_out_source",
     "made_parts",
     "plain_encoders",
-    "recorded_facts",
+    "recorded_pair_facts",
     "recorded_rows",
     "recorded_table",
     "refused_pairs",
@@ -655,7 +655,7 @@ def facts(
     return out
 
 
-def recorded_facts(found: pd.DataFrame | None) -> dict[str, str]:
+def recorded_pair_facts(found: pd.DataFrame | None) -> dict[str, str]:
     """Pairs of the light packages, and by part what negatives of other kinds teach of negation, or why it is unknown.
 
     Parameters
