@@ -18,7 +18,6 @@ import numpy as np
 from helpers.arrays import check_count, check_number
 from helpers.encoders.pieces import SPECIAL, word_pieces
 from helpers.locations import expand
-from helpers.pairs.changes import check_made_pairs
 from helpers.pairs.heuristics import HEURISTICS
 from helpers.text import digest_of_texts
 
@@ -349,7 +348,6 @@ class _PairGroups:
         self.symmetric = {kind: heuristic.symmetric for kind, heuristic in HEURISTICS.items()}
         self.negatives = None
         if negatives is not None:
-            check_made_pairs(negatives)
             table = negatives[["text", "changed", "positive"]]
             self.negatives = (list(table["text"]), list(table["changed"]), table["positive"].to_numpy(bool))
 
