@@ -471,22 +471,26 @@ def _counted(number: int, found: list[Any]) -> list[Any]:
 def synonyms(text: str) -> Changes:
     """A word becomes one of the same sense in the same form."""
 
+    def fits(sentence: Sentence, place: int) -> bool:
+        lemmas = {parse.normal_form for parse in readings(sentence.word(place))}
+        near = {p.normal_form for i in range(place + 1, place + 4) for p in readings(sentence.word(i))}
+        return all(near & nouns for lemma, nouns in SYNONYMS_OF.items() if lemma in lemmas)
+
     def of_things(sentence: Sentence, place: int) -> bool:
         behind = sentence.word(place + 1)
         living = any("anim" in parse.tag for parse in readings(behind))
-        return not living and behind != "от" and plain_quality(sentence, place)
+        return not living and behind != "от" and fits(sentence, place) and plain_quality(sentence, place)
 
     def acted(sentence: Sentence, place: int) -> bool:
         found = readings(sentence.word(place))
         lemmas = {parse.normal_form for parse in found}
         if sentence.word(place) == "см" or any("impr" in p.tag for p in found) and lemmas & {"смотреть", "посмотреть"}:
             return False  # see also
-        listed = [nouns for lemma, nouns in SYNONYMS_OF.items() if lemma in lemmas]
-        near = {p.normal_form for i in range(place + 1, place + 4) for p in readings(sentence.word(i))}
-        return sentence.word(place - 1) != "не" and all(near & nouns for nouns in listed)
+        return sentence.word(place - 1) != "не" and fits(sentence, place)
 
     def graded(sentence: Sentence, place: int) -> bool:
-        return sentence.word(place - 1) not in ("очень", "весьма", "слишком") and not_opening(sentence, place)
+        degree = sentence.word(place - 1) in ("очень", "весьма", "слишком") or sentence.word(place + 1) == "же"
+        return not degree and not_opening(sentence, place)
 
     yield from swapped_words(text, SYNONYMS["ADJF"], ("ADJF",), of_things)
     yield from swapped_words(text, SYNONYMS["NOUN"], ("NOUN",), plain_quality)

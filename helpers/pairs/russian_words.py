@@ -225,8 +225,11 @@ SYNONYMS = {
     )
     | one_way("завершить–закончить завершать–заканчивать построить–возвести"),
 }
-#: Nouns one of which a verb must have behind it to have the sense of its synonym.
+#: Nouns one of which a word must have behind it to have the sense of its synonym.
+_HARD = frozenset("задача вопрос выбор случай работа путь проблема экзамен ситуация положение период дело".split())
 SYNONYMS_OF = {
+    "сложный": _HARD,
+    "трудный": _HARD,
     "удалить": frozenset("файл запись текст данные строка рисунок каталог папка слово буква".split()),
     "построить": frozenset("дом мост стена здание храм завод церковь башня алтарь крепость дворец замок".split()),
 }
