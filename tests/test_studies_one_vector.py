@@ -153,6 +153,8 @@ def test_an_inverter_is_trained_on_sentences_of_the_documentation(encoder):
     assert made.width == 8 and len(examples) > 0 and made.encoder == encoder
     facts = study.own_facts(made, found, "documentation")
     assert facts["source"] == "sentences of the documentation of Python's libraries" and facts["tokens"] > 0
+    texts = study.corpus("documentation", 100)
+    assert (facts["repeated"], facts["near"]) == (texts.repeated, texts.near)
 
 
 @pytest.mark.parametrize(

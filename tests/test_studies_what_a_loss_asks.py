@@ -142,6 +142,7 @@ def test_inverters_of_the_page_differ_in_their_loss_alone():
         ({"sigma": 0}, "sigma is 0; a number above 0"),
         ({"width": 12}, "width is 12; a multiple of 8"),
         ({"source": "nowhere.txt"}, "there is no file nowhere.txt"),
+        ({"paraphraser": "encoders/none"}, "the encoders of the book are"),
     ],
 )
 def test_choices_that_cannot_be_are_refused(choice, words):

@@ -384,8 +384,9 @@ def live_inverter(
     Returns
     -------
     tuple
-        The inverter; the table of :func:`helpers.inversion.against_floors` over at most 100 test sentences; ``text``
-        and ``read`` of each.
+        The inverter; the table of :func:`helpers.inversion.against_floors` over at most 100 test sentences, whose
+        ``attrs`` count the texts that were ``repeated`` and left out, and those ``near`` to another; ``text`` and
+        ``read`` of each test sentence.
     """
     import pandas as pd
 
@@ -402,6 +403,7 @@ def live_inverter(
         x = made.encode(test)
     read = made.decode(x, beams=beams)
     found = against_floors(test, read, floors(made, x), groups=texts.groups[:100], rng=rng)
+    found.attrs |= {"repeated": texts.repeated, "near": texts.near}
     return made, found, pd.DataFrame({"text": test, "read": read})
 
 
@@ -416,7 +418,7 @@ def own_facts(made: Inverter, found: pd.DataFrame, source: str) -> dict[str, Any
         Name of the source of its texts.
     """
     row, f1 = made.log_[-1], found.loc["token_f1"]
-    out = {"tokens": row["tokens"], "seconds": 60 * row["cpu_minutes"], "source": source_words(source)}
+    out = {"tokens": row["tokens"], "seconds": 60 * row["cpu_minutes"], "source": source_words(source), **found.attrs}
     return out | {"f1": f1["read"], "floor": max(f1["shuffled"], f1["centre"])}
 
 

@@ -109,7 +109,15 @@ FEW_SEEDS = "fewer than two seeds are recorded"
 
 
 def check_loss_choices(
-    *, sentence: str, losses: Sequence[str], source: str, n_texts: int, epochs: int, width: int, sigma: float
+    *,
+    sentence: str,
+    losses: Sequence[str],
+    source: str,
+    n_texts: int,
+    epochs: int,
+    width: int,
+    sigma: float,
+    paraphraser: str = "",
 ) -> None:
     """Refuse what the page could not do.
 
@@ -129,18 +137,24 @@ def check_loss_choices(
         Width of its vector, a multiple of 8.
     sigma
         Noise under which sentences are shown, above 0.
+    paraphraser
+        Folder of a model that writes paraphrases, or its name on the hub; empty: none.
 
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
-        If one of them is out of range, or the source is not there.
+        If one of them is out of range, or source or paraphraser are not there.
     """
+    from helpers.encoders.extraction import resolve_model
+
     checked_texts([sentence], "sentence")
     if isinstance(losses, str) or not {"entropy"} < set(losses):
         raise ValueError(f"losses is {losses!r}; a list with entropy and another of {', '.join(LOSSES)} is needed")
     if unknown := [loss for loss in losses if loss not in LOSSES]:
         raise ValueError(f"losses has {unknown[0]!r}; each is one of {', '.join(LOSSES)}")
     page_source(source)
+    if paraphraser:
+        resolve_model(paraphraser)
     check_count(n_texts, "n_texts", least=100)
     check_count(epochs, "epochs")
     check_number(sigma, "sigma", lambda value: value > 0, "a number above 0")
