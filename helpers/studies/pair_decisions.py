@@ -140,7 +140,8 @@ def pairs_without_fit(pairs: pd.DataFrame, quality: pd.Series) -> dict[str, Any]
     >>> from helpers.studies.pair_decisions import pairs_without_fit
     >>> rows = [(0, 0, 1, 0.9), (0, 0, 2, 0.8), (0, 1, 2, 0.1)]
     >>> pairs = pd.DataFrame(rows, columns=["experiment", "model_a", "model_b", "similarity"])
-    >>> pairs_without_fit(pairs, pd.Series([0.7, 0.6, 0.5]))
+    >>> taken = pairs_without_fit(pairs, pd.Series([0.7, 0.6, 0.5]))
+    >>> {rule: int(row) for rule, row in taken.items()}
     {'two best': 0, 'best + least similar': 1, 'least similar': 2}
     """
     best = quality.idxmax()
