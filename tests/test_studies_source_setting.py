@@ -54,7 +54,7 @@ def test_the_setting_of_the_study_has_intervals_from_six_experiments_on(n):
     # Five tests are corrected; two of them have the least p, 2 / 64 of six experiments and 2 / 65536 of seventeen.
     assert row["mean less best"].endswith("*") == (n == 17)
     assert facts["source_setting"] == f"{n} of 17 experiments recorded"
-    assert facts["source_concat"] == row["concatenation less best"].removesuffix(" *")
+    assert facts["source_concat"] == row["concatenation less best"].removesuffix(study.STAR)
     assert found["as published"].tolist() == ["+1.2", "below 0", "–", "+1.4", "-2.7"]
 
 
@@ -71,7 +71,7 @@ def test_our_setting_is_that_of_the_recorded_table():
     limits = {"difference": one.difference, "ci_low": one.low, "ci_high": one.high}
     first = found.columns[0]
     assert "fast (17 of 17)" in first and "accuracy" in first
-    assert found.loc["concatenation less best", first].removesuffix(" *") == format_interval(limits, spec="+.1f")
+    assert found.loc["concatenation less best", first].removesuffix(study.STAR) == format_interval(limits, spec="+.1f")
 
 
 def pairs(n):

@@ -441,7 +441,7 @@ def table_differences(regimes: pd.DataFrame, *, rng: int | np.random.Generator =
             continue
         cells = dict.fromkeys(COMPARED, "–")
         for words, (interval, verdict) in _compared(own, rng).items():
-            cells[words] = interval + " *" * (verdict in ("better", "worse"))
+            cells[words] = interval + "\N{NO-BREAK SPACE}*" * (verdict in ("better", "worse"))
         columns[f"{name} ({own['experiment'].nunique()} of {PLANNED})"] = cells
     table = pd.DataFrame(columns, index=list(COMPARED))
     return table.loc[(table != "–").any(axis=1)]

@@ -35,6 +35,7 @@ __all__ = [
 HEADLINE = "results/clients_headline_auc.csv"
 PAIRS = "results/clients_difference_auc.csv"
 NOT_RECORDED = "not recorded yet"
+STAR = "\N{NO-BREAK SPACE}*"
 ASKED = {
     "concatenation less best": ("concat", "best"),
     "mean less best": ("mean", "best"),
@@ -139,7 +140,7 @@ def _differences(scores: pd.DataFrame | None) -> dict[str, str]:
             "better",
             "worse",
         )
-        cells[words] = format_interval(row, spec="+.1f") + " *" * told
+        cells[words] = format_interval(row, spec="+.1f") + STAR * told
     return cells
 
 
@@ -161,7 +162,7 @@ def facts_of_settings(steps: dict[tuple[str, str, str], Any]) -> dict[str, str]:
     cells = _differences(scores)
     n = NOT_RECORDED if scores is None else f"{scores['experiment'].nunique()} of {PLANNED} experiments recorded"
     names = {"source_concat": "concatenation less best", "source_mean": "mean less best"}
-    return {"source_setting": n} | {key: cells[name].removesuffix(" *") for key, name in names.items()}
+    return {"source_setting": n} | {key: cells[name].removesuffix(STAR) for key, name in names.items()}
 
 
 # Pairs by the area, for the chapter on difference
