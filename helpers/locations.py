@@ -13,7 +13,18 @@ from platformdirs import user_cache_path, user_data_path
 
 from helpers.errors import Argument, NoRoomError, OutputExistsError
 
-__all__ = ["DATA", "ROOT", "allocate", "cache_folder", "check_folder_free", "expand", "resolve", "swap_folder"]
+__all__ = [
+    "CACHE_TAG",
+    "DATA",
+    "ROOT",
+    "allocate",
+    "cache_folder",
+    "check_folder_free",
+    "expand",
+    "mark_as_cache",
+    "resolve",
+    "swap_folder",
+]
 
 
 def _checkout() -> Path | None:
@@ -26,6 +37,32 @@ ROOT: Path | None = _checkout()
 #: Files that come with the book, such as encoders, recorded tables and profiles. Without a checkout this is a folder of
 #: the user, which need not be there.
 DATA: Path = ROOT / "data" if ROOT else user_data_path("comparing-representations")
+
+
+CACHE_TAG = "CACHEDIR.TAG"
+"""File that says that everything in its folder can be made again, as backup programs know it."""
+
+
+def mark_as_cache(folder: Path) -> Path:
+    """Make a folder if need be, and say by :data:`CACHE_TAG` that what lies in it can be made again.
+
+    What a run keeps in a folder that is one of its parameters is no input of the run: such folders do not count in its
+    key.
+
+    Parameters
+    ----------
+    folder
+        Folder for nothing but what programs keep.
+
+    Returns
+    -------
+    Path
+        ``folder``, which exists now.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / CACHE_TAG).exists():
+        (folder / CACHE_TAG).write_text("Signature: 8a477f597d28d172789f06886806bc55\n", encoding="utf-8")
+    return folder
 
 
 def check_folder_free(folder: Path, overwrite: bool, *, holds: Sequence[str], what: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from helpers.book import fingerprint
 from helpers.book.fingerprint import Dependencies, dependencies, key, without_magics
 from helpers.book.render import chapters
+from helpers.locations import mark_as_cache
 
 FILES = {
     "__init__.py": '"""Nothing here."""',
@@ -168,6 +169,19 @@ def test_files_of_one_name_in_two_folders_both_count(package):
     before = digest(package, source)
     (package.parent / "data" / "first" / "table.csv").write_text("changed")
     assert digest(package, source) != before
+
+
+def test_what_runs_keep_in_a_folder_that_they_are_told_does_not_change_their_key(tmp_path):
+    """Files of the folder count, those in a cache below it and hidden ones, such as locks, do not."""
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    (folder / "one.deb").write_bytes(b"1")
+    before = key(["1"], {"corpus": str(folder)})
+    (mark_as_cache(folder / "corpus-1") / "pairs.parquet").write_bytes(b"kept")
+    (folder / ".corpus.lock").touch()
+    assert key(["1"], {"corpus": str(folder)}) == before
+    (folder / "two.deb").write_bytes(b"2")
+    assert key(["1"], {"corpus": str(folder)}) != before
 
 
 def test_a_mark_as_a_parameter_names_no_folder(package, tmp_path, monkeypatch):

@@ -29,7 +29,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from helpers.locations import expand
+from helpers.locations import CACHE_TAG, expand
 
 __all__ = ["Dependencies", "key", "dependencies", "parse_code", "without_magics"]
 
@@ -293,8 +293,11 @@ def _contents(value: Any) -> list[str]:
     if path.is_file():
         return [_digest(path)]
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file())
-        return [f"{p.relative_to(path)} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in files]
+        kept = {tag.parent for tag in path.rglob(CACHE_TAG)}  # by runs, which are not to change their own key
+        files = sorted(p for p in path.rglob("*") if p.is_file() and kept.isdisjoint(p.parents))
+        shown = [(p, p.relative_to(path)) for p in files]
+        told = [(p, name) for p, name in shown if not any(part.startswith(".") for part in name.parts)]
+        return [f"{name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p, name in told]
     return []
 
 

@@ -23,7 +23,7 @@ from helpers.encoders.universal import (
     example_losses,
     train_sentence_encoder,
 )
-from helpers.locations import expand
+from helpers.locations import expand, mark_as_cache
 from helpers.pairs import (
     SOURCES,
     PairCorpus,
@@ -156,6 +156,7 @@ def corpus_from(source: str = "", *, language: str = "ru", asked: str = "") -> P
                 without_evaluation_texts(read_saved_corpus(place), texts).save(kept)
             else:
                 read_packages(place, names, asked=texts).save(kept)
+            mark_as_cache(kept)
     return _usable(read_saved_corpus(kept))
 
 
@@ -387,6 +388,8 @@ def train_line(
     place = Path(expand(folder)) if folder else Path(tempfile.mkdtemp())
     made = _kept_negatives(corpus, negatives, place) if negatives else None
     told = f"{recipe} {corpus.digest} {negatives} {rng} {options.get('base_rng')}"
+    mark_as_cache(place / "encoders")
+    mark_as_cache(place / "stages")
     out = place / "encoders" / hashlib.sha256(told.encode()).hexdigest()[:12]
     return train_sentence_encoder(out, corpus, recipe, negatives=made, shared=place / "stages", rng=rng, **options)
 
@@ -395,8 +398,7 @@ def _kept_negatives(corpus: PairCorpus, n: int, place: Path) -> pd.DataFrame:
     """Changed texts, which take a minute for some tens of thousands, kept beside the stages."""
     import pandas as pd
 
-    place.mkdir(parents=True, exist_ok=True)
-    file = place / f"changed-{n}-{corpus.digest[:12]}-{code_of_changes()[:8]}.parquet"
+    file = mark_as_cache(place / "changes") / f"changed-{n}-{corpus.digest[:12]}-{code_of_changes()[:8]}.parquet"
     with alone(file.with_suffix(".lock"), "another process changes texts on purpose"):
         if not file.is_file():
             hard_negatives_of(corpus, n).to_parquet(file.with_suffix(".draft"), index=False)
