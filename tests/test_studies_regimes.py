@@ -8,6 +8,7 @@ from scipy import stats
 
 from helpers.book.data import table
 from helpers.clients import score
+from helpers.studies import aligning_page
 from helpers.studies import regimes as study
 from helpers.studies.hand_made import as_one_more_model
 from helpers.studies.sweep import Sweep
@@ -212,3 +213,9 @@ def test_the_recorded_regime_with_one_strong_encoder_has_the_verdicts_that_the_p
     added = study.facts_of_aligned()
     assert added["adds_alone_said"] == "worse" and added["adds_short_said"] == "not distinguishable"
     assert added["adds_long_area_said"] == added["adds_unequal_area_said"] == "better"
+
+
+def test_in_the_recorded_sweep_no_aligned_mixture_is_ahead_of_the_plain_mean_as_the_heading_says():
+    recorded, headline = (table(f"results/clients_{name}.csv") for name in ("aligning", "headline"))
+    facts = aligning_page.facts_of_questions(recorded, headline)
+    assert facts["mean_better"] == 0 and facts["n_aligned"] > 0

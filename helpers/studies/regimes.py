@@ -17,6 +17,7 @@ from helpers.book.style import INK
 from helpers.locations import DATA
 from helpers.studies.aligning import PUBLISHED_NAMES, aligning_methods
 from helpers.studies.combining import compare_methods
+from helpers.studies.comparing import LEAST_UNITS, paired_table
 from helpers.studies.hand_made import HAND_MADE, as_one_more_model
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMPARED",
-    "LEAST",
     "METHODS",
     "RECORDED",
     "REGIMES",
@@ -66,9 +66,6 @@ BESIDE = ("concat", "concat_pca", "qp_cka", "mean_standardized")
 
 PLANNED = 17
 """Experiments of each regime in the plans."""
-
-LEAST = 6
-"""Recorded experiments of a regime from which on it has intervals: with fewer no test can reach 5 %."""
 
 COMPARED = {
     "mean less best": ("mean", "best"),
@@ -429,7 +426,7 @@ def table_differences(regimes: pd.DataFrame, *, rng: int | np.random.Generator =
     -------
     DataFrame
         Rows are :data:`COMPARED`; a column says how many of the planned experiments are recorded. A dash where a
-        method is not recorded, or where there are fewer than :data:`LEAST` experiments. A star follows where interval
+        method is not recorded, or where there are fewer than six experiments. A star follows where interval
         and test tell the difference from 0, the tests corrected by Holm for the rows of a column.
     """
     import pandas as pd
@@ -449,20 +446,14 @@ def table_differences(regimes: pd.DataFrame, *, rng: int | np.random.Generator =
 
 def _compared(own: pd.DataFrame, rng: int | np.random.Generator) -> dict[str, tuple[str, str]]:
     """Differences of :data:`COMPARED` of one regime that have enough experiments: points with interval, and verdict."""
-    from helpers.inference import format_interval, holm, paired, verdict_of
+    from helpers.inference import format_interval, verdict_of
 
-    wide = own.pivot(index="experiment", columns="method", values="score")
-    tested = {}
-    for words, (one, other) in COMPARED.items():
-        both = wide.reindex(columns=[one, other]).dropna()
-        if len(both) >= LEAST:
-            tested[words] = paired(100 * both[one], 100 * both[other], rng=rng)
-    corrected = holm([one.p for one in tested.values()]) if tested else []
-    found = {}
-    for (words, one), p in zip(tested.items(), corrected, strict=True):
-        limits = {"difference": one.difference, "ci_low": one.low, "ci_high": one.high}
-        found[words] = format_interval(limits, spec="+.1f"), verdict_of(one.low, one.high, p)
-    return found
+    wide = 100 * own.pivot(index="experiment", columns="method", values="score")
+    both = {words: wide.reindex(columns=pair).dropna() for words, pair in COMPARED.items()}
+    enough = {words: pair.to_numpy().T for words, pair in both.items() if len(pair) >= LEAST_UNITS}
+    rows = paired_table(enough, rng=rng).iterrows() if enough else ()
+    said = {words: (row, verdict_of(row["ci_low"], row["ci_high"], row["p_holm"])) for words, row in rows}
+    return {words: (format_interval(row, spec="+.1f"), verdict) for words, (row, verdict) in said.items()}
 
 
 def facts_of_remedy(regimes: pd.DataFrame, *, rng: int | np.random.Generator = 0) -> dict[str, str]:
@@ -480,7 +471,7 @@ def facts_of_remedy(regimes: pd.DataFrame, *, rng: int | np.random.Generator = 0
     dict
         ``remedy_n`` experiments; of the differences ``mean``, ``aligned``, ``aligned_best``, ``weights``,
         ``weights_aligned`` and ``pca`` (rows of :data:`COMPARED`) ``remedy_NAME``, points with a 95 % interval, and
-        ``remedy_NAME_said``, a verdict with the correction of :func:`table_differences`; dashes under :data:`LEAST`.
+        ``remedy_NAME_said``, a verdict with the correction of :func:`table_differences`; dashes for fewer than six.
     """
     names = {
         "mean": "mean less best",
