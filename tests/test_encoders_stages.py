@@ -109,6 +109,48 @@ def test_the_contrastive_loss_is_the_cross_entropy_of_cosines_in_both_directions
         assert float(stage_loss(bag, STAGE)(batch)["loss"]) == pytest.approx(float(expected), rel=1e-4)  # single
 
 
+@pytest.mark.parametrize("losses", [("contrastive",), ("angle",), ("contrastive", "angle", "cosent")])
+def test_losses_are_those_of_the_library_on_whole_columns_and_no_text_is_encoded_more_often_than_needed(
+    bag, losses, monkeypatch
+):
+    from sentence_transformers.sentence_transformer import losses as library
+
+    stage = Stage(("title",), losses=losses, batch=16, rate=0.02, warmup=2)
+    batch = _PairGroups(pairs_of(), stage, "ru", None).batch(np.random.default_rng(0))
+    positive = np.arange(12) % 3 == 0
+    batch |= {"text": [f"{t} не спит" for t in THINGS[:12]], "changed": [f"{t} спит" for t in THINGS[:12]]}
+    batch |= {"positive": positive}
+    sides = [batch["left"] * 2 + batch["text"], batch["right"] * 2 + batch["changed"]]
+    sides[1][16:32] = batch["right"][1:] + batch["right"][:1]
+    labels = torch.tensor([1.0] * 16 + [0.0] * 16 + positive.astype(float).tolist())
+    wrong = [[batch[side][i] for i in np.flatnonzero(~positive)] for side in ("text", "text", "changed")]
+    both = {"directions": ("query_to_doc", "doc_to_query"), "partition_mode": "per_direction"}
+    scale = {"scale": 1 / stage.temperature}
+    expected = {
+        "contrastive": (
+            library.MultipleNegativesRankingLoss(bag, **scale, **both),
+            (batch["left"], batch["right"]),
+            None,
+        ),
+        "changed": (library.MultipleNegativesRankingLoss(bag, **scale), wrong, None),
+        "angle": (library.AnglELoss(bag), sides, labels),
+        "cosent": (library.CoSENTLoss(bag), sides, labels),
+    }
+    n_encoded, preprocess = [], bag.preprocess
+    with torch.no_grad():
+        of = {n: float(f([preprocess(s) for s in columns], y)) for n, (f, columns, y) in expected.items()}
+        monkeypatch.setattr(bag, "preprocess", lambda texts: n_encoded.append(len(texts)) or preprocess(texts))
+        found = stage_loss(bag, stage)(batch)
+    named = set(losses) | ({"changed"} if "contrastive" in losses else set())
+    assert set(found) == named | {"loss"}
+    for name in named:
+        assert float(found[name]) == pytest.approx(of[name], rel=1e-4)  # single precision
+    assert float(found["loss"]) == pytest.approx(sum(of[name] for name in named), rel=1e-4)
+    # both sides of 16 pairs; made pairs, all or the 8 wrong ones; these once more for contrast
+    made = 2 * (8 if losses == ("contrastive",) else 12)
+    assert sum(n_encoded) == 2 * 16 + made + (8 if "contrastive" in losses else 0)
+
+
 @pytest.mark.parametrize("losses", [("contrastive",), ("angle",), ("contrastive", "cosent")])
 def test_negatives_made_on_purpose_end_farther_away_than_without_them(losses):
     made = pd.DataFrame(

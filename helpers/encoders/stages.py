@@ -436,32 +436,32 @@ def stage_loss(model: SentenceTransformer, stage: Stage) -> Callable[[dict[str, 
     against = losses.MultipleNegativesRankingLoss(model, scale=scale)
     ordered = {"angle": losses.AnglELoss(model), "cosent": losses.CoSENTLoss(model)}
 
+    def encoded(texts: Sequence[str]) -> torch.Tensor:
+        return model(model.preprocess(list(texts)))["sentence_embedding"]
+
     def of(batch: dict[str, Any]) -> dict[str, Any]:
         parts: dict[str, Any] = {}
-        columns = [batch["left"], batch["right"]]
-        if len(columns[0]) < 2:
-            raise ValueError(
-                f"batch has {len(columns[0])} pairs; two at least are needed, each a negative of the other"
-            )
-        made = "text" in batch
+        n = len(batch["left"])
+        if n < 2:
+            raise ValueError(f"batch has {n} pairs; two at least are needed, each a negative of the other")
+        left, right = encoded(batch["left"]), encoded(batch["right"])
+        in_order = [name for name in ordered if name in stage.losses]
+        positive = np.asarray(batch.get("positive", ()), bool)
+        used = np.arange(len(positive)) if in_order else np.flatnonzero(~positive)
+        text = changed = left[:0]
+        if len(used):
+            text, changed = (encoded([batch[side][i] for i in used]) for side in ("text", "changed"))
         if "contrastive" in stage.losses:
-            parts["contrastive"] = contrast([model.preprocess(side) for side in columns], None)
-            negative = ~batch["positive"] if made else np.zeros(0, bool)
-            if negative.sum() >= 2:
-                texts, changed = (
-                    [text for text, wrong in zip(batch[name], negative, strict=True) if wrong]
-                    for name in ("text", "changed")
-                )
-                # a text is nearer to itself than to what was changed of it, and than to all the others
-                parts["changed"] = against([model.preprocess(side) for side in (texts, texts, changed)], None)
-        for name in (name for name in ordered if name in stage.losses):
-            one, two = columns[0] * 2, columns[1] + columns[1][1:] + columns[1][:1]
-            labels = [1.0] * len(columns[0]) + [0.0] * len(columns[0])
-            if made:
-                one, two = one + batch["text"], two + batch["changed"]
-                labels += batch["positive"].astype(float).tolist()
-            features = [model.preprocess(side) for side in (one, two)]
-            parts[name] = ordered[name](features, torch.tensor(labels))
+            parts["contrastive"] = contrast.compute_loss_from_embeddings([left, right], None)
+            rows = np.flatnonzero(~positive[used])
+            if len(rows) >= 2:
+                # a text is nearer to itself, under another dropout, than to what was changed of it, and to all others
+                again = encoded([batch["text"][i] for i in used[rows]])
+                parts["changed"] = against.compute_loss_from_embeddings([text[rows], again, changed[rows]], None)
+        for name in in_order:
+            sides = [torch.cat([left, left, text]), torch.cat([right, right.roll(-1, 0), changed])]
+            labels = torch.tensor([1.0] * n + [0.0] * n + positive[used].astype(float).tolist())
+            parts[name] = ordered[name].compute_loss_from_embeddings(sides, labels)
         return {"loss": sum(parts.values()), **parts}
 
     return of
