@@ -75,7 +75,7 @@ POCKET = {
     "dropout": 0.0,
     "warmup": 100,
     "batch_tokens": 1024,
-    "precision": "bfloat16",
+    "precision": "auto",
 }
 """What all recorded runs have in common, unless they say otherwise."""
 
@@ -88,7 +88,7 @@ HEADLINES = {
     "vocabulary": 4000,
     "length": 48,
     "dropout": 0.0,
-    "precision": "bfloat16",
+    "precision": "auto",
     "patience": 1000,
 }
 """The inverter that comes with the book."""
