@@ -89,3 +89,37 @@ def test_the_tokens_of_short_texts_are_those_of_the_tokenizer(folder):
     rows = encoder.rows(TEXTS, 40)
     assert not rows.truncated.size
     assert [row.tolist() for row in rows.tokens] == encoder.tokenizer(TEXTS)["input_ids"]
+
+
+def test_an_encoder_that_exists_is_trained_at_a_rate_of_its_own(folder):
+    before = FolderEncoder(folder, True).net.state_dict()
+    with_rate = SMALL | {"warmup": 0}
+
+    def moved(**rates):
+        made = Inverter(encoder=folder, **with_rate, **rates, epochs=1).fit(TEXTS)
+        after = made.network_["encoder"].net.state_dict()
+        steps = made.log_[-1]["step"]
+        largest = max(float((after[name] - weight).abs().max()) for name, weight in before.items())
+        return largest, steps, made
+
+    still, _, _ = moved(encoder_rate=0.0)
+    assert still == 0
+    largest, steps, _ = moved(encoder_rate=1e-4)
+    heaviest = max(float(weight.abs().max()) for weight in before.values())
+    # AdamW moves a weight by a rate at first and by less later, decays it by 0.01 rates of itself, and rounds it
+    assert 0 < largest <= steps * (1e-4 * (1 + 0.01 * heaviest) + heaviest * torch.finfo(torch.float32).eps)
+    assert moved(encoder_rate=1e-3)[0] > 2 * largest
+
+
+def test_vectors_that_have_become_one_are_told(folder):
+    from transformers import AutoModel
+
+    flat = AutoModel.from_pretrained(folder)
+    with torch.no_grad():
+        flat.encoder.layer[-1].output.LayerNorm.weight.zero_()  # all states are the bias then
+        flat.encoder.layer[-1].output.LayerNorm.bias.fill_(1.0)
+    same = folder.parent / "flat"
+    shutil.copytree(folder, same)
+    flat.save_pretrained(same)
+    with pytest.warns(UserWarning, match=r"the vectors of all texts have become one.*encoder_rate \(it is 0.0003\)"):
+        Inverter(encoder=same, train_encoder=False, **SMALL, epochs=1).fit(TEXTS)

@@ -39,7 +39,7 @@ def test_vectors_that_tell_their_text_are_read(found):
     row = found.table.loc["token_f1"]
     assert row["read"] > row["shuffled"] + 0.2
     assert row["gain_ci_low"] > 0.1
-    assert row["gain"] == pytest.approx(row["read"] - max(row["shuffled"], row["centre"]))
+    assert row["gain"] == pytest.approx(row["read"] - row[["shuffled", "centre", "language", "drawn"]].max())
     assert found.conclusion().startswith("From a vector alone")
     assert {"facts number", "facts direction"} <= set(found.table.index)
     assert (found.table["read_ci_low"] <= found.table["read"]).all()
@@ -90,7 +90,7 @@ def test_what_cannot_be_read_is_refused(texts, vectors, words):
 def test_nothing_read_after_few_texts_is_not_called_safe():
     from helpers.inversion import Leakage
 
-    row = {"read": 0.1, "shuffled": 0.1, "centre": 0.1, "gain_ci_low": -0.1}
+    row = {"read": 0.1, "shuffled": 0.1, "centre": 0.1, "language": 0.1, "drawn": 0.1, "gain_ci_low": -0.1}
     table = pd.DataFrame([row, row], index=["token_f1", "exact"])
     few, many = (Leakage(table, table, None, {"train": np.arange(n)}).conclusion() for n in (240, 2000))
     assert few.endswith("a decoder that learned from 240 texts hardly writes, so this is no sign of safety")
@@ -159,7 +159,7 @@ def test_there_is_no_gain_where_higher_is_not_better_and_the_originals_stand_bes
     from helpers.inversion.leakage import _plain
 
     texts = ["oil falls and gold falls 3 percent", "gold rises"]
-    below = {"shuffled": texts[::-1], "centre": ["oil oil oil"] * 2}
+    below = {"shuffled": texts[::-1], "centre": ["oil oil oil"] * 2, "language": ["gold"] * 2, "drawn": ["oil"] * 2}
     table = against_floors(texts, ["oil falls 4 percent", "gold rises 5 percent"], below)
     no_gain = table.index[table["gain"].isna()]
     assert set(no_gain) == {"repetition"} | {
@@ -216,3 +216,10 @@ def test_floors_are_held_against_what_was_read_text_by_text():
     assert table.loc["facts direction", "centre"] == 0.5 == table.loc["facts direction changed", "centre"]
     with pytest.raises(ValueError, match="texts has 4 entries and written 1"):
         against_floors(texts, ["oil"], below)
+
+
+def test_what_is_written_without_any_vector_is_a_floor_of_texts_of_the_same_language(found):
+    row = found.table.loc["token_f1"]
+    assert found.table.loc["exact", ["language", "drawn"]].tolist() == [0.0, 0.0]
+    assert 0.2 < row["language"] < row["read"]  # "falls", "percent", "in", which stand in every text, and no more
+    assert 0.2 < row["drawn"] < row["read"]

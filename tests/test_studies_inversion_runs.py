@@ -5,6 +5,7 @@ import pytest
 from inversion_texts import TEXTS, small_inverter
 
 from helpers.inversion import Inverter, against_floors, floors, inversion_scores, token_accuracy
+from helpers.inversion.language import written_alone
 from helpers.studies import inversion_runs as runs
 
 TINY = {"width": 16, "n_heads": 2, "hidden": 32, "layers": 1, "n_slots": 1, "vocabulary": 300, "precision": "float32"}
@@ -127,7 +128,7 @@ def test_a_language_model_knows_texts_better_than_nothing_and_worse_than_their_v
     assert measures["nats_language"] == whole["nats"] and measures["top_1_language"] == whole["top_1"]
     assert measures["nats"] < measures["nats_language"] < np.log(262)
     assert measures["top_1_language"] <= measures["top_2_language"] <= measures["top_100_language"]
-    alone = runs.written_alone(language, 8, beams=2)
+    alone = written_alone(language, 8, beams=2)
     assert len(set(alone["language"])) == 1 and len(set(alone["drawn"])) > 1
     f1 = inversion_scores(TEXTS, alone["language"])["token_f1"].mean()
     assert measures["f1_beams_language"] == f1 < measures["f1_beams"] and measures["f1_beams_drawn"] < 1

@@ -15,10 +15,11 @@ An :class:`Inverter` is trained on texts, or on vectors of somebody else's encod
 ``states``       from one vector to tokens by layers that begin with a state made from it: Mamba 2, gated delta rule
 ``prompts``      a language model that exists, frozen or with updates of low rank, behind a map from the vector
 ``tokens``       a table of tokens, learned from the texts themselves
-``measures``     how much of a text came back: exact, by words, by n-grams, by rank of the token, beside two floors
+``measures``     how much of a text came back: exact, by words, by n-grams, by rank of the token, beside floors
 ``meaning``      how near in meaning, by one vector of each text and by the states of its tokens
 ``capacity``     what a vector holds, in bits of its text; the best vector of one text
 ``locality``     noise in units of the spread of the vectors, and ways between two texts
+``language``     what is written without any vector, as a floor
 ``leakage``      how much somebody's vectors give away of their texts
 ``foreign``      vectors of another encoder, through maps with and without pairs; defences of their owner
 ``correction``   a first guess put right by the vector of what was guessed

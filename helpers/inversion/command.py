@@ -56,7 +56,8 @@ def console_lines(name: str, found: Leakage, n_examples: int = 3) -> list[str]:
         spec = ".0f" if measure in ("bleu", "chrf") else ".2f"
         rows.append(
             f"  {measure:<17} {row['read']:{spec}} [{row['read_ci_low']:{spec}}, {row['read_ci_high']:{spec}}], "
-            f"from another's vector {row['shuffled']:{spec}}, from the mean vector {row['centre']:{spec}}"
+            f"from another's vector {row['shuffled']:{spec}}, from the mean vector {row['centre']:{spec}}, "
+            f"from none {max(row['language'], row['drawn']):{spec}}"
             + f", in the originals {row['originals']:{spec}}"
             * bool(np.isnan(row["gain"]))
         )

@@ -71,6 +71,9 @@ class Inverter(BaseEstimator):
         0: the vector is a point.
     learning_rate
         Rate of AdamW after the warm-up; it falls to 0 along a cosine.
+    encoder_rate
+        The same of the weights of an encoder that exists and is trained further, which the rate of the decoder would
+        destroy.
     warmup
         Steps over which the rate rises.
     batch_tokens
@@ -145,6 +148,7 @@ class Inverter(BaseEstimator):
         meaning: float = 0.0,
         variational: float = 0.0,
         learning_rate: float = 0.003,
+        encoder_rate: float = 0.0003,
         warmup: int = 200,
         batch_tokens: int = 2048,
         epochs: int | None = None,
@@ -176,6 +180,7 @@ class Inverter(BaseEstimator):
         self.meaning = meaning
         self.variational = variational
         self.learning_rate = learning_rate
+        self.encoder_rate = encoder_rate
         self.warmup = warmup
         self.batch_tokens = batch_tokens
         self.epochs = epochs
@@ -215,6 +220,11 @@ class Inverter(BaseEstimator):
             For each text other texts that say the same, or none. The least of their losses is added to the loss of the
             text, so that a vector has to stand for what they have in common; see
             :func:`helpers.inversion.texts.natural_paraphrases`.
+
+        Warns
+        -----
+        UserWarning
+            If training texts are truncated, or if their vectors have become one and the same.
 
         Raises
         ------
@@ -392,7 +402,8 @@ class Inverter(BaseEstimator):
             check_count(getattr(self, name), name)
         check_count(self.length, "length", least=2)
         check_count(self.warmup, "warmup", least=0)
-        for name in ("noise", "dropout", "word_dropout", "smoothing", "meaning", "variational", "learning_rate"):
+        rates = ("learning_rate", "encoder_rate")
+        for name in ("noise", "dropout", "word_dropout", "smoothing", "meaning", "variational", *rates):
             check_not_negative(getattr(self, name), name)
         for name in ("dropout", "word_dropout", "smoothing"):
             if getattr(self, name) >= 1:

@@ -20,6 +20,7 @@ from helpers.inference import Interval, interval
 from helpers.inputs import read
 from helpers.inversion.facts import FACTS, facts_kept, learn_names
 from helpers.inversion.inverter import Inverter, checked_texts
+from helpers.inversion.language import language_decoder, written_alone
 from helpers.inversion.measures import SCORES, floors, inversion_scores
 from helpers.inversion.texts import split_texts
 
@@ -32,6 +33,12 @@ NOT_HIGHER = ("repetition", "changed", "lost", "invented")
 
 FEW = 2000
 """Training texts below which it says little that nothing was read."""
+
+FLOORS = ("shuffled", "centre", "language", "drawn")
+"""What is written without the vector of a text: the columns of a table of leakage."""
+
+ALONE = 1 / 3
+"""Share of the minutes of training that a language model may take besides."""
 
 LEAST = 200
 """Distinct texts below which nothing is learned and nothing is told."""
@@ -47,7 +54,8 @@ class Leakage:
         A row for each score (``exact``, ``token_f1``, ``bleu``, ``chrf``, ``repetition``) and each outcome of each kind
         of fact (``facts number``: share kept, ``facts number changed``, …), as :func:`against_floors` gives them:
         ``read`` (the texts from their vectors), ``shuffled`` (from another text's vector), ``centre`` (from the mean
-        vector), each with ``_ci_low`` and ``_ci_high``; ``gain``, ``read`` less the higher floor, with its paired
+        vector), ``language`` (the likeliest text of a language model that has no vectors) and ``drawn`` (texts drawn
+        from it), each with ``_ci_low`` and ``_ci_high``; ``gain``, ``read`` less the highest floor, with its paired
         interval, where higher is better; ``originals``. Units of resampling are groups of near duplicates.
     examples : DataFrame
         ``row``, ``text``, ``read`` and ``token_f1`` of the texts that were read, the best first.
@@ -66,18 +74,18 @@ class Leakage:
     def conclusion(self) -> str:
         """What it comes to, in a sentence."""
         f1, exact = self.table.loc["token_f1"], self.table.loc["exact"]
-        floor = max(f1["shuffled"], f1["centre"])
+        floor = max(f1[name] for name in FLOORS)
         if f1["gain_ci_low"] <= 0:
             n = len(self.rows["train"])
             few = f"; a decoder that learned from {n} texts hardly writes, so this is no sign of safety" * (n < FEW)
             return (
-                f"Nothing was read beyond what other texts' vectors and the mean vector give: {f1['read']:.0%} of the "
-                f"words came back, and {floor:.0%} from those{few}"
+                f"Nothing was read beyond what other texts' vectors, the mean vector and no vector give: "
+                f"{f1['read']:.0%} of the words came back, and {floor:.0%} from those{few}"
             )
         return (
             f"From a vector alone {f1['read']:.0%} of the words of a text come back "
             f"[{f1['read_ci_low']:.0%}, {f1['read_ci_high']:.0%}] (token F1), where another text's "
-            f"vector or the mean vector gives {floor:.0%}; {exact['read']:.0%} of the texts word for word"
+            f"vector, the mean vector or no vector gives {floor:.0%}; {exact['read']:.0%} of the texts word for word"
         )
 
 
@@ -103,7 +111,8 @@ def leakage(
     vectors : array_like of shape (n, p)
         Vectors of somebody's encoder.
     minutes
-        Budget of training.
+        Budget of training. A language model, which is one of the floors, is trained besides: as often over the texts,
+        for at most a third of these minutes.
     beams
         Beams of the search.
     test
@@ -168,6 +177,11 @@ def leakage(
     progress(f"reading {len(chosen)} texts from their vectors")
     wanted = taken(chosen)
     written, below = inverter.decode(x[chosen], beams=beams), floors(inverter, x[chosen], beams=beams, rng=rng)
+    progress(f"training a language model, which sees no vector, for up to {ALONE * minutes:.2g} minutes")
+    alone = language_decoder(
+        taken(split.train), **_beside(inverter), folder=None if folder is None else Path(folder) / "language"
+    )
+    below |= written_alone(alone, len(chosen), beams=beams)
     options = {"names": learn_names(taken(split.train)), "groups": split.groups[chosen], "lower": inverter.lower}
     table = against_floors(wanted, written, below, **options, rng=rng)
     f1 = inversion_scores(wanted, written, lower=inverter.lower)["token_f1"]
@@ -176,6 +190,14 @@ def leakage(
     rows["truncated"] = _too_long(inverter, texts, np.concatenate([split.train, held, chosen]))
     order = examples["token_f1"].argsort(kind="stable")[::-1]
     return Leakage(table, examples.iloc[order].reset_index(drop=True), inverter, rows)
+
+
+def _beside(inverter: Inverter) -> dict[str, Any]:
+    """Parameters of a language model that is trained as an inverter was: as many epochs, a share of its minutes."""
+    options = inverter.get_params() | {"minutes": ALONE * inverter.minutes}
+    options["epochs"] = max(1, inverter.log_[-1]["epoch"])
+    del options["folder"]
+    return options
 
 
 def _check_budgets(minutes: float, beams: int, rng: int) -> None:

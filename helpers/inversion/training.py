@@ -148,8 +148,8 @@ def train_inverter(
         words = _truncated(inverter, known.truncated, len(texts))
         warnings.warn(f"{words}; pass a larger length to read them whole", stacklevel=4)
     network = inverter.network_
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=inverter.learning_rate, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
+    groups = _rates(inverter)
+    optimizer = torch.optim.AdamW(groups, lr=inverter.learning_rate, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
     about = {
         name: str(value)
         for name, value in inverter.get_params().items()
@@ -180,6 +180,32 @@ def train_inverter(
     if vectors is None:
         some = np.random.default_rng(0).permutation(len(texts))[:CLOUD]
         _tell_cloud(inverter, _encoded(inverter, known, some))
+        _check_apart(inverter)
+
+
+def _rates(inverter: Any) -> list[dict[str, Any]]:
+    """Weights that are trained, those of an encoder that exists at a rate of their own."""
+    network = inverter.network_
+    exists = "encoder" in network and isinstance(network["encoder"], FolderEncoder)
+    tuned = {id(weight) for weight in network["encoder"].parameters()} if exists else set()
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    groups = [
+        {"params": [weight for weight in weights if id(weight) not in tuned]},
+        {"params": [weight for weight in weights if id(weight) in tuned], "lr": inverter.encoder_rate},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _check_apart(inverter: Any) -> None:
+    """Warn where vectors of different texts differ by less than half precision tells apart."""
+    apart = inverter.spread_ * np.sqrt(inverter.centre_.size) / np.linalg.norm(inverter.centre_)
+    if apart < 2**-10:
+        rate = "learning_rate" if inverter.encoder == "own" else "encoder_rate"
+        warnings.warn(
+            f"the vectors of all texts have become one: they lie {apart:.0e} of its length from their mean, and the "
+            f"decoder writes without them; a lower {rate} (it is {getattr(inverter, rate)}) or a longer warm-up helps",
+            stacklevel=5,
+        )
 
 
 def digest_of_weights(net: torch.nn.Module) -> str:

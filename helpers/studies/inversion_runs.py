@@ -28,6 +28,7 @@ from helpers.inversion import (
     split_texts,
     token_accuracy,
 )
+from helpers.inversion.language import language_decoder, written_alone
 from helpers.inversion.texts import paraphrased_across
 from helpers.inversion.training import own_weights
 from helpers.locations import expand, resolve
@@ -57,7 +58,6 @@ __all__ = [
     "measured",
     "paraphrased_in_training",
     "scored",
-    "written_alone",
 ]
 
 ENCODERS = ("own", "frozen", "trained")
@@ -314,8 +314,7 @@ def language_model(texts: Texts, *, epochs: int = 3, rng: int = 0, **options: An
     Inverter
         Without an encoder; its vectors have one number, which says nothing.
     """
-    made = Inverter(**{**POCKET, **options, "n_slots": 1}, epochs=epochs, random_state=rng)
-    return made.fit(texts.train, vectors=np.zeros((len(texts.train), 1)))
+    return language_decoder(texts.train, **{**POCKET, **options}, epochs=epochs, random_state=rng)
 
 
 def kept_language(
@@ -343,31 +342,6 @@ def kept_language(
         except OSError:  # another run was faster
             shutil.rmtree(draft)
     return Inverter.load(home)
-
-
-def written_alone(language: Inverter | None, n: int, *, beams: int = 1) -> dict[str, list[str]]:
-    """What a language model writes for n texts of which it knows nothing.
-
-    Parameters
-    ----------
-    language
-        A language model of :func:`language_model`, or None.
-    n
-        Number of texts.
-    beams
-        Beams of the search.
-
-    Returns
-    -------
-    dict
-        ``"language"``: its likeliest text, n times; ``"drawn"``: a text for each that is drawn by its probabilities.
-        Empty without a language model.
-    """
-    if language is None:
-        return {}
-    nothing = np.zeros((n, 1), dtype=np.float32)
-    likeliest = language.decode(nothing[:1], beams=beams) * n
-    return {"language": likeliest, "drawn": language.decode(nothing, do_sample=True, top_k=0)}
 
 
 def measured(
@@ -485,7 +459,15 @@ def headline_inverter(
     return made.fit(texts.train, validation=texts.validation[:n_validation])
 
 
-def scored(inverter: Inverter, texts: Texts, *, n_test: int = 1000, beams: int = 5, rng: int = 0) -> pd.DataFrame:
+def scored(
+    inverter: Inverter,
+    texts: Texts,
+    *,
+    n_test: int = 1000,
+    beams: int = 5,
+    language: Inverter | None = None,
+    rng: int = 0,
+) -> pd.DataFrame:
     """How much of test texts an inverter writes back, beside its floors, with intervals over texts.
 
     Parameters
@@ -498,6 +480,8 @@ def scored(inverter: Inverter, texts: Texts, *, n_test: int = 1000, beams: int =
         Most test texts.
     beams
         Beams of the search.
+    language
+        A language model of the same texts, from :func:`kept_language`: two more floors; None for none.
     rng
         Seed of the intervals.
 
@@ -515,7 +499,7 @@ def scored(inverter: Inverter, texts: Texts, *, n_test: int = 1000, beams: int =
     began = time.perf_counter()
     written = inverter.decode(x, beams=beams)
     seconds = time.perf_counter() - began
-    below = floors(inverter, x, beams=beams, rng=rng)
+    below = floors(inverter, x, beams=beams, rng=rng) | written_alone(language, len(test), beams=beams)
     options = {"names": learn_names(texts.train), "groups": texts.groups[:n_test], "rng": rng}
     table = against_floors(test, written, below, lower=inverter.lower, **options)
     forced = [

@@ -11,8 +11,9 @@ import numpy as np
 
 from helpers.arrays import check_count
 from helpers.inversion import floors, learn_names
+from helpers.inversion.language import written_alone
 from helpers.studies.inversion_measures import STATES, fact_counts, meaning_scores, word_scores
-from helpers.studies.inversion_runs import FLOORS, Texts, written_alone
+from helpers.studies.inversion_runs import FLOORS, Texts
 
 if TYPE_CHECKING:
     from helpers.inversion import Inverter

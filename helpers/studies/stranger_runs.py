@@ -292,7 +292,7 @@ def read(
         Beams of the search that wrote them: the mean vector is decoded with as many.
     alone
         What a language model writes without any vector, from
-        :func:`helpers.studies.inversion_runs.written_alone`; without it that floor is NaN.
+        :func:`helpers.inversion.language.written_alone`; without it that floor is NaN.
     names
         Words that are names; by default those that the training texts tell.
     judges
