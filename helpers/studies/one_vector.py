@@ -17,7 +17,7 @@ from helpers.inversion.inverter import checked_texts
 from helpers.inversion.measures import words_of
 from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_measures import OUTCOMES
-from helpers.studies.inversion_runs import POCKET, check_source, corpus
+from helpers.studies.inversion_runs import FLOORS, POCKET, check_source, corpus
 from helpers.studies.vector_runs import blank_table, mean_words, source_words
 
 if TYPE_CHECKING:
@@ -93,6 +93,9 @@ COLUMNS = {
     "centre": "from the mean vector",
 }
 """What is written of what, as pages call it."""
+
+ALONE = {"language": "the likeliest text, without a vector", "drawn": "a drawn text, without a vector"}
+"""What a language model writes, as pages call it."""
 
 NOT_YET = "fewer than two seeds are recorded"
 
@@ -461,8 +464,8 @@ def shipped_table(shipped: pd.DataFrame) -> pd.DataFrame:
             rows.setdefault(SHIPPED[measure], {})[way] = _read_words(part.loc[measure], "read")
     last = shipped[shipped["beams"] == shipped["beams"].max()].set_index("measure")
     for measure in [name for name in SHIPPED if name in last.index]:
-        for floor in ("shuffled", "centre"):
-            rows[SHIPPED[measure]][COLUMNS[floor]] = _read_words(last.loc[measure], floor)
+        for floor in [floor for floor in FLOORS if floor in last]:
+            rows[SHIPPED[measure]][{**COLUMNS, **ALONE}[floor]] = _read_words(last.loc[measure], floor)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
 
 
@@ -489,7 +492,7 @@ def facts_of_runs(shipped: pd.DataFrame) -> dict[str, Any]:
     out |= {"f1": beams["token_f1"], "exact": beams["exact"], "seconds": beams["seconds"]}
     out |= {"top_1": beams["top_1"], "top_5": beams["top_5"], "f1_low": ways[1]["read_ci_low"]["token_f1"]}
     out |= {"f1_high": ways[1]["read_ci_high"]["token_f1"]}
-    out["f1_floor"] = max(ways[1]["shuffled"]["token_f1"], ways[1]["centre"]["token_f1"])
+    out["f1_floor"] = ways[1].loc["token_f1", [floor for floor in FLOORS if floor in ways[1]]].max()
     return out | {f"{kind}s": beams[f"facts {kind}"] for kind in ("number", "name", "direction")}
 
 
