@@ -7,6 +7,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ class Texts:
             if not encoder.trained:
                 self.store = StateStore(encoder, self.read)
 
-    @property
+    @cached_property
     def lengths(self) -> np.ndarray:
         """Tokens of each text."""
         return np.array([len(row) for row in self.rows])
