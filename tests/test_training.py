@@ -868,3 +868,10 @@ class TestErrors:
             train(**regression(), steps=2, folder=tmp_path)
         assert train(**regression(), steps=2, folder=tmp_path).done
         assert train(**regression(), steps=3, folder=tmp_path).done
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="the processor does not say what it can do")
+def test_a_processor_has_bfloat16_if_it_says_so():
+    said = [line.partition(":")[2].split() for line in Path("/proc/cpuinfo").read_text().splitlines()]
+    wanted = {"amx_bf16", "avx512_bf16", "bf16"}
+    assert training.has_bfloat16() == any(wanted & set(flags) for flags in said)

@@ -34,6 +34,7 @@ from helpers.inversion.training import own_weights
 from helpers.locations import expand, resolve
 from helpers.studies.inversion_measures import STATES, fact_counts, meaning_scores, word_scores
 from helpers.text import digest_of_texts
+from helpers.training import has_bfloat16
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +65,9 @@ ENCODERS = ("own", "frozen", "trained")
 """Encoders of the recorded runs: one that is trained with the decoder from the beginning; the pocket BERT, as it is;
 the same, trained further."""
 
+PRECISION = "bfloat16" if has_bfloat16() else "float32"
+"""Products of all recorded runs: one type on one machine, since what is timed may differ between two runs."""
+
 POCKET = {
     "width": 256,
     "hidden": 128,
@@ -75,7 +79,7 @@ POCKET = {
     "dropout": 0.0,
     "warmup": 100,
     "batch_tokens": 1024,
-    "precision": "auto",
+    "precision": PRECISION,
 }
 """What all recorded runs have in common, unless they say otherwise."""
 
@@ -88,7 +92,7 @@ HEADLINES = {
     "vocabulary": 4000,
     "length": 48,
     "dropout": 0.0,
-    "precision": "auto",
+    "precision": PRECISION,
     "patience": 1000,
 }
 """The inverter that comes with the book."""

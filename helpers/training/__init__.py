@@ -17,7 +17,7 @@ momentum teacher and with mined negatives, metric learning, quantisation.
 from helpers.training._keeping import progress_of
 from helpers.training.batches import Batches, bucketed, buckets, shuffled
 from helpers.training.loop import train
-from helpers.training.precision import bfloat16_products
+from helpers.training.precision import bfloat16_products, has_bfloat16
 from helpers.training.settings import Checkpoints, Log, Progress, Trained, Update, Validation
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Update",
     "Validation",
     "bfloat16_products",
+    "has_bfloat16",
     "bucketed",
     "buckets",
     "progress_of",

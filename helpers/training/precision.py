@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["bfloat16_products"]
+__all__ = ["bfloat16_products", "has_bfloat16"]
 
 
 class _Products(torch.autograd.Function):
@@ -32,6 +32,18 @@ class _Bfloat16Linear(torch.nn.Linear):
             return super().forward(x)
         product = _Products.apply(x, self.weight)
         return product if self.bias is None else product + self.bias
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 by instructions of its own; without them it takes many times as long.
+
+    Examples
+    --------
+    >>> from helpers.training import has_bfloat16
+    >>> precision = "bfloat16" if has_bfloat16() else "float32"
+    """
+    told = torch.cpu.get_capabilities()
+    return any(told.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
 @contextmanager
