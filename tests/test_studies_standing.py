@@ -1,5 +1,6 @@
 """What is recorded of where encoders stand: floors, outputs of a bag, scores with standard errors, costs."""
 
+import os
 import time
 
 import numpy as np
@@ -9,6 +10,7 @@ from task_data import write_encodechka
 from test_quality_words_navec import archive
 
 from helpers.arrays import unit_rows
+from helpers.book.data import table
 from helpers.encoders.kept_back import corpus_without, split_examples
 from helpers.encoders.stages import bag_encoder, learn_pieces
 from helpers.quality.words import as_word_vectors
@@ -129,3 +131,57 @@ def test_a_benchmark_is_done_with_all_outputs_and_with_the_first_alone(tmp_path,
     assert set(rows["chosen_published"].dropna().str.split(" · ").str[0]) <= {*standing.bag_outputs(bag)}
     some = standing.standing_rows({"bag": standing.bag_outputs(bag)}, {}, str(folder), ["одно"], tasks=["STS", "PI"])
     assert some["task"].tolist() == ["STS", "PI", "mean", "mean, one output"]
+
+
+def test_an_encoder_that_is_shipped_is_the_same_and_its_card_says_what_it_reaches(bag, tmp_path):
+    from helpers.encoders.encoder_folders import load_sentence_encoder
+
+    row = {"task": "STS", "published": 0.75, "se_published": 0.01, "honest": 0.7, "se_honest": 0.012}
+    rows = pd.DataFrame([row, {**row, "task": "mean S, one output", "honest": np.nan, "se_honest": np.nan}])
+    card = "# An encoder\n\n## Training\nload_sentence_encoder(folder)\n"
+    place = standing.ship_encoder(bag, card, rows, tmp_path / "shipped", largest=0.004)
+    weights = sorted(place.glob("*.safetensors"))
+    assert len(weights) == 2 and max(file.stat().st_size for file in weights) <= 4000 + 200  # a header before numbers
+    told = (place / "README.md").read_text(encoding="utf-8")
+    assert "| STS | 0.750 ± 0.010 | 0.700 ± 0.012 |" in told and "| mean S, one output | 0.750 ± 0.010 |  |" in told
+    assert told.index("## What it reaches") < told.index("## Training") and f'encoder("{place}")' in told
+    texts = ["Файл открывают через меню.", "Кошка спит"]
+    # weights are rounded to half precision, and a mean of them is off by no more than the largest is
+    off = float(bag[0].embedding.weight.detach().abs().max()) * 2**-11
+    np.testing.assert_allclose(load_sentence_encoder(place).encode(texts), bag.encode(texts), rtol=0, atol=1.01 * off)
+    with pytest.raises(ValueError, match="no section '## Training'"):
+        standing.ship_encoder(bag, "# An encoder", rows, tmp_path / "other")
+    with pytest.raises(ValueError, match="no rows"):
+        standing.ship_encoder(bag, card, rows[:0], tmp_path / "other")
+
+
+def test_the_encoder_of_the_book_is_small_and_knows_what_its_card_says():
+    from helpers.encoders.encoder_folders import load_sentence_encoder
+    from helpers.locations import DATA
+
+    place = DATA / "sentence_encoders" / "russian"
+    assert sum(file.stat().st_size for file in place.iterdir()) <= 12e6
+    model = load_sentence_encoder("sentence_encoders/russian")
+    found = model.similarity(model.encode(["Как установить программу?"]), model.encode(["Установка", "Рецепт блинов"]))
+    assert found[0, 0] > found[0, 1] and model.get_embedding_dimension() == 384
+    recorded = table("results/russian_standing.csv")
+    own = recorded[(recorded["updates"] == 6000) & (recorded["seed"] == 0)].set_index("task")["published"]
+    card = (place / "README.md").read_text(encoding="utf-8")
+    for task in ("STS", "PI", "mean S"):
+        assert f"| {task} | {own[task]:.3f} ± " in card
+
+
+@pytest.mark.skipif(not os.environ.get("BOOK_DATA"), reason="encodechka is looked for in BOOK_DATA, which is not set")
+def test_the_encoder_of_the_book_has_its_recorded_score():
+    from helpers.encoders.encoder_folders import load_sentence_encoder
+    from helpers.tasks.encodechka import encodechka_scores
+
+    if not os.path.isdir(place := os.path.join(os.environ["BOOK_DATA"], "encodechka")):
+        pytest.skip("there is no folder encodechka in BOOK_DATA")
+    outputs = standing.bag_outputs(load_sentence_encoder("sentence_encoders/russian"))
+    found = encodechka_scores(outputs, place, ["STS"], choice="published", n_resamples=2)
+    recorded = table("results/russian_standing.csv")
+    own = recorded[(recorded["updates"] == 6000) & (recorded["seed"] == 0)].set_index("task")["published"]
+    # recorded with five digits; of 1500 cosines in single precision some tens may change places with their neighbours,
+    # and each such change moves a rank correlation by 12 / 1500**3
+    assert found.loc["STS", "published"] == pytest.approx(own["STS"], abs=1e-5)

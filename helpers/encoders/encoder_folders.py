@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.locations import expand
+from helpers.locations import DATA, expand
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -75,7 +75,7 @@ def load_sentence_encoder(folder: str | os.PathLike[str], *, length: int = 64) -
     ----------
     folder
         What :func:`save_sentence_encoder` wrote, a folder of sentence-transformers, or that of a transformer, which
-        gets mean pooling.
+        gets mean pooling; as it is, or as it lies below the book's ``data/``, such as ``"sentence_encoders/russian"``.
     length
         Tokens of a text that such a transformer reads, at most.
 
@@ -97,6 +97,8 @@ def load_sentence_encoder(folder: str | os.PathLike[str], *, length: int = 64) -
     from helpers.encoders.stages import transformer_encoder
 
     place = Path(expand(folder))
+    if not place.is_dir() and (DATA / place).is_dir():
+        place = DATA / place
     if (place / PARTS).is_file():
         import torch
 

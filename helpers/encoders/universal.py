@@ -56,6 +56,8 @@ __all__ = [
 ]
 
 #: What each line of the published ablation leaves out, as settings of a :class:`StagedRecipe`.
+LANGUAGES = {"ru": "Russian", "en": "English"}
+
 LINES: dict[str, dict[str, bool]] = {
     "whole": {},
     "without instructions": {"instructions": False},
@@ -209,6 +211,8 @@ class TrainedEncoder:
         A row for each merged model: its ``loss`` on examples and its ``weight``; empty without merging.
     instruction : str
         What stands before a text that is compared with others: empty without instructions.
+    card : str
+        Text of its ``README.md``, in Markdown; empty if it is not done.
     """
 
     done: bool
@@ -216,6 +220,7 @@ class TrainedEncoder:
     stages: pd.DataFrame
     merged: pd.DataFrame
     instruction: str = ""
+    card: str = ""
 
 
 def train_sentence_encoder(
@@ -309,7 +314,8 @@ def train_sentence_encoder(
         model = models["both"]
     instruction = INSTRUCTIONS[corpus.language][0] if recipe.instructions else ""
     found = TrainedEncoder(True, model.eval(), run.table(), merged, instruction)
-    save_sentence_encoder(model, folder, card=_card(found, corpus, recipe, negatives))
+    found = replace(found, card=_card(found, corpus, recipe, negatives))
+    save_sentence_encoder(model, folder, card=found.card)
     return found
 
 
@@ -581,7 +587,7 @@ language: {corpus.language}
 license: other
 library_name: sentence-transformers
 ---
-# A sentence encoder for {corpus.language}
+# A sentence encoder for {LANGUAGES.get(corpus.language, corpus.language)}
 
 {kind}: {size:.2f} million parameters, {found.model.get_embedding_dimension()} features, weights in half precision.
 {first}Sentences are compared by the cosine of their vectors.

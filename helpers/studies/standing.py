@@ -29,6 +29,7 @@ __all__ = [
     "find_navec",
     "floor_encoder",
     "mean_word_encoder",
+    "ship_encoder",
     "standing_rows",
     "titles_and_distractors",
     "training_tokens",
@@ -430,3 +431,61 @@ def _recall_rows(encode: Encode, titles: tuple[Sequence[str], ...], n_resamples:
             "se_honest": error,
         }
     )
+
+
+# What comes with the book
+
+
+def ship_encoder(
+    model: SentenceTransformer, card: str, found: pd.DataFrame, folder: str | os.PathLike[str], *, largest: float = 3.5
+) -> Path:
+    """Write an encoder to a folder that comes with the book, with a card that says what it reaches.
+
+    Parameters
+    ----------
+    model
+        Bag of word pieces.
+    card
+        Text of its card, as of :class:`helpers.encoders.universal.TrainedEncoder`.
+    found
+        What was measured of it, rows of :func:`standing_rows`.
+    folder
+        Folder that is made if need be; an encoder in it is replaced.
+    largest
+        Largest size of a file of weights, in megabytes.
+
+    Returns
+    -------
+    Path
+        The folder that was written.
+
+    Raises
+    ------
+    ValueError
+        If the card has no section on the training, or nothing was measured.
+    """
+    from helpers.encoders.encoder_folders import save_sentence_encoder
+
+    if "## Training" not in card or not len(found):
+        raise ValueError("card has no section '## Training', or found has no rows; a trained encoder has both")
+    lines = []
+    for row in found.itertuples():
+        both = [(row.published, row.se_published), (row.honest, row.se_honest)]
+        told = " | ".join("" if np.isnan(score) else f"{score:.3f} ± {error:.3f}" for score, error in both)
+        lines.append(f"| {row.task} | {told} |")
+    table = "\n".join(lines)
+    reached = f"""## What it reaches
+On the eight sentence tasks of encodechka, with standard errors over the texts of the tests. The benchmark chooses one
+of three vectors of the encoder and one of two classifiers for each task on the test part; the last column chooses on
+the training part. "One output" is the mean of the word pieces alone, and recall is that of texts by their titles.
+
+| task | chosen on the test part | chosen on the training part |
+|---|---|---|
+{table}
+
+## Training"""
+    name = os.fspath(folder).removeprefix("data/")
+    told = card.replace("## Training", reached, 1).replace(
+        "load_sentence_encoder(folder)", f'load_sentence_encoder("{name}")'
+    )
+    return save_sentence_encoder(model, folder, card=told, largest=largest)
