@@ -28,7 +28,7 @@ def add_leak_options(parser: argparse.ArgumentParser) -> None:
     option("--names", nargs="+", help="which embeddings (default: all)")
     option("--ids", help="column or array of ids (default: id, if there is one), or '' to align rows by position")
     option("--missing", choices=("raise", "drop"), help="rows with NaN or infinite entries: raise an error, or drop")
-    option("--minutes", type=float, help="training for each embedding (default: 3); a language model takes a third more")
+    option("--minutes", type=float, help="training of each (default: 3); a language model takes a third more")
     option("--beams", type=int, help="beams of the search (default: 5)")
     option("--length", type=int, help="most tokens of a text that the decoder writes (default: 48)")
     option("--seed", dest="rng", type=int, help="seed of everything that is random (default: 0)")
