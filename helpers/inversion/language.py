@@ -30,7 +30,7 @@ def language_decoder(texts: Sequence[str], **options: Any) -> Inverter:
     Raises
     ------
     TypeError, ValueError
-        As :meth:`helpers.inversion.Inverter.fit`.
+        If texts are no list of strings, one is blank, or an option is out of range.
     """
     made = Inverter(**{**options, "n_slots": 1, "encoder": "own", "meaning": 0.0, "variational": 0.0})
     return made.fit(texts, vectors=np.zeros((len(texts), 1)))
