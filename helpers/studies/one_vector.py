@@ -160,6 +160,11 @@ CLAIMS = {
     "attention_trained": Claim(
         "Attention pooling beats CLS, the encoder being trained", f"{_TOP}, gained by it", published=0.096, **_BERT
     ),
+    "freezing": Claim(
+        "Freezing makes the gap: attention pooling gains less where the encoder is trained further",
+        f"{_TOP}: what attention pooling gains with a frozen encoder less what it gains with a trained one",
+        **(_BERT | {"source": ""}),
+    ),
     "one_pass": Claim(
         "A decoder that writes token after token is right far more often than one of a single pass",
         f"{_TOP}, gained by it",
@@ -590,12 +595,14 @@ def _chosen(recorded: pd.DataFrame, chosen: Mapping[str, Any]) -> pd.DataFrame:
     return recorded
 
 
-def _differences(recorded: pd.DataFrame, first: tuple[Mapping[str, Any], str], second: tuple[Any, str]) -> np.ndarray:
-    """A column of one kind of runs less one of another, in the seeds that have both."""
+def _differences(recorded: pd.DataFrame, first: tuple[Mapping[str, Any], str], second: tuple[Any, str]) -> pd.Series:
+    """A column of one kind of runs less one of another, by seed, in the seeds that have both."""
+    import pandas as pd
+
     parts = [_chosen(recorded, chosen).set_index("seed", verify_integrity=True) for chosen, _ in (first, second)]
     if not all(column in recorded for _, column in (first, second)):
-        return np.array([])
-    return (parts[0][first[1]] - parts[1][second[1]]).dropna().to_numpy()
+        return pd.Series(dtype=float)
+    return (parts[0][first[1]] - parts[1][second[1]]).dropna()
 
 
 def findings(recorded: pd.DataFrame | None) -> dict[str, Finding]:
@@ -620,7 +627,10 @@ def findings(recorded: pd.DataFrame | None) -> dict[str, Finding]:
         "beams": ((published, "repetition_beams"), (published, "repetition_greedy")),
     }
     out = {"bertscore": absent("the model that computes BERTScore is not here")}
-    for key, sides in asked.items():
-        values = () if recorded is None else _differences(recorded, *sides)
-        out[key] = mean_finding(CLAIMS[key], values) if len(values) > 1 else absent(NOT_YET)
+    gains = {key: _differences(recorded, *sides) for key, sides in asked.items()} if recorded is not None else {}
+    if gains:
+        gains["freezing"] = (gains["attention"] - gains["attention_trained"]).dropna()
+    for key in CLAIMS.keys() - out.keys():
+        values = gains.get(key, ())
+        out[key] = mean_finding(CLAIMS[key], np.asarray(values)) if len(values) > 1 else absent(NOT_YET)
     return {key: out[key] for key in CLAIMS}
