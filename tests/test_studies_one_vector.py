@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from inversion_texts import TEXTS
 
+from helpers.book.data import table
 from helpers.inference import judge
 from helpers.studies import one_vector as study
 
@@ -178,3 +179,14 @@ def test_choices_that_cannot_be_are_refused(choice, words):
     study.check_vector_choices(**fine)
     with pytest.raises((ValueError, TypeError, FileNotFoundError), match=words):
         study.check_vector_choices(**(fine | choice))
+
+
+def test_the_recorded_trainings_say_that_freezing_makes_the_gap_of_attention_pooling():
+    verdicts = judge(study.CLAIMS, found := study.findings(table("results/inversion.csv")))["verdict"]
+    assert verdicts[["attention", "freezing", "five", "beams"]].tolist() == ["reproduced"] * 4
+    assert verdicts["attention_trained"] == "not reproduced" and found["freezing"].n >= 3
+
+
+def test_no_recorded_encoder_gives_all_texts_one_vector():
+    recorded = table("results/inversion.csv")
+    assert (recorded["f1_beams"] > recorded["f1_beams_shuffled"]).all()

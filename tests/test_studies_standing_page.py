@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from helpers.book.data import table
 from helpers.inference import judge
 from helpers.studies import standing_page
 from helpers.studies.russian_runs import corpus_from
@@ -143,3 +144,13 @@ def test_bad_choices_are_refused(tmp_path, monkeypatch):
     for name in ("evaluation", "navec"):
         with pytest.raises(FileNotFoundError, match="there is no"):
             standing_page.check_standing_choices(**good, **{name: str(tmp_path / "absent")})
+
+
+def test_the_recorded_bag_is_ahead_of_fasttext_and_of_every_floor_with_three_seeds():
+    recorded = table("results/russian_standing.csv")
+    verdicts = judge(standing_page.CLAIMS, standing_page.findings(recorded))["verdict"]
+    assert verdicts[["hashed", "fasttext", "rungs"]].tolist() == ["reproduced"] * 3
+    bag = standing_page.mean_scores_with_intervals(recorded).loc[("bag of 384", 6000)]
+    assert bag["seeds"] >= 3 and bag["ci_low"] > 0.617 and bag["megabytes"] <= 12
+    by_task = recorded[(recorded["updates"] == 6000)].groupby("task")["published"].mean()
+    assert by_task["STS"] > 0.736 and by_task["PI"] > 0.563  # the prototype's bag of word pieces
