@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from helpers.book.data import table
+from helpers.book import data
 from helpers.inference import judge
 from helpers.studies import standing_page
 from helpers.studies.russian_runs import corpus_from
@@ -147,7 +147,7 @@ def test_bad_choices_are_refused(tmp_path, monkeypatch):
 
 
 def test_the_recorded_bag_is_ahead_of_fasttext_and_of_every_floor_with_three_seeds():
-    recorded = table("results/russian_standing.csv")
+    recorded = data.table("results/russian_standing.csv")
     verdicts = judge(standing_page.CLAIMS, standing_page.findings(recorded))["verdict"]
     assert verdicts[["hashed", "fasttext", "rungs"]].tolist() == ["reproduced"] * 3
     bag = standing_page.mean_scores_with_intervals(recorded).loc[("bag of 384", 6000)]
