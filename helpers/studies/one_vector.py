@@ -119,6 +119,9 @@ SHIPPED = {
 }
 """What the page shows of the inverter of the book, by the measures of ``data/results/inverter.csv``."""
 
+COSTS = ("seconds_greedy", "seconds_beams", "cpu_minutes")
+"""What depends on the machine."""
+
 RUN_COLUMNS = {
     "written": {
         "top_1": ("tokens right, all before given", ".3f"),
@@ -519,7 +522,7 @@ def runs_table(
     -------
     DataFrame
         Words for a page: the columns of that part of :data:`RUN_COLUMNS` that are recorded, with intervals over seeds
-        by Student's t where there are enough; training texts and seeds are counted. Dashes where nothing is recorded.
+        by Student's t where there are enough, of costs the least, since machines and their load differ; training texts and seeds are counted. Dashes where nothing is recorded.
     """
     import pandas as pd
 
@@ -541,7 +544,11 @@ def runs_table(
             if "facts_all" in some:
                 counts = [name for name in shown if name.startswith("facts_") and name in some]
                 some = some.assign(**{name: some[name] / some["facts_all"] for name in counts})
-            line = {said: mean_words(some[name], spec) for name, (said, spec) in shown.items() if name in some}
+            line = {
+                said: f"{some[name].min():{spec}}" if name in COSTS else mean_words(some[name], spec)
+                for name, (said, spec) in shown.items()
+                if name in some
+            }
             rows[which] = line | {"texts": f"{some['n_train'].mean():.0f}", "seeds": some["seed"].nunique()}
     index = pd.MultiIndex.from_tuples(rows, names=["decoder", "pooling", "encoder", "numbers"])
     table = pd.DataFrame(list(rows.values()), index=index).fillna("–")
