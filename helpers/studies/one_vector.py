@@ -522,7 +522,8 @@ def runs_table(
     -------
     DataFrame
         Words for a page: the columns of that part of :data:`RUN_COLUMNS` that are recorded, with intervals over seeds
-        by Student's t where there are enough, of costs the least, since machines and their load differ; training texts and seeds are counted. Dashes where nothing is recorded.
+        by Student's t where there are enough, of costs the least, since machines and their load differ; training texts
+        and seeds are counted. Dashes where nothing is recorded.
     """
     import pandas as pd
 
