@@ -94,8 +94,8 @@ COLUMNS = {
 }
 """What is written of what, as pages call it."""
 
-ALONE = {"language": "the likeliest text, without a vector", "drawn": "a drawn text, without a vector"}
-"""What a language model writes, as pages call it."""
+BESIDE = {"shuffled": "another's vector", "centre": "mean vector", "language": "no vector"}
+"""Floors of the inverter of the book, as narrow columns call them; of a language model it is the likeliest text."""
 
 NOT_YET = "fewer than two seeds are recorded"
 
@@ -460,7 +460,8 @@ def shipped_table(shipped: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row for each measure of :data:`SHIPPED`, in words, with intervals over headlines where they are recorded.
+        A row for each measure of :data:`SHIPPED`, in words, with intervals over headlines where they are recorded, and
+        the floors of beams without.
     """
     import pandas as pd
 
@@ -472,8 +473,8 @@ def shipped_table(shipped: pd.DataFrame) -> pd.DataFrame:
             rows.setdefault(SHIPPED[measure], {})[way] = _read_words(part.loc[measure], "read")
     last = shipped[shipped["beams"] == shipped["beams"].max()].set_index("measure")
     for measure in [name for name in SHIPPED if name in last.index]:
-        for floor in [floor for floor in FLOORS if floor in last]:
-            rows[SHIPPED[measure]][{**COLUMNS, **ALONE}[floor]] = _read_words(last.loc[measure], floor)
+        for floor in [floor for floor in BESIDE if floor in last]:
+            rows[SHIPPED[measure]][BESIDE[floor]] = _read_words(last.loc[measure][[floor]], floor)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
 
 
@@ -482,7 +483,9 @@ def _read_words(row: pd.Series, name: str) -> str:
         return "–"
     spec = ".1f" if row[name] > 1 else ".2f"
     limits = (f"{name}_ci_low", f"{name}_ci_high")
-    return f"{row[name]:{spec}}" if np.isnan(row[limits[0]]) else format_interval(row, name, limits, spec=spec)
+    return (
+        f"{row[name]:{spec}}" if np.isnan(row.get(limits[0], np.nan)) else format_interval(row, name, limits, spec=spec)
+    )
 
 
 def facts_of_runs(shipped: pd.DataFrame) -> dict[str, Any]:
