@@ -55,9 +55,9 @@ __all__ = [
     "train_sentence_encoder",
 ]
 
-#: What each line of the published ablation leaves out, as settings of a :class:`StagedRecipe`.
 LANGUAGES = {"ru": "Russian", "en": "English"}
 
+#: What each line of the published ablation leaves out, as settings of a :class:`StagedRecipe`.
 LINES: dict[str, dict[str, bool]] = {
     "whole": {},
     "without instructions": {"instructions": False},

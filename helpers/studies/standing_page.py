@@ -515,7 +515,8 @@ def findings(found: pd.DataFrame | None, rule: str = "published") -> dict[str, F
 
 def standing_facts(found: pd.DataFrame | None) -> dict[str, str]:
     """What the text says in numbers, in words; a dash where nothing is recorded."""
-    names = ("bag", "bag_mb", "bag_honest", "bag_flattered", "best_rung", "best_rung_name", "last_gain", "tokens")
+    names = ("bag", "bag_mb", "bag_honest", "bag_honest_ahead", "bag_flattered", "best_rung", "best_rung_name")
+    names += ("last_gain", "tokens")
     out: dict[str, str] = dict.fromkeys(names, "—")
     told = published_speeds()
     out |= {"fasttext": f"{told.loc[FASTTEXT, 'score']:.3f}", "fasttext_mb": f"{told.loc[FASTTEXT, 'megabytes']:.0f}"}
@@ -528,8 +529,11 @@ def standing_facts(found: pd.DataFrame | None) -> dict[str, str]:
     if len(rungs):
         out |= {"best_rung": f"{rungs['score'].max():.3f}", "best_rung_name": str(rungs["score"].idxmax())}
     if len(bags):
-        bag, own = bags.iloc[-1], honest.loc[bags.index[-1], "score"]
-        out |= {"bag": _with_interval(bag), "bag_mb": f"{bag['megabytes']:.1f}", "bag_honest": f"{own:.3f}"}
-        out |= {"bag_flattered": f"{bag['score'] - own:.3f}", "tokens": f"{bag['tokens']:.0f}"}
+        bag, own = bags.iloc[-1], honest.loc[bags.index[-1]]
+        out |= {"bag": _with_interval(bag), "bag_mb": f"{bag['megabytes']:.1f}", "bag_honest": f"{own['score']:.3f}"}
+        out |= {"bag_flattered": f"{bag['score'] - own['score']:.3f}", "tokens": f"{bag['tokens']:.0f}"}
+        if own["seeds"] > 1:
+            ahead = _finding(own["score"] - told.loc[FASTTEXT, "score"], own["se"], own["df"], int(own["n"]))
+            out["bag_honest_ahead"] = f"{ahead.estimate:+.3f} [{ahead.low:+.3f}, {ahead.high:+.3f}]"
         out["last_gain"] = str(tokens_table(found)["gain per doubling"].iloc[-1])
     return out
