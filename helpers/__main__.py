@@ -460,14 +460,22 @@ def _execute(runs: list[Run], args: argparse.Namespace, what: str, **resources: 
 
 
 class _Bar:
-    """Progress in expected seconds: of earlier runs of the same chapters where there are any, else of the average."""
+    """Progress in expected seconds: of the last time of a run, else the mean of other runs of its notebook, else as
+    recorded for its chapter."""
 
     def __init__(self, runs: list[Run], what: str, n_jobs: int):
         from tqdm import tqdm
 
         from helpers.book.costs import expected_seconds
+        from helpers.book.runs import about_run
 
         self.left = {run.output: expected_seconds(run) for run in runs}
+        self.took: dict[Path, list[float]] = {}  # seconds of other runs, by notebook
+        last = [(run, float(about_run(run.output).get("seconds") or 0)) for run in runs]
+        self.unknown = {run.output: run.notebook for run, seconds in last if not seconds}
+        for run, seconds in last:
+            if seconds:
+                self._learn(run.notebook, seconds)
         self.total, self.count, self.n_jobs = len(runs), 0, max(1, n_jobs)
         self.running: dict[Path, tuple[float, Run]] = {}
         self.waiting: dict[Path, str] = {}
@@ -505,6 +513,8 @@ class _Bar:
             self.held.pop(outcome.run.output, None)
             self.left.pop(outcome.run.output, None)
             self.count += 1
+            if outcome.status == "done":
+                self._learn(outcome.run.notebook, outcome.seconds)
         self.bar.update(1)
         if outcome.status != "kept":
             position = f"[{self.count}/{self.total}]"
@@ -516,6 +526,13 @@ class _Bar:
                 print(words + f"; about {rest:.0f} s left" * (rest > 0), flush=True)
             else:
                 self.tqdm.write(words, file=sys.stderr)
+
+    def _learn(self, notebook: Path, seconds: float) -> None:
+        took = self.took.setdefault(notebook, [])
+        took.append(seconds)
+        for output in self.left:
+            if self.unknown.get(output) == notebook:
+                self.left[output] = sum(took) / len(took)
 
     def remaining(self) -> float:
         """Seconds that the rest will take, as far as earlier runs tell."""

@@ -9,9 +9,9 @@ import nbformat
 import pandas as pd
 import pytest
 
-from helpers.__main__ import main
+from helpers.__main__ import _Bar, main
 from helpers.book.render import chapters
-from helpers.book.runs import glued, parameters_of, yaml_value
+from helpers.book.runs import Outcome, Run, glued, parameters_of, yaml_value
 from notebooks import write
 
 ROOT = Path(__file__).parents[1]
@@ -201,3 +201,15 @@ def test_relative_folders_of_several_runs_at_once_are_those_of_the_call(tmp_path
     made = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.suffix in (".ipynb", ".csv")}
     there = {"books/a.ipynb", "books/b.ipynb", "out/a.ipynb", "out/b.ipynb"}
     assert made == there | {"swept/n=0.ipynb", "swept/n=1.ipynb", "swept/results.csv"} and Path.cwd() == tmp_path
+
+
+def test_time_left_is_told_by_other_runs_of_the_notebook(tmp_path):
+    runs = [Run(tmp_path / "worker.ipynb", tmp_path / f"{seed}.ipynb") for seed in range(4)]
+    runs[3].output.write_text('{"metadata": {"book": {"seconds": 500}}}', encoding="utf-8")
+    bar = _Bar(runs, "runs", n_jobs=1)
+    assert bar.remaining() == 4 * 500  # nothing else is known of the others
+    bar.ended(Outcome(runs[0], "done", 100.0))
+    assert bar.remaining() == 500 + 2 * 300
+    bar.ended(Outcome(runs[1], "failed", 1.0))
+    bar.ended(Outcome(runs[3], "kept"))
+    assert bar.remaining() == 300
