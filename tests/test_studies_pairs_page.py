@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.encoders.stages import learn_pieces
 from helpers.inference import judge
 from helpers.pairs import PairCorpus, made_pairs
 from helpers.studies import pairs_page
@@ -93,6 +94,12 @@ def test_the_story_has_roles_a_negation_and_an_order_of_clauses(language):
     figure = pairs_page.changed_story_figure({"letters": encode, "again": encode}, language)
     assert len(figure.axes[0].get_yticklabels()) == 3
     plt.close(figure)
+
+
+def test_a_vocabulary_that_was_learned_once_trains_the_same_bag(sample):
+    texts = [*sample.paragraphs["text"], *sample.pairs["left"]]
+    told = [pairs_page.train_on(sample, None, width=8, steps=5, pieces=p) for p in (300, learn_pieces(texts, 300))]
+    np.testing.assert_array_equal(*(model.encode(texts[:20]) for model in told))
 
 
 def test_negatives_that_were_trained_on_move_away_and_tables_say_so(sample):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
 
 __all__ = [
     "BAD_PAIRS",
@@ -342,7 +343,7 @@ def train_on(
     *,
     width: int = 64,
     steps: int = 200,
-    pieces: int = 2000,
+    pieces: int | Tokenizer = 2000,
     batch: int = 8,
     rate: float = 5e-3,
     rng: int = 0,
@@ -354,21 +355,27 @@ def train_on(
     corpus, negatives
         Pairs, and texts beside their changes as of :func:`helpers.pairs.made_pairs`; those that contradict a pair are
         left out.
-    width, pieces
-        Features of a vector, word pieces.
+    width
+        Features of a vector.
+    pieces
+        Word pieces of the vocabulary, or one that :func:`helpers.encoders.stages.learn_pieces` has learned.
     steps, batch, rate
         Updates, pairs of a batch and learning rate.
     rng
         Seed of the first vectors and of the batches.
     """
-    texts = [*corpus.paragraphs["text"], *corpus.pairs["left"]]
+    learned = pieces if hasattr(pieces, "get_vocab_size") else _pieces_of(corpus, pieces)
     kinds = tuple(dict.fromkeys(corpus.pairs["kind"]))
-    model = bag_encoder(learn_pieces(texts, pieces), width, rng=rng)
+    model = bag_encoder(learned, width, rng=rng)
     stage = Stage(kinds, losses=("contrastive", "angle"), batch=batch, rate=rate)
     made = None if negatives is None else consistent_negatives(negatives, corpus.pairs)
     options = {"steps": steps, "negatives": made, "language": corpus.language, "rng": rng}
     train_stage(model, corpus.pairs, stage, **options)
     return model
+
+
+def _pieces_of(corpus: PairCorpus, n: int) -> Tokenizer:
+    return learn_pieces([*corpus.paragraphs["text"], *corpus.pairs["left"]], n)
 
 
 def seen_by(encoders: Mapping[str, Callable], made: pd.DataFrame, *, n_resamples: int = 200) -> dict[str, Any]:
@@ -443,10 +450,10 @@ def seen_rows(
     other = held_out_source(every, n_sentences)
     sentences = _drawn(every, n_sentences, rng)
     made = made_parts(sentences, half_and_others(sentences, other, rng=rng), corpus.language)
-    options = {"width": width, "pieces": pieces, "batch": batch, "rng": rng}
-    texts = [*corpus.paragraphs["text"], *corpus.pairs["left"]]
+    learned = _pieces_of(corpus, pieces)
+    options = {"width": width, "pieces": learned, "batch": batch, "rng": rng}
     models = {
-        "none": bag_encoder(learn_pieces(texts, pieces), width, rng=rng),
+        "none": bag_encoder(learned, width, rng=rng),
         "pairs": train_on(corpus, None, steps=steps, **options),
     }
     for kind in without:
