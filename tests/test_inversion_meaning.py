@@ -5,6 +5,7 @@ import pytest
 
 from helpers.encoders.extraction import extract, resolve_model
 from helpers.inversion import matching_scores, meaning, vector_similarities
+from helpers.inversion.encoders import StateStore
 
 
 def states_by_hand(text):
@@ -56,6 +57,33 @@ def test_similarity_is_the_cosine_of_the_vectors_of_sentences(tmp_path):
     a, b = layers[list(layers)[-1]].astype(np.float64)  # its folder asks for no other pooling than the mean
     assert found[2] == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
     assert not vector_similarities([""], [""], "encoders/simcse").any()
+
+
+def test_what_is_known_is_not_encoded_again(monkeypatch):
+    texts, written = ["Oil falls", "gold rises"], ["oil falls", "tin is dear"]
+    vectors, states = {}, {}
+    first = [
+        vector_similarities(texts, written, "encoders/simcse", known=vectors),
+        matching_scores(texts, written, known=states)["f1"].to_numpy(),
+    ]
+    assert set(vectors) == set(states) == {"oil falls", "gold rises", "tin is dear"}
+    encoded = []
+    monkeypatch.setattr(
+        "helpers.encoders.extraction.extract", lambda model, few, **_: encoded.extend(few) or extract(model, few)
+    )
+    store = StateStore
+    monkeypatch.setattr(
+        "helpers.inversion.encoders.StateStore", lambda encoder, rows: encoded.append(len(rows)) or store(encoder, rows)
+    )
+    again = [
+        vector_similarities(written, texts, "encoders/simcse", known=vectors),
+        matching_scores(written, texts, known=states)["f1"].to_numpy(),
+    ]
+    assert not encoded
+    np.testing.assert_allclose(again, first, rtol=1e-12)
+    vector_similarities(["copper"], ["oil falls"], "encoders/simcse", known=vectors)
+    matching_scores(["copper"], ["oil falls"], known=states)
+    assert encoded == ["copper", 1]
 
 
 @pytest.mark.parametrize("scores", [matching_scores, lambda a, b: vector_similarities(a, b, "encoders/simcse")])

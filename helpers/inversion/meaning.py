@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,6 +37,7 @@ def vector_similarities(
     *,
     lower: bool = True,
     store: str | os.PathLike[str] | None = None,
+    known: MutableMapping[str, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Cosine of the vectors that an encoder of sentences gives to each text and to what was written of it.
 
@@ -51,6 +52,9 @@ def vector_similarities(
         Whether both are read in small letters.
     store
         Folder in which vectors are kept, as for :func:`helpers.encoders.extraction.extract`; by default nothing is.
+    known
+        Unit vectors by text as it is read, of earlier calls with the same encoder: texts in it are not encoded again,
+        and the others are put into it.
 
     Returns
     -------
@@ -66,20 +70,23 @@ def vector_similarities(
 
     both = [*_read(texts, lower), *_read(written, lower)]
     _check_lengths(texts, written)
-    distinct = [text for text in dict.fromkeys(both) if text.strip()]
-    if not distinct:
-        return np.zeros(len(texts))
-    with tempfile.TemporaryDirectory() as passing:
-        options = {"pooling": vectors_of(model, None, layers=False)[0], "store": store or passing, "progress": False}
-        layers = extract(model, distinct, **options)
-        x = unit_rows(np.array(layers[list(layers)[-1]], dtype=np.float64))
-    place = {text: row for row, text in enumerate(distinct)}
+    x = {} if known is None else known
+    if distinct := [text for text in dict.fromkeys(both) if text.strip() and text not in x]:
+        with tempfile.TemporaryDirectory() as passing:
+            pooling = vectors_of(model, None, layers=False)[0]
+            layers = extract(model, distinct, pooling=pooling, store=store or passing, progress=False)
+            found = unit_rows(np.array(layers[list(layers)[-1]], dtype=np.float64))
+        x.update(zip(distinct, found, strict=True))
     pairs = zip(both[: len(texts)], both[len(texts) :], strict=True)
-    return np.array([x[place[a]] @ x[place[b]] if a.strip() and b.strip() else 0.0 for a, b in pairs])
+    return np.array([x[a] @ x[b] if a.strip() and b.strip() else 0.0 for a, b in pairs])
 
 
 def token_states(
-    texts: Sequence[str], model: str | os.PathLike[str] = "encoders/bert", *, lower: bool = True
+    texts: Sequence[str],
+    model: str | os.PathLike[str] = "encoders/bert",
+    *,
+    lower: bool = True,
+    known: MutableMapping[str, np.ndarray] | None = None,
 ) -> list[np.ndarray]:
     """The last hidden state of each token of each text, without those of the special tokens at its ends.
 
@@ -91,6 +98,9 @@ def token_states(
         Folder of an encoder, or its name on the hub; by default the small one that comes with the book.
     lower
         Whether texts are read in small letters.
+    known
+        States by text as it is read, of earlier calls with the same encoder: texts in it are not encoded again, and the
+        others are put into it.
 
     Returns
     -------
@@ -101,12 +111,12 @@ def token_states(
     from helpers.inversion.encoders import StateStore
 
     encoder = _encoder(os.fspath(resolve_model(model)))
-    distinct = [text for text in dict.fromkeys(_read(texts, lower)) if text.strip()]
-    empty = np.zeros((0, encoder.hidden), dtype=np.float32)
+    empty, found = np.zeros((0, encoder.hidden), dtype=np.float32), {} if known is None else known
+    distinct = [text for text in dict.fromkeys(_read(texts, lower)) if text.strip() and text not in found]
     if not distinct:
-        return [empty] * len(texts)
+        return [found.get(text, empty) for text in _read(texts, lower)]
     rows = encoder.rows(distinct, 512).tokens
-    store, found = StateStore(encoder, rows), {}
+    store = StateStore(encoder, rows)
     table = encoder.tokenizer
     ends = {table.cls_token_id, table.sep_token_id, table.bos_token_id, table.eos_token_id, table.pad_token_id}
     for number, (text, row) in enumerate(zip(distinct, rows, strict=True)):
@@ -121,6 +131,7 @@ def matching_scores(
     model: str | os.PathLike[str] = "encoders/bert",
     *,
     lower: bool = True,
+    known: MutableMapping[str, np.ndarray] | None = None,
 ) -> pd.DataFrame:
     r"""Greedy matching of the states of tokens, in the manner of BERTScore, by an encoder of one's own choice.
 
@@ -135,7 +146,7 @@ def matching_scores(
     ----------
     texts, written
         Texts, and what was written of their vectors, in the same order.
-    model, lower
+    model, lower, known
         Same meaning as in :func:`token_states`.
 
     Returns
@@ -156,7 +167,7 @@ def matching_scores(
     use. Two texts that have nothing in common are far from 0: what is written of other vectors is to stand beside.
     """
     _check_lengths(texts, written)
-    states = token_states([*texts, *written], model, lower=lower)
+    states = token_states([*texts, *written], model, lower=lower, known=known)
     rows = [_matched(own, theirs) for own, theirs in zip(states[: len(texts)], states[len(texts) :], strict=True)]
     return pd.DataFrame(rows, columns=["precision", "recall", "f1"])
 

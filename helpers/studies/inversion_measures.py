@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,7 @@ def meaning_scores(
     similarity: str | None = None,
     states: str | None = STATES,
     lower: bool = True,
+    known: MutableMapping[str, dict[str, np.ndarray]] | None = None,
 ) -> dict[str, Any]:
     """How near in meaning to the test texts it is what was written of their vectors, and of none.
 
@@ -74,6 +75,8 @@ def meaning_scores(
         Encoder whose token states are matched; None: no matching.
     lower
         Whether everything is read in small letters.
+    known
+        What earlier calls with the same encoders and the same ``lower`` have encoded; at first an empty dict.
 
     Returns
     -------
@@ -96,12 +99,14 @@ def meaning_scores(
     out |= {"similarity_model": _name(seen), "states_model": _name(matched)}
     ways = {name: "" if number == 0 else f"_{name}" for number, name in enumerate(written)}
     both = list(test) * len(ways), [text for some in written.values() for text in some]  # each text is read once
+    vectors, tokens = (None if known is None else known.setdefault(kind, {}) for kind in ("vectors", "states"))
     near = np.full((len(ways), len(test)), np.nan)
     if seen is not None:
-        near = vector_similarities(*both, seen, lower=lower).reshape(near.shape)
+        near = vector_similarities(*both, seen, lower=lower, known=vectors).reshape(near.shape)
     means = np.full((len(ways), 3), np.nan)
     if matched is not None:
-        means = matching_scores(*both, matched, lower=lower).to_numpy().reshape(len(ways), len(test), 3).mean(1)
+        scores = matching_scores(*both, matched, lower=lower, known=tokens).to_numpy()
+        means = scores.reshape(len(ways), len(test), 3).mean(1)
     for cosines, (precision, recall, f1), end in zip(near, means, ways.values(), strict=True):
         out |= {f"similarity{end}": float(cosines.mean()), f"state_f1{end}": float(f1)}
         if not end:

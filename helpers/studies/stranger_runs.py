@@ -169,12 +169,14 @@ def strange(
     """
     texts = kept_corpus(domain, None if domain == "headlines" else 2 * n_pairs, folder)
     mix = np.random.default_rng(rng)
-    train = [texts.train[row] for row in mix.permutation(min(n_pairs, len(texts.train)))]
+    known = texts.train[:n_pairs]
+    order = mix.permutation(len(known))
     rows = mix.permutation(min(3 * n_test, len(texts.test)))[:n_test]
     test = [texts.test[row] for row in rows]
-    chosen = Texts(train, [], test, texts.groups[rows])
-    own, theirs = ([np.asarray(of(part), dtype=np.float32) for part in (train, test)] for of in (reader.own, encode))
-    return Strange(chosen, own[0], theirs[0], own[1], theirs[1])
+    chosen = Texts([known[row] for row in order], [], test, texts.groups[rows])
+    # Known texts are encoded in the order of the corpus, so that what a store has of them serves every seed.
+    own, theirs = ([np.asarray(of(part), dtype=np.float32) for part in (known, test)] for of in (reader.own, encode))
+    return Strange(chosen, own[0][order], theirs[0][order], own[1], theirs[1])
 
 
 def reader_of(
@@ -347,6 +349,11 @@ def read(
     return out | facts
 
 
+def _remembering(judges: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Judges that read test texts and floors once, and not again in each row."""
+    return None if judges is None else {"known": {}, **judges}
+
+
 def _interval(values: np.ndarray, groups: np.ndarray, rng: int) -> Interval:
     """The mean of values with its interval over groups of near duplicates, drawn whole."""
     _, place = np.unique(groups, return_inverse=True)
@@ -404,7 +411,7 @@ def pair_rows(
     inverter, n = reader.inverter, len(data.texts.train)
     counts = [count for count in dict.fromkeys(pairs) if count < n] + [n]
     options = {"names": learn_names(data.texts.train) if names is None else names, "rng": rng}
-    options |= {"beams": beams, "alone": alone, "judges": judges}
+    options |= {"beams": beams, "alone": alone, "judges": _remembering(judges)}
     own = read(inverter, data, data.own_test, inverter.decode(data.own_test, beams=beams), **options)["f1"]
     rows = []
     for count in counts:
@@ -520,7 +527,7 @@ def defence_rows(
     ends = np.cumsum([len(part) for part in parts])[:-1]
     whole = np.concatenate(parts)
     unchanged = pairs_map(data.theirs, data.own)
-    options: dict[str, Any] = {"beams": beams, "alone": alone, "judges": judges, "rng": rng}
+    options: dict[str, Any] = {"beams": beams, "alone": alone, "judges": _remembering(judges), "rng": rng}
     options["names"] = learn_names(data.texts.train)
     rows = []
     for how, strengths in defences.items():
