@@ -128,9 +128,17 @@ def test_a_table_that_is_not_there_is_said_to_be_absent():
     assert study.curve_table(recorded(), "gte-small").iloc[0, 0] == "not recorded yet"
     assert study.curve_table(recorded().iloc[:0]).iloc[0, 0] == "not recorded yet"
     assert study.recorded_reads("nothing-of-this-name") is None
-    assert study.facts_of_reads(None) == {"encoders_book": 0, "encoders_semantic": 0}
-    both = pd.concat([recorded(), recorded(["a"], [0], reader="gte-small")])
-    assert study.facts_of_reads(both) == {"encoders_book": 4, "encoders_semantic": 1}
+    nothing = study.facts_of_reads(None)
+    assert nothing.pop("encoders_book") == nothing.pop("encoders_semantic") == 0 and set(nothing.values()) == {"—"}
+    both = pd.concat([recorded(), recorded(["b"], [0], reader="gte-small").assign(f1_own=0.4)])
+    assert study.facts_of_reads(both) == {
+        "encoders_book": 4,
+        "f1_book": "0.40",
+        "own_book": "0.80",
+        "encoders_semantic": 1,
+        "f1_semantic": "0.40",
+        "own_semantic": "0.40",
+    }
 
 
 def test_pictures_have_a_panel_for_each_domain_and_each_reader():

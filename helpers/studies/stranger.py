@@ -490,9 +490,25 @@ def facts(rows: pd.DataFrame, better: Any, data: Strange) -> dict[str, Any]:
     }
 
 
-def facts_of_reads(rows: pd.DataFrame | None) -> dict[str, int]:
-    """How many encoders are recorded, with each of :data:`READERS`; 0 where none is."""
-    names = {BOOK: "encoders_book", "gte-small": "encoders_semantic"}
-    if rows is None:
-        return dict.fromkeys(names.values(), 0)
-    return {name: int(rows[rows["reader"] == reader]["encoder"].nunique()) for reader, name in names.items()}
+def facts_of_reads(rows: pd.DataFrame | None) -> dict[str, Any]:
+    """What the recorded runs on headlines say of each of :data:`READERS`, in words.
+
+    Returns
+    -------
+    dict
+        ``encoders_book`` and ``encoders_semantic``, the encoders that are recorded; ``f1_…``, token F1 with all pairs,
+        before corrections, and ``own_…``, that of the reader's own vectors: means over encoders, a dash without any.
+    """
+    out: dict[str, Any] = {}
+    for reader, name in ((BOOK, "book"), ("gte-small", "semantic")):
+        some = None if rows is None else rows[rows["reader"] == reader].query("domain == 'headlines' and steps == 0")
+        out |= {f"encoders_{name}": 0, f"f1_{name}": "—", f"own_{name}": "—"}
+        if some is not None and len(some):
+            most = some[some["pairs"] == some.groupby("encoder")["pairs"].transform("max")]
+            f1, own = most.groupby("encoder")[["f1", "f1_own"]].mean().mean()
+            out |= {
+                f"encoders_{name}": some["encoder"].nunique(),
+                f"f1_{name}": f"{f1:.2f}",
+                f"own_{name}": f"{own:.2f}",
+            }
+    return out
