@@ -385,11 +385,13 @@ def front_figure(rows: pd.DataFrame | None, live: pd.DataFrame) -> Figure:
         columns = [use, "found", "n_test"]
         means = part.groupby(["defence", "strength"], sort=False)[columns].mean().reset_index()
         base = means[means["defence"] == "none"]
+        near = np.array([0.04 * np.ptp(means[use]), 0.04])  # dots beside the star would write over it
         for number, (how, some) in enumerate(means[means["defence"] != "none"].groupby("defence", sort=False)):
             ax.plot(some[use], some["found"], "o-", color=f"C{number}", label=_NAMES[str(how)])
             for row in some.itertuples():
-                place = (getattr(row, use), row.found)
-                ax.annotate(f"{row.strength:g}", place, xytext=(3, 4), textcoords="offset points", fontsize=7)
+                place = np.array([getattr(row, use), row.found])
+                if (np.abs(place - base[[use, "found"]].to_numpy()) > near).any(1).all():
+                    ax.annotate(f"{row.strength:g}", place, xytext=(3, 4), textcoords="offset points", fontsize=7)
         ax.plot(base[use], base["found"], "*", color=INK, ms=11, label="no defence")
         ax.axhline(1 / means["n_test"].mean(), color=INK, ls=":", lw=1, label="chance")
         ax.set(title=title, xlabel=words[use], ylim=(0, 1))
