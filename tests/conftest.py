@@ -1,7 +1,13 @@
 """Fixtures that several test files share."""
 
+import signal
+
 import numpy as np
 import pytest
+
+# A shell lets its background jobs ignore SIGINT, and whatever they start inherits that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
