@@ -9,7 +9,7 @@ from inversion_texts import TEXTS, small_inverter
 from helpers.inference import judge
 from helpers.inversion import text_bits, token_accuracy
 from helpers.studies import what_a_loss_asks as study
-from helpers.studies.loss_runs import LOSSES, rephrased
+from helpers.studies.loss_runs import LOSSES, loss_rows, rephrased
 
 
 def rows_of(seeds, losses=tuple(LOSSES)):
@@ -151,3 +151,9 @@ def test_choices_that_cannot_be_are_refused(choice, words):
     study.check_loss_choices(**fine)
     with pytest.raises((ValueError, FileNotFoundError), match=words):
         study.check_loss_choices(**(fine | choice))
+
+
+def test_the_recorded_losses_say_that_the_cosine_of_sentences_brings_nothing_nearer():
+    verdicts = judge(study.CLAIMS, found := study.findings(loss_rows()))["verdict"]
+    assert verdicts["small"] == "not reproduced" and found["small"].high < 0 and found["small"].n == 3
+    assert verdicts["large"] == verdicts["paraphrase"] == "reproduced"

@@ -9,7 +9,7 @@ from test_studies_vector_runs import ranks_of
 from helpers.inference import judge
 from helpers.inversion import Inverter, between, text_bits
 from helpers.studies import what_it_holds as study
-from helpers.studies.vector_runs import FORMS, SIGMAS
+from helpers.studies.vector_runs import FORMS, SIGMAS, rank_rows, width_rows
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +195,12 @@ def test_choices_that_cannot_be_are_refused(choice, words):
     study.check_held_choices(**fine)
     with pytest.raises((ValueError, FileNotFoundError), match=words):
         study.check_held_choices(**(fine | choice))
+
+
+def test_the_recorded_states_of_mamba_write_what_cross_attention_does_and_those_of_linear_attention_do_not(
+    scores, crammed
+):
+    found = study.findings(scores, crammed, width_rows(), rank_rows())
+    assert all(found[key].n == 3 for key in ("wider", "state_mamba", "state_delta", "rank_mamba", "rank_delta"))
+    assert found["wider"].high < 0
+    assert found["state_mamba"].high < study.CLAIMS["state_mamba"].null < found["state_delta"].low
