@@ -212,3 +212,11 @@ def test_choices_that_cannot_be_are_refused(choice, words):
     study.check_stranger_choices(**fine)
     with pytest.raises((ValueError, FileNotFoundError), match=words):
         study.check_stranger_choices(**(fine | choice))
+
+
+def test_the_recorded_reads_say_that_corrections_help_and_that_no_pair_is_not_enough():
+    verdicts = judge(study.CLAIMS, study.findings(study.recorded_reads("stranger"), None))["verdict"]
+    assert verdicts["correction_headlines"] == "reproduced"
+    assert verdicts["unpaired_headlines"] == verdicts["unpaired_gte-small"] == "not reproduced"
+    said = study.facts_of_reads(study.recorded_reads("stranger"))
+    assert float(said["f1_book"]) / float(said["own_book"]) < float(said["f1_semantic"]) / float(said["own_semantic"])
