@@ -466,13 +466,12 @@ class _Bar:
     def __init__(self, runs: list[Run], what: str, n_jobs: int):
         from tqdm import tqdm
 
-        from helpers.book.costs import expected_seconds
-        from helpers.book.runs import about_run
+        from helpers.book.costs import last_seconds, recorded_seconds
 
-        self.left = {run.output: expected_seconds(run) for run in runs}
-        self.took: dict[Path, list[float]] = {}  # seconds of other runs, by notebook
-        last = [(run, float(about_run(run.output).get("seconds") or 0)) for run in runs]
+        last = [(run, last_seconds(run)) for run in runs]
+        self.left = {run.output: seconds or recorded_seconds(run) for run, seconds in last}
         self.unknown = {run.output: run.notebook for run, seconds in last if not seconds}
+        self.took: dict[Path, list[float]] = {}  # seconds of runs whose time is known, by notebook
         for run, seconds in last:
             if seconds:
                 self._learn(run.notebook, seconds)

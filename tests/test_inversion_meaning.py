@@ -71,9 +71,9 @@ def test_what_is_known_is_not_encoded_again(monkeypatch):
     monkeypatch.setattr(
         "helpers.encoders.extraction.extract", lambda model, few, **_: encoded.extend(few) or extract(model, few)
     )
-    store = StateStore
     monkeypatch.setattr(
-        "helpers.inversion.encoders.StateStore", lambda encoder, rows: encoded.append(len(rows)) or store(encoder, rows)
+        "helpers.inversion.encoders.StateStore",
+        lambda encoder, rows: encoded.append(len(rows)) or StateStore(encoder, rows),
     )
     again = [
         vector_similarities(written, texts, "encoders/simcse", known=vectors),

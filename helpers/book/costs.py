@@ -14,7 +14,15 @@ from pathlib import Path
 from helpers.book.runs import Outcome, Run, execute_all
 from helpers.locations import DATA
 
-__all__ = ["RECORD", "expected_seconds", "read_costs", "record_costs", "update_table"]
+__all__ = [
+    "RECORD",
+    "expected_seconds",
+    "last_seconds",
+    "read_costs",
+    "record_costs",
+    "recorded_seconds",
+    "update_table",
+]
 
 #: One row per chapter: what ``python -m helpers run --record`` measured last.
 RECORD = DATA / "results" / "chapters.csv"
@@ -31,10 +39,19 @@ def read_costs(path: Path = RECORD) -> dict[str, dict[str, str]]:
 
 def expected_seconds(run: Run, default: float = 30.0) -> float:
     """How long a run will take: as long as its last time here, else as recorded for its chapter, else ``default``."""
+    return last_seconds(run) or recorded_seconds(run, default)
+
+
+def last_seconds(run: Run) -> float:
+    """How long a run took the last time here; 0 if it never ran."""
     from helpers.book.runs import about_run
 
-    seconds = about_run(run.output).get("seconds") or read_costs().get(run.notebook.stem, {}).get("seconds")
-    return float(seconds or default)
+    return float(about_run(run.output).get("seconds") or 0)
+
+
+def recorded_seconds(run: Run, default: float = 30.0) -> float:
+    """How long the chapter of a run takes by the record, else ``default``."""
+    return float(read_costs().get(run.notebook.stem, {}).get("seconds") or default)
 
 
 def record_costs(runs: list[Run], path: Path = RECORD) -> None:

@@ -499,7 +499,8 @@ def facts_of_reads(rows: pd.DataFrame | None) -> dict[str, Any]:
     -------
     dict
         ``encoders_book`` and ``encoders_semantic``, the encoders that are recorded; ``f1_…``, token F1 with all pairs,
-        before corrections, and ``own_…``, that of the reader's own vectors: means over encoders, a dash without any.
+        before corrections, and ``own_…``, that of the reader's own vectors: means over encoders with intervals by
+        Student's t, as :func:`helpers.studies.vector_runs.mean_words` writes them; a dash without any.
     """
     out: dict[str, Any] = {}
     for reader, name in ((BOOK, "book"), ("gte-small", "semantic")):
@@ -507,10 +508,7 @@ def facts_of_reads(rows: pd.DataFrame | None) -> dict[str, Any]:
         out |= {f"encoders_{name}": 0, f"f1_{name}": "—", f"own_{name}": "—"}
         if some is not None and len(some):
             most = some[some["pairs"] == some.groupby("encoder")["pairs"].transform("max")]
-            f1, own = most.groupby("encoder")[["f1", "f1_own"]].mean().mean()
-            out |= {
-                f"encoders_{name}": some["encoder"].nunique(),
-                f"f1_{name}": f"{f1:.2f}",
-                f"own_{name}": f"{own:.2f}",
-            }
+            means = most.groupby("encoder")[["f1", "f1_own"]].mean()
+            out |= {f"encoders_{name}": len(means), f"f1_{name}": mean_words(means["f1"])}
+            out[f"own_{name}"] = mean_words(means["f1_own"])
     return out
