@@ -27,6 +27,7 @@ __all__ = [
     "row_slices",
     "single_precision",
     "sum_of_squares",
+    "svd",
     "to_numpy",
     "unit_rows",
 ]
@@ -172,8 +173,53 @@ def best_rotation(products: np.ndarray) -> tuple[np.ndarray, float]:
     >>> (np.abs(rotation.round(12)).tolist(), round(trace, 12))
     ([[0.0, 1.0], [1.0, 0.0]], 15.0)
     """
-    left, values, right = np.linalg.svd(products, full_matrices=False)
+    left, values, right = svd(products)
     return left @ right, float(values.sum())
+
+
+def svd(x: Array, *, full_matrices: bool = False) -> tuple[Array, Array, Array]:
+    """Singular value decomposition of any matrix with finite entries.
+
+    Divide and conquer, which libraries use because it is fast, gives up on some matrices without full rank; those are
+    decomposed by QR iteration.
+
+    Parameters
+    ----------
+    x
+        Matrix of shape (n, p), NumPy array or torch tensor.
+    full_matrices
+        Whether all n left and all p right singular vectors are wanted, not only the first k = min(n, p).
+
+    Returns
+    -------
+    tuple of three arrays
+        Left singular vectors (n, k), singular values (k) in descending order, right singular vectors (k, p).
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError or torch.linalg.LinAlgError
+        If an entry is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> u, s, vt = svd(np.array([[0.0, 2.0], [0.0, 0.0], [1.0, 0.0]]))
+    >>> s.tolist(), (u * s @ vt).tolist()
+    ([2.0, 1.0], [[0.0, 2.0], [0.0, 0.0], [1.0, 0.0]])
+    """
+    xp = array_namespace(x)
+    try:
+        return xp.linalg.svd(x, full_matrices=full_matrices)
+    except (np.linalg.LinAlgError, RuntimeError) as error:
+        if type(error).__name__ not in ("LinAlgError", "_LinAlgError"):  # of NumPy and of torch
+            raise
+        entries = to_numpy(x)
+        if not np.isfinite(entries).all():
+            raise
+        from scipy import linalg
+
+        found = linalg.svd(entries, full_matrices=full_matrices, lapack_driver="gesvd")
+        return tuple(xp.asarray(part, dtype=x.dtype, device=x.device) for part in found)
 
 
 def alike(x: Array, y: Array) -> tuple[Array, Array, ModuleType]:

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 import tolerance
 import torch
+from array_api_compat import array_namespace
 from scipy.sparse import csr_matrix
 
-from helpers.arrays import as_matrix, check_row_labels, to_numpy, unit_rows
+from helpers.arrays import as_matrix, check_row_labels, svd, to_numpy, unit_rows
 from helpers.ensembles import ConcatPCA
 from helpers.inference import interval, paired
 from helpers.inputs import read
@@ -120,3 +121,39 @@ def test_a_tensor_with_a_gradient_or_in_bfloat16_becomes_an_array():
     x = torch.arange(6.0).reshape(2, 3)
     assert to_numpy(x.clone().requires_grad_()).tolist() == x.tolist()
     assert to_numpy(x.to(torch.bfloat16)).dtype == np.float32
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("tensor", [False, True])
+def test_a_matrix_on_which_divide_and_conquer_gives_up_is_decomposed(monkeypatch, tensor, dtype, full):
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(12, 3)) @ rng.normal(size=(3, 8))).astype(dtype)
+    given = torch.from_numpy(x) if tensor else x
+    usual = svd(given, full_matrices=full)
+    error = torch.linalg.LinAlgError if tensor else np.linalg.LinAlgError
+
+    def gives_up(*args, **kwargs):
+        raise error("it did not converge")
+
+    monkeypatch.setattr(array_namespace(given).linalg if tensor else np.linalg, "svd", gives_up)
+    u, s, vt = svd(given, full_matrices=full)
+    assert type(u) is type(given) and u.dtype == s.dtype == vt.dtype == given.dtype
+    assert [part.shape for part in (u, s, vt)] == [part.shape for part in usual]
+    u, s, vt = (to_numpy(part).astype(float) for part in (u, s, vt))
+    close = tolerance.apart(12, dtype) * s[0]
+    assert s == pytest.approx(to_numpy(usual[1]), abs=close)
+    assert u[:, :8] * s @ vt == pytest.approx(x, abs=close)
+    assert u.T @ u == pytest.approx(np.eye(u.shape[1]), abs=tolerance.apart(12, dtype))
+    with pytest.raises(error):
+        svd(given * float("nan"), full_matrices=full)
+
+
+def test_other_errors_of_a_decomposition_are_not_answered(monkeypatch):
+    def full(*args, **kwargs):
+        raise RuntimeError("out of memory")
+
+    x = torch.eye(3)
+    monkeypatch.setattr(array_namespace(x).linalg, "svd", full)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        svd(x)

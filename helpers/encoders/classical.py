@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from helpers.arrays import integer_seed
+from helpers.arrays import integer_seed, svd
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,7 +181,7 @@ class _Corpus:
             u, s, _ = svds(matrix.astype(float), k=self.width, v0=start)
             u, s = u[:, ::-1], s[::-1]
         else:
-            u, s, _ = np.linalg.svd(matrix.toarray(), full_matrices=False)
+            u, s, _ = svd(matrix.toarray())
         u = u[:, s > s[0] * ROUNDING]
         s = s[: u.shape[1]]
         u = u * np.sign(u[np.abs(u).argmax(axis=0), np.arange(len(s))])
@@ -268,7 +268,7 @@ def _word_vectors_sif(corpus: _Corpus) -> np.ndarray:
     weight = 1e-3 / (1e-3 + frequency / frequency.sum())
     length = np.asarray(corpus.counts.sum(axis=1), dtype=float)
     mean = (corpus.counts @ (corpus.word_vectors * weight[:, None])) / np.maximum(length, 1)
-    common = np.linalg.svd(mean, full_matrices=False)[2][:1] if mean.shape[1] > 1 else np.zeros((1, 1))
+    common = svd(mean)[2][:1] if mean.shape[1] > 1 else np.zeros((1, 1))
     return mean - mean @ common.T @ common
 
 

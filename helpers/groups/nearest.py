@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.arrays import check_count
+from helpers.arrays import check_count, svd
 from helpers.groups.covariances import covariance_factors, nuclear_norms
 from helpers.groups.distances import GroupDistances, group_distances
 from helpers.groups.membership import grouped
@@ -155,7 +155,7 @@ def _bures_bounds(means: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, n
     covariances, roots = (np.empty((n, len(twice)), dtype=np.float32) for _ in range(2))
     values = np.zeros((n, rank))
     for g, factor in enumerate(factors / scale):
-        _, singular, axes = np.linalg.svd(factor, full_matrices=False)
+        _, singular, axes = svd(factor)
         values[g, : len(singular)] = singular
         roots[g] = ((axes.T * singular) @ axes)[upper] * twice
         covariances[g] = (factor.T @ factor)[upper] * twice

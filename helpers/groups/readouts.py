@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.arrays import check_count
+from helpers.arrays import check_count, svd
 from helpers.groups.membership import Batch, Membership, batches, grouped
 
 __all__ = [
@@ -475,7 +475,7 @@ def moments(x: Any, groups: Any, *, second: str = "sd") -> GroupVectors:
 
 def _root(centred: np.ndarray) -> np.ndarray:
     """The square root of the scatter matrix of centred rows, from their singular values."""
-    _, values, axes = np.linalg.svd(centred, full_matrices=False)
+    _, values, axes = svd(centred)
     return (axes.T * values) @ axes
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.arrays import unit_rows
+from helpers.arrays import svd, unit_rows
 from helpers.quality._symptoms import CLOSE, Symptoms
 
 __all__ = ["REMEDIES"]
@@ -103,7 +103,7 @@ def _metric(space: Symptoms) -> tuple[Symptoms, str, str]:
 def _hubs(space: Symptoms) -> tuple[Symptoms, str, str]:
     """The better of three: centring, without the first axis, without the hubs."""
     centred = space.rows - space.rows.mean(axis=0)
-    top = np.linalg.svd(centred, full_matrices=False)[2][0]
+    top = svd(centred)[2][0]
     hubs = np.argsort(-space.neighbours.occurrence)[: max(1, len(space.x) // 20)]
     tried = {
         "centre": Symptoms(centred, space.metric),

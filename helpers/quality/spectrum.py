@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from helpers.arrays import as_matrix, centred, check_count, check_number, to_numpy
+from helpers.arrays import as_matrix, centred, check_count, check_number, svd, to_numpy
 from helpers.quality._blocks import exponential_entropy, positive, singular_values
 from helpers.quality.entry import Quality
 
@@ -383,7 +383,7 @@ def leverage(x: Any) -> float:
     """
     x = as_matrix(x, rows=1)
     xp = array_namespace(x)
-    u, values, _ = xp.linalg.svd(xp.astype(x, xp.float64), full_matrices=False)
+    u, values, _ = svd(xp.astype(x, xp.float64))
     kept = values > 1e-10 * float(positive(xp.max(values)))
     rank = int(xp.sum(xp.astype(kept, xp.int64)))
     u = u[:, :rank]

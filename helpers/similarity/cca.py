@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from helpers.arrays import as_pair, centred, check_count, to_numpy
+from helpers.arrays import as_pair, centred, check_count, svd, to_numpy
 from helpers.similarity._distances import well_scaled
 
 __all__ = ["cca", "pwcca", "svcca"]
@@ -176,8 +176,7 @@ def _leading(x: Array, name: str, keep: float = 0.99, components: int | None = N
     """Leading principal components, of length 1."""
     if not (isinstance(keep, (int, float)) and 0 < keep <= 1):
         raise ValueError(f"keep is {keep!r}; a share of the variance in (0, 1] is needed")
-    xp = array_namespace(x)
-    left, values, _ = xp.linalg.svd(_centred(x, name), full_matrices=False)
+    left, values, _ = svd(_centred(x, name))
     variances = to_numpy(values) ** 2
     rank = _rank(values, x.shape, x.dtype)
     if components is None:
@@ -207,7 +206,7 @@ def _weighted_correlation(x: tuple, y: tuple) -> float:
     (_, a, explained), (_, b, _) = (y, x) if x[0] == "y" else (x, y)
     xp = array_namespace(a)
     _warn_saturated(a.shape[0], a.shape[1], b.shape[1])
-    rotation, correlations, _ = xp.linalg.svd(xp.matmul(a.T, b), full_matrices=False)
+    rotation, correlations, _ = svd(xp.matmul(a.T, b))
     alpha = to_numpy(xp.sum(xp.abs(xp.matmul(rotation.T, explained)), axis=1))
     return min(1.0, float(alpha @ to_numpy(correlations) / alpha.sum()))
 
@@ -238,7 +237,7 @@ def _basis(x: Array, given: Any) -> Array:
     rank = _rank(xp.linalg.svdvals(r), x.shape, given)
     if rank == q.shape[1]:
         return q
-    left, _, _ = xp.linalg.svd(r, full_matrices=False)
+    left, _, _ = svd(r)
     return xp.matmul(q, left[:, :rank])
 
 
@@ -275,7 +274,7 @@ def _pwcca_release(x: np.ndarray, y: np.ndarray) -> float:
         present = values > z.shape[1] * np.finfo(np.float64).eps * values[-1]
         inverse = np.where(present, 1 / np.sqrt(np.where(present, values, 1)), 0)
         whitened.append(z @ (vectors * inverse) @ vectors.T)
-    left, correlations, right = np.linalg.svd(whitened[0].T @ whitened[1])
+    left, correlations, right = svd(whitened[0].T @ whitened[1], full_matrices=True)
     side, directions = (x, left.T) if x.shape[1] <= y.shape[1] else (y, right)
     mean = side.mean(axis=0)
     variates = (side - mean) @ directions.T + mean

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.arrays import as_matrix, as_pair, centred, check_count, to_numpy
+from helpers.arrays import as_matrix, as_pair, centred, check_count, svd, to_numpy
 from helpers.similarity._distances import Points, distance_block, points, rescaled, row_blocks
 from helpers.similarity.neighbours import nearest
 
@@ -174,7 +174,7 @@ class _Probe(NamedTuple):
 def _probe(x: Array, name: str = "x") -> _Probe:
     x = np.asarray(to_numpy(as_matrix(x, name, rows=3)), dtype=np.float64)
     x = centred(rescaled(x)[0], name)
-    u, s, _ = np.linalg.svd(x, full_matrices=False)
+    u, s, _ = svd(x)
     kept = s > s[0] * max(x.shape) * np.finfo(float).eps
     return _Probe(x, u[:, kept], s[kept] ** 2, x.shape[1])
 

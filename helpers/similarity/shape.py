@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from helpers.arrays import alike, as_pair, check_alike, column_means, row_slices, sum_of_squares, to_numpy
+from helpers.arrays import alike, as_pair, check_alike, column_means, row_slices, sum_of_squares, svd, to_numpy
 from helpers.similarity._distances import rescaled
 
 __all__ = ["aligned_cosine", "angular_shape", "permutation_procrustes", "procrustes", "procrustes_normalized"]
@@ -264,7 +264,7 @@ def _shape(x: Array, name: str = "x", centre: bool = True, alpha: float = 1.0) -
     xp = array_namespace(shape.array)
     if alpha < 1 and shape.norm:
         x = shape.rows(slice(None))
-        u, s, _ = xp.linalg.svd(x, full_matrices=False)
+        u, s, _ = svd(x)
         rank = int(xp.sum(s > s[0] * max(x.shape) * xp.finfo(x.dtype).eps))
         size = shape.norm * shape.scale
         # The singular values are those of x over its norm; alpha weighs them as they are.
@@ -350,7 +350,7 @@ def _between_aligned(a: tuple[_Shape, Array, str], b: tuple[_Shape, Array, str])
         matched = _matching(products)[:2]
         parts = ((_columns(x, matched[0]), _columns(y, matched[1])) for x, y in _blocks(a, b))
     else:
-        u, _, vt = xp.linalg.svd(products, full_matrices=False)
+        u, _, vt = svd(products)
         u, v = (xp.astype(turn, xp.float32 if _single(a, b) else xp.float64, copy=False) for turn in (u, vt.T))
         parts = ((xp.matmul(x, u), xp.matmul(y, v)) for x, y in _blocks(a, b))
     inner = xp.concat([xp.sum(x * y, axis=1, dtype=xp.float64) for x, y in parts])
@@ -403,7 +403,7 @@ def _chord(a: _Shape, b: _Shape) -> float:
         return math.sqrt(2 * gap)
     # Near 0 the gap is rounding: sum the aligned residual itself.
     xp = array_namespace(a.array)
-    u, _, vt = xp.linalg.svd(_products(a, b), full_matrices=False)
+    u, _, vt = svd(_products(a, b))
     turn = xp.matmul(u, vt)
     square = 0.0
     for x, y in _blocks(a, b):

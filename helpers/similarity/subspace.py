@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace, device
 
-from helpers.arrays import alike, as_pair, centred, row_slices, sum_of_squares
+from helpers.arrays import alike, as_pair, centred, row_slices, sum_of_squares, svd
 from helpers.similarity._distances import rescaled
 
 __all__ = ["eigenspace_overlap", "gulp", "linear_regression"]
@@ -230,7 +230,7 @@ def _variances(x: Array) -> _Subspace:
     xp = array_namespace(x)
     noise = max(x.shape) * xp.finfo(x.dtype).eps
     if x.dtype == xp.float64:
-        u, s, _ = xp.linalg.svd(x, full_matrices=False)
+        u, s, _ = svd(x)
         kept = s > s[0] * noise
         u, squares = u[:, kept], s[kept] ** 2
     else:

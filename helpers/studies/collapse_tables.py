@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.arrays import generator, unit_rows
+from helpers.arrays import generator, svd, unit_rows
 from helpers.encoders.codebooks import QuantisedAutoencoder, code_perplexity
 from helpers.encoders.fields import CrossedFields, information_abundance
 from helpers.studies.collapse_views import Tried, effective_directions, readable, whitened
@@ -337,7 +337,7 @@ def _singular_tables(log: ClickLog, width: int) -> list[np.ndarray]:
     """Tables of users and items from the singular vectors of clicks less their mean, with rows of length about 1/2."""
     matrix = np.zeros((N_USERS, N_ITEMS))
     np.add.at(matrix, (log.values[:, 0], log.values[:, 1]), log.clicks - log.clicks.mean())
-    left, _, right = np.linalg.svd(matrix, full_matrices=False)
+    left, _, right = svd(matrix)
     wide = [np.zeros((len(table), width)) for table in (left, right.T)]
     for table, vectors in zip(wide, (left, right.T), strict=True):
         count = min(width, vectors.shape[1])

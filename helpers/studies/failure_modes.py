@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.arrays import check_count, generator, integer_seed
+from helpers.arrays import check_count, generator, integer_seed, svd
 from helpers.book.style import INK
 from helpers.similarity import cross_barcode, jaccard, rtd
 
@@ -413,7 +413,7 @@ def facts_of_loudest(checks: pd.DataFrame, name: str, z: np.ndarray, texts: Sequ
     texts
         The n texts.
     """
-    first = np.linalg.svd(z - z.mean(axis=0), full_matrices=False)[0][:, 0]
+    first = svd(z - z.mean(axis=0))[0][:, 0]
     lengths = [len(text) for text in texts]
     share = checks.loc[name, "variance in the first direction"]
     return {"letters_share": 100 * share, "letters_length": abs(np.corrcoef(first, lengths)[0, 1])}

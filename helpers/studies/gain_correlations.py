@@ -568,7 +568,9 @@ def _arranged(pairs: pd.DataFrame, measures: Sequence[str], combinations: Sequen
 
 def _basis(columns: np.ndarray) -> np.ndarray:
     """An orthonormal basis of what the columns span."""
-    u, s, _ = np.linalg.svd(columns, full_matrices=False)
+    from helpers.arrays import svd
+
+    u, s, _ = svd(columns)
     return u[:, s > 1e-10 * s[0]]
 
 

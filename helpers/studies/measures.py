@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from helpers.arrays import check_count, generator
+from helpers.arrays import check_count, generator, svd
 from helpers.book.style import INK, heatmap
 from helpers.encoders.classical import classical_embeddings
 from helpers.similarity import MEASURES, cross_barcode, jaccard, rsa, rtd, rtd_matrix, similarity_matrices
@@ -172,7 +172,7 @@ def disguises_figure(x: np.ndarray, n: int = 300) -> list[Axes]:
 def _plane(x: np.ndarray, n: int) -> np.ndarray:
     """First two principal coordinates of the first n objects, at most 1."""
     centred = x - x.mean(axis=0)
-    plane = (centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T)[:n]
+    plane = (centred @ svd(centred)[2][:2].T)[:n]
     return plane / np.abs(plane).max()
 
 

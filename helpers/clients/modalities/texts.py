@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.arrays import svd
 from helpers.clients.modalities._drawing import check_strength, latents_of, stream
 from helpers.clients.observer import dirichlet_multinomial
 from helpers.clients.simulator import CATEGORIES, choose
@@ -255,7 +256,7 @@ def embed_texts(
         start = np.random.default_rng(0).standard_normal(min(seen.shape))
         axes = svds(seen, k=width, v0=start)[2][::-1]
     else:
-        axes = np.linalg.svd(seen.toarray(), full_matrices=False)[2]
+        axes = svd(seen.toarray())[2]
     axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
     values = counter.transform(texts) @ axes.T
     return pd.DataFrame(values.astype(np.float32), index=texts.index, columns=[f"t{i}" for i in range(len(axes))])

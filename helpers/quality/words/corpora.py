@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from scipy import sparse
 
-from helpers.arrays import check_count, check_number
+from helpers.arrays import check_count, check_number, svd
 from helpers.quality.words.vectors import WordVectors
 
 __all__ = ["corpus_vectors", "cooccurrences", "positive_information", "split_words"]
@@ -197,7 +197,7 @@ def _leading(matrix: sparse.csr_matrix, width: int) -> tuple[np.ndarray, np.ndar
         u, s, _ = svds(matrix, k=width, v0=start)
         u, s = u[:, ::-1], s[::-1]
     else:
-        u, s, _ = np.linalg.svd(matrix.toarray(), full_matrices=False)
+        u, s, _ = svd(matrix.toarray())
         u, s = u[:, :width], s[:width]
     real = s > s[0] * 1e-10
     u, s = u[:, real], s[real]
