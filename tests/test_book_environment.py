@@ -73,5 +73,5 @@ def test_all_prescribed_packages_import_together():
 def test_importing_the_package_loads_nothing_heavy():
     heavy = ["torch", "numba", "sklearn", "pandas", "matplotlib", "transformers", "mteb"]
     code = f"import sys, helpers, helpers.similarity; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr

@@ -42,7 +42,7 @@ def server(executed_book, tmp_path_factory):
         yield process, address[1], address[2], root
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def ask(server, path, *, method="GET", body=None, token=True, **headers):

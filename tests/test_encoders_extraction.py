@@ -242,7 +242,7 @@ extraction.extract({str(models / "bert")!r}, texts, store={str(tmp_path / "store
     process = subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.DEVNULL)
     done, found = [], []
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while not done or np.load(done[0]).sum() < 3:
             assert process.poll() is None and time.monotonic() < until
             time.sleep(0.02)

@@ -91,7 +91,7 @@ from helpers.ensembles import load_ensemble
 new = dict(zip({NAMES!r}, np.load("new.npz").values(), strict=True))
 np.savez("out.npz", *(load_ensemble(str(i)).transform(new) for i in range({len(ALL)})))
 """
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=300)
     with np.load(tmp_path / "out.npz") as out:
         for ensemble, there in zip(ALL, out.values(), strict=True):
             here = ensemble.transform(new)

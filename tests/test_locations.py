@@ -28,7 +28,7 @@ def test_an_installed_package_takes_nothing_beside_itself_for_the_book(tmp_path)
         shutil.copy(module.__file__, tmp_path / "site" / "helpers")
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "site"), "XDG_DATA_HOME": str(tmp_path / "xdg")}
     command = [sys.executable, "-c", SAY]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.stdout.split() == ["None", str(tmp_path / "xdg" / "comparing-representations")], done.stderr
 
 

@@ -1,5 +1,6 @@
 """The commands report and apply: their options, their errors, interruption, and life without a checkout."""
 
+import ctypes
 import html
 import inspect
 import json
@@ -21,7 +22,8 @@ from helpers.__main__ import main
 from helpers.book.render import outside_loads
 from helpers.ensembles.applying import apply
 from helpers.inputs import read
-from helpers.report import build
+from helpers.report import Steps, build
+from helpers.report.command import Bar
 
 ROOT = Path(__file__).parents[1]
 
@@ -155,13 +157,26 @@ def stopped(folder, environment, sign, *more):
         command(*more), cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     began = time.time()
-    while len(list(out.glob(".steps/*/value.json"))) < 2 and time.time() - began < 900:
+    while len(list(out.glob(".steps/[!.]*/value.json"))) < 2 and time.time() - began < 900:
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
     process.send_signal(sign)
     said = process.communicate(timeout=300)
-    assert len(list(out.glob(".steps/*/value.json"))) >= 2 and not (out / "index.html").exists()
+    assert len(list(out.glob(".steps/[!.]*/value.json"))) >= 2 and not (out / "index.html").exists(), said
     return process.returncode, said[1]
+
+
+def test_an_interruption_that_a_callback_loses_ends_the_report_before_the_next_step(tmp_path, monkeypatch):
+    lost = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))
+    before = signal.getsignal(signal.SIGINT)
+    ran, ignored = [], []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: ignored.append(told.exc_type))
+    with pytest.raises(KeyboardInterrupt), Bar() as bar:
+        step = Steps(tmp_path, "a", {"first": 1.0, "second": 1.0}, bar)
+        step("first", lambda: (lost(), ran.append("first")))
+        step("second", lambda: ran.append("second"))
+    assert ran == ["first"] and len(list(tmp_path.glob("*/value.json"))) == 1
+    assert signal.getsignal(signal.SIGINT) is before and ignored == [KeyboardInterrupt]
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ def test_a_second_holder_waits_and_says_why_meanwhile(tmp_path, monkeypatch):
     with alone(tmp_path / "lock", "nobody"):
         waits = threading.Thread(target=second)
         waits.start()
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while reason(notice) != "another one writes":
             assert time.monotonic() < end
             time.sleep(0.01)

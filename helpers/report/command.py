@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import inspect
 import shlex
+import signal
 import sys
 import textwrap
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +196,11 @@ def spelling(parser: argparse.ArgumentParser) -> Callable[[Argument], str]:
 
 
 class Bar:
-    """What a report is at, on the console: a bar on a terminal, else a line for each step."""
+    """What a report is at, on the console: a bar on a terminal, else a line for each step.
+
+    In the main thread an interruption is also remembered, and a step does not begin after it: an exception is lost if
+    it comes while a compiled library calls back, as threadpoolctl's does.
+    """
 
     def __init__(self) -> None:
         from tqdm import tqdm
@@ -202,19 +208,31 @@ class Bar:
         self.now = StepProgress("reading", "running")
         self.began = self.since = time.monotonic()
         self.over = threading.Event()
+        self.interrupted, self.before = False, None
         form = "report |{bar:20}| {elapsed}{postfix}"
         self.bar = tqdm(total=100, bar_format=form, disable=None if sys.stderr.isatty() else True, leave=False)
 
     def __enter__(self) -> Bar:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            with suppress(ValueError):  # only the main thread may
+                self.before = signal.signal(signal.SIGINT, self._interrupt)
         if not self.bar.disable:
             threading.Thread(target=self._tick, daemon=True).start()
         return self
 
     def __exit__(self, *_: Any) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
         self.over.set()
         self.bar.close()
 
+    def _interrupt(self, *_: Any) -> None:
+        self.interrupted = True
+        raise KeyboardInterrupt
+
     def __call__(self, progress: StepProgress) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
         if progress.state not in ("running", "waiting"):
             return
         self.now, self.since = progress, time.monotonic()
