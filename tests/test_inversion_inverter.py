@@ -177,7 +177,7 @@ def test_of_several_paraphrases_the_likeliest_counts():
     vectors = known.vectors(rows, known.tokens(rows)).detach()
     least = float(_paraphrased(x, vectors, known.paraphrases_of(rows)).detach())
     each = [float(x.losses(vectors[:1], known.tokens(np.array([row]))).mean().detach()) for row in (0, 1)]
-    assert least == pytest.approx(min(each), rel=1e-3)  # single precision, after padding
+    assert least == pytest.approx(min(each) / 2, rel=1e-3)  # single precision, after padding; the second text has none
     assert _paraphrased(x, vectors, [[], []]) is None
 
 

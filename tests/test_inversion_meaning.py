@@ -38,6 +38,25 @@ def test_states_are_those_of_the_words_without_the_ends():
     assert np.array_equal(states[0], states[2])
 
 
+def test_states_of_a_layer_are_those_that_the_whole_encoder_has_there():
+    import torch
+
+    from helpers.inversion.encoders import FolderEncoder
+
+    encoder = FolderEncoder("encoders/bert", trained=False).eval()
+    tokens, mask = encoder.batch(encoder.rows(["oil falls"], 512).tokens)
+    with torch.inference_mode():
+        layers = encoder.net(input_ids=tokens, attention_mask=mask.long(), output_hidden_states=True).hidden_states
+    for layer in (1, len(layers) - 1):
+        # Kept in half precision: each number is off by at most 2**-11 of itself.
+        close = {"rel": 2**-10, "abs": 2**-10}
+        assert meaning.token_states(["oil falls"], layer=layer)[0] == pytest.approx(
+            layers[layer][0, 1:-1].numpy(), **close
+        )
+    with pytest.raises(ValueError, match=f"layer is {len(layers)}; it must be between 1 and {len(layers) - 1}"):
+        meaning.token_states(["oil falls"], layer=len(layers))
+
+
 def test_a_text_matches_itself_and_nothing_matches_nothing():
     found = matching_scores(["Oil falls again", "gold", ""], ["oil falls again", "", ""])
     assert found.iloc[0].to_numpy() == pytest.approx(1) and not found.iloc[1:].to_numpy().any()

@@ -97,6 +97,34 @@ def test_the_inverter_of_the_book_stands_with_both_ways_and_its_floors():
     assert facts["names"] == pytest.approx(0.94) and facts["n"] == 1000
 
 
+def test_places_of_tokens_stand_with_their_floors():
+    told = {f"top_1_at_{place}{floor}": 0.1 * place for place in study.POSITIONS for floor in ("", "_language")}
+    found = study.places_table(runs().assign(**told))
+    rows = ["frozen, attention", "frozen, attention: no vector", "own, heads", "own, heads: no vector"]
+    assert list(found.index) == rows and list(found) == list(study.POSITIONS)
+    assert found.loc["own, heads", 4] == "0.40 [0.40, 0.40]"
+    for rows in (None, runs(), runs([0]).query("encoder == 'trained'").assign(**told)):
+        assert list(study.places_table(rows).index) == ["not recorded yet"]
+
+
+def test_a_few_passes_are_compared_with_one_within_each_seed():
+    once = runs().query("decoder == 'one_pass'")
+    few = once.assign(decoder="iterative", f1_greedy=once["f1_greedy"] - 0.02)
+    assert study.iterative_words(pd.concat([runs(), few])) == "-0.020 [-0.020, -0.020]"
+    assert study.iterative_words(None) == study.iterative_words(runs()) == "–"
+
+
+def test_bertscore_is_judged_where_its_encoder_is_named():
+    examples = pd.DataFrame({"text": ["oil falls", "gold rises", "tin"], "read": ["oil falls", "gold rises", "tin"]})
+    assert study.bertscores(examples, "") is None
+    same = study.bertscores(examples, "encoders/bert", 1)
+    assert same == pytest.approx(1)
+    near = judge(study.CLAIMS, study.findings(None, np.array([0.7, 0.71, 0.72])))["verdict"]["bertscore"]
+    far = judge(study.CLAIMS, study.findings(None, np.array([0.2, 0.21, 0.22])))["verdict"]["bertscore"]
+    assert (near, far) == ("reproduced", "not reproduced")
+    assert study.findings(None, same)["bertscore"].units == "sentences"
+
+
 def test_likeliest_tokens_are_drawn_of_whatever_is_recorded():
     import matplotlib.pyplot as plt
 
@@ -105,6 +133,8 @@ def test_likeliest_tokens_are_drawn_of_whatever_is_recorded():
         ax = study.likeliest_figure(rows, shipped(), published)
         assert len(ax.get_lines()) == n_lines  # published, the book's, and of two kinds each seed and the mean
         assert ax.get_lines()[1].get_ydata() == pytest.approx([0.9, 0.99])
+    floors = {f"top_{k}_{floor}": 0.1 * k for k in (1, 5) for floor in ("shuffled", "language")}
+    assert len(study.likeliest_figure(runs([0]).assign(**floors), shipped(), published).get_lines()) == 6 + 4
     plt.close("all")
 
 

@@ -62,7 +62,7 @@ def guarded(encoders=("a", "b", "c", "d")):
             }
             gain += 0.002 * number
             row |= {"f1": 0.1 + gain, "gain": gain, "f1_shuffled": 0.1, "f1_centre": 0.1, "neighbours": sts}
-            row |= {"found": 2 * gain, "n_test": 20}
+            row |= {"found": 2 * gain, "n_test": 20, "retrieval": sts + 0.05}
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -70,13 +70,13 @@ def guarded(encoders=("a", "b", "c", "d")):
 def test_claims_are_judged_over_encoders():
     found = study.findings(recorded(), guarded())
     verdicts = judge(study.CLAIMS, found)["verdict"]
-    for key in ("few_headlines", "leak_headlines", "correction_headlines", "defence"):
+    for key in ("few_headlines", "leak_headlines", "correction_headlines", "defence_headlines"):
         assert verdicts[key] == "reproduced"
     assert verdicts["unpaired_headlines"] != "reproduced"
     assert set(verdicts[[key for key in study.CLAIMS if key.endswith("gte-small")]]) == {"not testable here"}
     assert found["leak_headlines"].n == 4 and found["leak_headlines"].units == "encoders"
     assert found["leak_headlines"].estimate == pytest.approx(0.05)
-    assert found["defence"].estimate == pytest.approx(0.203)
+    assert found["defence_headlines"].estimate == pytest.approx(0.203)
 
 
 def test_readers_are_judged_apart():
@@ -89,7 +89,21 @@ def test_readers_are_judged_apart():
     # Of three of the four encoders, whose own gains differ by a thousandth.
     assert both["leak_gte-small"].estimate == pytest.approx(0.35 - 0.0005)
     tried = pd.concat([guarded(), guarded().assign(reader="gte-small", gain=0.9)])
-    assert study.findings(None, tried)["defence"] == study.findings(None, guarded())["defence"]
+    alone, both = study.findings(None, guarded()), study.findings(None, tried)
+    assert both["defence_headlines"] == alone["defence_headlines"]
+    assert both["defence_gte-small"].estimate == pytest.approx(0.9)
+    table = study.guarded_table(tried)
+    assert table.loc["noise 2"].to_dict() == {
+        "STS": pytest.approx(0.3),
+        "retrieval": pytest.approx(0.35),
+        "token F1 over the highest floor, the inverter of the book": pytest.approx(0.003),
+        "share found, the inverter of the book": pytest.approx(0.006),
+        "token F1 over the highest floor, a decoder of gte-small": pytest.approx(0.9),
+        "share found, a decoder of gte-small": pytest.approx(0.006),
+    }
+    assert list(table.index) == ["none", "noise 0.5", "noise 2", "rotation 1"]
+    assert list(study.guarded_table(guarded())) == list(table)[:4]
+    assert study.guarded_table(None).iloc[0, 0] == "not recorded yet"
 
 
 def test_a_seed_without_both_sides_moves_nothing():
@@ -116,8 +130,9 @@ def test_one_seed_has_an_interval_over_texts_and_several_their_mean():
     assert study.curve_table(three)["10"]["a"] == "0.20 [-0.05, 0.45]"
     columns = ["0", "10", "100", "1000", "all", "all, corrected", "floor", "own", "pairs", "texts", "seeds"]
     assert list(table) == columns and table.loc["a", ["pairs", "texts"]].tolist() == ["5000", "50"]
-    spoken = study.curve_table(recorded(["a"], [0]).assign(f1_language=0.14))
-    assert (table["floor"]["a"], spoken["floor"]["a"]) == ("0.10", "0.14")
+    spoken = recorded(["a"], [0]).assign(f1_language=0.14)
+    floors = [study.curve_table(rows)["floor"]["a"] for rows in (spoken, spoken.assign(f1_drawn=0.16))]
+    assert (table["floor"]["a"], *floors) == ("0.10", "0.14", "0.16")
     some = recorded(["a"], [0])
     without = pd.concat([some[some["steps"] == 0], recorded(["b"], [0])])
     assert study.curve_table(without)["all, corrected"]["a"] == "–"
@@ -135,10 +150,15 @@ def test_a_table_that_is_not_there_is_said_to_be_absent():
         "encoders_book": 4,
         "f1_book": "0.40 [0.40, 0.40]",  # 0.401 and at most 0.0015 beside it
         "own_book": "0.80 [0.80, 0.80]",
+        "other_book": "—",
         "encoders_semantic": 1,
         "f1_semantic": "0.40",
         "own_semantic": "0.40",
+        "other_semantic": "—",
     }
+    told = recorded(["a", "b"]).replace({"domain": {"code": "documentation"}})
+    told.loc[told["domain"] == "documentation", "gain"] = -0.01
+    assert study.facts_of_reads(told)["other_book"] == "-0.010"
 
 
 def test_pictures_have_a_panel_for_each_domain_and_each_reader():
@@ -153,6 +173,8 @@ def test_pictures_have_a_panel_for_each_domain_and_each_reader():
         "this page",
         *(f"{what},\nread by the inverter of the book" for what in ("headlines", "code")),
     ]
+    (floor,) = (line for line in fig.axes[1].get_lines() if line.get_label() == "highest floor")
+    assert set(floor.get_ydata()) == {0.1}
     line = next(line for line in fig.axes[1].get_lines() if line.get_label() == "b")
     assert line.get_ydata() == pytest.approx([0.101, 0.1495, 0.2995, 0.3995, 0.4005])
     both = study.curve_figure(pd.concat([recorded(), recorded(["a"], [0], reader="gte-small")]), live)

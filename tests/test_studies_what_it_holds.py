@@ -100,6 +100,7 @@ def test_claims_follow_from_the_rows(scores, crammed):
     tops = {(16, 0.2): 0, (256, 0.5): 1, (1024, 0.56): 2}
     rows = [
         {"width": width, "kind": "precision", "form": "float32", "seed": seed, "top_1": top + 0.001 * seed * place}
+        | {"bits_left": 100 * (1 - top)}
         for (width, top), place in tops.items()
         for seed in range(3)
     ]
@@ -108,6 +109,8 @@ def test_claims_follow_from_the_rows(scores, crammed):
     refuted = ["state_delta", "rank_mamba", "rank_delta"]
     assert set(verdicts[refuted]) == {"not reproduced"}
     assert set(verdicts.drop(refuted)) == {"reproduced"}
+    short = pd.DataFrame(rows).assign(bits_left=lambda table: table["width"])
+    assert study.findings(scores, crammed, short)["wider"].why == study.UNFINISHED
 
 
 def full_ranks(seeds):
@@ -122,7 +125,10 @@ RANKS = [key for key in study.CLAIMS if key.startswith(("state", "rank"))]
 
 
 def test_what_is_not_recorded_is_not_testable(scores, crammed):
-    for recorded in ((None, None), (pd.DataFrame(columns=["form", "seed", "width", "top_1"]), ranks_of((0,)))):
+    for recorded in (
+        (None, None),
+        (pd.DataFrame(columns=["form", "seed", "width", "top_1", "bits_left"]), ranks_of((0,))),
+    ):
         verdicts = judge(study.CLAIMS, study.findings(scores, crammed, *recorded))["verdict"]
         assert set(verdicts[["wider", *RANKS]]) == {"not testable here"}
         assert set(verdicts.drop(["wider", *RANKS])) == {"reproduced"}
@@ -201,6 +207,8 @@ def test_the_recorded_states_of_mamba_write_what_cross_attention_does_and_those_
     scores, crammed
 ):
     found = study.findings(scores, crammed, width_rows(), rank_rows())
-    assert all(found[key].n == 3 for key in ("wider", "state_mamba", "state_delta", "rank_mamba", "rank_delta"))
-    assert found["wider"].high < 0
+    assert all(found[key].n == 3 for key in ("state_mamba", "state_delta", "rank_mamba", "rank_delta"))
+    assert found["wider"].why == study.UNFINISHED
+    words = study.state_facts(rank_rows())
+    assert words["state_delta"].startswith(f"{found['state_delta'].estimate:+.3f} [")
     assert found["state_mamba"].high < study.CLAIMS["state_mamba"].null < found["state_delta"].low

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from helpers.arrays import check_count
 from helpers.encoders.extraction import quiet, resolve_model
 from helpers.encoders.model_folders import check_all_loaded, model_files, position_limit
 from helpers.encoders.sentence_folders import foreign_code, loading
@@ -55,6 +56,8 @@ class FolderEncoder(torch.nn.Module):
         Folder or name on the hub, as in :func:`helpers.encoders.extraction.resolve_model`.
     trained
         Whether its weights are trained further.
+    layer
+        Layer whose states are given, counted from 1; None: the last one.
 
     Attributes
     ----------
@@ -64,11 +67,12 @@ class FolderEncoder(torch.nn.Module):
     Raises
     ------
     OSError, ValueError
-        If the folder lacks a configuration, a tokenizer or weights, or the weights are of another model.
+        If the folder lacks a configuration, a tokenizer or weights, the weights are of another model, or it has no such
+        layer.
     """
 
-    def __init__(self, model: str | os.PathLike[str], trained: bool):
-        from transformers import AutoModel, AutoTokenizer
+    def __init__(self, model: str | os.PathLike[str], trained: bool, layer: int | None = None):
+        from transformers import AutoConfig, AutoModel, AutoTokenizer
 
         super().__init__()
         folder = resolve_model(model)
@@ -78,6 +82,9 @@ class FolderEncoder(torch.nn.Module):
         with quiet(), loading(Path(folder)):
             options = {"trust_remote_code": False}
             self.tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+            if layer is not None:  # the states of a layer do not depend on those above it
+                most = AutoConfig.from_pretrained(folder, **options).num_hidden_layers
+                options["num_hidden_layers"] = check_count(layer, "layer", most=most)
             options |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
             self.net, found = AutoModel.from_pretrained(folder, **options)
         check_all_loaded(folder, self.net, found["missing_keys"], ("pooler.",))

@@ -218,7 +218,7 @@ class Inverter(BaseEstimator):
             Vectors of the validation texts, needed where ``vectors`` are given.
         paraphrases
             For each text other texts that say the same, or none. The least of their losses is added to the loss of the
-            text, so that a vector has to stand for what they have in common; see
+            text, 0 where there are none, so that a vector has to stand for what they have in common; see
             :func:`helpers.inversion.texts.natural_paraphrases`.
 
         Warns

@@ -85,10 +85,11 @@ def token_states(
     texts: Sequence[str],
     model: str | os.PathLike[str] = "encoders/bert",
     *,
+    layer: int | None = None,
     lower: bool = True,
     known: MutableMapping[str, np.ndarray] | None = None,
 ) -> list[np.ndarray]:
-    """The last hidden state of each token of each text, without those of the special tokens at its ends.
+    """The hidden state of each token of each text in a layer, without those of the special tokens at its ends.
 
     Parameters
     ----------
@@ -96,11 +97,13 @@ def token_states(
         Texts; blank ones have no tokens.
     model
         Folder of an encoder, or its name on the hub; by default the small one that comes with the book.
+    layer
+        Layer of the encoder, counted from 1; None for the last one.
     lower
         Whether texts are read in small letters.
     known
-        States by text as it is read, of earlier calls with the same encoder: texts in it are not encoded again, and the
-        others are put into it.
+        States by text as it is read, of earlier calls with the same encoder and layer: texts in it are not encoded
+        again, and the others are put into it.
 
     Returns
     -------
@@ -110,7 +113,7 @@ def token_states(
     from helpers.encoders.extraction import resolve_model
     from helpers.inversion.encoders import StateStore
 
-    encoder = _encoder(os.fspath(resolve_model(model)))
+    encoder = _encoder(os.fspath(resolve_model(model)), layer)
     empty, found = np.zeros((0, encoder.hidden), dtype=np.float32), {} if known is None else known
     distinct = [text for text in dict.fromkeys(_read(texts, lower)) if text.strip() and text not in found]
     if not distinct:
@@ -130,6 +133,7 @@ def matching_scores(
     written: Sequence[str],
     model: str | os.PathLike[str] = "encoders/bert",
     *,
+    layer: int | None = None,
     lower: bool = True,
     known: MutableMapping[str, np.ndarray] | None = None,
 ) -> pd.DataFrame:
@@ -146,7 +150,7 @@ def matching_scores(
     ----------
     texts, written
         Texts, and what was written of their vectors, in the same order.
-    model, lower, known
+    model, layer, lower, known
         Same meaning as in :func:`token_states`.
 
     Returns
@@ -167,7 +171,7 @@ def matching_scores(
     use. Two texts that have nothing in common are far from 0: what is written of other vectors is to stand beside.
     """
     _check_lengths(texts, written)
-    states = token_states([*texts, *written], model, lower=lower, known=known)
+    states = token_states([*texts, *written], model, layer=layer, lower=lower, known=known)
     rows = [_matched(own, theirs) for own, theirs in zip(states[: len(texts)], states[len(texts) :], strict=True)]
     return pd.DataFrame(rows, columns=["precision", "recall", "f1"])
 
@@ -182,11 +186,11 @@ def _matched(own: np.ndarray, theirs: np.ndarray) -> tuple[float, float, float]:
 
 
 @lru_cache(maxsize=2)
-def _encoder(folder: str):
+def _encoder(folder: str, layer: int | None):
     """An encoder that is not trained, read once."""
     from helpers.inversion.encoders import FolderEncoder
 
-    return FolderEncoder(folder, trained=False).eval()
+    return FolderEncoder(folder, trained=False, layer=layer).eval()
 
 
 def _read(texts: Sequence[str], lower: bool) -> list[str]:

@@ -261,7 +261,7 @@ def _meaning(network: torch.nn.ModuleDict, vectors: torch.Tensor, tokens: torch.
 def _paraphrased(
     decoder: torch.nn.Module, vectors: torch.Tensor, others: list[list[np.ndarray]]
 ) -> torch.Tensor | None:
-    """Cross-entropy of a token of the paraphrase that is the likeliest, over the texts that have any."""
+    """Cross-entropy of a token of the likeliest paraphrase of each text, 0 where it has none; their mean over texts."""
     of = [row for row, some in enumerate(others) for _ in some]
     if not of:
         return None
@@ -269,7 +269,8 @@ def _paraphrased(
     lengths = (tokens != PAD).sum(1)
     entropies = decoder.losses(vectors[of], tokens).split(lengths.tolist())
     means = iter([part.mean() for part in entropies])
-    return torch.stack([torch.stack([next(means) for _ in some]).min() for some in others if some]).mean()
+    least = [torch.stack([next(means) for _ in some]).min() for some in others if some]
+    return torch.stack(least).sum() / len(others)
 
 
 def held_out(inverter: Any, held: Texts) -> dict[str, float]:

@@ -17,7 +17,7 @@ from helpers.inversion.inverter import checked_texts
 from helpers.inversion.measures import words_of
 from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_measures import OUTCOMES
-from helpers.studies.inversion_runs import FLOORS, POCKET, check_source, corpus
+from helpers.studies.inversion_runs import FLOORS, POCKET, POSITIONS, check_source, corpus
 from helpers.studies.vector_runs import blank_table, mean_words, source_words
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "COLUMNS",
     "MADE_UP",
     "against",
+    "bertscores",
     "check_vector_choices",
     "facts",
     "facts_table",
@@ -39,6 +40,8 @@ __all__ = [
     "live_inverter",
     "own_facts",
     "facts_of_runs",
+    "iterative_words",
+    "places_table",
     "runs_table",
     "scores_table",
     "shipped_table",
@@ -94,8 +97,12 @@ COLUMNS = {
 }
 """What is written of what, as pages call it."""
 
-BESIDE = {"shuffled": "another's vector", "centre": "mean vector", "language": "no vector"}
-"""Floors of the inverter of the book, as narrow columns call them; of a language model it is the likeliest text."""
+BESIDE = {"shuffled": "another's vector", "centre": "mean vector", "language": "no vector", "drawn": "no vector, drawn"}
+"""Floors of the inverter of the book, as narrow columns call them; of a language model the likeliest text, and one that
+is drawn."""
+
+NO_MODEL = "the encoder that computes BERTScore is not named"
+"""Why BERTScore is not judged by the book itself, which has no such encoder."""
 
 NOT_YET = "fewer than two seeds are recorded"
 
@@ -110,8 +117,12 @@ SHIPPED = {
     "top_5": "tokens among the five likeliest",
     "token_f1": "token F1",
     "exact": "right word for word",
+    "bleu": "BLEU, of 100",
+    "chrf": "chrF, of 100",
     "repetition": "words that are repeated",
     "facts number": "numbers kept",
+    "facts number changed": "numbers changed",
+    "facts number invented": "numbers invented, a number of the text",
     "facts name": "names kept",
     "facts direction": "directions kept",
     "facts negation": "negations kept",
@@ -132,6 +143,8 @@ RUN_COLUMNS = {
         "f1_beams_centre": ("of the mean vector", ".3f"),
         "f1_beams_language": ("likeliest text of a language model", ".3f"),
         "f1_beams_drawn": ("texts drawn from it", ".3f"),
+        "bleu_beams": ("BLEU, of 100", ".1f"),
+        "chrf_beams": ("chrF, of 100", ".1f"),
     },
     "said": {
         "facts_kept": ("facts kept", ".2f"),
@@ -140,7 +153,9 @@ RUN_COLUMNS = {
         "facts_invented": ("invented, a fact of the text", ".2f"),
         "similarity": ("nearness in meaning", ".2f"),
         "similarity_shuffled": ("of another's vector", ".2f"),
+        "similarity_language": ("of a language model's text", ".2f"),
         "state_f1": ("token states matched", ".2f"),
+        "state_f1_shuffled": ("of another's vector", ".2f"),
         "seconds_greedy": ("seconds, likeliest token", ".1f"),
         "seconds_beams": ("seconds, beams", ".1f"),
         "cpu_minutes": ("minutes of training", ".1f"),
@@ -185,7 +200,13 @@ CLAIMS = {
         side="less",
         **_BERT,
     ),
-    "bertscore": Claim("A wide vector reaches a BERTScore of 0.675", "BERTScore", published=0.675, **_BERT),
+    "bertscore": Claim(
+        "A wide vector reaches a BERTScore of 0.675",
+        "BERTScore",
+        published=0.675,
+        null=0.675,
+        **(_BERT | {"spec": ".3f"}),
+    ),
 }
 """What is said of decoders of one vector."""
 
@@ -200,6 +221,8 @@ def check_vector_choices(
     width: int,
     encoder: str = "own",
     train_encoder: bool = False,
+    bertscore: str = "",
+    bertscore_layer: int = 0,
 ) -> None:
     """Refuse what the page could not do.
 
@@ -221,11 +244,15 @@ def check_vector_choices(
         ``"own"``, or folder or name on the hub of the encoder of the live training.
     train_encoder
         Whether that encoder is trained further.
+    bertscore
+        Folder or name on the hub of the encoder that computes BERTScore; empty: none.
+    bertscore_layer
+        Its layer; 0 for the last.
 
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
-        If one of them is out of range, or source or encoder are not there.
+        If one of them is out of range, or source or encoders are not there.
     """
     from helpers.encoders.extraction import resolve_model
 
@@ -233,6 +260,10 @@ def check_vector_choices(
     check_source(source)
     if encoder != "own":
         resolve_model(encoder)
+    if bertscore:
+        resolve_model(bertscore)
+    if check_count(bertscore_layer, "bertscore_layer", least=0) and not bertscore:
+        raise ValueError(f"bertscore_layer is {bertscore_layer} and bertscore is empty; name its encoder, or 0")
     if not isinstance(train_encoder, bool):
         raise TypeError(f"train_encoder is {train_encoder!r}; True or False is needed")
     if train_encoder and encoder == "own":
@@ -591,6 +622,10 @@ def likeliest_figure(recorded: pd.DataFrame | None, shipped: pd.DataFrame, publi
         tops = rows[[f"top_{k}" for k in at]]
         ax.plot(at, tops.T, color=colour, lw=0.6, alpha=0.6)
         ax.plot(at, tops.mean(), "o-", color=colour, label=f"{said} (seeds: {len(rows)})")
+        for floor, style in (("shuffled", ":"), ("language", "-.")):
+            if all(f"top_{k}_{floor}" in rows for k in at):
+                label = f"floor of {said}: {BESIDE[floor]}"
+                ax.plot(at, [rows[f"top_{k}_{floor}"].mean() for k in at], ls=style, color=colour, lw=1, label=label)
     ks = sorted(set(published["k"]))
     ax.set_xscale("log")
     ax.set_xticks(ks, ks)
@@ -598,6 +633,67 @@ def likeliest_figure(recorded: pd.DataFrame | None, shipped: pd.DataFrame, publi
     ax.set(xlabel="k", ylabel="share of tokens", ylim=(0, 1.02))
     ax.legend(fontsize=8)
     return ax
+
+
+def places_table(recorded: pd.DataFrame | None) -> pd.DataFrame:
+    """Share of tokens that are the likeliest, by their place in the text, all before them being right.
+
+    Parameters
+    ----------
+    recorded
+        Rows of ``data/results/inversion.csv``, or None.
+
+    Returns
+    -------
+    DataFrame
+        A column for each of :data:`helpers.studies.inversion_runs.POSITIONS`, the first token being 1; rows for :data:`AS_PUBLISHED` and :data:`OWN`,
+        each with its floors beneath, means over seeds in words.
+    """
+    import pandas as pd
+
+    out = {}
+    for said, chosen in (("frozen, attention", AS_PUBLISHED), ("own, heads", OWN)):
+        rows = None if recorded is None else _chosen(recorded, chosen)
+        if rows is None or rows.empty:
+            continue
+        for floor, words in {"": said, **{f"_{name}": f"{said}: {BESIDE[name]}" for name in BESIDE}}.items():
+            names = {place: f"top_1_at_{place}{floor}" for place in POSITIONS}
+            if set(names.values()) <= set(rows):
+                out[words] = {place: mean_words(rows[name]) for place, name in names.items()}
+    if not out:
+        return blank_table([str(place) for place in POSITIONS])
+    return pd.DataFrame.from_dict(out, orient="index").rename_axis("tokens right at place")
+
+
+def iterative_words(recorded: pd.DataFrame | None) -> str:
+    """Token F1 that a few passes gain over one pass, with the encoder and the pooling of :data:`OWN`, in words.
+
+    Parameters
+    ----------
+    recorded
+        Rows of ``data/results/inversion.csv``, or None.
+    """
+    if recorded is None:
+        return mean_words([])
+    sides = [({**OWN, "decoder": decoder}, "f1_greedy") for decoder in ("iterative", "one_pass")]
+    return mean_words(_differences(recorded, *sides), "+.3f")
+
+
+def bertscores(examples: pd.DataFrame, model: str, layer: int = 0) -> np.ndarray | None:
+    """F of BERTScore of each text and what was read of its vector; None without a model.
+
+    Parameters
+    ----------
+    examples
+        Columns ``text`` and ``read``, from :func:`live_inverter`.
+    model, layer
+        Same meaning as in :func:`check_vector_choices`.
+    """
+    from helpers.inversion import matching_scores
+
+    if not model:
+        return None
+    return matching_scores(list(examples["text"]), list(examples["read"]), model, layer=layer or None)["f1"].to_numpy()
 
 
 def _chosen(recorded: pd.DataFrame, chosen: Mapping[str, Any]) -> pd.DataFrame:
@@ -616,13 +712,15 @@ def _differences(recorded: pd.DataFrame, first: tuple[Mapping[str, Any], str], s
     return (parts[0][first[1]] - parts[1][second[1]]).dropna()
 
 
-def findings(recorded: pd.DataFrame | None) -> dict[str, Finding]:
+def findings(recorded: pd.DataFrame | None, matched: np.ndarray | None = None) -> dict[str, Finding]:
     """What the recorded runs say of :data:`CLAIMS`, with seeds as units.
 
     Parameters
     ----------
     recorded
         Rows of ``data/results/inversion.csv``, or None.
+    matched
+        BERTScore of texts of the page, which are its units, from :func:`bertscores`; or None.
 
     Returns
     -------
@@ -637,7 +735,9 @@ def findings(recorded: pd.DataFrame | None) -> dict[str, Finding]:
         "five": ((published, "top_5"), (published, "top_1")),
         "beams": ((published, "repetition_beams"), (published, "repetition_greedy")),
     }
-    out = {"bertscore": absent("the model that computes BERTScore is not here")}
+    out = {"bertscore": absent(NO_MODEL)}
+    if matched is not None:
+        out["bertscore"] = mean_finding(CLAIMS["bertscore"], matched)._replace(units="sentences")
     gains = {key: _differences(recorded, *sides) for key, sides in asked.items()} if recorded is not None else {}
     if gains:
         gains["freezing"] = (gains["attention"] - gains["attention_trained"]).dropna()

@@ -13,7 +13,7 @@ from helpers.inference import Claim, Finding, absent, format_interval
 from helpers.inversion import Inverter
 from helpers.inversion.inverter import checked_texts
 from helpers.studies.collapse_page import mean_finding
-from helpers.studies.inversion_runs import Texts
+from helpers.studies.inversion_runs import FLOORS, Texts
 from helpers.studies.one_vector import COLUMNS, MADE_UP, NAMES, written_figure
 from helpers.studies.stranger_runs import Reader, Strange, defence_rows, made_up_pairs, pair_rows
 from helpers.studies.vector_runs import mean_words
@@ -33,6 +33,8 @@ __all__ = [
     "facts",
     "findings",
     "front_figure",
+    "guarded_table",
+    "highest_floor",
     "live_data",
     "live_defences",
     "live_rows",
@@ -62,10 +64,10 @@ _OF_PAIRS = {
         "token F1 gained by all pairs over a thousand; up to 0.02 is hardly",
         {"side": "less", "null": 0.02, "source": "chen2025algen"},
     ),
-    "leak": ("Ten pairs leak already", "token F1 over the higher floor, with ten pairs", {"source": "chen2025algen"}),
+    "leak": ("Ten pairs leak already", "token F1 over the highest floor, with ten pairs", {"source": "chen2025algen"}),
     "unpaired": (
         "Spaces are aligned without one pair, well enough to read",
-        "token F1 over the higher floor, without pairs",
+        "token F1 over the highest floor, without pairs",
         {"source": "jha2025harnessing"},
     ),
     "correction": (
@@ -80,15 +82,16 @@ CLAIMS = {
     for reader in READERS
     for key, (words, statistic, more) in _OF_PAIRS.items()
 } | {
-    "defence": Claim(
-        "Noise does not protect vectors before it makes them useless",
-        "token F1 over the higher floor, with pairs of changed vectors, at the strongest noise that keeps nine tenths "
+    f"defence_{reader}": Claim(
+        f"Noise does not protect vectors before it makes them useless: {READERS[reader]}",
+        "token F1 over the highest floor, with pairs of changed vectors, at the strongest noise that keeps nine tenths "
         "of the correlation with people's ratings",
         source="chen2025algen",
         **_MODELS,
-    ),
+    )
+    for reader in READERS
 }
-"""What is said of reading the vectors of other encoders: of each reader, and of noise against that of the book."""
+"""What is said of reading the vectors of other encoders, and of noise against it, of each reader."""
 
 PANELS = 3
 """Most panels of a picture that stand side by side."""
@@ -99,6 +102,8 @@ KEPT = 0.9
 WAYS = {"read": "through the map", "corrected": "after corrections", **{k: COLUMNS[k] for k in ("shuffled", "centre")}}
 """What is read of a stranger's vectors, as the page calls it."""
 
+_USES = {"STS": "sts", "retrieval": "retrieval"}
+_LEFT = {"gain": "token F1 over the highest floor", "found": "share found"}
 _NAMES = {"none": "none", "noise": "noise", "rotation": "rotation", "quantisation": "bits", "truncation": "coordinates"}
 
 
@@ -275,12 +280,10 @@ def _curves(ax: Any, parts: Mapping[str, pd.DataFrame], colours: Mapping[str, st
         ax.plot(at, plain["f1"], "o-", **style, label=encoder)
         better = found[found["steps"] > 0].sort_values("pairs")
         ax.plot(better["pairs"], better["f1"], "^", **style, markerfacecolor="none", label="_")
-        ax.plot(at, plain["f1_shuffled"], ":", **style, lw=1, label="_")
         ax.plot(at, plain["found"], "s--", **style, ms=5, lw=1, label="_")
-    whole = [_means(rows.assign(seed=0), ["pairs"]) for rows in parts.values()]
-    for column, words, style in (("f1_own", "own vectors", "--"), ("f1_centre", "the mean vector", "-.")):
-        level = float(np.mean([part[column].mean() for part in whole]))
-        ax.axhline(level, color=INK, ls=style, lw=1, label=words)
+    levels = [(rows["f1_own"].mean(), highest_floor(rows[rows["steps"] == 0])) for rows in parts.values()]
+    for level, words, style in zip(np.mean(levels, axis=0), ("own vectors", "highest floor"), ("--", ":"), strict=True):
+        ax.axhline(float(level), color=INK, ls=style, lw=1, label=words)
     ax.set_xscale("log")
     ticks = sorted({count for rows in parts.values() for count in rows["pairs"]})
     shown = [count for count in ticks if count in (0, 10, 100, 1000)]
@@ -323,14 +326,18 @@ def curve_table(rows: pd.DataFrame | None, reader: str = BOOK, domain: str = "he
         better = part[(part["steps"] > 0) & (part["pairs"] == most)]
         line["all, corrected"] = _said(better) if len(better) else "–"
         last = plain[plain["pairs"] == most]
-        floors = [name for name in ("f1_shuffled", "f1_centre", "f1_language") if name in last]
-        line |= {"floor": f"{last[floors].mean().max():.2f}", "own": f"{last['f1_own'].mean():.2f}"}
+        line |= {"floor": f"{highest_floor(last):.2f}", "own": f"{last['f1_own'].mean():.2f}"}
         line |= {"pairs": f"{most:g}", "texts": f"{last['n_test'].mean():.0f}"}
         found[encoder] = line | {"seeds": part["seed"].nunique()}
     counts = sorted({name for line in found.values() for name in line if name.isdigit()}, key=int)
     others = ["all", "all, corrected", "floor", "own", "pairs", "texts", "seeds"]
     table = pd.DataFrame.from_dict(found, orient="index").rename_axis("encoder").fillna("–")
     return table[[*counts, *others]]
+
+
+def highest_floor(rows: pd.DataFrame) -> float:
+    """Token F1 of the highest of :data:`helpers.studies.inversion_runs.FLOORS` that the rows have, a mean over them."""
+    return float(rows[[f"f1_{name}" for name in FLOORS if f"f1_{name}" in rows]].mean().max())
 
 
 def _said(rows: pd.DataFrame) -> str:
@@ -359,7 +366,39 @@ def defence_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(out, orient="index").rename_axis("defence")
 
 
-def front_figure(rows: pd.DataFrame | None, live: pd.DataFrame) -> Figure:
+def guarded_table(rows: pd.DataFrame | None) -> pd.DataFrame:
+    """What is left to use and to read after each recorded defence, where pairs of changed vectors are known.
+
+    Parameters
+    ----------
+    rows
+        Rows of ``data/results/stranger_defences.csv``, or None.
+
+    Returns
+    -------
+    DataFrame
+        A row for each defence and strength: correlation with people's ratings (STS), share of sentences whose
+        rated pair is found first (retrieval), and for each reader token F1 over the highest floor and the share found.
+        Means over encoders, each the mean of its seeds.
+    """
+    import pandas as pd
+
+    if rows is None:
+        return pd.DataFrame({"STS": [NOT_RECORDED]}, index=pd.Index(["–"], name="defence"))
+    by = ["defence", "strength"]
+    changed = rows[rows["knows"] == "changed"]
+    means = changed.groupby(["reader", "encoder", *by], sort=False)[["sts", "retrieval", "gain", "found"]].mean()
+    found = {name: means[column].groupby(by, sort=False).mean() for name, column in _USES.items()}
+    for reader in READERS:
+        if reader in means.index.get_level_values("reader"):
+            some = means.loc[reader].groupby(by, sort=False).mean()
+            found |= {f"{words}, {READERS[reader]}": some[column] for column, words in _LEFT.items()}
+    table = pd.DataFrame(found)
+    table.index = pd.Index([_NAMES[how] if how == "none" else f"{_NAMES[how]} {x:g}" for how, x in table.index])
+    return table.rename_axis("defence")
+
+
+def front_figure(rows: pd.DataFrame | None, live: pd.DataFrame, reader: str = BOOK) -> Figure:
     """How often the right sentence is still found against what vectors are still good for, defence by defence.
 
     Parameters
@@ -368,15 +407,17 @@ def front_figure(rows: pd.DataFrame | None, live: pd.DataFrame) -> Figure:
         Recorded rows, over whose encoders and seeds means are taken; or None: then the rows of the page are drawn.
     live
         Rows of :func:`live_defences`.
+    reader
+        Reader whose recorded rows are drawn.
 
     Returns
     -------
     Figure
-        A panel for each reader; an owner wants to be right and low.
+        A panel for each kind of pairs that are known; an owner wants to be right and low.
     """
     import matplotlib.pyplot as plt
 
-    shown, use = (live, "neighbours") if rows is None else (rows, "sts")
+    shown, use = (live, "neighbours") if rows is None else (rows[rows["reader"] == reader], "sts")
     words = {"neighbours": "share of nearest neighbours kept", "sts": "correlation with people's ratings (STS)"}
     titles = {"unchanged": "pairs of unchanged vectors", "changed": "pairs of changed vectors"}
     fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), sharey=True, layout="constrained")
@@ -421,7 +462,7 @@ def findings(pairs: pd.DataFrame | None, defences: pd.DataFrame | None) -> dict[
             found = _of_pairs(pairs.query("domain == 'headlines' and reader == @reader"))
             values |= {f"{key}_{reader}": numbers for key, numbers in found.items()}
     if defences is not None:
-        values["defence"] = _of_noise(defences[defences["reader"] == BOOK])
+        values |= {f"defence_{reader}": _of_noise(defences[defences["reader"] == reader]) for reader in READERS}
     out = {}
     for key, numbers in values.items():
         numbers = np.asarray(numbers, dtype=float)
@@ -480,7 +521,7 @@ def facts(rows: pd.DataFrame, better: Any, data: Strange) -> dict[str, Any]:
         "f1": last["f1"],
         "f1_low": last["f1_ci_low"],
         "f1_high": last["f1_ci_high"],
-        "floor": max(last["f1_shuffled"], last["f1_centre"]),
+        "floor": max(last[f"f1_{name}"] for name in FLOORS if f"f1_{name}" in last),
         "own": last["f1_own"],
         "unpaired": plain["f1"].get(0, np.nan),
         "ten": plain["f1"].get(10, np.nan),
@@ -499,16 +540,23 @@ def facts_of_reads(rows: pd.DataFrame | None) -> dict[str, Any]:
     -------
     dict
         ``encoders_book`` and ``encoders_semantic``, the encoders that are recorded; ``f1_…``, token F1 with all pairs,
-        before corrections, and ``own_…``, that of the reader's own vectors: means over encoders with intervals by
-        Student's t, as :func:`helpers.studies.vector_runs.mean_words` writes them; a dash without any.
+        before corrections, and ``own_…``, that of the reader's own vectors; ``other_…``, token F1 over the highest
+        floor with all pairs on documentation. Means over encoders with intervals by Student's t, as
+        :func:`helpers.studies.vector_runs.mean_words` writes them; a dash without any.
     """
     out: dict[str, Any] = {}
     for reader, name in ((BOOK, "book"), ("gte-small", "semantic")):
-        some = None if rows is None else rows[rows["reader"] == reader].query("domain == 'headlines' and steps == 0")
-        out |= {f"encoders_{name}": 0, f"f1_{name}": "—", f"own_{name}": "—"}
-        if some is not None and len(some):
-            most = some[some["pairs"] == some.groupby("encoder")["pairs"].transform("max")]
-            means = most.groupby("encoder")[["f1", "f1_own"]].mean()
-            out |= {f"encoders_{name}": len(means), f"f1_{name}": mean_words(means["f1"])}
-            out[f"own_{name}"] = mean_words(means["f1_own"])
+        out |= {f"encoders_{name}": 0, f"f1_{name}": "—", f"own_{name}": "—", f"other_{name}": "—"}
+        some = None if rows is None else rows[(rows["reader"] == reader) & (rows["steps"] == 0)]
+        if some is None:
+            continue
+        most = some[some["pairs"] == some.groupby(["encoder", "domain"])["pairs"].transform("max")]
+        means = most.groupby(["domain", "encoder"])[["f1", "f1_own", "gain"]].mean()
+        domains = set(means.index.get_level_values("domain"))
+        if "headlines" in domains:
+            told = means.loc["headlines"]
+            out |= {f"encoders_{name}": len(told), f"f1_{name}": mean_words(told["f1"])}
+            out[f"own_{name}"] = mean_words(told["f1_own"])
+        if "documentation" in domains:
+            out[f"other_{name}"] = mean_words(means.loc["documentation", "gain"], "+.3f")
     return out

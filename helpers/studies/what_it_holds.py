@@ -31,6 +31,7 @@ from helpers.studies.vector_runs import (
     far_vectors,
     forms_of,
     language_model,
+    mean_words,
     page_source,
     page_texts,
     source_words,
@@ -61,6 +62,7 @@ __all__ = [
     "noise_table",
     "says",
     "searched",
+    "state_facts",
     "turned",
     "way_scores",
 ]
@@ -163,6 +165,9 @@ CLAIMS = {
 """What is said of the width of a vector, of noise on it, of vectors that are searched for and of first states."""
 
 FEW_SEEDS = "fewer than two seeds are recorded"
+
+UNFINISHED = "the vectors of 1024 numbers hold fewer bits than those of 256, so that their training is not at its end"
+"""Why nothing follows from widths that were trained equally long."""
 
 
 def check_held_choices(
@@ -593,21 +598,50 @@ def findings(
     recorded = [key for key in CLAIMS if key not in out]
     values: dict[str, Any] = dict.fromkeys(recorded, ())
     if widths is not None:
-        top = widths[widths["form"] == "float32"].pivot_table(index="seed", columns="width", values="top_1")
+        plain = widths[widths["form"] == "float32"]
+        top, left = (plain.pivot_table(index="seed", columns="width", values=of) for of in ("top_1", "bits_left"))
         if {256, 1024} <= set(top):
             values["wider"] = (top[1024] - top[256]).dropna()
-    if ranks is not None:
-        f1 = ranks.pivot_table(index="seed", columns=["decoder", "rank"], values="f1_beams")
-        for name in STATES:
-            for key, first, second in (
-                (f"state_{name}", ("autoregressive", 0), (name, 32)),
-                (f"rank_{name}", (name, 32), (name, 4)),
-            ):
-                if first in f1 and second in f1:
-                    values[key] = (f1[first] - f1[second]).dropna()
+            if (left[1024] - left[256]).mean() > 0:  # the wider one could leave its further numbers out
+                values.pop("wider")
+                out["wider"] = absent(UNFINISHED)
+    values |= _of_states(ranks)
     for key, found in values.items():
         out[key] = mean_finding(CLAIMS[key], np.asarray(found)) if len(found) > 1 else absent(FEW_SEEDS)
     return {key: out[key] for key in CLAIMS}
+
+
+def _of_states(ranks: pd.DataFrame | None) -> dict[str, pd.Series]:
+    """Token F1 that each kind of state is behind cross-attention, and that rank 4 is behind rank 32, by seed."""
+    if ranks is None:
+        return {}
+    f1 = ranks.pivot_table(index="seed", columns=["decoder", "rank"], values="f1_beams")
+    asked = {}
+    for name in STATES:
+        asked[f"state_{name}"] = ("autoregressive", 0), (name, 32)
+        asked[f"rank_{name}"] = (name, 32), (name, 4)
+    return {key: (f1[a] - f1[b]).dropna() for key, (a, b) in asked.items() if a in f1 and b in f1}
+
+
+def state_facts(ranks: pd.DataFrame | None) -> dict[str, str]:
+    """What the recorded first states lose, in words.
+
+    Parameters
+    ----------
+    ranks
+        Rows of :func:`helpers.studies.vector_runs.rank_rows`, or None.
+
+    Returns
+    -------
+    dict of str to str
+        For each decoder of :data:`STATES`: ``state_…``, token F1 that rank 32 is behind cross-attention, and
+        ``rank_…``, that rank 4 is behind rank 32. Means over seeds, as
+        :func:`helpers.studies.vector_runs.mean_words` writes them.
+    """
+    found = _of_states(ranks)
+    return {
+        f"{of}_{name}": mean_words(found.get(f"{of}_{name}", []), "+.3f") for of in ("state", "rank") for name in STATES
+    }
 
 
 def way_scores(way: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
