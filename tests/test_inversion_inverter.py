@@ -116,13 +116,16 @@ def test_a_training_does_not_go_on_with_another_encoder_of_the_same_name(tmp_pat
 
     folder = shutil.copytree(resolve_model("encoders/simcse"), tmp_path / "encoder")
     made = Inverter(**SMALL, encoder=folder, train_encoder=False, epochs=1, folder=tmp_path / "kept").fit(TEXTS)
-    made.fit(TEXTS)
+    made.fit(TEXTS).save(tmp_path / "saved")
+    assert np.array_equal(Inverter.load(tmp_path / "saved").encode(TEXTS), made.encode(TEXTS))
     file = sorted(folder.glob("model*.safetensors"))[0]
     weights = load_file(file)
     name = next(name for name in weights if name.endswith("word_embeddings.weight") or "layer.0" in name)
     save_file(weights | {name: weights[name] * 2}, file, metadata={"format": "pt"})
     with pytest.raises(ValueError, match=r"holds another run: about weights of the encoder is"):
         made.fit(TEXTS)
+    with pytest.raises(ValueError, match=r"saved was trained on the encoder \S*encoder with weights of digest"):
+        Inverter.load(tmp_path / "saved")
 
 
 @pytest.mark.parametrize("decoder", ["prefix", "mamba", "delta", "one_pass", "iterative"])

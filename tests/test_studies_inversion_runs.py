@@ -164,7 +164,23 @@ def test_scores_stand_beside_their_floors():
     again = against_floors(TEXTS, made.decode(x, beams=2), below)
     assert table["read"]["token_f1"] == again["read"]["token_f1"] == 1
     assert table["gain"]["token_f1"] == 1 - max(again["shuffled"]["token_f1"], again["centre"]["token_f1"])
-    assert table["read"]["seconds"] > 0
+    assert table["read"]["seconds"] > 0 and {f"top_{k}" for k in runs.KS} <= set(table.index)
+    assert table["shuffled"]["top_1"] < table["read"]["top_1"] and "told again" not in table.index
+    told = np.arange(8) < 2
+    apart = runs.scored(made, texts, beams=2, again=told)["read"]
+    assert apart["told again"] == 0.25 and apart["token_f1 apart"] == 1
+
+
+def test_texts_of_a_file_are_a_column_of_it_in_one_spelling(tmp_path):
+    file = tmp_path / "news.csv"
+    lines = [f'"UPDATE {k % 3}-Oil falls {k // 2} , ‘sharply’",{k}' for k in range(60)]
+    file.write_text("\n".join(["headline,day", *lines]), encoding="utf-8")
+    texts = runs.corpus(f"{file}:headline", rng=0)
+    assert texts.repeated == 30 and "Oil falls 3, 'sharply'" in [*texts.train, *texts.validation, *texts.test]
+    with pytest.raises(ValueError, match="column"):
+        runs.corpus(f"{file}:title", rng=0)
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        runs.corpus(f"{tmp_path / 'no.csv'}:headline", rng=0)
 
 
 def test_encoders_of_the_runs_are_those_that_are_named(sentences_of_the_book):

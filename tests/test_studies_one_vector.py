@@ -72,10 +72,10 @@ def test_trainings_stand_with_what_is_recorded_of_them():
     nothing = study.runs_table(None)
     assert list(nothing.index) == ["not recorded yet"] and set(nothing.iloc[0]) == {"–"}
     one = study.runs_table(runs([0]))
-    assert one.loc[("one_pass", "heads", "own", 256), "tokens right, all before given"] == "0.100"
+    assert one.loc[("one pass", "attention, several heads", "own", 256), "tokens right, all before given"] == "0.100"
     three = study.runs_table(pd.concat([runs(), runs([0], width=512)]))
     assert three["seeds"].tolist() == [3] * 10 + [1] * 10 and "by a language model" not in three
-    assert three.loc[("autoregressive", "first", "frozen", 256), "token F1, beams"].startswith("0.301 [")
+    assert three.loc[("cross-attention", "CLS", "frozen", 256), "token F1, beams"].startswith("0.301 [")
     said = study.runs_table(runs(), what="said")
     assert set(said["facts kept"]) == {"0.80 [0.80, 0.80]"} and set(said["changed"]) == {"0.10 [0.10, 0.10]"}
     prompted = {"model": "small", "lora": [0, 8], "encoder": "bert", "n_train": 2000, "seed": 0, "f1": [0.1, 0.2]}

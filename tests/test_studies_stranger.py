@@ -93,7 +93,7 @@ def test_readers_are_judged_apart():
     assert both["defence_headlines"] == alone["defence_headlines"]
     assert both["defence_gte-small"].estimate == pytest.approx(0.9)
     table = study.guarded_table(tried)
-    assert table.loc["noise 2"].to_dict() == {
+    assert table.loc["noise, 2 spreads"].to_dict() == {
         "STS": pytest.approx(0.3),
         "retrieval": pytest.approx(0.35),
         "token F1 over the highest floor, the inverter of the book": pytest.approx(0.003),
@@ -101,7 +101,7 @@ def test_readers_are_judged_apart():
         "token F1 over the highest floor, a decoder of gte-small": pytest.approx(0.9),
         "share found, a decoder of gte-small": pytest.approx(0.006),
     }
-    assert list(table.index) == ["none", "noise 0.5", "noise 2", "rotation 1"]
+    assert list(table.index) == ["none", "noise, 0.5 spreads", "noise, 2 spreads", "rotation, share 1"]
     assert list(study.guarded_table(guarded())) == list(table)[:4]
     assert study.guarded_table(None).iloc[0, 0] == "not recorded yet"
 
@@ -150,10 +150,12 @@ def test_a_table_that_is_not_there_is_said_to_be_absent():
         "encoders_book": 4,
         "f1_book": "0.40 [0.40, 0.40]",  # 0.401 and at most 0.0015 beside it
         "own_book": "0.80 [0.80, 0.80]",
+        "found_book": "0.50 [0.50, 0.50]",
         "other_book": "—",
         "encoders_semantic": 1,
         "f1_semantic": "0.40",
         "own_semantic": "0.40",
+        "found_semantic": "0.50",
         "other_semantic": "—",
     }
     told = recorded(["a", "b"]).replace({"domain": {"code": "documentation"}})
@@ -214,7 +216,7 @@ def test_facts_are_numbers_of_the_runs(live):
     assert facts["own"] == 1 >= facts["corrected"] >= 0
     assert facts["cosine_last"] >= facts["cosine_first"]
     table = study.defence_table(study.live_defences(small_inverter(), live))
-    assert table["neighbours kept"]["none"] == 1 and "bits 1" in table.index
+    assert table["neighbours kept"]["none"] == 1 and "bits of a number, 1" in table.index
     assert "coordinates 24" not in table.index  # the vectors have twelve
 
 

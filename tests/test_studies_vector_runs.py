@@ -89,7 +89,7 @@ def test_with_one_seed_there_is_no_interval_and_with_none_a_dash():
 
     one = study.capacity_table(widths_of((0,)))
     assert one.loc[16, "bits of a text"] == "32" and one.loc[16, "seeds"] == 1
-    assert study.ranks_table(ranks_of((0,))).loc["mamba, rank 32", "token F1, beams"] == "0.700"
+    assert study.ranks_table(ranks_of((0,))).loc["Mamba 2, rank 32", "token F1, beams"] == "0.700"
     for table in (study.capacity_table(None), study.ranks_table(None), study.capacity_table(widths_of((0,), (0,)))):
         assert list(table.index) == ["not recorded yet"] and set(table.iloc[0]) == {"–"}
     for fig in (study.capacity_figure(None), study.ranks_figure(None)):
@@ -111,9 +111,9 @@ def test_ranks_stand_beside_cross_attention():
     import matplotlib.pyplot as plt
 
     table = study.ranks_table(ranks_of((0, 1)))
-    assert list(table.index) == ["autoregressive", "delta, rank 32", "mamba, rank 1", "mamba, rank 32"]
+    assert list(table.index) == ["cross-attention", "delta rule, rank 32", "Mamba 2, rank 1", "Mamba 2, rank 32"]
     fig = study.ranks_figure(ranks_of((0, 1)))
-    assert {text.get_text() for text in fig.axes[0].get_legend().texts} == {"cross-attention", "mamba", "delta"}
+    assert {text.get_text() for text in fig.axes[0].get_legend().texts} == {"cross-attention", "Mamba 2", "delta rule"}
     study.ranks_figure(ranks_of((0,)).query("decoder != 'autoregressive'"))
     plt.close("all")
 

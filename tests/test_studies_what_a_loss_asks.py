@@ -9,7 +9,7 @@ from inversion_texts import TEXTS, small_inverter
 from helpers.inference import judge
 from helpers.inversion import text_bits, token_accuracy
 from helpers.studies import what_a_loss_asks as study
-from helpers.studies.loss_runs import LOSSES, loss_rows, rephrased
+from helpers.studies.loss_runs import LOSSES, NAMES, loss_rows, rephrased
 
 
 def rows_of(seeds, losses=tuple(LOSSES)):
@@ -38,11 +38,14 @@ def test_what_is_not_recorded_is_not_testable():
 
 def test_tables_say_what_is_recorded_and_no_more():
     three = study.gained_table(rows_of(range(3)))
-    assert list(three.index) == list(LOSSES) and set(three["seeds"]) == {3}
-    assert three.loc["variational", "token F1 under noise of 1"].startswith("+0.201 [")
+    assert list(three.index) == list(NAMES.values()) and set(NAMES) == set(LOSSES) and set(three["seeds"]) == {3}
+    words = study.gained_facts(rows_of(range(3)))
+    assert words["paraphrase_gap"] == three.loc["paraphrase", "test less training loss, nats a token"]
+    assert study.gained_facts(None)["noise_f1"] == study.gained_facts(rows_of((0,), ("noise",)))["noise_f1"] == "–"
+    assert three.loc["variational, 0.05", "token F1 under noise of 1"].startswith("+0.201 [")
     one = study.gained_table(rows_of((0,)))
-    assert one.loc["meaning", "nearness in meaning"] == "+0.100" and one.loc["entropy", "token F1"] == "0.700"
-    assert list(study.gained_table(rows_of((0,), ("entropy",))).index) == ["entropy"]
+    assert one.loc["cosine, 0.3", "nearness in meaning"] == "+0.100" and one.loc["cross-entropy", "token F1"] == "0.700"
+    assert list(study.gained_table(rows_of((0,), ("entropy",))).index) == ["cross-entropy"]
     for rows in (None, rows_of((0,), ("noise",))):
         nothing = study.gained_table(rows)
         assert list(nothing.index) == ["not recorded yet"] and set(nothing.iloc[0]) == {"–"}
@@ -60,7 +63,7 @@ def test_the_picture_shows_every_seed_or_says_that_there_is_none():
 
 def test_a_seed_without_cross_entropy_counts_for_nothing():
     rows = pd.concat([rows_of((0, 1)), rows_of((2,), ("noise",))])
-    assert study.gained_table(rows).loc["noise", "seeds"] == 2
+    assert study.gained_table(rows).loc["noise, 0.5 spreads", "seeds"] == 2
 
 
 def test_bits_of_paraphrases_are_those_of_the_first_vector():
@@ -123,7 +126,8 @@ def test_inverters_of_the_page_differ_in_their_loss_alone():
     study.locality_figure(curves)
     plt.close("all")
     table = study.bought_table(made, texts, n_test=5)
-    assert list(table.columns) == list(study.MEASURES) and list(table.index) == ["entropy", "noise"]
+    assert list(table.columns) == list(study.MEASURES.values())
+    assert list(table.index) == ["cross-entropy", "noise, 0.5 spreads"]
     young = study.begun(texts, epochs=1, width=8)
     assert young.get_params() == made["entropy"].get_params()
     gradients = study.gradient_table(young, texts.test[:3], draws=3)

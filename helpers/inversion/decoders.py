@@ -90,7 +90,9 @@ def make_decoder(
     name
         ``"autoregressive"``: token after token, the vector is the only memory of cross-attention; ``"prefix"``: token
         after token behind ``n_slots`` states made from the vector; ``"one_pass"``: all tokens at once;
-        ``"iterative"``: a few passes, each of which decides the tokens that are surest (masked diffusion).
+        ``"iterative"``: a few passes, each of which decides the tokens that are surest (masked diffusion);
+        ``"mamba"`` and ``"delta"``: token after token by Mamba 2 and by the gated delta rule, whose first states are
+        made from the vector.
     width
         Width of the vector.
     vocabulary

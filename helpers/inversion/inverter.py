@@ -322,7 +322,8 @@ class Inverter(BaseEstimator):
     def save(self, folder: str | os.PathLike[str], *, largest: str = "5GB") -> Path:
         """Write the inverter to a folder: weights as safetensors in half precision, the rest as JSON.
 
-        A frozen encoder of another folder is not copied: it is read from there again.
+        A frozen encoder of another folder is not copied: it is read from there again, and refused if its weights have
+        changed. Of one that was trained further the weights are written, and the rest is read from its folder.
 
         Parameters
         ----------
@@ -352,6 +353,8 @@ class Inverter(BaseEstimator):
             "truncated": self.truncated_.tolist(),
             "log": self.log_,
         }
+        if (digest := _left_out(self.network_)) is not None:
+            about["weights of the encoder"] = digest
         (folder / "inverter.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         return folder
 
@@ -364,7 +367,8 @@ class Inverter(BaseEstimator):
         FileNotFoundError
             If the folder is no inverter; the message names what is missing.
         ValueError
-            If it was written by a later version, a file is damaged, or its weights do not fit.
+            If it was written by a later version, a file is damaged, its weights do not fit, or a frozen encoder has
+            other weights than in training.
         """
         from helpers.inversion.tokens import TokenTable
         from helpers.inversion.training import build, load_weights
@@ -381,6 +385,12 @@ class Inverter(BaseEstimator):
         self.truncated_, self.log_ = np.array(about["truncated"], dtype=np.int64), about["log"]
         build(self, given=about["width"] if about["vectors_given"] else None)
         load_weights(self, folder)
+        told, here = about.get("weights of the encoder"), _left_out(self.network_)
+        if told is not None and told != here:
+            raise ValueError(
+                f"{folder} was trained on the encoder {self.encoder} with weights of digest {told}; "
+                f"those there now have {here}, and vectors of theirs would not be read"
+            )
         return self
 
     def _known(self, vectors: Any) -> np.ndarray:
@@ -439,6 +449,15 @@ def _description(file: Path, parameters: set[str]) -> dict[str, Any]:
     if unknown := sorted(set(about["parameters"]) - parameters):
         raise ValueError(f"{file} has a parameter {unknown[0]!r}, which this version does not know")
     return about
+
+
+def _left_out(network: Any) -> str | None:
+    """Digest of an encoder that is not written because it was not trained; None where there is none."""
+    from helpers.inversion.encoders import FolderEncoder
+    from helpers.inversion.training import digest_of_weights
+
+    encoder = network["encoder"] if "encoder" in network else None
+    return digest_of_weights(encoder.net) if isinstance(encoder, FolderEncoder) and not encoder.trained else None
 
 
 def checked_texts(texts: Any, name: str) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from helpers.arrays import check_count
-from helpers.inference import format_interval
+from helpers.inference import format_interval, interval
 from helpers.inversion import (
     Inverter,
     against_floors,
@@ -29,7 +29,7 @@ from helpers.inversion import (
     token_accuracy,
 )
 from helpers.inversion.language import language_decoder, written_alone
-from helpers.inversion.texts import paraphrased_across
+from helpers.inversion.texts import normalise, paraphrased_across
 from helpers.inversion.training import own_weights
 from helpers.locations import expand, resolve
 from helpers.studies.inversion_measures import STATES, fact_counts, meaning_scores, word_scores
@@ -138,7 +138,7 @@ def corpus(source: str, n_texts: int | None = None, *, rng: int = 0) -> Texts:
     ----------
     source
         ``"documentation"``: sentences of the installed libraries; ``"headlines"``: those in the folder
-        ``financial_headlines`` of ``$BOOK_DATA``; else a file of one text a line.
+        ``financial_headlines`` of ``$BOOK_DATA``; else a file of one text a line, or ``FILE.csv:COLUMN``.
     n_texts
         Texts that are drawn from it before they are split; all if None.
     rng
@@ -196,7 +196,11 @@ def _drawn(source: str, n_texts: int | None, rng: int) -> list[str]:
     if source == "documentation":
         return list(sentences(n_texts, rng=rng, words=(5, 20)))
     folder = resolve("financial_headlines")
-    texts = read_headlines(folder)["text"].tolist() if source == "headlines" else list(read_texts(source))
+    if source == "headlines":
+        texts = read_headlines(folder)["text"].tolist()
+    else:
+        file, column = _file_of(source)
+        texts = [normalise(text) or text for text in read_texts(file, column=column)]
     if n_texts is None:
         return texts
     check_count(n_texts, "n_texts", least=20, most=len(texts), why=f"(texts of {source})")
@@ -257,8 +261,15 @@ def check_source(source: str) -> None:
     """
     if source == "headlines" and not Path(resolve("financial_headlines")).is_dir():
         raise FileNotFoundError("source is 'headlines', and there is no folder financial_headlines in $BOOK_DATA")
-    if source not in ("documentation", "headlines") and not expand(source).is_file():
+    if source not in ("documentation", "headlines") and not expand(_file_of(source)[0]).is_file():
         raise FileNotFoundError(f"source is {source!r}, and there is no file {source}; or it is documentation")
+
+
+def _file_of(source: str) -> tuple[str, str | None]:
+    """A file, and the column of it that is named after a colon."""
+    file, colon, column = source.rpartition(":")
+    named = colon and not expand(source).is_file() and Path(file).suffix in (".csv", ".tsv", ".gz")
+    return (file, column) if named else (source, None)
 
 
 def fit_pocket(
@@ -470,6 +481,7 @@ def scored(
     n_test: int = 1000,
     beams: int = 5,
     language: Inverter | None = None,
+    again: np.ndarray | None = None,
     rng: int = 0,
 ) -> pd.DataFrame:
     """How much of test texts an inverter writes back, beside its floors, with intervals over texts.
@@ -486,6 +498,8 @@ def scored(
         Beams of the search.
     language
         A language model of the same texts, from :func:`kept_language`: two more floors; None for none.
+    again
+        Which of all test texts are told again in training in other words, from :func:`paraphrased_in_training`.
     rng
         Seed of the intervals.
 
@@ -493,8 +507,9 @@ def scored(
     -------
     DataFrame
         The columns of :func:`helpers.inversion.against_floors` for each ``measure``, and ``n``, the number of texts;
-        rows ``seconds`` (of decoding with beams, by the clock, on this machine) and ``top_1``, ``top_5`` (teacher
-        forcing) have no floor of vectors at the centre.
+        rows ``seconds`` (of decoding with beams, by the clock, on this machine) and ``top_K`` for each of :data:`KS`
+        (teacher forcing) have no floor of vectors at the centre. With ``again``, rows ``told again``, their share, and
+        ``token_f1 apart``, of the texts that are not.
     """
     import pandas as pd
 
@@ -506,12 +521,16 @@ def scored(
     below = floors(inverter, x, beams=beams, rng=rng) | written_alone(language, len(test), beams=beams)
     options = {"names": learn_names(texts.train), "groups": texts.groups[:n_test], "rng": rng}
     table = against_floors(test, written, below, lower=inverter.lower, **options)
-    forced = [
-        token_accuracy(inverter, test, vectors=x[rows], ks=(1, 5)).attrs["all"]
-        for rows in (slice(None), np.roll(np.arange(len(test)), 1))
-    ]
-    more = {name: {"read": forced[0][name], "shuffled": forced[1][name]} for name in ("top_1", "top_5")}
+    forced = _forced(inverter, test, x, language)
+    ends = {"read": "", "shuffled": "_shuffled", "language": "_language"}
+    more = {f"top_{k}": {column: forced[f"top_{k}{end}"] for column, end in ends.items()} for k in KS}
     more["seconds"] = {"read": seconds}
+    if again is not None:
+        told = np.asarray(again[:n_test], dtype=bool)
+        f1 = inversion_scores(test, written, lower=inverter.lower)["token_f1"].to_numpy()[~told]
+        apart = interval(f1, method="percentile", n_resamples=999, rng=rng)
+        more["told again"] = {"read": float(told.mean())}
+        more["token_f1 apart"] = {"read": apart.estimate, "read_ci_low": apart.low, "read_ci_high": apart.high}
     table = pd.concat([table, pd.DataFrame.from_dict(more, orient="index")])
     return table.rename_axis("measure").assign(n=len(test), beams=beams)
 

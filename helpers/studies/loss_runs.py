@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOSSES",
+    "NAMES",
     "Rephrased",
     "bought",
     "fit_loss",
@@ -50,6 +51,17 @@ LOSSES: dict[str, dict[str, Any]] = {
 }
 """What is added to the cross-entropy of tokens, by name: nothing; label smoothing; noise on the vector, in spreads; a
 variational term; the likeliest of the paraphrases; the cosine of sentences with a small and with a large weight."""
+
+NAMES = {
+    "entropy": "cross-entropy",
+    "smoothing": "smoothing, 0.1",
+    "noise": "noise, 0.5 spreads",
+    "variational": "variational, 0.05",
+    "paraphrase": "paraphrase",
+    "meaning": "cosine, 0.3",
+    "much meaning": "cosine, 3",
+}
+"""Losses as pages call them, with the weight of what is added."""
 
 LEAST = 0.4
 """Least cosine of words of two headlines of two agencies on one day that are taken to tell of one event."""
@@ -271,8 +283,8 @@ def bought(
     out |= {"repetition": scores["repetition"], "facts": kept["kept"] / max(1, kept["facts"])}
     out["meaning"] = meanings(test, written, judge).mean()
     out["meaning_floor"] = meanings(test, written[1:] + written[:1], judge).mean()
-    for name, some in (("nats", test), ("nats_train", seen)):
-        out[name] = token_accuracy(inverter, some, ks=(1,)).attrs["all"]["nats"]
+    for name, some, vectors in (("nats", test, x), ("nats_train", seen, inverter.encode(seen))):
+        out[name] = token_accuracy(inverter, some, vectors=vectors, ks=(1,)).attrs["all"]["nats"]
     with far_vectors():
         for sigma in (0.0, *sigmas):
             noisy = inverter.decode(noisy_vectors(inverter, x, sigma, rng=rng))

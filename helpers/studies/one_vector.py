@@ -18,7 +18,7 @@ from helpers.inversion.measures import words_of
 from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_measures import OUTCOMES
 from helpers.studies.inversion_runs import FLOORS, POCKET, POSITIONS, check_source, corpus
-from helpers.studies.vector_runs import blank_table, mean_words, source_words
+from helpers.studies.vector_runs import DECODERS, blank_table, mean_words, source_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,10 +152,10 @@ RUN_COLUMNS = {
         "facts_lost": ("lost", ".2f"),
         "facts_invented": ("invented, a fact of the text", ".2f"),
         "similarity": ("nearness in meaning", ".2f"),
-        "similarity_shuffled": ("of another's vector", ".2f"),
-        "similarity_language": ("of a language model's text", ".2f"),
-        "state_f1": ("token states matched", ".2f"),
-        "state_f1_shuffled": ("of another's vector", ".2f"),
+        "similarity_shuffled": ("nearness, another's vector", ".2f"),
+        "similarity_language": ("nearness, language model", ".2f"),
+        "state_f1": ("token matching", ".2f"),
+        "state_f1_shuffled": ("matching, another's vector", ".2f"),
         "seconds_greedy": ("seconds, likeliest token", ".1f"),
         "seconds_beams": ("seconds, beams", ".1f"),
         "cpu_minutes": ("minutes of training", ".1f"),
@@ -163,6 +163,7 @@ RUN_COLUMNS = {
 }
 """What the tables of trainings show, where it is recorded; facts as shares of those of the texts."""
 
+_POOLINGS = {"first": "CLS", "attention": "attention, one head", "heads": "attention, several heads"}
 
 _BERT = {
     "models": "decoders of one vector of an encoder like BERT",
@@ -387,7 +388,7 @@ def heads_figure(weights: np.ndarray, tokens: Sequence[str]) -> Axes:
     import matplotlib.pyplot as plt
 
     fig, ax = plt.subplots(figsize=(1.2 + 0.42 * len(tokens), 0.5 + 0.28 * weights.shape[1]))
-    shown = ax.imshow(np.asarray(weights).T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    shown = ax.imshow(np.asarray(weights).T, cmap="Blues", vmin=0, aspect="auto")
     ax.set_xticks(range(len(tokens)), tokens, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(weights.shape[1]), range(1, weights.shape[1] + 1))
     ax.set(ylabel="head")
@@ -427,8 +428,8 @@ def live_inverter(
     -------
     tuple
         The inverter; the table of :func:`helpers.inversion.against_floors` over at most 100 test sentences, whose
-        ``attrs`` count the texts that were ``repeated`` and left out, and those ``near`` to another; ``text`` and
-        ``read`` of each test sentence.
+        ``attrs`` count the texts that were ``repeated`` and left out, those ``near`` to another, and the training texts
+        that were ``truncated`` to ``length`` tokens; ``text`` and ``read`` of each test sentence.
     """
     import pandas as pd
 
@@ -437,7 +438,7 @@ def live_inverter(
 
     texts = corpus(source, n_texts, rng=rng)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*were truncated")  # the length is the same for all, and short
+        warnings.filterwarnings("ignore", message=".*were truncated")  # they are counted below
         which = "own" if encoder == "own" else "trained" if train_encoder else "frozen"
         options = {"encoder": which, "model": encoder, "precision": "auto"}
         made = fit_pocket(texts, epochs=epochs, width=width, rng=rng, **options)
@@ -446,6 +447,7 @@ def live_inverter(
     read = made.decode(x, beams=beams)
     found = against_floors(test, read, floors(made, x), groups=texts.groups[:100], rng=rng)
     found.attrs |= {"repeated": texts.repeated, "near": texts.near}
+    found.attrs |= {"truncated": len(made.truncated_), "length": made.length}
     return made, found, pd.DataFrame({"text": test, "read": read})
 
 
@@ -584,8 +586,11 @@ def runs_table(
                 for name, (said, spec) in shown.items()
                 if name in some
             }
-            rows[which] = line | {"texts": f"{some['n_train'].mean():.0f}", "seeds": some["seed"].nunique()}
-    index = pd.MultiIndex.from_tuples(rows, names=["decoder", "pooling", "encoder", "numbers"])
+            decoder, pooling, *more = which
+            names = (DECODERS.get(decoder, decoder), _POOLINGS.get(pooling, pooling), *more)
+            counted = {"texts": f"{some['n_train'].mean():.0f}", "seeds": some["seed"].nunique()}
+            rows[names] = line | counted
+    index = pd.MultiIndex.from_tuples(rows, names=["decoder", "pooling", "encoder", "width"])
     table = pd.DataFrame(list(rows.values()), index=index).fillna("–")
     return table[[said for said in [*columns, "texts", "seeds"] if said in table]]
 
@@ -646,8 +651,8 @@ def places_table(recorded: pd.DataFrame | None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A column for each of :data:`helpers.studies.inversion_runs.POSITIONS`, the first token being 1; rows for :data:`AS_PUBLISHED` and :data:`OWN`,
-        each with its floors beneath, means over seeds in words.
+        A column for each of :data:`helpers.studies.inversion_runs.POSITIONS`; rows for :data:`AS_PUBLISHED` and
+        :data:`OWN`, each with its floors beneath, means over seeds in words.
     """
     import pandas as pd
 

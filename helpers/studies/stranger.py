@@ -102,6 +102,13 @@ KEPT = 0.9
 WAYS = {"read": "through the map", "corrected": "after corrections", **{k: COLUMNS[k] for k in ("shuffled", "centre")}}
 """What is read of a stranger's vectors, as the page calls it."""
 
+_STRENGTHS = {
+    "none": "none",
+    "noise": "noise, {:g} spreads",
+    "rotation": "rotation, share {:g}",
+    "quantisation": "bits of a number, {:g}",
+    "truncation": "coordinates kept, {:g}",
+}
 _USES = {"STS": "sts", "retrieval": "retrieval"}
 _LEFT = {"gain": "token F1 over the highest floor", "found": "share found"}
 _NAMES = {"none": "none", "noise": "noise", "rotation": "rotation", "quantisation": "bits", "truncation": "coordinates"}
@@ -362,8 +369,13 @@ def defence_table(rows: pd.DataFrame) -> pd.DataFrame:
         line = {"neighbours kept": by["neighbours"].iloc[0]}
         for knows in ("unchanged", "changed"):
             line[f"found, pairs of {knows} vectors"] = by.loc[knows, "found"]
-        out[_NAMES[how] if how == "none" else f"{_NAMES[how]} {strength:g}"] = line
+        out[_defence(str(how), strength)] = line
     return pd.DataFrame.from_dict(out, orient="index").rename_axis("defence")
+
+
+def _defence(how: str, strength: float) -> str:
+    """A defence with the unit of its strength."""
+    return _STRENGTHS[how].format(strength)
 
 
 def guarded_table(rows: pd.DataFrame | None) -> pd.DataFrame:
@@ -394,7 +406,7 @@ def guarded_table(rows: pd.DataFrame | None) -> pd.DataFrame:
             some = means.loc[reader].groupby(by, sort=False).mean()
             found |= {f"{words}, {READERS[reader]}": some[column] for column, words in _LEFT.items()}
     table = pd.DataFrame(found)
-    table.index = pd.Index([_NAMES[how] if how == "none" else f"{_NAMES[how]} {x:g}" for how, x in table.index])
+    table.index = pd.Index([_defence(how, strength) for how, strength in table.index])
     return table.rename_axis("defence")
 
 
@@ -540,23 +552,24 @@ def facts_of_reads(rows: pd.DataFrame | None) -> dict[str, Any]:
     -------
     dict
         ``encoders_book`` and ``encoders_semantic``, the encoders that are recorded; ``f1_…``, token F1 with all pairs,
-        before corrections, and ``own_…``, that of the reader's own vectors; ``other_…``, token F1 over the highest
-        floor with all pairs on documentation. Means over encoders with intervals by Student's t, as
-        :func:`helpers.studies.vector_runs.mean_words` writes them; a dash without any.
+        before corrections; ``own_…``, that of the reader's own vectors; ``found_…``, the share of sentences found among
+        all, with all pairs; ``other_…``, token F1 over the highest floor with all pairs on documentation. Means over
+        encoders with intervals by Student's t, as :func:`helpers.studies.vector_runs.mean_words` writes them; a dash
+        without any.
     """
     out: dict[str, Any] = {}
     for reader, name in ((BOOK, "book"), ("gte-small", "semantic")):
-        out |= {f"encoders_{name}": 0, f"f1_{name}": "—", f"own_{name}": "—", f"other_{name}": "—"}
+        out |= {f"encoders_{name}": 0} | {f"{what}_{name}": "—" for what in ("f1", "own", "found", "other")}
         some = None if rows is None else rows[(rows["reader"] == reader) & (rows["steps"] == 0)]
         if some is None:
             continue
         most = some[some["pairs"] == some.groupby(["encoder", "domain"])["pairs"].transform("max")]
-        means = most.groupby(["domain", "encoder"])[["f1", "f1_own", "gain"]].mean()
+        means = most.groupby(["domain", "encoder"])[["f1", "f1_own", "found", "gain"]].mean()
         domains = set(means.index.get_level_values("domain"))
         if "headlines" in domains:
             told = means.loc["headlines"]
             out |= {f"encoders_{name}": len(told), f"f1_{name}": mean_words(told["f1"])}
-            out[f"own_{name}"] = mean_words(told["f1_own"])
+            out |= {f"own_{name}": mean_words(told["f1_own"]), f"found_{name}": mean_words(told["found"])}
         if "documentation" in domains:
             out[f"other_{name}"] = mean_words(means.loc["documentation", "gain"], "+.3f")
     return out

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMS",
+    "DECODERS",
     "LIVE",
     "NOT_RECORDED",
     "SIGMAS",
@@ -54,6 +55,15 @@ SIGMAS = (0.1, 0.25, 0.5, 1.0, 2.0)
 
 LIVE = {"hidden": 96, "layers": 1, "batch_tokens": 384, "warmup": 50, "length": 64, "precision": "auto"}
 """What trainings of a page have in place of the settings of recorded runs: smaller networks, more steps."""
+
+DECODERS = {
+    "autoregressive": "cross-attention",
+    "mamba": "Mamba 2",
+    "delta": "delta rule",
+    "one_pass": "one pass",
+    "iterative": "a few passes",
+}
+"""Decoders as pages call them, where that is not what the argument is called."""
 
 NOT_RECORDED = "not recorded yet"
 """What stands in a table or a picture in place of runs that are not there."""
@@ -432,7 +442,7 @@ def ranks_table(recorded: pd.DataFrame | None) -> pd.DataFrame:
             f"{some['cpu_minutes'].mean():.1f}",
             some["seed"].nunique(),
         )
-        name = decoder if decoder == "autoregressive" else f"{decoder}, rank {rank}"
+        name = DECODERS.get(decoder, decoder) + ("" if decoder == "autoregressive" else f", rank {rank}")
         rows[name] = dict(zip(columns, values, strict=True))
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("decoder")
 
@@ -451,11 +461,12 @@ def ranks_figure(recorded: pd.DataFrame | None) -> Figure:
         if decoder == "autoregressive":
             for value in rows["f1_beams"]:
                 ax.axhline(value, color=INK, lw=0.8, ls=":")
-            ax.axhline(rows["f1_beams"].mean(), color=INK, label="cross-attention")
+            ax.axhline(rows["f1_beams"].mean(), color=INK, label=DECODERS[decoder])
             continue
         means = rows.groupby("rank")["f1_beams"].mean()
         ax.plot(rows["rank"], rows["f1_beams"], "o", ms=3, color=colour, alpha=0.5)
-        ax.plot(means.index, means, "-", color=colour, label=decoder)
+        ax.plot(means.index, means, "-", color=colour, label=DECODERS.get(decoder, decoder))
+    ax.set_ylim(0, None)
     ax.set_xscale("log", base=2)
     ticks = sorted(set(recorded["rank"]) - {0})
     ax.set_xticks(ticks, ticks)

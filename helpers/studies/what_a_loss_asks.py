@@ -14,7 +14,7 @@ from helpers.inversion import Inverter, inversion_scores, noisy_vectors, text_bi
 from helpers.inversion.inverter import checked_texts
 from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_runs import POCKET
-from helpers.studies.loss_runs import LOSSES, Rephrased, bought, fit_loss
+from helpers.studies.loss_runs import LOSSES, NAMES, Rephrased, bought, fit_loss
 from helpers.studies.vector_runs import (
     LIVE,
     blank_table,
@@ -41,6 +41,7 @@ __all__ = [
     "check_loss_choices",
     "facts",
     "findings",
+    "gained_facts",
     "gained_figure",
     "gained_table",
     "gradient_table",
@@ -70,7 +71,7 @@ MEASURES = {
     "f1": "token F1",
     "facts": "facts kept",
     "meaning": "nearness in meaning",
-    "gap": "over-fitting, nats of a token",
+    "gap": "test less training loss, nats a token",
     "f1_at_1": "token F1 under noise of 1",
     "near": "paraphrase is nearer",
 }
@@ -86,11 +87,15 @@ CLAIMS = {
         **_SAID,
     ),
     "large": Claim(
-        "With a large weight it does harm", "token F1, with it less without", side="less", spec="+.3f", **_SAID
+        "The cosine of sentences with a large weight does harm",
+        "token F1, with it less without",
+        side="less",
+        spec="+.3f",
+        **_SAID,
     ),
     "paraphrase": Claim(
         "The loss of the likeliest paraphrase over-fits less",
-        "nats of a token, test less training, with it less without",
+        "test less training loss, in nats a token, with it less without",
         side="less",
         spec="+.3f",
         **_SAID,
@@ -313,7 +318,7 @@ def trained_with(
 
 
 def bought_table(made: Mapping[str, Inverter], texts: Rephrased, *, n_test: int = 100, rng: int = 0) -> pd.DataFrame:
-    """What the losses of the page bought: a row for each, a column for each of :data:`MEASURES`.
+    """What the losses of the page bought: a row for each, a column for each of :data:`MEASURES`, in words.
 
     Parameters
     ----------
@@ -329,7 +334,8 @@ def bought_table(made: Mapping[str, Inverter], texts: Rephrased, *, n_test: int 
     import pandas as pd
 
     rows = {loss: bought(one, texts, n_test=n_test, beams=1, rng=rng) for loss, one in made.items()}
-    return with_gap(pd.DataFrame.from_dict(rows, orient="index"))[list(MEASURES)].rename_axis("loss")
+    found = with_gap(pd.DataFrame.from_dict(rows, orient="index"))[list(MEASURES)]
+    return found.rename(index=NAMES, columns=MEASURES).rename_axis("loss")
 
 
 def locality_curves(
@@ -374,7 +380,7 @@ def locality_figure(curves: pd.DataFrame) -> Axes:
 
     _, ax = plt.subplots(figsize=(5.5, 3.2))
     for number, (loss, rows) in enumerate(curves.groupby("loss", sort=False)):
-        ax.plot(rows["sigma"], rows["f1"], "o-", color=f"C{number}", label=loss)
+        ax.plot(rows["sigma"], rows["f1"], "o-", color=f"C{number}", label=NAMES[loss])
         ax.fill_between(rows["sigma"], rows["ci_low"], rows["ci_high"], color=f"C{number}", alpha=0.2, lw=0)
     ax.set(xlabel="noise on the vector, in spreads", ylabel="token F1", ylim=(0, None))
     ax.legend()
@@ -420,13 +426,35 @@ def gained_table(recorded: pd.DataFrame | None) -> pd.DataFrame:
     if recorded is None or not (recorded["loss"] == "entropy").any():
         return blank_table(columns)
     base = with_gap(recorded[recorded["loss"] == "entropy"])
-    rows = {"entropy": {said: mean_words(base[name], ".3f") for name, said in MEASURES.items()}}
-    rows["entropy"]["seeds"] = base["seed"].nunique()
+    first = {said: mean_words(base[name], ".3f") for name, said in MEASURES.items()} | {"seeds": base["seed"].nunique()}
+    rows = {NAMES["entropy"]: first}
     gains = _gained(recorded)
     for loss in [name for name in LOSSES if name in gains.index.get_level_values("loss")]:
         some = gains.xs(loss, level="loss")
-        rows[loss] = {said: mean_words(some[name], "+.3f") for name, said in MEASURES.items()} | {"seeds": len(some)}
+        words = {said: mean_words(some[name], "+.3f") for name, said in MEASURES.items()}
+        rows[NAMES[loss]] = words | {"seeds": len(some)}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("loss")
+
+
+def gained_facts(recorded: pd.DataFrame | None) -> dict[str, str]:
+    """What noise and paraphrases gained against cross-entropy alone, means over seeds in words.
+
+    Parameters
+    ----------
+    recorded
+        Rows of :func:`helpers.studies.loss_runs.loss_rows`, or None.
+
+    Returns
+    -------
+    dict of str to str
+        ``noise_f1``, ``noise_f1_at_1``, ``paraphrase_f1``, ``paraphrase_gap``: a loss and a key of :data:`MEASURES`.
+    """
+    gains = None if recorded is None else _gained(recorded)
+    out = {}
+    for loss, name in (("noise", "f1"), ("noise", "f1_at_1"), ("paraphrase", "f1"), ("paraphrase", "gap")):
+        known = gains is not None and loss in gains.index.get_level_values("loss")
+        out[f"{loss}_{name}"] = mean_words(gains.xs(loss, level="loss")[name] if known else [], "+.3f")
+    return out
 
 
 def gained_figure(recorded: pd.DataFrame | None) -> Figure:
@@ -440,7 +468,7 @@ def gained_figure(recorded: pd.DataFrame | None) -> Figure:
     for ax, (column, said) in zip(axes, MEASURES.items(), strict=True):
         ax.axvline(0, color=INK, lw=0.8)
         ax.set_title(said.replace(", ", ",\n").replace(" under", "\nunder").replace(" is", "\nis"), fontsize=8)
-        ax.set_yticks(range(len(names)), names)
+        ax.set_yticks(range(len(names)), [NAMES[name] for name in names])
         for place, loss in enumerate(() if empty else names):
             values = gains.xs(loss, level="loss")[column].dropna()
             ax.barh(place, values.mean(), color="C0", alpha=0.5, height=0.6)

@@ -119,13 +119,13 @@ CLAIMS = {
         **_SMALL,
     ),
     "harmful": Claim(
-        "Noise of one costs more than a tenth of what is told (BERTScore)",
-        "token F1 lost to it less a tenth of the token F1 without, noise in units of the spread",
+        "Noise of one costs more than a tenth of what is told",
+        "token F1 (not BERTScore) lost to it less a tenth of the token F1 without, noise in units of the spread",
         spec="+.2f",
         **_SMALL,
     ),
     "uncertain": Claim(
-        "How much fits into a vector is decided by how hard the text is to predict, and not by its length",
+        "Of two texts of one length that takes more of a vector which is harder to predict",
         "steps until a vector is found, headline of mixed-up tokens less headline of the same length",
         source="kuratov2025cramming",
         spec="+.0f",
@@ -166,7 +166,7 @@ CLAIMS = {
 
 FEW_SEEDS = "fewer than two seeds are recorded"
 
-UNFINISHED = "the vectors of 1024 numbers hold fewer bits than those of 256, so that their training is not at its end"
+UNFINISHED = "vectors of 1024 numbers hold fewer bits than those of 256: not trained to their end, or over-fitted"
 """Why nothing follows from widths that were trained equally long."""
 
 
