@@ -159,5 +159,13 @@ def test_choices_that_cannot_be_are_refused(choice, words):
 
 def test_the_recorded_losses_say_that_the_cosine_of_sentences_brings_nothing_nearer():
     verdicts = judge(study.CLAIMS, found := study.findings(loss_rows()))["verdict"]
-    assert verdicts["small"] == "not reproduced" and found["small"].high < 0 and found["small"].n == 3
-    assert verdicts["large"] == verdicts["paraphrase"] == "reproduced"
+    assert verdicts["small"] != "reproduced" and found["small"].high < 0 and found["small"].n == 3
+    assert verdicts["large"] == "reproduced"
+
+
+def test_the_recorded_loss_of_paraphrases_changes_little():
+    """At its full weight for the few texts that have any, it once halved token F1 and seemed to over-fit less."""
+    found = study.findings(loss_rows())["paraphrase"]
+    assert found.n == 3 and found.low < 0 < found.high
+    rows = loss_rows().pivot(index="seed", columns="loss", values="f1")
+    assert (rows["paraphrase"] > 0.8 * rows["entropy"]).all()
