@@ -8,6 +8,8 @@ from inversion_texts import TEXTS
 from helpers.book.data import table
 from helpers.inference import judge
 from helpers.studies import one_vector as study
+from helpers.studies import one_vector_runs as trainings
+from helpers.studies.inversion_runs import POSITIONS
 
 
 def runs(seeds=range(3), **more):
@@ -69,21 +71,21 @@ def test_runs_of_another_width_are_another_kind():
 
 
 def test_trainings_stand_with_what_is_recorded_of_them():
-    nothing = study.runs_table(None)
+    nothing = trainings.runs_table(None)
     assert list(nothing.index) == ["not recorded yet"] and set(nothing.iloc[0]) == {"–"}
-    one = study.runs_table(runs([0]))
+    one = trainings.runs_table(runs([0]))
     assert one.loc[("one pass", "attention, several heads", "own", 256), "tokens right, all before given"] == "0.100"
-    three = study.runs_table(pd.concat([runs(), runs([0], width=512)]))
+    three = trainings.runs_table(pd.concat([runs(), runs([0], width=512)]))
     assert three["seeds"].tolist() == [3] * 10 + [1] * 10 and "by a language model" not in three
     assert three.loc[("cross-attention", "CLS", "frozen", 256), "token F1, beams"].startswith("0.301 [")
-    said = study.runs_table(runs(), what="said")
+    said = trainings.runs_table(runs(), what="said")
     assert set(said["facts kept"]) == {"0.80 [0.80, 0.80]"} and set(said["changed"]) == {"0.10 [0.10, 0.10]"}
     prompted = {"model": "small", "lora": [0, 8], "encoder": "bert", "n_train": 2000, "seed": 0, "f1": [0.1, 0.2]}
     prompted = pd.DataFrame({**prompted, "f1_shuffled": 0.05, "cpu_minutes": 25.0})
-    both = study.runs_table(runs([0]), prompted)
+    both = trainings.runs_table(runs([0]), prompted)
     assert [name for name, *_ in both.index[-2:]] == ["small, frozen", "small, updates of rank 8"]
     assert both["token F1, likeliest token"].iloc[-1] == "0.200" and both["token F1, beams"].iloc[-1] == "–"
-    assert len(study.runs_table(None, prompted)) == 2
+    assert len(trainings.runs_table(None, prompted)) == 2
 
 
 def test_the_inverter_of_the_book_stands_with_both_ways_and_its_floors():
@@ -98,20 +100,20 @@ def test_the_inverter_of_the_book_stands_with_both_ways_and_its_floors():
 
 
 def test_places_of_tokens_stand_with_their_floors():
-    told = {f"top_1_at_{place}{floor}": 0.1 * place for place in study.POSITIONS for floor in ("", "_language")}
-    found = study.places_table(runs().assign(**told))
+    told = {f"top_1_at_{place}{floor}": 0.1 * place for place in POSITIONS for floor in ("", "_language")}
+    found = trainings.places_table(runs().assign(**told))
     rows = ["frozen, attention", "frozen, attention: no vector", "own, heads", "own, heads: no vector"]
-    assert list(found.index) == rows and list(found) == list(study.POSITIONS)
+    assert list(found.index) == rows and list(found) == list(POSITIONS)
     assert found.loc["own, heads", 4] == "0.40 [0.40, 0.40]"
     for rows in (None, runs(), runs([0]).query("encoder == 'trained'").assign(**told)):
-        assert list(study.places_table(rows).index) == ["not recorded yet"]
+        assert list(trainings.places_table(rows).index) == ["not recorded yet"]
 
 
 def test_a_few_passes_are_compared_with_one_within_each_seed():
     once = runs().query("decoder == 'one_pass'")
     few = once.assign(decoder="iterative", f1_greedy=once["f1_greedy"] - 0.02)
-    assert study.iterative_words(pd.concat([runs(), few])) == "-0.020 [-0.020, -0.020]"
-    assert study.iterative_words(None) == study.iterative_words(runs()) == "–"
+    assert trainings.iterative_words(pd.concat([runs(), few])) == "-0.020 [-0.020, -0.020]"
+    assert trainings.iterative_words(None) == trainings.iterative_words(runs()) == "–"
 
 
 def test_bertscore_is_judged_where_its_encoder_is_named():

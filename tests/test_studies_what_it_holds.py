@@ -9,7 +9,7 @@ from test_studies_vector_runs import ranks_of
 from helpers.inference import judge
 from helpers.inversion import Inverter, between, text_bits
 from helpers.studies import what_it_holds as study
-from helpers.studies.vector_runs import FORMS, SIGMAS, rank_rows, width_rows
+from helpers.studies.vector_runs import FORMS, SIGMAS, rank_rows, state_facts, width_rows
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +209,6 @@ def test_the_recorded_states_of_mamba_write_what_cross_attention_does_and_those_
     found = study.findings(scores, crammed, width_rows(), rank_rows())
     assert all(found[key].n == 3 for key in ("state_mamba", "state_delta", "rank_mamba", "rank_delta"))
     assert found["wider"].why == study.UNFINISHED
-    words = study.state_facts(rank_rows())
+    words = state_facts(rank_rows())
     assert words["state_delta"].startswith(f"{found['state_delta'].estimate:+.3f} [")
     assert found["state_mamba"].high < study.CLAIMS["state_mamba"].null < found["state_delta"].low

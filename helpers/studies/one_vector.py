@@ -17,8 +17,9 @@ from helpers.inversion.inverter import checked_texts
 from helpers.inversion.measures import words_of
 from helpers.studies.collapse_page import mean_finding
 from helpers.studies.inversion_measures import OUTCOMES
-from helpers.studies.inversion_runs import FLOORS, POCKET, POSITIONS, check_source, corpus
-from helpers.studies.vector_runs import DECODERS, blank_table, mean_words, source_words
+from helpers.studies.inversion_runs import FLOORS, POCKET, check_source, corpus
+from helpers.studies.one_vector_runs import AS_PUBLISHED, OWN, chosen_runs, differences
+from helpers.studies.vector_runs import source_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,9 +41,6 @@ __all__ = [
     "live_inverter",
     "own_facts",
     "facts_of_runs",
-    "iterative_words",
-    "places_table",
-    "runs_table",
     "scores_table",
     "shipped_table",
     "written_figure",
@@ -106,12 +104,6 @@ NO_MODEL = "the encoder that computes BERTScore is not named"
 
 NOT_YET = "fewer than two seeds are recorded"
 
-AS_PUBLISHED = {"encoder": "frozen", "pooling": "attention", "decoder": "autoregressive", "width": POCKET["width"]}
-"""The recorded runs that are most like the published ones: a pretrained encoder that stays as it is."""
-
-OWN = {"encoder": "own", "pooling": "heads", "decoder": "autoregressive", "width": POCKET["width"]}
-"""The recorded runs whose encoder is trained with the decoder from the beginning."""
-
 SHIPPED = {
     "top_1": "tokens that are the likeliest, all before given",
     "top_5": "tokens among the five likeliest",
@@ -129,41 +121,6 @@ SHIPPED = {
     "seconds": "seconds",
 }
 """What the page shows of the inverter of the book, by the measures of ``data/results/inverter.csv``."""
-
-COSTS = ("seconds_greedy", "seconds_beams", "cpu_minutes")
-"""What depends on the machine."""
-
-RUN_COLUMNS = {
-    "written": {
-        "top_1": ("tokens right, all before given", ".3f"),
-        "top_1_language": ("by a language model", ".3f"),
-        "f1_greedy": ("token F1, likeliest token", ".3f"),
-        "f1_beams": ("token F1, beams", ".3f"),
-        "f1_beams_shuffled": ("of another's vector", ".3f"),
-        "f1_beams_centre": ("of the mean vector", ".3f"),
-        "f1_beams_language": ("likeliest text of a language model", ".3f"),
-        "f1_beams_drawn": ("texts drawn from it", ".3f"),
-        "bleu_beams": ("BLEU, of 100", ".1f"),
-        "chrf_beams": ("chrF, of 100", ".1f"),
-    },
-    "said": {
-        "facts_kept": ("facts kept", ".2f"),
-        "facts_changed": ("changed", ".2f"),
-        "facts_lost": ("lost", ".2f"),
-        "facts_invented": ("invented, a fact of the text", ".2f"),
-        "similarity": ("nearness in meaning", ".2f"),
-        "similarity_shuffled": ("nearness, another's vector", ".2f"),
-        "similarity_language": ("nearness, language model", ".2f"),
-        "state_f1": ("token matching", ".2f"),
-        "state_f1_shuffled": ("matching, another's vector", ".2f"),
-        "seconds_greedy": ("seconds, likeliest token", ".1f"),
-        "seconds_beams": ("seconds, beams", ".1f"),
-        "cpu_minutes": ("minutes of training", ".1f"),
-    },
-}
-"""What the tables of trainings show, where it is recorded; facts as shares of those of the texts."""
-
-_POOLINGS = {"first": "CLS", "attention": "attention, one head", "heads": "attention, several heads"}
 
 _BERT = {
     "models": "decoders of one vector of an encoder like BERT",
@@ -248,7 +205,7 @@ def check_vector_choices(
     bertscore
         Folder or name on the hub of the encoder that computes BERTScore; empty: none.
     bertscore_layer
-        Its layer; 0 for the last.
+        Layer of that encoder whose states are matched; 0 for the last.
 
     Raises
     ------
@@ -540,61 +497,6 @@ def facts_of_runs(shipped: pd.DataFrame) -> dict[str, Any]:
     return out | {f"{kind}s": beams[f"facts {kind}"] for kind in ("number", "name", "direction")}
 
 
-def runs_table(
-    recorded: pd.DataFrame | None, prompted: pd.DataFrame | None = None, *, what: str = "written"
-) -> pd.DataFrame:
-    """Recorded trainings by decoder, pooling and encoder, means over seeds.
-
-    Parameters
-    ----------
-    recorded
-        Rows of ``data/results/inversion.csv``, which the plans ``notebooks/runs/one_vector*.yml`` make; or None.
-    prompted
-        Rows of ``data/results/prompted.csv``, or None.
-    what
-        Key of :data:`RUN_COLUMNS`.
-
-    Returns
-    -------
-    DataFrame
-        Words for a page: the columns of that part of :data:`RUN_COLUMNS` that are recorded, with intervals over seeds
-        by Student's t where there are enough, of costs the least, since machines and their load differ; training texts
-        and seeds are counted. Dashes where nothing is recorded.
-    """
-    import pandas as pd
-
-    shown, parts = RUN_COLUMNS[what], []
-    if recorded is not None and len(recorded):
-        parts.append(recorded)
-    if prompted is not None and len(prompted):
-        words = prompted["lora"].map(lambda rank: "frozen" if rank == 0 else f"updates of rank {rank}")
-        about = {"decoder": prompted["model"] + ", " + words, "pooling": "mean", "encoder": "frozen", "width": "–"}
-        renamed = {f"f1_{floor}": f"f1_beams_{floor}" for floor in ("shuffled", "centre", "language", "drawn")}
-        renamed["seconds"] = "seconds_greedy"
-        parts.append(prompted.rename(columns=renamed).assign(**about, f1_greedy=prompted["f1"]))
-    columns = [said for said, _ in shown.values()]
-    if not parts:
-        return blank_table([*columns, "texts", "seeds"])
-    rows = {}
-    for part in parts:
-        for which, some in part.groupby(["decoder", "pooling", "encoder", "width"], sort=False):
-            if "facts_all" in some:
-                counts = [name for name in shown if name.startswith("facts_") and name in some]
-                some = some.assign(**{name: some[name] / some["facts_all"] for name in counts})
-            line = {
-                said: f"{some[name].min():{spec}}" if name in COSTS else mean_words(some[name], spec)
-                for name, (said, spec) in shown.items()
-                if name in some
-            }
-            decoder, pooling, *more = which
-            names = (DECODERS.get(decoder, decoder), _POOLINGS.get(pooling, pooling), *more)
-            counted = {"texts": f"{some['n_train'].mean():.0f}", "seeds": some["seed"].nunique()}
-            rows[names] = line | counted
-    index = pd.MultiIndex.from_tuples(rows, names=["decoder", "pooling", "encoder", "width"])
-    table = pd.DataFrame(list(rows.values()), index=index).fillna("–")
-    return table[[said for said in [*columns, "texts", "seeds"] if said in table]]
-
-
 def likeliest_figure(recorded: pd.DataFrame | None, shipped: pd.DataFrame, published: pd.DataFrame) -> Axes:
     """How often the right token is among the k likeliest, all tokens before it being right.
 
@@ -620,7 +522,7 @@ def likeliest_figure(recorded: pd.DataFrame | None, shipped: pd.DataFrame, publi
         ("C0", "recorded, frozen, attention", AS_PUBLISHED),
         ("C1", "recorded, own, heads", OWN),
     ):
-        rows = _chosen(recorded, chosen) if recorded is not None else None
+        rows = chosen_runs(recorded, chosen) if recorded is not None else None
         if rows is None or rows.empty:
             continue
         at = sorted(int(name[4:]) for name in rows if name[:4] == "top_" and name[4:].isdigit())
@@ -640,50 +542,6 @@ def likeliest_figure(recorded: pd.DataFrame | None, shipped: pd.DataFrame, publi
     return ax
 
 
-def places_table(recorded: pd.DataFrame | None) -> pd.DataFrame:
-    """Share of tokens that are the likeliest, by their place in the text, all before them being right.
-
-    Parameters
-    ----------
-    recorded
-        Rows of ``data/results/inversion.csv``, or None.
-
-    Returns
-    -------
-    DataFrame
-        A column for each of :data:`helpers.studies.inversion_runs.POSITIONS`; rows for :data:`AS_PUBLISHED` and
-        :data:`OWN`, each with its floors beneath, means over seeds in words.
-    """
-    import pandas as pd
-
-    out = {}
-    for said, chosen in (("frozen, attention", AS_PUBLISHED), ("own, heads", OWN)):
-        rows = None if recorded is None else _chosen(recorded, chosen)
-        if rows is None or rows.empty:
-            continue
-        for floor, words in {"": said, **{f"_{name}": f"{said}: {BESIDE[name]}" for name in BESIDE}}.items():
-            names = {place: f"top_1_at_{place}{floor}" for place in POSITIONS}
-            if set(names.values()) <= set(rows):
-                out[words] = {place: mean_words(rows[name]) for place, name in names.items()}
-    if not out:
-        return blank_table([str(place) for place in POSITIONS])
-    return pd.DataFrame.from_dict(out, orient="index").rename_axis("tokens right at place")
-
-
-def iterative_words(recorded: pd.DataFrame | None) -> str:
-    """Token F1 that a few passes gain over one pass, with the encoder and the pooling of :data:`OWN`, in words.
-
-    Parameters
-    ----------
-    recorded
-        Rows of ``data/results/inversion.csv``, or None.
-    """
-    if recorded is None:
-        return mean_words([])
-    sides = [({**OWN, "decoder": decoder}, "f1_greedy") for decoder in ("iterative", "one_pass")]
-    return mean_words(_differences(recorded, *sides), "+.3f")
-
-
 def bertscores(examples: pd.DataFrame, model: str, layer: int = 0) -> np.ndarray | None:
     """F of BERTScore of each text and what was read of its vector; None without a model.
 
@@ -699,22 +557,6 @@ def bertscores(examples: pd.DataFrame, model: str, layer: int = 0) -> np.ndarray
     if not model:
         return None
     return matching_scores(list(examples["text"]), list(examples["read"]), model, layer=layer or None)["f1"].to_numpy()
-
-
-def _chosen(recorded: pd.DataFrame, chosen: Mapping[str, Any]) -> pd.DataFrame:
-    for name, value in chosen.items():
-        recorded = recorded[recorded[name] == value]
-    return recorded
-
-
-def _differences(recorded: pd.DataFrame, first: tuple[Mapping[str, Any], str], second: tuple[Any, str]) -> pd.Series:
-    """A column of one kind of runs less one of another, by seed, in the seeds that have both."""
-    import pandas as pd
-
-    parts = [_chosen(recorded, chosen).set_index("seed", verify_integrity=True) for chosen, _ in (first, second)]
-    if not all(column in recorded for _, column in (first, second)):
-        return pd.Series(dtype=float)
-    return (parts[0][first[1]] - parts[1][second[1]]).dropna()
 
 
 def findings(recorded: pd.DataFrame | None, matched: np.ndarray | None = None) -> dict[str, Finding]:
@@ -743,7 +585,7 @@ def findings(recorded: pd.DataFrame | None, matched: np.ndarray | None = None) -
     out = {"bertscore": absent(NO_MODEL)}
     if matched is not None:
         out["bertscore"] = mean_finding(CLAIMS["bertscore"], matched)._replace(units="sentences")
-    gains = {key: _differences(recorded, *sides) for key, sides in asked.items()} if recorded is not None else {}
+    gains = {key: differences(recorded, *sides) for key, sides in asked.items()} if recorded is not None else {}
     if gains:
         gains["freezing"] = (gains["attention"] - gains["attention_trained"]).dropna()
     for key in CLAIMS.keys() - out.keys():

@@ -25,6 +25,7 @@ __all__ = [
     "LIVE",
     "NOT_RECORDED",
     "SIGMAS",
+    "STATES",
     "blank_table",
     "bounds_table",
     "capacity_figure",
@@ -44,6 +45,8 @@ __all__ = [
     "ranks_table",
     "recorded_as",
     "source_words",
+    "state_facts",
+    "state_losses",
     "width_rows",
 ]
 
@@ -64,6 +67,9 @@ DECODERS = {
     "iterative": "a few passes",
 }
 """Decoders as pages call them, where that is not what the argument is called."""
+
+STATES = {"mamba": "state-space", "delta": "linear-attention"}
+"""Decoders that begin with a state, as claims call them: each is judged alone."""
 
 NOT_RECORDED = "not recorded yet"
 """What stands in a table or a picture in place of runs that are not there."""
@@ -424,6 +430,39 @@ def capacity_figure(recorded: pd.DataFrame | None) -> Figure:
         return nothing_yet(fig)
     axes[1].legend()
     return fig
+
+
+def state_losses(ranks: pd.DataFrame | None) -> dict[str, pd.Series]:
+    """Token F1 that each kind of state is behind cross-attention, and that rank 4 is behind rank 32, by seed."""
+    if ranks is None:
+        return {}
+    f1 = ranks.pivot_table(index="seed", columns=["decoder", "rank"], values="f1_beams")
+    asked = {}
+    for name in STATES:
+        asked[f"state_{name}"] = ("autoregressive", 0), (name, 32)
+        asked[f"rank_{name}"] = (name, 32), (name, 4)
+    return {key: (f1[a] - f1[b]).dropna() for key, (a, b) in asked.items() if a in f1 and b in f1}
+
+
+def state_facts(ranks: pd.DataFrame | None) -> dict[str, str]:
+    """What the recorded first states lose, in words.
+
+    Parameters
+    ----------
+    ranks
+        Rows of :func:`rank_rows`, or None.
+
+    Returns
+    -------
+    dict of str to str
+        For each decoder of :data:`STATES`: ``state_…``, token F1 that rank 32 is behind cross-attention, and
+        ``rank_…``, that rank 4 is behind rank 32. Means over seeds, as
+        :func:`mean_words` writes them.
+    """
+    found = state_losses(ranks)
+    return {
+        f"{of}_{name}": mean_words(found.get(f"{of}_{name}", []), "+.3f") for of in ("state", "rank") for name in STATES
+    }
 
 
 def ranks_table(recorded: pd.DataFrame | None) -> pd.DataFrame:

@@ -28,13 +28,14 @@ from helpers.studies.vector_runs import (
     FORMS,
     LIVE,
     SIGMAS,
+    STATES,
     far_vectors,
     forms_of,
     language_model,
-    mean_words,
     page_source,
     page_texts,
     source_words,
+    state_losses,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +63,6 @@ __all__ = [
     "noise_table",
     "says",
     "searched",
-    "state_facts",
     "turned",
     "way_scores",
 ]
@@ -97,9 +97,6 @@ NEIGHBOURS = (
 
 _SMALL = {"models": "decoders of one vector of an encoder like BERT", "source": "mikheev2025invertible"}
 _LARGE = {"models": "vectors before large language models"}
-STATES = {"mamba": "state-space", "delta": "linear-attention"}
-"""Decoders that begin with a state, as claims call them: each is judged alone."""
-
 _STATE = {"models": "decoders that begin with a state made from one vector", "source": "mikheev2025invertible"}
 
 CLAIMS = {
@@ -605,43 +602,10 @@ def findings(
             if (left[1024] - left[256]).mean() > 0:  # the wider one could leave its further numbers out
                 values.pop("wider")
                 out["wider"] = absent(UNFINISHED)
-    values |= _of_states(ranks)
+    values |= state_losses(ranks)
     for key, found in values.items():
         out[key] = mean_finding(CLAIMS[key], np.asarray(found)) if len(found) > 1 else absent(FEW_SEEDS)
     return {key: out[key] for key in CLAIMS}
-
-
-def _of_states(ranks: pd.DataFrame | None) -> dict[str, pd.Series]:
-    """Token F1 that each kind of state is behind cross-attention, and that rank 4 is behind rank 32, by seed."""
-    if ranks is None:
-        return {}
-    f1 = ranks.pivot_table(index="seed", columns=["decoder", "rank"], values="f1_beams")
-    asked = {}
-    for name in STATES:
-        asked[f"state_{name}"] = ("autoregressive", 0), (name, 32)
-        asked[f"rank_{name}"] = (name, 32), (name, 4)
-    return {key: (f1[a] - f1[b]).dropna() for key, (a, b) in asked.items() if a in f1 and b in f1}
-
-
-def state_facts(ranks: pd.DataFrame | None) -> dict[str, str]:
-    """What the recorded first states lose, in words.
-
-    Parameters
-    ----------
-    ranks
-        Rows of :func:`helpers.studies.vector_runs.rank_rows`, or None.
-
-    Returns
-    -------
-    dict of str to str
-        For each decoder of :data:`STATES`: ``state_…``, token F1 that rank 32 is behind cross-attention, and
-        ``rank_…``, that rank 4 is behind rank 32. Means over seeds, as
-        :func:`helpers.studies.vector_runs.mean_words` writes them.
-    """
-    found = _of_states(ranks)
-    return {
-        f"{of}_{name}": mean_words(found.get(f"{of}_{name}", []), "+.3f") for of in ("state", "rank") for name in STATES
-    }
 
 
 def way_scores(way: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
