@@ -76,8 +76,15 @@ def test_trainings_stand_with_what_is_recorded_of_them():
     one = trainings.runs_table(runs([0]))
     assert one.loc[("one pass", "attention, several heads", "own", 256), "tokens right, all before given"] == "0.100"
     three = trainings.runs_table(pd.concat([runs(), runs([0], width=512)]))
-    assert three["seeds"].tolist() == [3] * 10 + [1] * 10 and "by a language model" not in three
+    by_width = three["seeds"].groupby(level="width")
+    assert by_width.agg(list).to_dict() == {256: [3] * 10, 512: [1] * 10} and "by a language model" not in three
     assert three.loc[("cross-attention", "CLS", "frozen", 256), "token F1, beams"].startswith("0.301 [")
+    places = [row[:3] for row in three.index]
+    assert places[0] == ("cross-attention", "CLS", "own") and places[-1] == (
+        "one pass",
+        "attention, several heads",
+        "own",
+    )
     said = trainings.runs_table(runs(), what="said")
     assert set(said["facts kept"]) == {"0.80 [0.80, 0.80]"} and set(said["changed"]) == {"0.10 [0.10, 0.10]"}
     prompted = {"model": "small", "lora": [0, 8], "encoder": "bert", "n_train": 2000, "seed": 0, "f1": [0.1, 0.2]}
@@ -112,8 +119,9 @@ def test_places_of_tokens_stand_with_their_floors():
 def test_a_few_passes_are_compared_with_one_within_each_seed():
     once = runs().query("decoder == 'one_pass'")
     few = once.assign(decoder="iterative", f1_greedy=once["f1_greedy"] - 0.02)
-    assert trainings.iterative_words(pd.concat([runs(), few])) == "-0.020 [-0.020, -0.020]"
-    assert trainings.iterative_words(None) == trainings.iterative_words(runs()) == "–"
+    told = trainings.trainings_facts(pd.concat([runs(), few]))
+    assert told["iterative"] == "-0.020 [-0.020, -0.020]" and told["heads_own"] == "+0.000 [+0.000, +0.000]"
+    assert set(trainings.trainings_facts(None).values()) == {trainings.trainings_facts(runs())["iterative"]} == {"–"}
 
 
 def test_bertscore_is_judged_where_its_encoder_is_named():

@@ -18,9 +18,9 @@ __all__ = [
     "RUN_COLUMNS",
     "chosen_runs",
     "differences",
-    "iterative_words",
     "places_table",
     "runs_table",
+    "trainings_facts",
 ]
 
 AS_PUBLISHED = {"encoder": "frozen", "pooling": "attention", "decoder": "autoregressive", "width": POCKET["width"]}
@@ -62,7 +62,8 @@ RUN_COLUMNS = {
 }
 """What the tables of trainings show, where it is recorded; facts as shares of those of the texts."""
 
-_POOLINGS = {"first": "CLS", "attention": "attention, one head", "heads": "attention, several heads"}
+_POOLINGS = {"first": "CLS", "mean": "mean", "attention": "attention, one head", "heads": "attention, several heads"}
+_ENCODERS = ("own", "frozen", "trained")
 
 FLOORS_SAID = {"shuffled": "another's vector", "language": "no vector"}
 """Floors that are recorded of the tokens at each place, as pages call them."""
@@ -118,9 +119,20 @@ def runs_table(
             names = (DECODERS.get(decoder, decoder), _POOLINGS.get(pooling, pooling), *more)
             counted = {"texts": f"{some['n_train'].mean():.0f}", "seeds": some["seed"].nunique()}
             rows[names] = line | counted
+    rows = {name: rows[name] for name in sorted(rows, key=_place)}
     index = pd.MultiIndex.from_tuples(rows, names=["decoder", "pooling", "encoder", "width"])
     table = pd.DataFrame(list(rows.values()), index=index).fillna("–")
     return table[[said for said in [*columns, "texts", "seeds"] if said in table]]
+
+
+def _place(row: tuple[Any, ...]) -> tuple[int, ...]:
+    """Where a row of decoder, pooling and encoder stands: decoder by decoder, encoder by encoder, and others last."""
+    orders = (list(DECODERS.values()), _ENCODERS, list(_POOLINGS.values()))
+    decoder, pooling, encoder = row[:3]
+    return tuple(
+        order.index(name) if name in order else len(order)
+        for order, name in zip(orders, (decoder, encoder, pooling), strict=True)
+    )
 
 
 def places_table(recorded: pd.DataFrame | None) -> pd.DataFrame:
@@ -153,18 +165,32 @@ def places_table(recorded: pd.DataFrame | None) -> pd.DataFrame:
     return pd.DataFrame.from_dict(out, orient="index").rename_axis("tokens right at place")
 
 
-def iterative_words(recorded: pd.DataFrame | None) -> str:
-    """Token F1 that a few passes gain over one pass, with the encoder and the pooling of :data:`OWN`, in words.
+def trainings_facts(recorded: pd.DataFrame | None) -> dict[str, str]:
+    """Differences within seeds of which the text of the page speaks, in words.
 
     Parameters
     ----------
     recorded
         Rows of ``data/results/inversion.csv``, or None.
+
+    Returns
+    -------
+    dict of str to str
+        ``iterative``: token F1 that a few passes gain over one, both by the likeliest token; ``attention_own``: share
+        of tokens right that attention pooling with one head gains over CLS with an encoder of its own; ``heads_own``:
+        the same of several heads over one. Means over seeds, as :func:`helpers.studies.vector_runs.mean_words` writes
+        them; a dash where nothing is recorded.
     """
-    if recorded is None:
-        return mean_words([])
-    sides = [({**OWN, "decoder": decoder}, "f1_greedy") for decoder in ("iterative", "one_pass")]
-    return mean_words(differences(recorded, *sides), "+.3f")
+    asked = {
+        "iterative": ({"decoder": "iterative"}, {"decoder": "one_pass"}, "f1_greedy"),
+        "attention_own": ({"pooling": "attention"}, {"pooling": "first"}, "top_1"),
+        "heads_own": ({}, {"pooling": "attention"}, "top_1"),
+    }
+    out = {}
+    for name, (first, second, measure) in asked.items():
+        sides = [({**OWN, **side}, measure) for side in (first, second)]
+        out[name] = mean_words([] if recorded is None else differences(recorded, *sides), "+.3f")
+    return out
 
 
 def chosen_runs(recorded: pd.DataFrame, chosen: Mapping[str, Any]) -> pd.DataFrame:

@@ -61,12 +61,13 @@ LIVE = {"hidden": 96, "layers": 1, "batch_tokens": 384, "warmup": 50, "length": 
 
 DECODERS = {
     "autoregressive": "cross-attention",
+    "prefix": "prefix",
     "mamba": "Mamba 2",
     "delta": "delta rule",
     "one_pass": "one pass",
     "iterative": "a few passes",
 }
-"""Decoders as pages call them, where that is not what the argument is called."""
+"""Decoders in the order of tables, as pages call them."""
 
 STATES = {"mamba": "state-space", "delta": "linear-attention"}
 """Decoders that begin with a state, as claims call them: each is judged alone."""
