@@ -227,6 +227,12 @@ def test_the_recorded_trainings_say_that_freezing_makes_the_gap_of_attention_poo
     assert verdicts["attention_trained"] == "not reproduced" and found["freezing"].n >= 3
 
 
+def test_the_recorded_trainings_gain_by_attention_and_by_several_heads_with_an_encoder_of_their_own():
+    rows = table("results/inversion.csv").query("encoder == 'own' and decoder == 'autoregressive'")
+    top = rows.pivot(index="seed", columns="pooling", values="top_1")
+    assert len(top) >= 3 and (top["first"] < top["attention"]).all() and (top["attention"] < top["heads"]).all()
+
+
 def test_no_recorded_encoder_gives_all_texts_one_vector():
     recorded = table("results/inversion.csv")
     assert (recorded["f1_beams"] > recorded["f1_beams_shuffled"]).all()

@@ -246,3 +246,10 @@ def test_the_recorded_reads_say_that_corrections_help_and_that_no_pair_is_not_en
     words = ("f1_book", "own_book", "f1_semantic", "own_semantic")
     f1, own, semantic, semantic_own = (float(said[name].split()[0]) for name in words)
     assert f1 < semantic < semantic_own < own  # as the page says
+
+
+def test_the_recorded_noise_does_not_protect_from_a_reader_whose_space_is_alike():
+    found = study.findings(None, study.recorded_reads("stranger_defences"))
+    assert found["defence_gte-small"].n >= 3 and found["defence_gte-small"].low > 0
+    left = study.guarded_table(study.recorded_reads("stranger_defences"))["share found, a decoder of gte-small"]
+    assert left["noise, 1 spreads"] > 0.9 > 0.5 > left["coordinates kept, 24"]  # as the page says
