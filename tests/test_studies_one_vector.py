@@ -204,6 +204,9 @@ def test_an_inverter_is_trained_on_sentences_of_the_documentation(encoder):
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
+        ({"bertscore": "encoders/none"}, "the encoders of the book are"),
+        ({"bertscore_layer": 3}, "bertscore_layer is 3 and bertscore is empty"),
+        ({"bertscore": "encoders/bert", "bertscore_layer": -1}, "bertscore_layer is -1; it must be at least 0"),
         ({"sentence": ""}, r"sentence\[0\] is blank"),
         ({"beams": 1}, "beams is 1; it must be at least 2"),
         ({"n_texts": 3}, "n_texts is 3"),
@@ -231,6 +234,12 @@ def test_the_recorded_trainings_gain_by_attention_and_by_several_heads_with_an_e
     rows = table("results/inversion.csv").query("encoder == 'own' and decoder == 'autoregressive'")
     top = rows.pivot(index="seed", columns="pooling", values="top_1")
     assert len(top) >= 3 and (top["first"] < top["attention"]).all() and (top["attention"] < top["heads"]).all()
+
+
+def test_the_headlines_that_training_tells_again_do_not_make_the_score_of_the_book():
+    facts = study.facts_of_runs(table("results/inverter.csv"))
+    assert 0 < facts["again"] < 0.02 and abs(facts["f1_apart"] - facts["f1"]) < facts["again"]
+    assert np.isnan(study.facts_of_runs(shipped())["again"])
 
 
 def test_no_recorded_encoder_gives_all_texts_one_vector():

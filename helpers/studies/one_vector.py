@@ -108,6 +108,7 @@ SHIPPED = {
     "top_1": "tokens that are the likeliest, all before given",
     "top_5": "tokens among the five likeliest",
     "token_f1": "token F1",
+    "token_f1 apart": "token F1 of what training does not tell again",
     "exact": "right word for word",
     "bleu": "BLEU, of 100",
     "chrf": "chrF, of 100",
@@ -493,6 +494,7 @@ def facts_of_runs(shipped: pd.DataFrame) -> dict[str, Any]:
     out |= {"f1": beams["token_f1"], "exact": beams["exact"], "seconds": beams["seconds"]}
     out |= {"top_1": beams["top_1"], "top_5": beams["top_5"], "f1_low": ways[1]["read_ci_low"]["token_f1"]}
     out |= {"f1_high": ways[1]["read_ci_high"]["token_f1"]}
+    out |= {"again": beams.get("told again", np.nan), "f1_apart": beams.get("token_f1 apart", np.nan)}
     out["f1_floor"] = ways[1].loc["token_f1", [floor for floor in FLOORS if floor in ways[1]]].max()
     return out | {f"{kind}s": beams[f"facts {kind}"] for kind in ("number", "name", "direction")}
 
