@@ -533,14 +533,14 @@ def likeliest_figure(recorded: pd.DataFrame | None, shipped: pd.DataFrame, publi
         ax.plot(at, tops.mean(), "o-", color=colour, label=f"{said} (seeds: {len(rows)})")
         for floor, style in (("shuffled", ":"), ("language", "-.")):
             if all(f"top_{k}_{floor}" in rows for k in at):
-                label = f"floor of {said}: {BESIDE[floor]}"
+                label = f"{said.removeprefix('recorded, ')}: {BESIDE[floor]}"
                 ax.plot(at, [rows[f"top_{k}_{floor}"].mean() for k in at], ls=style, color=colour, lw=1, label=label)
     ks = sorted(set(published["k"]))
     ax.set_xscale("log")
     ax.set_xticks(ks, ks)
     ax.minorticks_off()
     ax.set(xlabel="k", ylabel="share of tokens", ylim=(0, 1.02))
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))  # so many lines leave no room among them
     return ax
 
 
