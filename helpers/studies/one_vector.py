@@ -540,7 +540,7 @@ def likeliest_figure(recorded: pd.DataFrame | None, shipped: pd.DataFrame, publi
     ax.set_xticks(ks, ks)
     ax.minorticks_off()
     ax.set(xlabel="k", ylabel="share of tokens", ylim=(0, 1.02))
-    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))  # so many lines leave no room among them
+    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)  # among so many lines is no room
     return ax
 
 

@@ -194,6 +194,7 @@ def trainings_facts(recorded: pd.DataFrame | None) -> dict[str, str]:
 
 
 def chosen_runs(recorded: pd.DataFrame, chosen: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows with these values in these columns."""
     for name, value in chosen.items():
         recorded = recorded[recorded[name] == value]
     return recorded
